@@ -1,0 +1,1 @@
+"""Runs models: loaders, batching, cache, monitoring."""

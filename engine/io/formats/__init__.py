@@ -1,0 +1,1 @@
+"""Formats: bytes to Arrow columns and back, a batch at a time."""

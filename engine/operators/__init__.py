@@ -1,0 +1,1 @@
+"""What runs on a batch: no Kafka, no Bytewax, no clock."""

@@ -1,0 +1,75 @@
+"""What an operator is: a step at work on batches. Pure of Kafka, Bytewax and clocks.
+
+A batch on an edge is an Arrow table of c0, c1 … and the system columns below. A frame is what one pass through a stage
+carries: a table an edge, and the stream times after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pyarrow as pa
+
+SEQUENCE = "_seq"  # int64: order of the rows of a frame, across edges
+ROWTIME = "_rowtime"  # int64: milliseconds
+PARTITION = "_partition"  # int32: source partition
+OFFSET = "_offset"  # int64: source offset
+DELETED = "_deleted"  # bool: on tables' edges, a tombstone (value columns NULL)
+WINDOW_START = "_ws"  # int64 ms, present on windowed edges
+WINDOW_END = "_we"  # int64 ms, present on windowed edges
+STREAM_TIME = "_st"  # int64: stream time of the row's partition as of the row, where an operator needs it
+KEY_GROUP = "_kg"  # int32: after an exchange
+
+
+@dataclass
+class Frame:
+    """One pass: tables by edge, and by source partition the stream time after the rows of this frame."""
+
+    edges: dict[int, pa.Table]
+    stream_time: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One record or row that could not be processed: for the processing log."""
+
+    reason: str
+    kind: str  # deserialization, expression, function, model, late, serialization
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    column: str | None = None
+    record: bytes | None = None
+
+
+Report = Callable[[Failure], None]
+
+
+class StageRunner(Protocol):
+    """A stage at work for one worker: made by `operators.stage.open_stage`. Owned by one thread."""
+
+    def process(self, frame: Frame) -> Frame:
+        """Run all steps over one frame in one state transaction; gives the edges that the next stage or the sink reads."""
+        ...
+
+    def split(self, frame: Frame) -> Mapping[int, Frame]:
+        """The frame by key group, for the exchange behind this stage; every live group's frame carries stream times."""
+        ...
+
+    def begin_epoch(self, epoch: int) -> None:
+        """From here on changes belong to `epoch`: before-images are kept under its number."""
+        ...
+
+    def durable(self, epoch: int) -> None:
+        """Epochs up to and including `epoch` need no undo any more."""
+        ...
+
+    def rollback_to(self, epoch: int) -> None:
+        """After a restart: undo all that was changed after `epoch`."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...

@@ -1,0 +1,1 @@
+"""Logical nodes, physical steps, stages, EXPLAIN: pure data."""

@@ -1,0 +1,204 @@
+"""Physical steps: what runs, as pure data. A query is sources → stage → (exchange → stage)* → sink (DESIGN §2).
+
+A stage is a list of steps; each reads numbered edges and writes one. An edge carries Arrow batches whose columns are
+c0, c1 … of its schema and the system columns of `operators/operator.py`. Between two stages every edge that a later
+stage reads is exchanged by the hash of its key columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..sql.expressions import Expr
+from ..sql.functions import AggregateSpec, ModelCall, PythonAggregate
+from ..sql.schema import Schema
+
+Edge = int
+
+
+@dataclass(frozen=True)
+class Formats:
+    """How a topic's keys and values are written; names as in SQL, properties upper-case."""
+
+    key: str
+    value: str
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of event time. `advance_ms` equals `size_ms` for TUMBLING; `gap_ms` is SESSION's (part 3)."""
+
+    kind: str  # TUMBLING, HOPPING, SESSION
+    size_ms: int
+    advance_ms: int
+    grace_ms: int | None = None  # None: not given (ksqlDB's default of 24 hours less size applies to retention)
+    retention_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a query reads: a topic (or a file) with its schema and formats. `timestamp_column`: index of the column that
+    gives rowtime, with its format for strings. `windowed`: keys carry windows of this kind and size."""
+
+    name: str
+    topic: str
+    schema: Schema
+    formats: Formats
+    is_table: bool
+    edge: Edge
+    wanted: frozenset[int]
+    timestamp_column: int | None = None
+    timestamp_format: str | None = None
+    windowed: Window | None = None
+    file: FileRead | None = None
+
+
+@dataclass(frozen=True)
+class FileRead:
+    """A bounded source of files instead of a topic."""
+
+    path: str
+    format: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Filter and projection in one DuckDB call. `columns` make the output schema. On a table's edge a row that `where`
+    refuses becomes a tombstone. `explode`: indices of `columns` whose value is a list to be unnested side by side."""
+
+    input: Edge
+    output: Edge
+    columns: tuple[Expr, ...]
+    schema: Schema
+    where: Expr | None = None
+    is_table: bool = False
+    explode: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Infer:
+    """Run models: appends one column a call to the input's columns, in order."""
+
+    input: Edge
+    output: Edge
+    calls: tuple[tuple[ModelCall, tuple[Expr, ...]], ...]
+    schema: Schema
+
+
+@dataclass(frozen=True)
+class AggregateCall:
+    """One aggregate over columns of the aggregate's input edge (`args`: column indices)."""
+
+    spec: AggregateSpec | PythonAggregate
+    args: tuple[int, ...]
+    name: str
+
+
+@dataclass(frozen=True)
+class PartialAggregate:
+    """Before the exchange: windows assigned, late rows taken out, rows of one batch with one key and window combined
+    (where every aggregate is combinable; else rows go on with their windows). Key columns of `input` come first."""
+
+    input: Edge
+    output: Edge
+    keys: int
+    calls: tuple[AggregateCall, ...]
+    window: Window | None
+    input_schema: Schema
+    combine: bool
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """After the exchange: merges into the state, which is the table. Output: keys, then one column a call (final
+    values), one row a changed key and batch. `emit_final`: rows only when their window closes."""
+
+    input: Edge
+    output: Edge
+    partial: PartialAggregate
+    schema: Schema
+    state: str  # the state table's name, unique in the query
+    emit_final: bool = False
+    table_input: bool = False  # input is a table's changelog: needs undo
+
+
+@dataclass(frozen=True)
+class StreamTableJoin:
+    """Each row of `left` (stream) with the row of `right` (table) of the same key as of the stream row. Output columns:
+    left's, then right's. `kind`: INNER or LEFT."""
+
+    left: Edge
+    right: Edge
+    output: Edge
+    kind: str
+    left_key: int
+    right_key: int
+    left_schema: Schema
+    right_schema: Schema
+    schema: Schema
+    state: str
+
+
+@dataclass(frozen=True)
+class Materialize:
+    """Keeps the newest row of every key of a table's changelog, so that pull queries can read it."""
+
+    input: Edge
+    output: Edge
+    schema: Schema
+    state: str
+    window: Window | None = None
+
+
+Step = Evaluate | Infer | PartialAggregate | Aggregate | StreamTableJoin | Materialize
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Send rows of these edges to the owner of their key group; `keys`: the key columns of each edge."""
+
+    keys: Mapping[Edge, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Steps fused between two exchanges; `exchange` is how its input arrives (None: from the sources)."""
+
+    steps: tuple[Step, ...]
+    exchange: Exchange | None = None
+
+
+@dataclass(frozen=True)
+class Sink:
+    """Where the last edge goes: a topic. `windowed`: the key on the wire carries the window (Kafka Streams' layout)."""
+
+    name: str
+    topic: str
+    schema: Schema
+    formats: Formats
+    is_table: bool
+    edge: Edge
+    windowed: Window | None = None
+    timestamp_column: int | None = None
+    timestamp_format: str | None = None
+
+
+@dataclass(frozen=True)
+class QueryPlan:
+    """A whole query. `materialized`: the state table (in the last stage that has one) that pull queries read, with how
+    its columns give the sink's schema (`table_view`: an Evaluate over the state's final columns)."""
+
+    query_id: str
+    sources: tuple[Source, ...]
+    stages: tuple[Stage, ...]
+    sink: Sink | None
+    schema: Schema
+    is_table: bool
+    window: Window | None = None
+    materialized: str | None = None
+    table_view: Evaluate | None = None
+    limit: int | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Dataflows on Bytewax: hosts, workers, checkpoints, query lifecycle, metrics, processing log."""

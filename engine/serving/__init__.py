@@ -1,0 +1,1 @@
+"""Statements to effects: the session, push and pull queries, HTTP, the Python connection."""

@@ -1,0 +1,1 @@
+"""The language: types, parser, functions, expressions, analyzer, catalog. No I/O."""

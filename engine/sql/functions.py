@@ -1,0 +1,225 @@
+"""What a function is: scalar, aggregate and table functions, their overloads, and how each is evaluated.
+
+An implementation is one of four kinds, in order of preference: a DuckDB SQL template; a vectorised function over Arrow
+arrays, which DuckDB calls; a row-at-a-time Python function (wrapped into the former); a model, which the planner hoists
+out of the SQL into an `infer` step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from ..errors import Conflict
+from .types import SqlType
+
+
+@dataclass(frozen=True)
+class Generic:
+    """A type variable in a signature, bound by the first argument that meets it: `Generic('T')`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class LambdaParam:
+    """A parameter that takes a lambda: of which argument types, and what its body must return."""
+
+    inputs: tuple[ParamType, ...]
+    returns: ParamType
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """ARRAY<item> in a signature, where item may be generic."""
+
+    item: ParamType
+
+
+@dataclass(frozen=True)
+class MapOf:
+    """MAP<key, value> in a signature, where either may be generic."""
+
+    key: ParamType
+    value: ParamType
+
+
+ParamType = SqlType | Generic | LambdaParam | ListOf | MapOf
+ReturnRule = ParamType | Callable[[Sequence[SqlType]], SqlType]
+
+
+@dataclass(frozen=True)
+class SqlTemplate:
+    """DuckDB SQL. `render` gets the arguments' SQL texts, their types and the result's, and gives the call's text. It
+    must raise (in DuckDB) where ksqlDB raises, so that TRY finds the row."""
+
+    render: Callable[[Sequence[str], Sequence[SqlType], SqlType], str]
+
+
+@dataclass(frozen=True)
+class ArrowFunction:
+    """A vectorised function: Arrow arrays of equal length in, one of the result's Arrow type out; an exception spoils
+    the chunk, which is then run again row by row. `null_in_null_out`: rows with a NULL argument are not given to it."""
+
+    name: str
+    evaluate: Callable[..., pa.Array]
+    null_in_null_out: bool = True
+    volatile: bool = False
+    row_at_a_time: bool = False
+
+
+@dataclass(frozen=True)
+class ModelCall:
+    """A model's call, which the planner hoists into an `infer` step; `model` is inference's ModelFunction."""
+
+    model: Any
+
+
+Implementation = SqlTemplate | ArrowFunction | ModelCall
+
+
+@dataclass(frozen=True)
+class Overload:
+    """One signature. `variadic`: the last parameter repeats, zero times or more."""
+
+    params: tuple[ParamType, ...]
+    returns: ReturnRule
+    implementation: Implementation
+    variadic: bool = False
+
+
+@dataclass(frozen=True)
+class ScalarFunction:
+    """A scalar function with its overloads, and what DESCRIBE FUNCTION says of it."""
+
+    name: str
+    overloads: tuple[Overload, ...]
+    description: str = ""
+    category: str = "OTHER"
+    examples: tuple[str, ...] = ()
+    author: str = "Mergus"
+
+
+@dataclass(frozen=True)
+class StateColumn:
+    """One column of an aggregate's state. SQL texts with placeholders: `partial` aggregates the batch's rows ({0}, {1} …
+    the arguments, {seq} the order) inside a GROUP BY and is a complete state for a key not seen before; `merge` combines
+    the stored state {s} with the batch's {b}. In `merge` other state columns of the same aggregate are {s0} {b0} …"""
+
+    duckdb_type: str
+    partial: str
+    merge: str
+
+
+@dataclass(frozen=True)
+class AggregateSpec:
+    """An aggregate resolved for its argument types: state, and `final`, SQL over the state columns {0}, {1} …
+    `undo` (part 3): one SQL text a state column over {s} and {b}, or None where a table's change cannot be taken back."""
+
+    state: tuple[StateColumn, ...]
+    final: str
+    type: SqlType
+    undo: tuple[str, ...] | None = None
+
+
+class PythonAggregator(Protocol):
+    """A user's aggregate: pure functions over a state that is stored as Arrow (its type is `state_type`)."""
+
+    state_type: SqlType
+
+    def initialize(self) -> Any:
+        """A fresh state."""
+        ...
+
+    def aggregate(self, value: Any, state: Any) -> Any:
+        """The state after one more row (`value` is a tuple when there are several arguments)."""
+        ...
+
+    def merge(self, left: Any, right: Any) -> Any:
+        """One state of two."""
+        ...
+
+    def map(self, state: Any) -> Any:
+        """The result."""
+        ...
+
+
+@dataclass(frozen=True)
+class PythonAggregate:
+    """A user's aggregate resolved for its argument types."""
+
+    aggregator: PythonAggregator
+    type: SqlType
+
+
+@dataclass(frozen=True)
+class AggregateOverload:
+    """One signature; `constants`: how many trailing arguments must be literals (TOPK's k), which `resolve` gets as values."""
+
+    params: tuple[ParamType, ...]
+    resolve: Callable[[Sequence[SqlType], Sequence[Any]], AggregateSpec | PythonAggregate]
+    constants: int = 0
+    variadic: bool = False
+
+
+@dataclass(frozen=True)
+class AggregateFunction:
+    """An aggregate function with its overloads."""
+
+    name: str
+    overloads: tuple[AggregateOverload, ...]
+    description: str = ""
+    category: str = "AGGREGATE"
+    examples: tuple[str, ...] = ()
+    author: str = "Mergus"
+
+
+@dataclass(frozen=True)
+class TableOverload:
+    """One signature of a table function; the implementation gives a list per row, which is unnested; `returns` is the
+    item's type. NULL or an empty list gives no rows."""
+
+    params: tuple[ParamType, ...]
+    returns: ReturnRule
+    implementation: Implementation
+    variadic: bool = False
+
+
+@dataclass(frozen=True)
+class TableFunction:
+    """A table function (EXPLODE …) with its overloads."""
+
+    name: str
+    overloads: tuple[TableOverload, ...]
+    description: str = ""
+    category: str = "TABLE"
+    examples: tuple[str, ...] = ()
+    author: str = "Mergus"
+
+
+Function = ScalarFunction | AggregateFunction | TableFunction
+
+
+@dataclass
+class FunctionRegistry:
+    """Functions by upper-case name. A user's function may not hide one that ships unless `replace`."""
+
+    functions: dict[str, Function] = field(default_factory=dict)
+
+    def add(self, function: Function, *, replace: bool = False) -> None:
+        """Register; raises Conflict when the name is taken and not `replace`."""
+        name = function.name.upper()
+        if name in self.functions and not replace:
+            raise Conflict(f"function {name} exists already", hint="use CREATE OR REPLACE FUNCTION")
+        self.functions[name] = function
+
+    def find(self, name: str) -> Function | None:
+        """The function of that name (any case), or None."""
+        return self.functions.get(name.upper())
+
+    def copy(self) -> FunctionRegistry:
+        """A registry of its own with the same functions."""
+        return FunctionRegistry(dict(self.functions))

@@ -1,0 +1,1 @@
+"""What an operator remembers, in DuckDB: epochs, undo, retention."""
