@@ -6,7 +6,7 @@ imports `mergus` for one decorator, loads neither Bytewax nor a web server nor T
     import mergus
 
     with mergus.connect() as db:
-        db.execute("CREATE STREAM clicks (user STRING KEY, page STRING) WITH (kafka_topic='clicks', value_format='JSON', partitions=1);")
+        db.execute("CREATE STREAM clicks (page STRING) WITH (kafka_topic='clicks', value_format='JSON', partitions=1);")
 """
 
 from __future__ import annotations
