@@ -27,7 +27,13 @@ RECORD_SCHEMA = pa.schema(
 """What a reader gives. A column that was not asked for is absent (`key`, `headers` cost time)."""
 
 PRODUCE_SCHEMA = pa.schema(
-    [("partition", pa.int32()), ("timestamp", pa.int64()), ("key", pa.binary()), ("value", pa.binary()), ("headers", HEADERS)]
+    [
+        ("partition", pa.int32()),
+        ("timestamp", pa.int64()),
+        ("key", pa.binary()),
+        ("value", pa.binary()),
+        ("headers", HEADERS),
+    ]
 )
 """What a writer takes: partition NULL or column absent = by murmur2 of the key as Java's default partitioner (NULL keys
 in turn); timestamp NULL or absent = now; key and headers may be absent."""
@@ -99,7 +105,9 @@ class TransactionalWriter(Writer, Protocol):
 class Topics(Protocol):
     """A cluster of topics: embedded or Kafka. Safe to share between threads."""
 
-    def create(self, name: str, partitions: int = 1, replicas: int = 1, config: Mapping[str, str] | None = None) -> TopicInfo:
+    def create(
+        self, name: str, partitions: int = 1, replicas: int = 1, config: Mapping[str, str] | None = None
+    ) -> TopicInfo:
         """Make a topic; raises Conflict when it exists."""
         ...
 

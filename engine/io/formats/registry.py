@@ -1,0 +1,38 @@
+"""Formats by their SQL names. A third party adds one with `register`."""
+
+from __future__ import annotations
+
+import difflib
+
+from ...errors import UnknownName, Unsupported
+from .delimited import DelimitedFormat
+from .format import Format
+from .json import JsonFormat
+from .kafka import KafkaFormat
+from .none import NoneFormat
+
+_FORMATS: dict[str, Format] = {f.name: f for f in (JsonFormat(), DelimitedFormat(), KafkaFormat(), NoneFormat())}
+PLANNED = frozenset({"AVRO", "PROTOBUF", "PROTOBUF_NOSR", "JSON_SR"})
+"""Formats of ksqlDB that need a schema registry: refused by name until it is there."""
+
+
+def register(new: Format) -> None:
+    """Add or replace a format."""
+    _FORMATS[new.name] = new
+
+
+def names() -> list[str]:
+    """The formats there are."""
+    return sorted(_FORMATS)
+
+
+def find(name: str) -> Format:
+    """The format of that name (any case). Raises UnknownName with a suggestion, Unsupported for planned ones."""
+    wanted = name.upper()
+    if wanted in _FORMATS:
+        return _FORMATS[wanted]
+    if wanted in PLANNED:
+        raise Unsupported(f"format {wanted} is not supported yet", hint=f"use one of {', '.join(names())}")
+    near = difflib.get_close_matches(wanted, [*_FORMATS, *PLANNED], n=1)
+    hint = f'did you mean "{near[0]}"?' if near else f"use one of {', '.join(names())}"
+    raise UnknownName(f"Unknown format: {name}", hint=hint)
