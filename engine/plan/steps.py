@@ -153,7 +153,21 @@ class Materialize:
     window: Window | None = None
 
 
-Step = Evaluate | Infer | PartialAggregate | Aggregate | StreamTableJoin | Materialize
+@dataclass(frozen=True)
+class Retract:
+    """What an aggregation over a table needs: keeps the newest row of every `keys` of a table's changelog and gives, for
+    each change, the row that was (system column `_undo` true) before the row that is (`_undo` false), both with the
+    change's `_seq`. A tombstone gives only the former; one for a key not seen gives nothing. The aggregate behind the
+    exchange takes back before it adds: one update where both rows have the same group, else one for each group."""
+
+    input: Edge
+    output: Edge
+    schema: Schema
+    keys: tuple[int, ...]
+    state: str
+
+
+Step = Evaluate | Infer | PartialAggregate | Aggregate | StreamTableJoin | Materialize | Retract
 
 
 @dataclass(frozen=True)
