@@ -1,0 +1,213 @@
+"""A real Apache Kafka 4 broker for tests and benchmarks: one JVM, KRaft, free ports, thrown away afterwards.
+
+Mocks do not create topics with a replication factor, fence a transactional producer or hide an aborted record; what
+Mergus promises of Kafka is tested on Kafka. Maven resolves the four artefacts that are a whole broker once, into a cache
+folder outside the tree; a start takes about four seconds. `MERGUS_TEST_KAFKA=host:port` names a broker that runs already.
+
+    with running_broker() as bootstrap:
+        Producer({"bootstrap.servers": bootstrap})
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+KAFKA_VERSION = "4.1.0"
+LOG4J_VERSION = "2.24.3"
+START_TIMEOUT_S = 60.0
+ADDRESS_ENVIRONMENT = "MERGUS_TEST_KAFKA"
+
+ARTEFACTS = (
+    ("org.apache.kafka", "kafka_2.13", KAFKA_VERSION),
+    ("org.apache.kafka", "kafka-tools", KAFKA_VERSION),
+    ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J_VERSION),
+    ("org.apache.logging.log4j", "log4j-core", LOG4J_VERSION),
+)
+
+LOG4J_PROPERTIES = """\
+status = error
+appender.file.type = File
+appender.file.name = file
+appender.file.fileName = {folder}/broker.log
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{{ISO8601}} %p %c - %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.file.ref = file
+"""
+
+
+class BrokerUnavailable(Exception):
+    """No broker can be had on this machine; the message says what is missing."""
+
+
+@contextlib.contextmanager
+def running_broker(heap_mb: int = 768) -> Iterator[str]:
+    """Give `host:port` of a broker, and stop it at the end if it was started here. Raises BrokerUnavailable."""
+    given = os.environ.get(ADDRESS_ENVIRONMENT)
+    if given:
+        yield given
+        return
+    jars = resolve_jars()
+    folder = Path(tempfile.mkdtemp(prefix="mergus-kafka-"))
+    try:
+        yield from _serve(jars, folder, heap_mb)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def resolve_jars() -> Path:
+    """Give the folder with the broker's jars, resolving them by Maven the first time. Several processes may ask at once."""
+    for program in ("java", "mvn"):
+        if shutil.which(program) is None:
+            raise BrokerUnavailable(f"{program} is not installed: a Kafka broker needs Java 17 and Maven")
+    cache = _cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    jars = cache / f"kafka-{KAFKA_VERSION}"
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not jars.is_dir():
+            _fetch_jars(cache, jars)
+    return jars
+
+
+def _cache_folder() -> Path:
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "mergus-test" / "kafka"
+
+
+def _fetch_jars(cache: Path, jars: Path) -> None:
+    """Fetch into a folder beside the final one and rename: a broken-off run leaves no half set of jars."""
+    partial = cache / f"{jars.name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    pom = partial / "pom.xml"
+    pom.write_text(_pom())
+    command = ["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={partial}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    if done.returncode != 0:
+        raise BrokerUnavailable(f"Maven could not resolve the broker's jars:\n{(done.stdout + done.stderr)[-2000:]}")
+    shutil.rmtree(partial / "target", ignore_errors=True)
+    partial.rename(jars)
+
+
+def _pom() -> str:
+    dependencies = "\n".join(
+        f"    <dependency><groupId>{group}</groupId><artifactId>{artefact}</artifactId><version>{version}</version></dependency>"
+        for group, artefact, version in ARTEFACTS
+    )
+    return (
+        "<project>\n  <modelVersion>4.0.0</modelVersion>\n"
+        "  <groupId>mergus.test</groupId><artifactId>broker</artifactId><version>1</version>\n"
+        f"  <dependencies>\n{dependencies}\n  </dependencies>\n</project>\n"
+    )
+
+
+def _serve(jars: Path, folder: Path, heap_mb: int) -> Iterator[str]:
+    broker_port, controller_port = _free_ports(2)
+    properties = folder / "server.properties"
+    properties.write_text(_server_properties(folder, broker_port, controller_port))
+    (folder / "log4j2.properties").write_text(LOG4J_PROPERTIES.format(folder=folder))
+    java = [
+        "java",
+        "-cp",
+        f"{jars}/*",
+        f"-Dlog4j2.configurationFile={folder}/log4j2.properties",
+        "-XX:TieredStopAtLevel=1",
+    ]
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    if cluster_id.startswith("-"):  # the tool would take it for an option
+        cluster_id = "M" + cluster_id[1:]
+    formatted = subprocess.run(
+        [*java, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)],
+        capture_output=True,
+        text=True,
+        timeout=START_TIMEOUT_S,
+    )
+    if formatted.returncode != 0:
+        raise BrokerUnavailable(f"the broker's storage could not be formatted:\n{formatted.stdout + formatted.stderr}")
+    heap = [f"-Xms{heap_mb // 2}m", f"-Xmx{heap_mb}m"]
+    java.remove("-XX:TieredStopAtLevel=1")  # good for a tool of one second, bad for a broker that is measured
+    with (folder / "console.log").open("w") as console:
+        broker = subprocess.Popen(
+            [*java, *heap, "kafka.Kafka", str(properties)],
+            stdout=console,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+        )
+    try:
+        _wait_for_port(broker, broker_port, folder)
+        yield f"127.0.0.1:{broker_port}"
+    finally:
+        broker.kill()  # nothing of it is kept, so there is nothing to close in order
+        broker.wait()
+
+
+def _die_with_parent() -> None:
+    """Let the kernel stop the broker when a test run is killed before it could: 400 MB would stay behind each time."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+def _server_properties(folder: Path, broker_port: int, controller_port: int) -> str:
+    broker = f"PLAINTEXT://127.0.0.1:{broker_port}"
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+        "listeners": f"{broker},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": broker,
+        "controller.listener.names": "CONTROLLER",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "log.dirs": f"{folder}/data",
+        "offsets.topic.replication.factor": "1",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
+        "group.initial.rebalance.delay.ms": "0",
+        "offsets.topic.num.partitions": "4",
+        "transaction.state.log.num.partitions": "4",
+        "auto.create.topics.enable": "false",
+        "message.max.bytes": str(16 * 1024 * 1024),
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that the system has just given away, held open together so that they differ."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def _wait_for_port(broker: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+    """Return once the broker accepts connections; its own log is the message when it ends instead."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            broker.wait(timeout=0.1)
+            break
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+    logs = "\n".join(
+        path.read_text()[-2000:] for path in (folder / "console.log", folder / "broker.log") if path.exists()
+    )
+    raise BrokerUnavailable(f"the broker did not come up:\n{logs}")
