@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .engine.errors import MergusError
     from .engine.inference.model_function import model_function
     from .engine.serving.connection import connect
-    from .engine.sql.functions import udaf, udf, udtf
+    from .engine.sql.udf import udaf, udf, udtf
 
 __version__ = "0.1.0"
 
@@ -29,9 +29,9 @@ _HOMES = {
     "MergusError": ".engine.errors",
     "connect": ".engine.serving.connection",
     "model_function": ".engine.inference.model_function",
-    "udaf": ".engine.sql.functions",
-    "udf": ".engine.sql.functions",
-    "udtf": ".engine.sql.functions",
+    "udaf": ".engine.sql.udf",
+    "udf": ".engine.sql.udf",
+    "udtf": ".engine.sql.udf",
 }
 
 
