@@ -1,0 +1,73 @@
+"""What a statement answers: one small class a kind, which HTTP, the prompt and Python each render in their way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from ..sql.schema import Schema
+
+
+@dataclass(frozen=True)
+class Done:
+    """A statement that changes something has done so. `entity`: what it made or changed, as ksqlDB's command id says
+    it: (kind, name, action), e.g. ("stream", "CLICKS", "create")."""
+
+    statement: str
+    message: str
+    entity: tuple[str, str, str] | None = None
+    query_id: str | None = None
+    sequence: int = -1
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What SHOW and DESCRIBE answer. `kind` is ksqlDB's `@type` (streams, tables, kafka_topics, queries, properties,
+    function_names, sourceDescription …); `body` the JSON fields beside it, named as ksqlDB names them; `columns` and
+    `rows` the same as a table for people."""
+
+    statement: str
+    kind: str
+    body: Mapping[str, Any]
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Any, ...], ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A pull query's answer, whole: `table` has c0, c1 … of `schema`."""
+
+    statement: str
+    schema: Schema
+    table: pa.Table
+    query_id: str = ""
+
+
+@dataclass
+class Push:
+    """A push query at work. Iterating gives Arrow tables (c0, c1 … of `schema`) as they come, ends at LIMIT, at the end
+    of bounded input, or after `close`. A `deleted` row of a table's changelog has NULLs in its value columns."""
+
+    statement: str
+    schema: Schema
+    batches: Iterator[pa.Table]
+    stop: Callable[[], None]
+    query_id: str = ""
+    closed: bool = field(default=False)
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        return self.batches
+
+    def close(self) -> None:
+        """End it; safe to call from another thread and more than once."""
+        if not self.closed:
+            self.closed = True
+            self.stop()
+
+
+Result = Done | Listing | Rows | Push
