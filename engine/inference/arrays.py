@@ -1,0 +1,73 @@
+"""Arrow columns to tensors and back, without a row in Python where memory layouts agree.
+
+Fixed vectors and numbers share their buffers; strings become objects of bytes, which is how TensorFlow takes them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..errors import RecordError
+
+
+def to_tensor(column: pa.Array) -> np.ndarray[Any, Any]:
+    """A column without NULLs as an array with one row an element; `FLOAT[n]` becomes n columns."""
+    kind = column.type
+    if pa.types.is_fixed_size_list(kind):
+        return np.asarray(column.flatten()).reshape(len(column), kind.list_size)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return np.asarray(column.cast(pa.binary()).to_numpy(zero_copy_only=False))
+    if pa.types.is_list(kind):
+        return _rectangle(column)
+    return np.asarray(column.to_numpy(zero_copy_only=False))
+
+
+def _rectangle(column: pa.Array) -> np.ndarray[Any, Any]:
+    """An ARRAY column as a matrix; its lists must be of one length."""
+    lengths = pc.list_value_length(column).unique().to_pylist()
+    if len(lengths) > 1:
+        raise RecordError(f"arrays of one batch have {len(lengths)} different lengths", hint="use FLOAT[n]")
+    values = np.asarray(column.flatten().to_numpy(zero_copy_only=False))
+    return values.reshape(len(column), lengths[0] if lengths else 0)
+
+
+def from_tensor(values: np.ndarray[Any, Any], wanted: pa.DataType) -> pa.Array:
+    """An output tensor, rows first, as a column of type `wanted`; raises RecordError when the shape does not fit."""
+    rows = values.shape[0] if values.ndim else 0
+    if pa.types.is_fixed_size_list(wanted):
+        size = wanted.list_size
+        if values.shape != (rows, size):
+            raise RecordError(f"the model gave shape {list(values.shape[1:])} a row, expected [{size}]")
+        flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).reshape(-1))
+        return pa.FixedSizeListArray.from_arrays(flat, size)
+    if pa.types.is_list(wanted):
+        if values.ndim != 2:
+            raise RecordError(f"the model gave shape {list(values.shape[1:])} a row, expected one dimension")
+        offsets = np.arange(rows + 1, dtype=np.int32) * values.shape[1]
+        return pa.ListArray.from_arrays(offsets, pa.array(values.reshape(-1))).cast(wanted)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise RecordError(f"the model gave shape {list(values.shape[1:])} a row, expected a single value")
+    if values.dtype == object:
+        return pa.array(values, pa.binary()).cast(wanted)
+    return pa.array(values).cast(wanted)
+
+
+def conform(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """`column` as exactly `wanted`; struct fields are matched by position, because a batch knows no names."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if column.type == wanted:
+        return column
+    if pa.types.is_struct(wanted) and pa.types.is_struct(column.type):
+        if column.type.num_fields != wanted.num_fields:
+            raise RecordError(f"the model gave {column.type.num_fields} fields, expected {wanted.num_fields}")
+        children = [conform(column.field(i), wanted.field(i).type) for i in range(wanted.num_fields)]
+        mask = column.is_null() if column.null_count else None
+        return pa.StructArray.from_arrays(children, fields=list(wanted), mask=mask)
+    return column.cast(wanted)

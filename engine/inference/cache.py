@@ -1,0 +1,83 @@
+"""What a model said lately: raw outputs by input, bounded, the least recently used going first.
+
+Outputs sit in one array a tensor and entries hold only a row number, so that a hit is a gather and memory is known in
+advance. One cache belongs to one version of one model, which makes the version part of every key.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Tensors = Mapping[str, "np.ndarray[Any, Any]"]
+KEY_BYTES_MAX = 4096
+"""Longer inputs are not kept: they seldom repeat, and a few would hold more memory than all others."""
+
+
+class OutputCache:
+    """At most `capacity` inputs with their outputs. Not thread-safe: its owner holds a lock."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._rows: OrderedDict[Any, int] = OrderedDict()
+        self._store: dict[str, np.ndarray[Any, Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def find(self, keys: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """For each key the row to `gather`, or -1. Rows found become the most recently used."""
+        if not self._rows:
+            return np.full(len(keys), -1, dtype=np.int64)
+        get, touch = self._rows.get, self._rows.move_to_end
+        # A dictionary is the only exact index over strings, and it is asked once a distinct input.
+        rows = [get(key, -1) for key in keys]
+        for key, row in zip(keys, rows, strict=True):
+            if row >= 0:
+                touch(key)
+        return np.array(rows, dtype=np.int64)
+
+    def gather(self, rows: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, np.ndarray[Any, Any]]:
+        """Copies of the outputs at these rows."""
+        return {name: values[rows] for name, values in self._store.items()}
+
+    def put(self, keys: Sequence[Any], outputs: Tensors) -> None:
+        """Remember the outputs of keys that are not in the cache yet, one row each."""
+        keep = [i for i, key in enumerate(keys) if _size(key) <= KEY_BYTES_MAX][-self.capacity :]
+        if not keep:
+            return
+        self._prepare(outputs)
+        if not self._store:
+            return
+        rows = [self._claim(keys[i]) for i in keep]
+        for name, values in outputs.items():
+            self._store[name][rows] = values[keep]
+
+    def clear(self) -> None:
+        """Forget everything and free the memory."""
+        self._rows.clear()
+        self._store.clear()
+
+    def _claim(self, key: Any) -> int:
+        row = self._rows.popitem(last=False)[1] if len(self._rows) >= self.capacity else len(self._rows)
+        self._rows[key] = row
+        return row
+
+    def _prepare(self, outputs: Tensors) -> None:
+        """Make room of the outputs' shape; another shape than before (a ragged output) empties the cache."""
+        fits = all(
+            name in self._store and self._store[name].shape[1:] == v.shape[1:] and self._store[name].dtype == v.dtype
+            for name, v in outputs.items()
+        )
+        if not fits:
+            self._rows.clear()
+            self._store = {n: np.empty((self.capacity, *v.shape[1:]), dtype=v.dtype) for n, v in outputs.items()}
+
+
+def _size(key: Any) -> int:
+    if isinstance(key, (str, bytes)):
+        return len(key)
+    return sum(map(_size, key)) if isinstance(key, tuple) else 8

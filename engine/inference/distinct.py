@@ -1,0 +1,81 @@
+"""Which rows of a batch ask for the same thing: NULLs aside, each distinct input is computed once.
+
+Log lines repeat; Arrow's dictionary encoding finds the repeats of a batch in native code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """The distinct non-NULL inputs of a batch.
+
+    `inputs`: one array an argument, `count` long. `slot`: for each row its index into them, -1 where an argument is NULL.
+    `keys`: what names each input in the cache, or None when the arguments have no cheap key (vectors, structs).
+    """
+
+    inputs: tuple[pa.Array, ...]
+    slot: np.ndarray[Any, np.dtype[np.int64]]
+    keys: list[Any] | None
+
+    @property
+    def count(self) -> int:
+        """How many inputs the model would have to see."""
+        return len(self.inputs[0])
+
+
+def distinct(args: Sequence[pa.Array]) -> Distinct:
+    """Find the distinct inputs of a batch's arguments (at least one, all of one length)."""
+    if all(_encodable(a.type) for a in args):
+        return _one(args[0]) if len(args) == 1 else _several(args)
+    valid = _valid(args)
+    slot = np.where(valid, np.cumsum(valid) - 1, -1)
+    mask = pa.array(valid)
+    return Distinct(tuple(a.filter(mask) for a in args), slot, None)
+
+
+def _encodable(kind: pa.DataType) -> bool:
+    return not pa.types.is_nested(kind)
+
+
+def _valid(args: Sequence[pa.Array]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    valid = np.ones(len(args[0]), dtype=bool)
+    for arg in args:
+        if arg.null_count:
+            valid &= np.asarray(pc.is_valid(arg))
+    return valid
+
+
+def _codes(arg: pa.Array) -> tuple[np.ndarray[Any, np.dtype[np.int64]], pa.Array]:
+    """Each row's index into the distinct values, -1 for NULL."""
+    encoded = arg.dictionary_encode()
+    indices = encoded.indices.fill_null(-1) if encoded.indices.null_count else encoded.indices
+    return np.asarray(indices).astype(np.int64), encoded.dictionary
+
+
+def _one(arg: pa.Array) -> Distinct:
+    slot, values = _codes(arg)
+    return Distinct((values,), slot, values.to_pylist())
+
+
+def _several(args: Sequence[pa.Array]) -> Distinct:
+    valid = _valid(args)
+    code = np.zeros(len(args[0]), dtype=np.int64)
+    for arg in args:
+        part, values = _codes(arg)
+        # Squeezed after each argument, so that the product of the counts never overflows.
+        code = np.unique(code * (len(values) + 1) + part + 1, return_inverse=True)[1]
+    _, first, inverse = np.unique(code[valid], return_index=True, return_inverse=True)
+    slot = np.full(len(valid), -1, dtype=np.int64)
+    slot[valid] = inverse
+    rows = pa.array(np.flatnonzero(valid)[first])
+    inputs = tuple(a.take(rows) for a in args)
+    return Distinct(inputs, slot, list(zip(*(i.to_pylist() for i in inputs), strict=True)))

@@ -1,0 +1,342 @@
+"""The model runtime of a process: a batch of arguments in, a column of answers and the rows that failed out.
+
+NULL arguments never reach a model; a distinct input is computed once a batch and, while the cache remembers it, once at
+all; what is left goes to the model in few calls of an allowed size. A call that fails is halved until only the guilty
+rows are left, so that one bad row costs one row.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ..errors import EnvironmentFault, UserError
+from .arrays import conform, from_tensor, to_tensor
+from .artefact import Artefact, verify
+from .cache import OutputCache
+from .distinct import Distinct, distinct
+from .model_function import ModelFunction, Prepare, Tensors
+from .tensorflow_loader import SavedModel
+
+
+@dataclass(frozen=True)
+class InferResult:
+    """`values`: one a row, NULL where an argument was NULL or the row failed; `errors`: (row, reason) in order of rows."""
+
+    values: pa.Array
+    errors: list[tuple[int, str]]
+    version: str
+
+
+@dataclass
+class ModelStats:
+    """What one model version has done: rows asked for, and of the distinct ones how many the cache and the model served.
+    `model_seconds` is the framework's time, `glue_seconds` all the rest of `infer`."""
+
+    rows: int = 0
+    nulls: int = 0
+    distinct: int = 0
+    cache_hits: int = 0
+    model_rows: int = 0
+    model_calls: int = 0
+    errors: int = 0
+    model_seconds: float = 0.0
+    glue_seconds: float = 0.0
+    load_seconds: float = 0.0
+
+
+@dataclass
+class _Loaded:
+    """A model version in memory, shared by all functions on the same artefact and preparation."""
+
+    artefact: Artefact
+    model: SavedModel
+    cache: OutputCache
+    stats: ModelStats
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class ModelRuntime:
+    """Loads models when first used and runs them. Safe to call from several threads; one runtime a process is enough.
+
+    `rows_max`: the largest call (beyond about 2,000 rows a call gains nothing and its memory grows). `cache_rows`: how
+    many inputs each model version remembers, 0 for none. Threads: DESIGN's rule is workers × intra-op ≤ cores.
+    """
+
+    def __init__(
+        self,
+        *,
+        rows_max: int = 1024,
+        cache_rows: int = 16_384,
+        intra_op_threads: int = 1,
+        inter_op_threads: int = 1,
+    ) -> None:
+        self._rows_max = rows_max
+        self._cache_rows = cache_rows
+        self._threads = (intra_op_threads, inter_op_threads)
+        self._models: dict[tuple[str, str | None, Prepare | None], _Loaded] = {}
+        self._lock = threading.Lock()
+
+    def load(self, function: ModelFunction) -> str:
+        """Have the function's model in memory and answer its version; raises UserError or EnvironmentFault if it cannot."""
+        return _version(function, self._loaded(function))
+
+    def infer(self, function: ModelFunction, args: Sequence[pa.Array | pa.ChunkedArray]) -> InferResult:
+        """Run `function` over a batch, one Arrow column an argument, all of one length.
+
+        Raises UserError or EnvironmentFault only when the model cannot be loaded; whatever rows do is in the result.
+        """
+        started = time.perf_counter()
+        columns = [_one_chunk(a, t) for a, t in zip(args, function.arrow_inputs, strict=True)]
+        loaded = self._loaded(function)
+        with loaded.lock:
+            before = loaded.stats.model_seconds + loaded.stats.load_seconds
+            result = _infer(function, columns, loaded, self._rows_max)
+            spent = loaded.stats.model_seconds + loaded.stats.load_seconds - before
+            loaded.stats.glue_seconds += time.perf_counter() - started - spent
+        return result
+
+    def stats(self, function: ModelFunction) -> ModelStats:
+        """What the function's model has done so far; all zero when it has not been loaded."""
+        loaded = self._models.get(_key(function))
+        return loaded.stats if loaded else ModelStats()
+
+    def unload(self, function: ModelFunction) -> None:
+        """Free the function's model and its cache; the next row loads it again."""
+        with self._lock:
+            loaded = self._models.pop(_key(function), None)
+        if loaded is not None:
+            with loaded.lock:
+                loaded.cache.clear()
+                loaded.model.unload()
+
+    def _loaded(self, function: ModelFunction) -> _Loaded:
+        key = _key(function)
+        with self._lock:
+            found = self._models.get(key)
+            if found is None:
+                found = self._models[key] = self._load(function)
+            return found
+
+    def _load(self, function: ModelFunction) -> _Loaded:
+        started = time.perf_counter()
+        artefact = verify(function.name, function.artefact, function.sha256)
+        intra, inter = self._threads
+        model = SavedModel(function.name, artefact.path, intra_op_threads=intra, inter_op_threads=inter)
+        if function.prepare is None:
+            model.check_inputs(tuple(function.inputs))
+        stats = ModelStats(load_seconds=time.perf_counter() - started)
+        return _Loaded(artefact, model, OutputCache(self._cache_rows), stats)
+
+
+def _key(function: ModelFunction) -> tuple[str, str | None, Prepare | None]:
+    return str(function.artefact), function.sha256, function.prepare
+
+
+def _version(function: ModelFunction, loaded: _Loaded) -> str:
+    return function.version or loaded.artefact.sha256[:12]
+
+
+def _one_chunk(column: pa.Array | pa.ChunkedArray, wanted: pa.DataType) -> pa.Array:
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    return column if column.type == wanted else column.cast(wanted)
+
+
+def _infer(function: ModelFunction, columns: Sequence[pa.Array], loaded: _Loaded, rows_max: int) -> InferResult:
+    asked = distinct(columns)
+    stats = loaded.stats
+    stats.rows += len(asked.slot)
+    stats.nulls += int((asked.slot < 0).sum())
+    stats.distinct += asked.count
+    outputs, failed = _outputs(function, asked, loaded, rows_max)
+    column, unfinished = _finish(function, outputs, asked.count, failed)
+    failed |= unfinished
+    # Rows in order of arrival that map one to one (nothing repeats, nothing is NULL) need no gather.
+    straight = asked.count == len(asked.slot) and not failed
+    values = column if straight else column.take(_positions(asked, failed))
+    errors = _rows_of(asked, failed)
+    stats.errors += len(errors)
+    return InferResult(values, errors, _version(function, loaded))
+
+
+def _positions(asked: Distinct, failed: Mapping[int, str]) -> pa.Array:
+    slot = asked.slot
+    absent = slot < 0
+    if failed:
+        absent |= np.isin(slot, list(failed))
+    return pa.array(slot, pa.int64(), mask=absent) if absent.any() else pa.array(slot)
+
+
+def _rows_of(asked: Distinct, failed: Mapping[int, str]) -> list[tuple[int, str]]:
+    if not failed:
+        return []
+    rows = np.flatnonzero(np.isin(asked.slot, list(failed)))
+    return [(int(row), failed[int(asked.slot[row])]) for row in rows]
+
+
+def _outputs(
+    function: ModelFunction, asked: Distinct, loaded: _Loaded, rows_max: int
+) -> tuple[dict[str, np.ndarray[Any, Any]], dict[int, str]]:
+    """Raw outputs for every distinct input, from the cache or the model, and the inputs that failed with the reason."""
+    cache, keys = loaded.cache, asked.keys
+    if keys is None or cache.capacity == 0:
+        return _run(function, asked.inputs, loaded, rows_max)
+    cached = cache.find(keys)
+    missing = np.flatnonzero(cached < 0)
+    loaded.stats.cache_hits += len(keys) - len(missing)
+    if len(missing) == len(keys):
+        outputs, failed = _run(function, asked.inputs, loaded, rows_max)
+        cache.put(*_succeeded(keys, outputs, failed))
+        return outputs, failed
+    outputs = cache.gather(np.maximum(cached, 0))
+    if not len(missing):
+        return outputs, {}
+    picked = pa.array(missing)
+    fresh, failed = _run(function, [a.take(picked) for a in asked.inputs], loaded, rows_max)
+    for name, values in fresh.items():
+        outputs[name][missing] = values
+    cache.put(*_succeeded([keys[i] for i in missing], fresh, failed))
+    return outputs, {int(missing[i]): reason for i, reason in failed.items()}
+
+
+def _succeeded(
+    keys: list[Any], outputs: Tensors, failed: Mapping[int, str]
+) -> tuple[list[Any], dict[str, np.ndarray[Any, Any]]]:
+    if not failed:
+        return keys, dict(outputs)
+    good = [i for i in range(len(keys)) if i not in failed]
+    return [keys[i] for i in good], {name: values[good] for name, values in outputs.items()}
+
+
+def _run(
+    function: ModelFunction, inputs: Sequence[pa.Array], loaded: _Loaded, rows_max: int
+) -> tuple[dict[str, np.ndarray[Any, Any]], dict[int, str]]:
+    """Run the model over all of `inputs` in calls of at most `rows_max` rows, halving a call that fails."""
+    count = len(inputs[0])
+    limit = min(rows_max, function.batch_sizes[-1]) if function.batch_sizes else rows_max
+    pieces: list[tuple[int, int, Tensors]] = []
+    failed: dict[int, str] = {}
+    pending = [(start, min(start + limit, count)) for start in range(0, count, limit)]
+    while pending:
+        start, end = pending.pop()
+        try:
+            outputs = _call(function, [a.slice(start, end - start) for a in inputs], loaded)
+        except EnvironmentFault:
+            raise
+        except Exception as error:  # noqa: BLE001 - a model or a user's function may raise anything; its row is told
+            if end - start == 1:
+                failed[start] = _reason(error)
+            else:
+                middle = (start + end) // 2
+                pending += [(start, middle), (middle, end)]
+        else:
+            pieces.append((start, end, outputs))
+    return _join(pieces, count), failed
+
+
+def _call(function: ModelFunction, inputs: Sequence[pa.Array], loaded: _Loaded) -> Tensors:
+    rows = len(inputs[0])
+    if function.prepare is not None:
+        tensors = dict(function.prepare(*inputs))
+    else:
+        tensors = {name: to_tensor(a) for name, a in zip(function.inputs, inputs, strict=True)}
+    wanted = next((size for size in function.batch_sizes if size >= rows), rows)
+    if wanted > rows:
+        tensors = {k: np.concatenate([v, np.repeat(v[-1:], wanted - rows, axis=0)]) for k, v in tensors.items()}
+    started = time.perf_counter()
+    outputs = loaded.model(tensors)
+    loaded.stats.model_seconds += time.perf_counter() - started
+    loaded.stats.model_calls += 1
+    loaded.stats.model_rows += rows
+    short = [k for k, v in outputs.items() if v.ndim == 0 or v.shape[0] != wanted]
+    if short:
+        shape = list(outputs[short[0]].shape)
+        raise UserError(f"output {short[0]} has shape {shape} for {wanted} rows", hint="a model must answer row by row")
+    return outputs if wanted == rows else {k: v[:rows] for k, v in outputs.items()}
+
+
+def _join(pieces: list[tuple[int, int, Tensors]], count: int) -> dict[str, np.ndarray[Any, Any]]:
+    """One array an output; rows that failed are left as they come, because nothing reads them."""
+    if not pieces:
+        return {}
+    if len(pieces) == 1 and pieces[0][:2] == (0, count):
+        return dict(pieces[0][2])
+    first = pieces[0][2]
+    whole = {k: np.zeros((count, *v.shape[1:]), dtype=v.dtype) for k, v in first.items()}
+    for start, end, outputs in pieces:
+        for name, values in outputs.items():
+            whole[name][start:end] = values
+    return whole
+
+
+def _finish(
+    function: ModelFunction, outputs: Tensors, count: int, failed: Mapping[int, str]
+) -> tuple[pa.Array, dict[int, str]]:
+    """The result column for all distinct inputs, NULL where one failed, and the inputs that `finish` itself refused."""
+    wanted = function.arrow_output
+    good = np.array([i for i in range(count) if i not in failed], dtype=np.int64) if failed else np.arange(count)
+    if not outputs or not len(good):
+        return pa.nulls(count, wanted), {}
+    if failed:
+        outputs = {k: v[good] for k, v in outputs.items()}
+    try:
+        column, refused = _finished(function, outputs, len(good), wanted), {}
+    except Exception:  # noqa: BLE001 - a user's function may raise anything; its rows are found one by one
+        column, refused = _finish_each(function, outputs, len(good), wanted)
+    if failed:
+        places = np.full(count, -1, dtype=np.int64)
+        places[good] = np.arange(len(good))
+        column = column.take(pa.array(places, mask=places < 0))
+    return column, {int(good[i]): reason for i, reason in refused.items()}
+
+
+def _finish_each(
+    function: ModelFunction, outputs: Tensors, count: int, wanted: pa.DataType
+) -> tuple[pa.Array, dict[int, str]]:
+    """Row by row, after the whole has failed, so that only the bad rows err."""
+    cells: list[pa.Array] = []
+    refused: dict[int, str] = {}
+    for i in range(count):
+        try:
+            cells.append(_finished(function, {k: v[i : i + 1] for k, v in outputs.items()}, 1, wanted))
+        except Exception as error:  # noqa: BLE001 - as above
+            refused[i] = _reason(error)
+            cells.append(pa.nulls(1, wanted))
+    return pa.concat_arrays(cells), refused
+
+
+def _finished(function: ModelFunction, outputs: Tensors, count: int, wanted: pa.DataType) -> pa.Array:
+    if function.finish is not None:
+        made = function.finish(outputs)
+    elif len(outputs) == 1:
+        made = next(iter(outputs.values()))
+    else:
+        raise UserError(f"the model has outputs {', '.join(sorted(outputs))}", hint="give finish= to make one of them")
+    column = from_tensor(made, wanted) if isinstance(made, np.ndarray) else conform(made, wanted)
+    if len(column) != count:
+        raise UserError(f"finish gave {len(column)} values for {count} rows")
+    return column
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+_shared: ModelRuntime | None = None
+_shared_lock = threading.Lock()
+
+
+def shared_runtime() -> ModelRuntime:
+    """This process's runtime, made on first use, so that queries that share a model share its memory."""
+    global _shared
+    with _shared_lock:
+        if _shared is None:
+            _shared = ModelRuntime()
+        return _shared
