@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from ...errors import AnalysisError, RecordError
 from ...sql.types import STRING, Array, Map, SqlType, Struct, arrow_type
+from . import json_fast
 from .format import Decoded, FormatColumn
 from .json_exact import Reader, parse, reader, struct_reader
 from .json_text import text, writer
@@ -27,13 +28,15 @@ def is_wrapped(columns: Sequence[FormatColumn], properties: Mapping[str, str], *
 
 
 class JsonDecoder:
-    """Decodes by the exact rules, row by row."""
+    """Decodes a batch: DuckDB where that is exact, the exact rules row by row for the rest."""
 
     def __init__(self, columns: Sequence[FormatColumn], *, wrapped: bool) -> None:
         self.columns = columns
         self.types = [arrow_type(c.type) for c in columns]
         self.wanted = [i for i, c in enumerate(columns) if c.wanted]
         self.read = self._wrapped() if wrapped else self._bare()
+        self.fast_applies = wrapped and json_fast.applies(columns)
+        self.fast: json_fast.JsonFastDecoder | None = None
 
     def _wrapped(self) -> Reader:
         fields = struct_reader(Struct(tuple((self.columns[i].name, self.columns[i].type) for i in self.wanted)))
@@ -45,6 +48,11 @@ class JsonDecoder:
 
     def decode(self, payload: pa.Array, connection: duckdb.DuckDBPyConnection) -> Decoded:
         """Bytes to columns; the JSON literal null counts as a NULL payload."""
+        if not self.fast_applies or len(payload) < json_fast.ROWS_MIN:
+            return self._exact(payload)
+        return self._batch(payload, connection) or self._exact(payload)
+
+    def _exact(self, payload: pa.Array) -> Decoded:
         rows: list[Any] = []
         nulls: list[bool] = []
         errors: list[tuple[int, str]] = []
@@ -52,15 +60,61 @@ class JsonDecoder:
         for row, raw in enumerate(payload.to_pylist()):
             try:
                 value = None if raw is None else self.read(parse(raw))
+                nulls.append(value is None)
             except RecordError as why:
                 errors.append((row, why.message))
+                nulls.append(False)
                 value = nothing
-            nulls.append(value is None)
             rows.append(nothing if value is None else value)
         columns = [pa.nulls(len(payload), t) for t in self.types]
         for place, values in zip(self.wanted, zip(*rows, strict=True), strict=False):
             columns[place] = pa.array(values, self.types[place])
         return Decoded(columns, pa.array(nulls, pa.bool_()), errors)
+
+    def _batch(self, payload: pa.Array, connection: duckdb.DuckDBPyConnection) -> Decoded | None:
+        """The fast path; None where the batch holds a payload that is not JSON text at all."""
+        if self.fast is None:
+            self.fast = json_fast.JsonFastDecoder([self.columns[i] for i in self.wanted], self._spelling(payload))
+        is_null = pc.is_null(payload)
+        try:
+            text = pc.cast(pc.fill_null(payload, b"null") if payload.null_count else payload, pa.string())
+        except pa.ArrowInvalid:
+            return None
+        found = self.fast.decode(text, connection)
+        if found is None:
+            return None
+        values, odd = found
+        odd = pc.and_not(odd, is_null)
+        columns = [pa.nulls(len(payload), t) for t in self.types]
+        for place, column in zip(self.wanted, values, strict=True):
+            columns[place] = column
+        if not pc.any(odd).as_py():
+            return Decoded(columns, is_null, [])
+        return self._mended(payload, odd, Decoded(columns, is_null, []))
+
+    def _mended(self, payload: pa.Array, odd: pa.Array, decoded: Decoded) -> Decoded:
+        """`decoded` with the odd rows decoded again exactly."""
+        places = pc.indices_nonzero(odd)
+        exact = self._exact(payload.take(places))
+        for i in self.wanted:
+            decoded.columns[i] = pc.replace_with_mask(decoded.columns[i], odd, exact.columns[i])
+        is_null = pc.replace_with_mask(decoded.is_null, odd, exact.is_null)
+        errors = [(places[row].as_py(), reason) for row, reason in exact.errors]
+        return Decoded(decoded.columns, is_null, errors)
+
+    def _spelling(self, payload: pa.Array) -> list[str]:
+        """How the first records spell the wanted names: as the columns', else in another case."""
+        seen: dict[str, str] = {}
+        for raw in payload.slice(0, 20).to_pylist():
+            try:
+                value = None if raw is None else parse(raw)
+            except RecordError:
+                continue
+            for name in value if isinstance(value, dict) else ():
+                seen.setdefault(name, name)
+                seen.setdefault(name.upper(), name)
+        names = [self.columns[i].name for i in self.wanted]
+        return [name if seen.get(name) == name else seen.get(name, name) for name in names]
 
 
 class JsonEncoder:

@@ -1,0 +1,115 @@
+"""JSON comes out the same by the fast path and by the exact one, oddities included."""
+
+import random
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from mergus.engine.io.formats import json_fast
+from mergus.engine.io.formats.format import FormatColumn
+from mergus.engine.io.formats.registry import find
+from mergus.engine.sql.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, parse_type
+
+COLUMNS = [
+    FormatColumn("I", INTEGER),
+    FormatColumn("L", BIGINT),
+    FormatColumn("D", DOUBLE),
+    FormatColumn("S", STRING),
+    FormatColumn("B", BOOLEAN),
+]
+PLAIN = '{"I":1,"L":2,"D":1.5,"S":"x","B":true}'
+ODD_VALUES = {
+    "I": ["1.9", "1.0", "-1.9", "true", '"12"', '" 12"', '"x"', "99999999999", "null", "1e3", "{}", "[1]", '""', "-0"],
+    "L": ["9223372036854775808", "-9223372036854775808", "1e3", '"9"', "false", "18446744073709551616"],
+    "D": ["1", "true", '"1.5"', "1e400", '"nan"', "12345678901234567890123", "null", '"abc"', "-0.0"],
+    "S": ["1", "1.50", "1e5", "true", "null", '{"a" : 1}', "[1, 2]", '"\\u0041"', '"é"', '""'],
+    "B": ['"true"', "1", "0", "null", "[]"],
+}
+WHOLE = [
+    "{}", "null", "[1]", "1", '"x"', "{", "", " ", '{"I":1}', '{"i":7,"l":8,"d":9,"s":"y","b":false}',
+    '{"I":1,"I":3,"L":2,"D":1.5,"S":"x","B":true}', '{"I":1,"i":3,"L":2,"D":1.5,"S":"x","B":true}',
+    PLAIN + "x", '{"I":1,"other":{"I":2},"s":"nested \\"S\\""}', '{"\\u0049":5}', '{"I":NaN}',
+]  # fmt: skip
+PLAIN_VALUES = {"I": "1", "L": "2", "D": "1.5", "S": '"x"', "B": "true"}
+ODDITIES = [
+    PLAIN.replace(f'"{name}":{PLAIN_VALUES[name]}', f'"{name}":{value}')
+    for name, values in ODD_VALUES.items()
+    for value in values
+]
+PAYLOADS: list[bytes | None] = [o.encode() for o in ODDITIES + WHOLE] + [b"\xff", None, b'{"S":"\xff"}']
+
+
+def outcome(decoded, row):
+    errors = dict(decoded.errors)
+    if row in errors:
+        return "error"
+    return (decoded.is_null[row].as_py(), [str(c[row].as_py()) for c in decoded.columns])
+
+
+@pytest.fixture
+def connection():
+    with duckdb.connect() as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("oddity", PAYLOADS)
+def test_both_ways_agree(oddity, connection):
+    plain = [PLAIN.encode()] * (json_fast.ROWS_MIN + 20)
+    exact = find("JSON").decoder(COLUMNS, {}, is_key=False).decode(pa.array([oddity], pa.binary()), connection)
+    fast = find("JSON").decoder(COLUMNS, {}, is_key=False).decode(pa.array([*plain, oddity], pa.binary()), connection)
+    assert outcome(fast, len(plain)) == outcome(exact, 0)
+    assert outcome(fast, 0) == (False, ["1", "2", "1.5", "x", "True"])
+
+
+def test_the_fast_path_is_taken_and_alone(connection):
+    decoder = find("JSON").decoder(COLUMNS, {}, is_key=False)
+    decoder._exact = None  # any row that goes the exact way fails
+    lower = PLAIN.lower().encode()
+    for payload in (PLAIN.encode(), lower, b'{"l":2}', b'{"i":null}'):
+        decoder.fast = None
+        decoded = decoder.decode(pa.array([payload] * 300, pa.binary()), connection)
+        assert len(decoded.columns[0]) == 300
+        assert not decoded.errors
+
+
+def test_a_mixture(connection):
+    chance = random.Random(7)
+    rows = [chance.choice(PAYLOADS[:-3]) if chance.random() < 0.1 else PLAIN.encode() for _ in range(2_000)]
+    fast = find("JSON").decoder(COLUMNS, {}, is_key=False).decode(pa.array(rows, pa.binary()), connection)
+    one = find("JSON").decoder(COLUMNS, {}, is_key=False)
+    for row, raw in enumerate(rows):
+        assert outcome(fast, row) == outcome(one.decode(pa.array([raw], pa.binary()), connection), 0), raw
+
+
+def test_nested_values_and_back(connection):
+    columns = [
+        FormatColumn("A", parse_type("ARRAY<STRUCT<X INT, `y` STRING>>")),
+        FormatColumn("M", parse_type("MAP<STRING, DECIMAL(5, 2)>")),
+        FormatColumn("V", parse_type("FLOAT[3]")),
+        FormatColumn("T", parse_type("TIMESTAMP")),
+        FormatColumn("R", parse_type("BYTES")),
+    ]
+    text = b'{"A":[{"X":1,"y":"a"},null],"M":{"k":12.30},"V":[0.1,2.5,3.5],"T":1700000000123,"R":"AQI="}'
+    decoded = find("JSON").decoder(columns, {}, is_key=False).decode(pa.array([text], pa.binary()), connection)
+    assert not decoded.errors
+    encoded, _ = find("JSON").encoder(columns, {}, is_key=False).encode(decoded.columns, None, connection)
+    assert encoded[0].as_py() == text
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "reason"),
+    [
+        ("DECIMAL(3, 1)", b'{"C":123.4}', "numeric field overflow"),
+        ("FLOAT[2]", b'{"C":[1]}', "takes 2 numbers"),
+        ("BYTES", b'{"C":"%"}', "base64"),
+        ("MAP<STRING, INT>", b'{"C":3}', "cannot read a number as MAP"),
+        ("INT", b"{", "not JSON"),
+        ("INT", b"\xff", "not UTF-8"),
+        ("ARRAY<INT>", b'{"C":' + b"[" * 100_000, "not JSON"),
+    ],
+)
+def test_reasons(column, text, reason, connection):
+    columns = [FormatColumn("C", parse_type(column))]
+    decoded = find("JSON").decoder(columns, {}, is_key=False).decode(pa.array([text], pa.binary()), connection)
+    assert reason in decoded.errors[0][1]
