@@ -67,8 +67,8 @@ class JsonFastDecoder:
         values = [f"struct_extract_at(j, {i + 1}) AS c{i}" for i in range(len(self.columns))]
         odd = [self._odd(i, c) for i, c in enumerate(self.columns)]
         odd += [f"t[{len(self.columns) + n + 1}] IS NOT NULL" for n in range(len(renamed))]
+        odd.append(f"t[{len(paths)}] <> 'OBJECT'")
         if not strict:
-            odd.append(f"t[{len(paths)}] <> 'OBJECT'")
             odd.append("len(json_keys(v)) <> len(list_distinct(json_keys(v)))")
         reader = "from_json_strict" if strict else "from_json"
         types = f"json_type(v, [{', '.join(map(_quoted, paths))}])"
