@@ -1,0 +1,280 @@
+"""Logical nodes: what a query means, before it is cut into stages.
+
+A plan is a tree of these; every expression in a node speaks of the columns of that node's input by index. Nodes are
+frozen and check themselves when made, so that a rule that builds a wrong tree fails where it does so. Rules
+(`plan/rules`) rewrite trees; `physical.py` turns one into stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..errors import InternalError
+from ..sql.expressions import Column, Expr, columns_used
+from ..sql.functions import ModelCall
+from ..sql.schema import ColumnDef, Schema
+from ..sql.types import BOOLEAN
+from .steps import AggregateCall, Source, Window
+
+
+@dataclass(frozen=True)
+class Read:
+    """A source under the name that the query gives it. Nothing but a Read has no input."""
+
+    source: Source
+    alias: str
+
+    @property
+    def schema(self) -> Schema:
+        """The source's columns."""
+        return self.source.schema
+
+    def schema_columns(self) -> tuple[Column, ...]:
+        """The source's columns as expressions."""
+        return tuple(Column(i, c.name, c.type) for i, c in enumerate(self.source.schema))
+
+    @property
+    def is_table(self) -> bool:
+        """Whether its records are a changelog."""
+        return self.source.is_table
+
+    @property
+    def window(self) -> Window | None:
+        """The window that the source's keys carry."""
+        return self.source.windowed
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Rows for which `condition` is true; on a table the others become tombstones."""
+
+    input: Node
+    condition: Expr
+
+    def __post_init__(self) -> None:
+        _check(self.input, (self.condition,))
+        if self.condition.type != BOOLEAN:
+            raise InternalError(f"a filter's condition is {self.condition.type}, not BOOLEAN")
+
+    @property
+    def schema(self) -> Schema:
+        """The input's."""
+        return self.input.schema
+
+    @property
+    def is_table(self) -> bool:
+        """As the input."""
+        return self.input.is_table
+
+    @property
+    def window(self) -> Window | None:
+        """As the input."""
+        return self.input.window
+
+
+@dataclass(frozen=True)
+class Project:
+    """One expression a column of `schema`. `explode`: the columns whose expression is a list, unnested side by side."""
+
+    input: Node
+    columns: tuple[Expr, ...]
+    schema: Schema
+    explode: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        _check(self.input, self.columns)
+        if len(self.columns) != len(self.schema):
+            raise InternalError(f"a projection of {len(self.columns)} columns has {len(self.schema)} names")
+
+    @property
+    def is_table(self) -> bool:
+        """As the input."""
+        return self.input.is_table
+
+    @property
+    def window(self) -> Window | None:
+        """As the input."""
+        return self.input.window
+
+
+@dataclass(frozen=True)
+class Infer:
+    """The input's columns, then one column for each model call over them."""
+
+    input: Node
+    calls: tuple[tuple[ModelCall, tuple[Expr, ...]], ...]
+    results: tuple[ColumnDef, ...]
+
+    def __post_init__(self) -> None:
+        _check(self.input, tuple(arg for _, args in self.calls for arg in args))
+
+    @property
+    def schema(self) -> Schema:
+        """The input's, then the calls' results."""
+        return Schema((*self.input.schema.columns, *self.results))
+
+    @property
+    def is_table(self) -> bool:
+        """As the input."""
+        return self.input.is_table
+
+    @property
+    def window(self) -> Window | None:
+        """As the input."""
+        return self.input.window
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """Groups by the first `keys` columns of the input (and the window) and aggregates the others. Output: the keys, then one
+    column a call. `combine`: rows of a batch may be combined before the exchange (rules/combine_partial)."""
+
+    input: Node
+    keys: int
+    calls: tuple[AggregateCall, ...]
+    grouped: Window | None = None
+    emit_final: bool = False
+    combine: bool = False
+
+    def __post_init__(self) -> None:
+        if any(i >= len(self.input.schema) for call in self.calls for i in call.args):
+            raise InternalError("an aggregate's argument is not a column of its input")
+
+    @property
+    def schema(self) -> Schema:
+        """The keys, then the calls' results."""
+        keys = tuple(replace(c, is_key=True) for c in self.input.schema.columns[: self.keys])
+        return Schema((*keys, *(ColumnDef(call.name, call.spec.type) for call in self.calls)))
+
+    @property
+    def is_table(self) -> bool:
+        """Always: one row a group."""
+        return True
+
+    @property
+    def window(self) -> Window | None:
+        """The groups' window; the input's own is gone."""
+        return self.grouped
+
+
+@dataclass(frozen=True)
+class StreamTableJoin:
+    """Each row of a stream with the row that a table has for its key at that moment. Output: left's columns, then right's."""
+
+    left: Node
+    right: Node
+    kind: str  # INNER or LEFT
+    left_key: int
+    right_key: int
+
+    def __post_init__(self) -> None:
+        if self.left.is_table or not self.right.is_table:
+            raise InternalError("a stream-table join has a stream on its left and a table on its right")
+        if self.left_key >= len(self.left.schema) or self.right_key >= len(self.right.schema):
+            raise InternalError("a join's key is not a column of its side")
+
+    @property
+    def schema(self) -> Schema:
+        """Left's columns, then right's, none of them a key."""
+        both = (*self.left.schema.columns, *self.right.schema.columns)
+        return Schema(tuple(replace(c, is_key=False) for c in both))
+
+    @property
+    def is_table(self) -> bool:
+        """Never: a stream of joined rows."""
+        return False
+
+    @property
+    def window(self) -> Window | None:
+        """As the stream."""
+        return self.left.window
+
+
+@dataclass(frozen=True)
+class Retain:
+    """Keeps the newest row of every key of a table, so that pull queries can read it."""
+
+    input: Node
+
+    def __post_init__(self) -> None:
+        if not self.input.is_table:
+            raise InternalError("only a table's rows are retained")
+
+    @property
+    def schema(self) -> Schema:
+        """The input's."""
+        return self.input.schema
+
+    @property
+    def is_table(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def window(self) -> Window | None:
+        """As the input."""
+        return self.input.window
+
+
+@dataclass(frozen=True)
+class Retract:
+    """A table's changes with the row that was, told apart by `keys`: what an aggregation over a table takes back."""
+
+    input: Node
+    keys: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.input.is_table or any(k >= len(self.input.schema) for k in self.keys):
+            raise InternalError("only a table's rows are taken back, by columns that it has")
+
+    @property
+    def schema(self) -> Schema:
+        """The input's."""
+        return self.input.schema
+
+    @property
+    def is_table(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def window(self) -> Window | None:
+        """As the input."""
+        return self.input.window
+
+
+Node = Read | Filter | Project | Infer | Aggregate | StreamTableJoin | Retain | Retract
+
+
+def inputs(node: Node) -> tuple[Node, ...]:
+    """The nodes that it reads, left to right."""
+    match node:
+        case Read():
+            return ()
+        case StreamTableJoin(left=left, right=right):
+            return (left, right)
+        case _:
+            return (node.input,)
+
+
+def with_inputs(node: Node, new: tuple[Node, ...]) -> Node:
+    """The node over other inputs, as many as it has."""
+    match node:
+        case Read():
+            return node
+        case StreamTableJoin():
+            return replace(node, left=new[0], right=new[1])
+        case _:
+            return replace(node, input=new[0])
+
+
+def rewrite(node: Node, rule: Callable[[Node], Node]) -> Node:
+    """Apply a rule to every node, inputs first; the rule answers with the node itself where it has nothing to change."""
+    return rule(with_inputs(node, tuple(rewrite(child, rule) for child in inputs(node))))
+
+
+def _check(input_: Node, exprs: tuple[Expr, ...]) -> None:
+    beyond = [i for i in columns_used(exprs) if i >= len(input_.schema)]
+    if beyond:
+        raise InternalError(f"an expression reads column {beyond[0]} of an input that has {len(input_.schema)}")

@@ -1,0 +1,164 @@
+"""Logical trees cut into stages: edges numbered, filters and projections fused into one call, exchanges put in.
+
+An exchange stands before whatever keeps state: an aggregate, a join, a retained table. What was read before it and is
+needed behind it crosses every exchange on the way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from ..sql.expressions import Column, Expr
+from ..sql.schema import Schema
+from .logical import Aggregate, Filter, Infer, Node, Project, Read, Retain, Retract, StreamTableJoin
+from .steps import Aggregate as AggregateStep
+from .steps import Edge, Evaluate, Exchange, Materialize, PartialAggregate, Source, Stage, Step
+from .steps import Infer as InferStep
+from .steps import Retract as RetractStep
+from .steps import StreamTableJoin as JoinStep
+
+
+@dataclass
+class Staged:
+    """The stages of a tree, and the edge that its last step writes. `state`: the table that holds the result's rows, with
+    `view`, the evaluation that gives the result from that table's columns; None where no step keeps them."""
+
+    sources: tuple[Source, ...]
+    stages: tuple[Stage, ...]
+    edge: Edge
+    state: str | None
+    view: Evaluate | None
+
+
+def stage(root: Node) -> Staged:
+    """Cut a tree into stages."""
+    builder = _Builder()
+    edge, _ = builder.build(root)
+    state, view = builder.result_state(root)
+    return Staged(tuple(builder.sources), builder.stages(), edge, state, view)
+
+
+@dataclass
+class _Builder:
+    sources: list[Source] = field(default_factory=list)
+    steps: list[list[Step]] = field(default_factory=lambda: [[]])
+    exchanges: list[dict[Edge, tuple[int, ...]]] = field(default_factory=lambda: [{}])
+    edges: int = 0
+    names: dict[str, int] = field(default_factory=dict)
+
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages so far; the first reads the sources, each other an exchange."""
+        exchanges = [None, *(Exchange(keys) for keys in self.exchanges[1:])]
+        return tuple(Stage(tuple(s), e) for s, e in zip(self.steps, exchanges, strict=True))
+
+    def build(self, node: Node) -> tuple[Edge, int]:
+        """Append the steps of a tree; gives the edge of its rows and the stage that writes it."""
+        match node:
+            case Read(source=source):
+                edge = self._edge()
+                self.sources.append(replace(source, edge=edge))
+                return edge, 0
+            case Filter() | Project():
+                return self._evaluate(node)
+            case Infer(calls=calls, schema=schema):
+                edge, at = self.build(node.input)
+                return self._append(at, InferStep(edge, self._edge(), calls, schema))
+            case Aggregate():
+                return self._aggregate(node)
+            case StreamTableJoin():
+                return self._join(node)
+            case Retract(keys=keys, schema=schema):
+                edge, at = self.build(node.input)
+                self._cross(edge, at, at + 1, keys)
+                return self._append(at + 1, RetractStep(edge, self._edge(), schema, keys, self._name("retract")))
+            case Retain(schema=schema, window=window):
+                edge, at = self.build(node.input)
+                self._cross(edge, at, at + 1, tuple(i for i, c in enumerate(schema) if c.is_key))
+                step = Materialize(edge, self._edge(), schema, self._name("rows"), window)
+                return self._append(at + 1, step)
+
+    def result_state(self, root: Node) -> tuple[str | None, Evaluate | None]:
+        """The state that holds a table's rows: of a Retain, or of an Aggregate with at most one evaluation over it."""
+        last = [step for steps in self.steps for step in steps][-2:]
+        if not last or not root.is_table:
+            return None, None
+        if isinstance(last[-1], Materialize):
+            return last[-1].state, _identity(last[-1].output, root.schema)
+        if isinstance(last[-1], AggregateStep):
+            return last[-1].state, _identity(last[-1].output, root.schema)
+        if isinstance(last[-1], Evaluate) and isinstance(last[0], AggregateStep) and len(last) == 2:
+            return last[0].state, last[-1]
+        return None, None
+
+    def _evaluate(self, node: Filter | Project) -> tuple[Edge, int]:
+        where: Expr | None = None
+        below: Node = node
+        if isinstance(below, Project):
+            below = below.input
+        if isinstance(below, Filter):
+            where, below = below.condition, below.input
+        edge, at = self.build(below)
+        columns = node.columns if isinstance(node, Project) else _columns(node.schema)
+        explode = node.explode if isinstance(node, Project) else frozenset()
+        step = Evaluate(edge, self._edge(), columns, node.schema, where, node.is_table, explode)
+        return self._append(at, step)
+
+    def _aggregate(self, node: Aggregate) -> tuple[Edge, int]:
+        edge, at = self.build(node.input)
+        partial = PartialAggregate(
+            edge, self._edge(), node.keys, node.calls, node.grouped, node.input.schema, node.combine
+        )
+        sent, _ = self._append(at, partial)
+        self._cross(sent, at, at + 1, tuple(range(node.keys)))
+        whole = AggregateStep(
+            sent, self._edge(), partial, node.schema, self._name("groups"), node.emit_final, node.input.is_table
+        )
+        return self._append(at + 1, whole)
+
+    def _join(self, node: StreamTableJoin) -> tuple[Edge, int]:
+        left, left_at = self.build(node.left)
+        right, right_at = self.build(node.right)
+        at = max(left_at, right_at) + 1
+        self._cross(left, left_at, at, (node.left_key,))
+        self._cross(right, right_at, at, (node.right_key,))
+        step = JoinStep(
+            left,
+            right,
+            self._edge(),
+            node.kind,
+            node.left_key,
+            node.right_key,
+            node.left.schema,
+            node.right.schema,
+            node.schema,
+            self._name("joined"),
+        )
+        return self._append(at, step)
+
+    def _append(self, at: int, step: Step) -> tuple[Edge, int]:
+        self.steps[at].append(step)
+        return step.output, at
+
+    def _cross(self, edge: Edge, start: int, end: int, keys: tuple[int, ...]) -> None:
+        """Send an edge of stage `start` through every exchange up to the one before stage `end`."""
+        for at in range(start + 1, end + 1):
+            if at == len(self.steps):
+                self.steps.append([])
+                self.exchanges.append({})
+            self.exchanges[at][edge] = keys
+
+    def _edge(self) -> Edge:
+        self.edges += 1
+        return self.edges - 1
+
+    def _name(self, what: str) -> str:
+        self.names[what] = self.names.get(what, 0) + 1
+        return f"{what}_{self.names[what]}"
+
+
+def _columns(schema: Schema) -> tuple[Expr, ...]:
+    return tuple(Column(i, c.name, c.type) for i, c in enumerate(schema))
+
+
+def _identity(edge: Edge, schema: Schema) -> Evaluate:
+    return Evaluate(edge, edge, _columns(schema), schema, is_table=True)

@@ -1,0 +1,114 @@
+"""Drop columns that nobody reads: a source decodes only what the query needs (`Source.wanted`).
+
+A source keeps its columns' places, so that its schema stays the topic's; other nodes lose what is not needed, and what
+reads them is renumbered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ...errors import InternalError
+from ...sql.expressions import Column, Expr, columns_used, transform
+from ...sql.schema import Schema
+from ..logical import Aggregate, Filter, Infer, Node, Project, Read, Retain, Retract, StreamTableJoin
+
+Places = Mapping[int, int]
+"""Where each column that is still there was → is."""
+
+
+def prune_columns(root: Node) -> Node:
+    """Keep all columns of the root, and of every other node those that are read.
+
+    >>> from ..examples import clicks
+    >>> source = clicks()
+    >>> after = prune_columns(Project(source, (source.schema_columns()[1],), Schema(source.schema.columns[1:2])))
+    >>> [source.schema.columns[i].name for i in sorted(after.input.source.wanted)]
+    ['URL']
+    """
+    node, places = _prune(root, frozenset(range(len(root.schema))))
+    if places != {i: i for i in range(len(root.schema))}:
+        raise InternalError("pruning moved a column of the result")
+    return node
+
+
+def _prune(node: Node, needed: frozenset[int]) -> tuple[Node, Places]:
+    match node:
+        case Read(source=source):
+            kept = frozenset(needed)
+            return replace(node, source=replace(source, wanted=kept)), _same(range(len(source.schema)))
+        case Filter(condition=condition):
+            below, places = _prune(node.input, needed | columns_used((condition,)))
+            return Filter(below, _moved(condition, places)), places
+        case Project():
+            return _project(node, needed)
+        case Infer():
+            return _infer(node, needed)
+        case Aggregate():
+            return _aggregate(node)
+        case Retract(keys=keys):
+            below, places = _prune(node.input, needed | set(keys))
+            return replace(node, input=below, keys=tuple(places[k] for k in keys)), places
+        case Retain():
+            below, places = _prune(node.input, frozenset(range(len(node.schema))))
+            return replace(node, input=below), places
+        case StreamTableJoin():
+            return _join(node, needed)
+
+
+def _project(node: Project, needed: frozenset[int]) -> tuple[Node, Places]:
+    kept = sorted(needed | node.explode)
+    columns = [node.columns[i] for i in kept]
+    below, places = _prune(node.input, frozenset(columns_used(columns)))
+    moved = _ranked(kept)
+    pruned = Project(
+        below,
+        tuple(_moved(e, places) for e in columns),
+        Schema(tuple(node.schema.columns[i] for i in kept)),
+        frozenset(moved[i] for i in node.explode),
+    )
+    return pruned, moved
+
+
+def _infer(node: Infer, needed: frozenset[int]) -> tuple[Node, Places]:
+    width = len(node.input.schema)
+    kept = [i for i in range(len(node.calls)) if width + i in needed]
+    args = [arg for i in kept for arg in node.calls[i][1]]
+    below, places = _prune(node.input, frozenset(i for i in needed if i < width) | columns_used(args))
+    if not kept:
+        return below, places
+    calls = tuple((node.calls[i][0], tuple(_moved(a, places) for a in node.calls[i][1])) for i in kept)
+    start = len(below.schema)
+    moved = {**places, **{width + i: start + n for n, i in enumerate(kept)}}
+    return Infer(below, calls, tuple(node.results[i] for i in kept)), moved
+
+
+def _aggregate(node: Aggregate) -> tuple[Node, Places]:
+    args = {i for call in node.calls for i in call.args}
+    below, places = _prune(node.input, frozenset(range(node.keys)) | args)
+    calls = tuple(replace(call, args=tuple(places[i] for i in call.args)) for call in node.calls)
+    return replace(node, input=below, calls=calls), _same(range(len(node.schema)))
+
+
+def _join(node: StreamTableJoin, needed: frozenset[int]) -> tuple[Node, Places]:
+    width = len(node.left.schema)
+    left, left_places = _prune(node.left, frozenset(i for i in needed if i < width) | {node.left_key})
+    right_needed = frozenset(i - width for i in needed if i >= width) | {node.right_key}
+    right, right_places = _prune(node.right, right_needed)
+    start = len(left.schema)
+    moved = {**left_places, **{width + was: start + now for was, now in right_places.items()}}
+    left_key, right_key = left_places[node.left_key], right_places[node.right_key]
+    return replace(node, left=left, right=right, left_key=left_key, right_key=right_key), moved
+
+
+def _moved(expr: Expr, places: Places) -> Expr:
+    return transform(expr, lambda e: replace(e, index=places[e.index]) if isinstance(e, Column) else None)
+
+
+def _ranked(kept: Iterable[int]) -> Places:
+    return {was: now for now, was in enumerate(kept)}
+
+
+def _same(indices: Iterable[int]) -> Places:
+    return {i: i for i in indices}
