@@ -113,3 +113,23 @@ def test_reasons(column, text, reason, connection):
     columns = [FormatColumn("C", parse_type(column))]
     decoded = find("JSON").decoder(columns, {}, is_key=False).decode(pa.array([text], pa.binary()), connection)
     assert reason in decoded.errors[0][1]
+
+
+def test_both_ways_write_the_same_bytes(connection):
+    chance = random.Random(3)
+    doubles = [1e22, 1e21, 1e16, 1e-5, 1e-6, 1e-7, 1.5e-9, 5e-324, -0.0, 1.0, 1e20, 12345678901234567890.0, None]
+    doubles += [chance.random() * 10 ** chance.randint(-320, 300) for _ in range(400)]
+    texts = [chr(i) for i in range(1, 400)] + ['"', "\\", "\\u001f", "\\\\", "\u2028", "\U0001f600", None]
+    rows = json_fast.ROWS_MIN * 2
+    columns = [
+        pa.array([chance.choice(doubles) for _ in range(rows)], pa.float64()),
+        pa.array([chance.choice(texts) for _ in range(rows)], pa.string()),
+        pa.array([chance.choice([1, -7, None]) for _ in range(rows)], pa.int32()),
+        pa.array([chance.choice([True, False, None]) for _ in range(rows)], pa.bool_()),
+    ]
+    names = [("d", DOUBLE), ('it\'s "S"', STRING), ("I", INTEGER), ("B", BOOLEAN)]
+    encoder = find("JSON").encoder([FormatColumn(n, t) for n, t in names], {}, is_key=False)
+    fast, _ = encoder.encode(columns, None, connection)
+    encoder.fast_applies = False
+    exact, _ = encoder.encode(columns, None, connection)
+    assert fast.to_pylist() == exact.to_pylist()

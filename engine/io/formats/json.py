@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...errors import AnalysisError, RecordError
-from ...sql.types import STRING, Array, Map, SqlType, Struct, arrow_type
+from ...sql.types import DOUBLE, STRING, Array, Map, SqlType, Struct, arrow_type
 from . import json_fast
 from .format import Decoded, FormatColumn
 from .json_exact import Reader, parse, reader, struct_reader
@@ -118,12 +118,17 @@ class JsonDecoder:
 
 
 class JsonEncoder:
-    """Encodes columns as JSON text."""
+    """Encodes columns as JSON text: DuckDB where all columns are flat, else value by value. Both write the same bytes."""
 
     def __init__(self, columns: Sequence[FormatColumn], *, wrapped: bool) -> None:
+        self.types = [c.type for c in columns]
         self.names = [text(c.name) + ":" for c in columns]
         self.writers = [writer(c.type) for c in columns]
         self.wrapped = wrapped
+        self.fast_applies = wrapped and all(c.type in json_fast.EXACT_TYPES for c in columns)
+        literals = ["'" + c.name.replace("'", "''") + "'" for c in columns]
+        pairs = [f"{literal}, c{i}" for i, literal in enumerate(literals)]
+        self.sql = f"SELECT encode(CAST(json_object({', '.join(pairs)}) AS VARCHAR)) FROM payload"
 
     def encode(
         self, columns: Sequence[pa.Array], is_null: pa.Array | None, connection: duckdb.DuckDBPyConnection
@@ -131,6 +136,30 @@ class JsonEncoder:
         """One JSON text a row; an unwrapped NULL is a NULL payload."""
         if not columns:
             return pa.nulls(0 if is_null is None else len(is_null), pa.binary()), []
+        if self.fast_applies and len(columns[0]) >= json_fast.ROWS_MIN and self._finite(columns):
+            encoded = self._batch(columns, connection)
+        else:
+            encoded = self._exact(columns)
+        if is_null is not None:
+            encoded = pc.if_else(is_null, pa.scalar(None, pa.binary()), encoded)
+        return encoded, []
+
+    def _finite(self, columns: Sequence[pa.Array]) -> bool:
+        return all(
+            pc.all(pc.is_finite(c)).as_py() is not False
+            for c, t in zip(columns, self.types, strict=True)
+            if t == DOUBLE
+        )
+
+    def _batch(self, columns: Sequence[pa.Array], connection: duckdb.DuckDBPyConnection) -> pa.Array:
+        table = pa.table(list(columns), names=[f"c{i}" for i in range(len(columns))])
+        connection.register("payload", table)
+        try:
+            return connection.sql(self.sql).to_arrow_table().column(0).combine_chunks()
+        finally:
+            connection.unregister("payload")
+
+    def _exact(self, columns: Sequence[pa.Array]) -> pa.Array:
         if self.wrapped:
             cells = [
                 [name + write(v) for v in column.to_pylist()]
@@ -139,10 +168,7 @@ class JsonEncoder:
             texts: list[str | None] = ["{" + ",".join(row) + "}" for row in zip(*cells, strict=True)]
         else:
             texts = [None if v is None else self.writers[0](v) for v in columns[0].to_pylist()]
-        encoded = pc.cast(pa.array(texts, pa.string()), pa.binary())
-        if is_null is not None:
-            encoded = pc.if_else(is_null, pa.scalar(None, pa.binary()), encoded)
-        return encoded, []
+        return pc.cast(pa.array(texts, pa.string()), pa.binary())
 
 
 def _check_type(sql_type: SqlType, name: str, *, is_key: bool) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import datetime
+import decimal
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -36,14 +38,26 @@ _EPOCH_DAY = datetime.date(1970, 1, 1)
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
+_CONTROL = re.compile(r"(?<!\\)((?:\\\\)*)\\u00([01][0-9a-f])")
+
+
 def text(value: str) -> str:
-    """A JSON string literal."""
-    return orjson.dumps(value).decode()
+    """A JSON string literal, control characters in upper-case hexadecimal as DuckDB and Jackson write them."""
+    literal = orjson.dumps(value).decode()
+    if "\\u00" not in literal:
+        return literal
+    return _CONTROL.sub(lambda found: f"{found[1]}\\u00{found[2].upper()}", literal)
 
 
 def _number(value: float) -> str:
+    """The shortest text that reads back the same, written out from 1e-6 to below 1e21 as DuckDB does."""
     if math.isfinite(value):
-        return repr(value)
+        exact = decimal.Decimal(repr(value))
+        if -7 < exact.adjusted() < 21 or not value:
+            plain = format(exact, "f")
+            return plain if "." in plain else plain + ".0"
+        mantissa, exponent = repr(value).split("e")
+        return f"{mantissa}e{int(exponent)}"
     return '"NaN"' if math.isnan(value) else '"Infinity"' if value > 0 else '"-Infinity"'
 
 
