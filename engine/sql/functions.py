@@ -47,7 +47,15 @@ class MapOf:
     value: ParamType
 
 
-ParamType = SqlType | Generic | LambdaParam | ListOf | MapOf
+@dataclass(frozen=True)
+class Matching:
+    """Any type that `accepts` takes, unchanged: `DECIMAL` of any digits, `STRUCT` of any fields. `name` is for people."""
+
+    name: str
+    accepts: Callable[[SqlType], bool]
+
+
+ParamType = SqlType | Generic | LambdaParam | ListOf | MapOf | Matching
 ReturnRule = ParamType | Callable[[Sequence[SqlType]], SqlType]
 
 

@@ -1,0 +1,17 @@
+"""All functions that ship with the language."""
+
+from __future__ import annotations
+
+from ..functions import FunctionRegistry
+from . import nulls
+
+_FAMILIES = (nulls,)
+
+
+def default_registry() -> FunctionRegistry:
+    """A new registry with every function of every family."""
+    registry = FunctionRegistry()
+    for family in _FAMILIES:
+        for function in family.FUNCTIONS:
+            registry.add(function)
+    return registry
