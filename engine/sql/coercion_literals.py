@@ -29,7 +29,7 @@ from .types import (
     is_numeric,
 )
 
-_RANGE = {INTEGER: 1 << 31, BIGINT: 1 << 63}
+_RANGE: dict[SqlType, int] = {INTEGER: 1 << 31, BIGINT: 1 << 63}
 _EPOCH = datetime.datetime(1970, 1, 1)
 _TIMESTAMP = re.compile(
     r"(?P<year>\d{1,4})(?:-(?P<month>\d{1,2})(?:-(?P<day>\d{1,2}))?)?"

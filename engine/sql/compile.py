@@ -7,11 +7,10 @@ the failing rows only; constants that always fail become NULL here, because Duck
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from ..errors import InternalError
 from .compile_cast import cast_text, failing_constant
@@ -116,4 +115,5 @@ class _Compiler:
 def evaluate_constant(connection: duckdb.DuckDBPyConnection, expr: Expr) -> Any:
     """The value of an expression without columns (INSERT VALUES): as Arrow gives it; raises DuckDB's error."""
     bind_functions(connection, [expr])
-    return connection.execute(f"SELECT {compile_sql(expr)} AS c0").to_arrow_table().column(0)[0].as_py()
+    relation = connection.sql(f"SELECT {compile_sql(expr)} AS c0")
+    return relation.to_arrow_table().column(0)[0].as_py()

@@ -33,13 +33,13 @@ from .types import (
     Struct,
     Vector,
     duckdb_type,
-    quote_if_needed,
 )
 
 Use = Callable[[ArrowFunction, Sequence[str], Sequence[SqlType], SqlType], str]
 """Gives the text of a call of a Python function and remembers that it must be bound."""
 
-_BITS = {INTEGER: ("BIGINT", 1 << 31), BIGINT: ("HUGEINT", 1 << 63)}
+_BITS: dict[SqlType, tuple[str, int]] = {INTEGER: ("BIGINT", 1 << 31), BIGINT: ("HUGEINT", 1 << 63)}
+_TRUE_WORDS = "'t', 'tr', 'tru', 'true', 'y', 'ye', 'yes'"
 _INTEGER_TEXT = r"[+-]?[0-9]+"
 _DECIMAL_TEXT = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _DOUBLE_TEXT = _DECIMAL_TEXT + r"[dDfF]?"
@@ -114,23 +114,18 @@ def _v(text: str) -> str:
 
 
 def _to_integer(text: str, source: SqlType, target: SqlType) -> str:
-    wide, half = _BITS[target]
+    half = _BITS[target][1]
     if source is INTEGER:
         return f"CAST({text} AS BIGINT)"
     if source is BIGINT:
         return f"(((({text}) + 2147483648::HUGEINT) & 4294967295) - 2147483648)::INTEGER"
     if isinstance(source, Decimal):
-        cut = f"trunc({text})::HUGEINT"
-        return (
-            f"((({cut} + {half}) & {2 * half - 1}) - {half})::{duckdb_type(target)}"
-            if source.scale < 38
-            else f"CAST(0 AS {wide})"
-        )
+        return f"(((trunc({text})::HUGEINT + {half}) & {2 * half - 1}) - {half})::{duckdb_type(target)}"
     # Java saturates, and takes NaN for 0; the largest DOUBLE below 2^63 is 2^63 - 1024
     top = half - 1 if target is INTEGER else half - 1024
     guard = f"greatest(least(trunc({text}), {top}::DOUBLE), -{half}::DOUBLE)"
-    saturated = f"CASE WHEN ({text}) >= {half}::DOUBLE AND NOT isnan({text}) THEN {half - 1} WHEN isnan({text}) THEN 0 ELSE {guard}::{duckdb_type(target)} END"
-    return f"CAST({saturated} AS {duckdb_type(target)})"
+    cases = f"WHEN isnan({text}) THEN 0 WHEN ({text}) >= {half}::DOUBLE THEN {half - 1}"
+    return f"CAST(CASE {cases} ELSE {guard}::{duckdb_type(target)} END AS {duckdb_type(target)})"
 
 
 def _map_to_map(text: str, source: Map, target: Map, use: Use) -> str:
@@ -156,7 +151,7 @@ def _struct_to_struct(text: str, source: Struct, target: Struct, use: Use) -> st
 
 def _from_string(text: str, target: SqlType, use: Use) -> str:
     if target is BOOLEAN:
-        return f"(CASE WHEN ({text}) IS NULL THEN NULL ELSE lower(trim({text})) IN ('t', 'tr', 'tru', 'true', 'y', 'ye', 'yes') END)"
+        return f"(lower(trim({text})) IN ({_TRUE_WORDS}))"
     if target in _TEMPORAL_TEXT:
         return use(_TEMPORAL_TEXT[target], [text], [STRING], target)
     if target in _BITS:
@@ -188,8 +183,8 @@ def _to_string(text: str, source: SqlType, use: Use) -> str:
         case Map():
             v = _v(text)
             key, value = _to_string(f"{v}.key", source.key, use), _to_string(f"{v}.value", source.value, use)
-            inner = f"list_transform(map_entries({text}), lambda {v}: coalesce({key}, 'null') || '=' || coalesce({value}, 'null'))"
-            return f"('{{' || array_to_string({inner}, ', ') || '}}')"
+            entry = f"coalesce({key}, 'null') || '=' || coalesce({value}, 'null')"
+            return f"('{{' || array_to_string(list_transform(map_entries({text}), lambda {v}: {entry}), ', ') || '}}')"
         case Struct():
             return _struct_to_string(text, source, use)
         case _:

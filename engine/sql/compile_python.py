@@ -10,10 +10,12 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+from duckdb.func import ARROW, SPECIAL
 
 from ..errors import RecordError
 from .functions import ArrowFunction
@@ -48,15 +50,15 @@ def bound_name(function: ArrowFunction, types: Sequence[SqlType], result: SqlTyp
 
 def register(connection: duckdb.DuckDBPyConnection, bound: Bound) -> None:
     """Make the function known to the connection's DuckDB instance, once."""
-    parameters = [duckdb_type(t) for t in bound.types] or ["INTEGER"]
+    parameters: list[Any] = [duckdb_type(t) for t in bound.types] or ["INTEGER"]
     try:
         connection.create_function(
             bound.name,
             _adapter(bound),
             parameters,
             duckdb_type(bound.result),
-            type="arrow",
-            null_handling="special",
+            type=ARROW,
+            null_handling=SPECIAL,
             side_effects=bound.function.volatile,
         )
     except duckdb.CatalogException as error:
@@ -78,13 +80,7 @@ def _adapter(bound: Bound) -> Callable[..., pa.Array]:
             return _checked(made, rows, result, bound)
         return _skipping_nulls(evaluate, arrays, rows, result, bound)
 
-    def one(a: pa.ChunkedArray) -> pa.Array:
-        return call(a)
-
-    def two(a: pa.ChunkedArray, b: pa.ChunkedArray) -> pa.Array:
-        return call(a, b)
-
-    return {1: one, 2: two}.get(max(1, len(wanted)), call)
+    return call
 
 
 def _plain(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.Array:

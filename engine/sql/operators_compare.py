@@ -25,7 +25,6 @@ from .types import (
     TIME,
     TIMESTAMP,
     Array,
-    Decimal,
     Map,
     SqlType,
     Struct,

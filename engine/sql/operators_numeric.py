@@ -17,11 +17,11 @@ from .functions import ArrowFunction, SqlTemplate
 from .operators_decimal import divide_rounded
 from .types import BIGINT, INTEGER, NULL, STRING, Decimal, SqlType, duckdb_type, is_numeric
 
-_MASKS = {
+_MASKS: dict[SqlType, tuple[str, str, str]] = {
     INTEGER: ("BIGINT", "2147483648", "4294967295"),
     BIGINT: ("HUGEINT", "9223372036854775808", "18446744073709551615"),
 }
-_RANGE = {INTEGER: 1 << 31, BIGINT: 1 << 63}
+_RANGE: dict[SqlType, int] = {INTEGER: 1 << 31, BIGINT: 1 << 63}
 
 
 def _wrapped(operation: str, sql_type: SqlType) -> str:
@@ -86,9 +86,14 @@ def arithmetic(symbol: str, left: Expr, right: Expr, span: Span | None) -> Expr:
     result = wider_number(left.type, right.type)
     if isinstance(result, Decimal):
         return _decimal(symbol, left, right, span)
-    if symbol in "/%" and isinstance(right, Literal) and right.value == 0 and isinstance(left, Literal):
-        if result in _MASKS:  # no row to spoil but every row: NULL, and never folded inside a TRY
-            return Literal(None, result)
+    if (
+        result in _MASKS
+        and symbol in "/%"
+        and isinstance(left, Literal)
+        and isinstance(right, Literal)
+        and not right.value
+    ):
+        return Literal(None, result)  # it fails in every row: NULL, and not an error that DuckDB folds inside a TRY
     args = tuple(a if a.type == result or result in _MASKS else Cast(a, result, span) for a in (left, right))
     return Call(symbol, args, result, SqlTemplate(_RENDER[symbol]), span)
 
@@ -134,7 +139,7 @@ def _decimal(symbol: str, left: Expr, right: Expr, span: Span | None) -> Expr:
         return Call(
             "/", args, result, ArrowFunction("decimal_divide", divide_rounded(result), row_at_a_time=True), span
         )
-    if symbol == "*" and a.scale + b.scale > 38 or a.precision + b.precision > 76:
+    if symbol == "*" and a.scale + b.scale > 38:
         raise TypeMismatch(f"{a} {symbol} {b} has more than 38 digits", hint="CAST one side to fewer digits", span=span)
     return Call(symbol, args, result, SqlTemplate(_decimal_operation(symbol)), span)
 
@@ -149,7 +154,9 @@ def _decimal_operation(symbol: str) -> Callable[[Sequence[str], Sequence[SqlType
 def _decimal_division(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
     """Exact division in HUGEINT, rounded half up: unscaled left, widened by the missing digits, over unscaled right."""
     left, right = types
-    assert isinstance(left, Decimal) and isinstance(right, Decimal) and isinstance(result, Decimal)
+    assert isinstance(left, Decimal)
+    assert isinstance(right, Decimal)
+    assert isinstance(result, Decimal)
     shift = result.scale + right.scale - left.scale
     a = f"((({args[0]}) * {10**left.scale})::HUGEINT * {10**shift}::HUGEINT)"
     b = f"(({args[1]}) * {10**right.scale})::HUGEINT"

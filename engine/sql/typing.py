@@ -167,8 +167,8 @@ def _is(node: exp.Expression, context: Context) -> Expr:
 
 
 def _between(node: exp.Expression, context: Context) -> Expr:
-    operands = (analyze(node.args[name], context) for name in ("this", "low", "high"))
-    return compare.between(*operands, span_of(node))
+    value, low, high = (analyze(node.args[name], context) for name in ("this", "low", "high"))
+    return compare.between(value, low, high, span_of(node))
 
 
 def _in(node: exp.Expression, context: Context) -> Expr:

@@ -85,7 +85,11 @@ def is_table_function(node: exp.Expression, registry: FunctionRegistry) -> bool:
 
 def contains(node: exp.Expression, registry: FunctionRegistry, kind: type[Function]) -> exp.Expression | None:
     """The first call within `node` (itself included) of a function of that kind."""
-    return next((n for n in node.walk() if isinstance(function_of(n, registry), kind)), None)
+    for inner in node.walk():
+        assert isinstance(inner, exp.Expression)
+        if isinstance(function_of(inner, registry), kind):
+            return inner
+    return None
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..functions import FunctionRegistry
-from . import nulls
+from . import aggregates, aggregates_lists, nulls, tables
 
-_FAMILIES = (nulls,)
+_FAMILIES = (nulls, aggregates, aggregates_lists, tables)
 
 
 def default_registry() -> FunctionRegistry:

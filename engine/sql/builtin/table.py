@@ -73,8 +73,7 @@ def template(text: str) -> SqlTemplate:
     """A DuckDB template with {0}, {1} … for the arguments and {*} for all of them."""
 
     def render(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
-        found = re.sub(r"\{(\d+)\}", lambda m: f"({args[int(m[1])]})", text.replace("{*}", ", ".join(args)))
-        return found
+        return re.sub(r"\{(\d+)\}", lambda m: f"({args[int(m[1])]})", text.replace("{*}", ", ".join(args)))
 
     return SqlTemplate(render)
 

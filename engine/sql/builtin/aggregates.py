@@ -1,0 +1,180 @@
+"""Aggregates whose state is a number or a value: COUNT, SUM, AVG, MIN, MAX, the deviations and CORRELATION.
+
+State and merge are DuckDB SQL over whole batches. Integer sums wrap as Java's; DOUBLE sums depend on the order of rows in
+the last digits only; NULLs are left out everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..functions import (
+    AggregateFunction,
+    AggregateOverload,
+    AggregateSpec,
+    Function,
+    Generic,
+    Matching,
+    ParamType,
+    StateColumn,
+)
+from ..types import (
+    BIGINT,
+    BYTES,
+    DATE,
+    DOUBLE,
+    INTEGER,
+    STRING,
+    TIME,
+    TIMESTAMP,
+    Decimal,
+    SqlType,
+    duckdb_type,
+    is_numeric,
+)
+
+Resolve = Callable[[Sequence[SqlType], Sequence[Any]], AggregateSpec]
+
+ANY = Generic("T")
+NUMBER = Matching("NUMBER", is_numeric)
+COMPARABLE = Matching("COMPARABLE", lambda t: is_numeric(t) or t in (STRING, BYTES, DATE, TIME, TIMESTAMP))
+_HALF: dict[SqlType, int] = {INTEGER: 1 << 31, BIGINT: 1 << 63}
+
+
+def overload(resolve: Resolve, *params: ParamType, constants: int = 0, variadic: bool = False) -> AggregateOverload:
+    """One signature of an aggregate."""
+    return AggregateOverload(params, resolve, constants, variadic)
+
+
+def wrapped(number: str, sql_type: SqlType) -> str:
+    """A HUGEINT cut to the width of an integer type, as Java cuts it."""
+    half = _HALF[sql_type]
+    return f"(((({number}) + {half}) & {2 * half - 1}) - {half})::{duckdb_type(sql_type)}"
+
+
+def _count(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
+    partial = "count({0})" if types else "count(*)"
+    return AggregateSpec((StateColumn("BIGINT", partial, "{s} + {b}"),), "{0}", BIGINT, ("{s} - {b}",))
+
+
+def _sum(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
+    sql_type = types[0]
+    if sql_type in _HALF:
+        return _integer_sum(sql_type)
+    if isinstance(sql_type, Decimal):
+        wide = f"DECIMAL(38, {sql_type.scale})"
+        state = StateColumn(wide, f"coalesce(sum({{0}}), 0)::{wide}", "{s} + {b}")
+        return AggregateSpec((state,), f"TRY_CAST({{0}} AS {duckdb_type(sql_type)})", sql_type, ("{s} - {b}",))
+    state = StateColumn("DOUBLE", "coalesce(sum({0}::DOUBLE), 0.0)", "{s} + {b}")
+    return AggregateSpec((state,), "{0}", DOUBLE, ("{s} - {b}",))
+
+
+def _integer_sum(sql_type: SqlType) -> AggregateSpec:
+    wide = "BIGINT" if sql_type is INTEGER else "HUGEINT"
+    state = StateColumn(
+        duckdb_type(sql_type),
+        wrapped("coalesce(sum({0}), 0)", sql_type),
+        wrapped(f"{{s}}::{wide} + {{b}}", sql_type),
+    )
+    return AggregateSpec((state,), "{0}", sql_type, (wrapped(f"{{s}}::{wide} - {{b}}", sql_type),))
+
+
+def _avg(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
+    exact = types[0] in _HALF
+    total = StateColumn(
+        "HUGEINT" if exact else "DOUBLE", f"coalesce(sum({{0}}{'' if exact else '::DOUBLE'}), 0)", "{s} + {b}"
+    )
+    count = StateColumn("BIGINT", "count({0})", "{s} + {b}")
+    final = "CASE WHEN {1} = 0 THEN 0.0::DOUBLE ELSE {0}::DOUBLE / {1} END"
+    return AggregateSpec((total, count), final, DOUBLE, ("{s} - {b}", "{s} - {b}"))
+
+
+def _extreme(reduce: str, choose: str) -> Resolve:
+    def resolve(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
+        state = StateColumn(duckdb_type(types[0]), f"{reduce}({{0}})", f"{choose}({{s}}, {{b}})")
+        return AggregateSpec((state,), "{0}", types[0])
+
+    return resolve
+
+
+def _deviation(final: str) -> Resolve:
+    """Count, sum and the sum of squared deviations, merged as Chan, Golub and LeVeque do: no digits cancel out."""
+
+    def resolve(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
+        present = "CASE WHEN {s0} = 0 OR {b0} = 0 THEN {s} + {b} ELSE {s} + {b} + "
+        between = "pow({s0} * {b1} - {b0} * {s1}, 2) / ({s0}::DOUBLE * {b0} * ({s0} + {b0})) END"
+        states = (
+            StateColumn("BIGINT", "count({0})", "{s} + {b}"),
+            StateColumn("DOUBLE", "coalesce(sum({0}::DOUBLE), 0.0)", "{s} + {b}"),
+            StateColumn("DOUBLE", "coalesce(var_pop({0}::DOUBLE) * count({0}), 0.0)", present + between),
+        )
+        return AggregateSpec(states, f"CASE WHEN {{0}} < 2 THEN 0.0::DOUBLE ELSE {final} END", DOUBLE)
+
+    return resolve
+
+
+def _correlation(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
+    both = "FILTER (WHERE {0} IS NOT NULL AND {1} IS NOT NULL)"
+    x, y = "{0}::DOUBLE", "{1}::DOUBLE"
+    sums = [f"coalesce(sum({term}) {both}, 0.0)" for term in (x, y, f"{x} * {x}", f"{y} * {y}", f"{x} * {y}")]
+    states = (
+        StateColumn("BIGINT", f"count(*) {both}", "{s} + {b}"),
+        *(StateColumn("DOUBLE", partial, "{s} + {b}") for partial in sums),
+    )
+    above = "({0} * {5} - {1} * {2})"
+    below = "(sqrt({0} * {3} - {1} * {1}) * sqrt({0} * {4} - {2} * {2}))"
+    final = f"CASE WHEN {{0}} = 0 THEN 'nan'::DOUBLE ELSE {above} / {below} END"
+    return AggregateSpec(states, final, DOUBLE, ("{s} - {b}",) * 6)
+
+
+FUNCTIONS: tuple[Function, ...] = (
+    AggregateFunction(
+        "COUNT",
+        (overload(_count), overload(_count, ANY)),
+        "How many rows there are, or with an argument in how many it is not NULL.",
+        examples=("COUNT(*)", "COUNT(order_id)"),
+    ),
+    AggregateFunction(
+        "SUM",
+        (overload(_sum, NUMBER),),
+        "The sum of the argument; 0 when it is NULL in every row. INTEGER and BIGINT sums wrap.",
+        examples=("SUM(price * quantity)",),
+    ),
+    AggregateFunction(
+        "AVG",
+        (overload(_avg, NUMBER),),
+        "The average of the argument over the rows in which it is not NULL.",
+        examples=("AVG(latency_ms)",),
+    ),
+    AggregateFunction(
+        "MIN",
+        (overload(_extreme("min", "least"), COMPARABLE),),
+        "The smallest value of the argument.",
+        examples=("MIN(price)",),
+    ),
+    AggregateFunction(
+        "MAX",
+        (overload(_extreme("max", "greatest"), COMPARABLE),),
+        "The largest value of the argument.",
+        examples=("MAX(price)",),
+    ),
+    AggregateFunction(
+        "STDDEV_SAMPLE",
+        (overload(_deviation("sqrt({2} / ({0} - 1))"), NUMBER),),
+        "The standard deviation of the sample.",
+        examples=("STDDEV_SAMPLE(latency_ms)",),
+    ),
+    AggregateFunction(
+        "STDDEV_SAMP",
+        (overload(_deviation("{2} / ({0} - 1)"), NUMBER),),
+        "The variance of the sample (ksqlDB's name for it). STDDEV_SAMPLE is the standard deviation.",
+        examples=("STDDEV_SAMP(latency_ms)",),
+    ),
+    AggregateFunction(
+        "CORRELATION",
+        (overload(_correlation, NUMBER, NUMBER),),
+        "Pearson's correlation of two columns over the rows in which both are present; NaN below two such rows.",
+        examples=("CORRELATION(load, latency_ms)",),
+    ),
+)
