@@ -159,20 +159,36 @@ class Aggregate:
 
 
 @dataclass(frozen=True)
-class StreamTableJoin:
-    """Each row of a stream with the row that a table has for its key at that moment. Output: left's columns, then right's."""
+class Within:
+    """How far apart the two rows of a stream-stream join may be: the right one `before_ms` earlier to `after_ms` later."""
+
+    before_ms: int
+    after_ms: int
+    grace_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Join:
+    """Rows of two sides with the same key. Output: left's columns, then right's. Which join it is follows from the sides: a
+    stream with a table sees the table as of the stream's row, two streams meet `within` a time, two tables make a table."""
 
     left: Node
     right: Node
-    kind: str  # INNER or LEFT
+    kind: str  # INNER, LEFT, RIGHT or OUTER
     left_key: int
     right_key: int
+    within: Within | None = None
 
     def __post_init__(self) -> None:
-        if self.left.is_table or not self.right.is_table:
-            raise InternalError("a stream-table join has a stream on its left and a table on its right")
+        if self.left.is_table and not self.right.is_table:
+            raise InternalError("a table has a table on its right")
         if self.left_key >= len(self.left.schema) or self.right_key >= len(self.right.schema):
             raise InternalError("a join's key is not a column of its side")
+
+    @property
+    def between(self) -> str:
+        """Which join it is, in words: stream-table, stream-stream or table-table."""
+        return "-".join("table" if side.is_table else "stream" for side in (self.left, self.right))
 
     @property
     def schema(self) -> Schema:
@@ -182,12 +198,12 @@ class StreamTableJoin:
 
     @property
     def is_table(self) -> bool:
-        """Never: a stream of joined rows."""
-        return False
+        """Whether both sides are."""
+        return self.left.is_table
 
     @property
     def window(self) -> Window | None:
-        """As the stream."""
+        """As the left side."""
         return self.left.window
 
 
@@ -244,7 +260,7 @@ class Retract:
         return self.input.window
 
 
-Node = Read | Filter | Project | Infer | Aggregate | StreamTableJoin | Retain | Retract
+Node = Read | Filter | Project | Infer | Aggregate | Join | Retain | Retract
 
 
 def inputs(node: Node) -> tuple[Node, ...]:
@@ -252,7 +268,7 @@ def inputs(node: Node) -> tuple[Node, ...]:
     match node:
         case Read():
             return ()
-        case StreamTableJoin(left=left, right=right):
+        case Join(left=left, right=right):
             return (left, right)
         case _:
             return (node.input,)
@@ -263,7 +279,7 @@ def with_inputs(node: Node, new: tuple[Node, ...]) -> Node:
     match node:
         case Read():
             return node
-        case StreamTableJoin():
+        case Join():
             return replace(node, left=new[0], right=new[1])
         case _:
             return replace(node, input=new[0])

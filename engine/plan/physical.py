@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from ..errors import Unsupported
 from ..sql.expressions import Column, Expr
 from ..sql.schema import Schema
-from .logical import Aggregate, Filter, Infer, Node, Project, Read, Retain, Retract, StreamTableJoin
+from .logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract
 from .steps import Aggregate as AggregateStep
-from .steps import Edge, Evaluate, Exchange, Materialize, PartialAggregate, Source, Stage, Step
+from .steps import Edge, Evaluate, Exchange, Materialize, PartialAggregate, Source, Stage, Step, StreamTableJoin
 from .steps import Infer as InferStep
 from .steps import Retract as RetractStep
-from .steps import StreamTableJoin as JoinStep
 
 
 @dataclass
@@ -65,7 +65,7 @@ class _Builder:
                 return self._append(at, InferStep(edge, self._edge(), calls, schema))
             case Aggregate():
                 return self._aggregate(node)
-            case StreamTableJoin():
+            case Join():
                 return self._join(node)
             case Retract(keys=keys, schema=schema):
                 edge, at = self.build(node.input)
@@ -115,13 +115,18 @@ class _Builder:
         )
         return self._append(at + 1, whole)
 
-    def _join(self, node: StreamTableJoin) -> tuple[Edge, int]:
+    def _join(self, node: Join) -> tuple[Edge, int]:
+        if node.between != "stream-table":
+            raise Unsupported(
+                f"{node.between} joins cannot be run yet",
+                hint="a stream joins a table: SELECT … FROM stream [LEFT] JOIN table ON stream.x = table.key",
+            )
         left, left_at = self.build(node.left)
         right, right_at = self.build(node.right)
         at = max(left_at, right_at) + 1
         self._cross(left, left_at, at, (node.left_key,))
         self._cross(right, right_at, at, (node.right_key,))
-        step = JoinStep(
+        step = StreamTableJoin(
             left,
             right,
             self._edge(),

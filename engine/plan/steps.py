@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..sql.expressions import Expr
 from ..sql.functions import AggregateSpec, ModelCall, PythonAggregate
 from ..sql.schema import Schema
+
+if TYPE_CHECKING:
+    from .logical import Node
 
 Edge = int
 
@@ -216,3 +220,4 @@ class QueryPlan:
     table_view: Evaluate | None = None
     limit: int | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    logical: Node | None = None  # for EXPLAIN

@@ -45,12 +45,12 @@ def _hoist(node: Node) -> Node:
     if isinstance(below, Filter):
         condition, below = below.condition, below.input
     exprs = [*node.columns, *([] if condition is None else [condition])]
-    if not any(_has_model(expr) for expr in exprs):
+    if not any(has_model(expr) for expr in exprs):
         return node
     _refuse_in_lambdas(exprs)
     columns = [_without_spans(expr) for expr in node.columns]
     if condition is not None:
-        bound, free = split(_without_spans(condition), _has_model)
+        bound, free = split(_without_spans(condition), has_model)
         below = below if free is None else Filter(below, free)
         if bound is not None:
             below, (bound, *columns) = _infer(below, [bound], columns)
@@ -62,7 +62,7 @@ def _hoist(node: Node) -> Node:
 def _infer(below: Node, exprs: Sequence[Expr], also: Sequence[Expr]) -> tuple[Node, list[Expr]]:
     """Infer nodes for all calls in `exprs`, innermost first; their results stand for them there and in `also`."""
     everything = [*exprs, *also]
-    while any(_has_model(expr) for expr in everything[: len(exprs)]):
+    while any(has_model(expr) for expr in everything[: len(exprs)]):
         calls = list(dict.fromkeys(c for expr in everything[: len(exprs)] for c in _innermost(expr)))
         below, results = _round(below, calls)
         everything = [transform(expr, lambda e: results.get(e)) for expr in everything]  # noqa: B023
@@ -100,7 +100,8 @@ def _is_model(expr: Expr) -> TypeGuard[Call]:
     return isinstance(expr, Call) and isinstance(expr.implementation, ModelCall)
 
 
-def _has_model(expr: Expr) -> bool:
+def has_model(expr: Expr) -> bool:
+    """Whether an expression calls a model."""
     return any(_is_model(e) for e in walk(expr))
 
 

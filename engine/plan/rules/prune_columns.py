@@ -12,7 +12,7 @@ from dataclasses import replace
 from ...errors import InternalError
 from ...sql.expressions import Column, Expr, columns_used, transform
 from ...sql.schema import Schema
-from ..logical import Aggregate, Filter, Infer, Node, Project, Read, Retain, Retract, StreamTableJoin
+from ..logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract
 
 Places = Mapping[int, int]
 """Where each column that is still there was → is."""
@@ -53,7 +53,7 @@ def _prune(node: Node, needed: frozenset[int]) -> tuple[Node, Places]:
         case Retain():
             below, places = _prune(node.input, frozenset(range(len(node.schema))))
             return replace(node, input=below), places
-        case StreamTableJoin():
+        case Join():
             return _join(node, needed)
 
 
@@ -91,7 +91,7 @@ def _aggregate(node: Aggregate) -> tuple[Node, Places]:
     return replace(node, input=below, calls=calls), _same(range(len(node.schema)))
 
 
-def _join(node: StreamTableJoin, needed: frozenset[int]) -> tuple[Node, Places]:
+def _join(node: Join, needed: frozenset[int]) -> tuple[Node, Places]:
     width = len(node.left.schema)
     left, left_places = _prune(node.left, frozenset(i for i in needed if i < width) | {node.left_key})
     right_needed = frozenset(i - width for i in needed if i >= width) | {node.right_key}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...sql.expressions import Column, Expr, columns_used, systems_used, transform
-from ..logical import Filter, Node, Project, StreamTableJoin, rewrite
+from ..logical import Filter, Join, Node, Project, rewrite
 from ..predicates import split
 
 
@@ -18,16 +18,16 @@ def push_filter(root: Node) -> Node:
 
     >>> from ..examples import clicks, flag, users
     >>> sides = [Project(side, tuple(side.schema_columns()), side.schema) for side in (clicks(), users())]
-    >>> join = StreamTableJoin(*sides, "INNER", left_key=0, right_key=0)
+    >>> join = Join(*sides, "INNER", left_key=0, right_key=0)
     >>> after = push_filter(Filter(join, flag(2)))
     >>> type(after).__name__, type(after.left.input).__name__
-    ('StreamTableJoin', 'Filter')
+    ('Join', 'Filter')
     """
     return rewrite(root, _push)
 
 
 def _push(node: Node) -> Node:
-    if not isinstance(node, Filter) or not isinstance(node.input, StreamTableJoin):
+    if not isinstance(node, Filter) or not isinstance(node.input, Join) or node.input.between != "stream-table":
         return node
     join, width = node.input, len(node.input.left.schema)
     mine, rest = split(node.condition, lambda part: _reads(part, 0, width))

@@ -1,0 +1,198 @@
+"""EXPLAIN: a plan as text for people: the logical tree, then stage by stage the steps with the DuckDB SQL that each runs.
+
+Columns in the SQL are c0, c1 … of the edge that it reads, and edges are e0, e1 …; the tree speaks of them by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import assert_never
+
+from ..sql.compile import compile_condition, compile_sql
+from ..sql.expressions import Call, Case, Cast, Column, Expr, Field, Lambda, Literal, Parameter, System
+from ..sql.schema import Schema
+from ..sql.types import Struct, quote_if_needed
+from .logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract, inputs
+from .steps import Aggregate as AggregateStep
+from .steps import (
+    AggregateCall,
+    Evaluate,
+    Materialize,
+    PartialAggregate,
+    QueryPlan,
+    Stage,
+    Step,
+    StreamTableJoin,
+    Window,
+)
+from .steps import Infer as InferStep
+from .steps import Retract as RetractStep
+
+
+def explain(plan: QueryPlan) -> str:
+    """The whole text."""
+    lines = [f"Query {plan.query_id}: {_result(plan)}"]
+    if plan.logical is not None:
+        lines += ["", "Logical plan", *(f"  {line}" for line in tree(plan.logical))]
+    for number, stage in enumerate(plan.stages):
+        lines += ["", *_stage(number, stage, plan)]
+    return "\n".join([*lines, *_sink(plan)]) + "\n"
+
+
+def tree(node: Node, depth: int = 0) -> list[str]:
+    """A logical tree, a line a node, inputs below and to the right."""
+    lines = [f"{'  ' * depth}{_node(node)}"]
+    for child in inputs(node):
+        lines += tree(child, depth + 1)
+    return lines
+
+
+def expression(expr: Expr) -> str:
+    """An expression as SQL with names, for people."""
+    match expr:
+        case Column(name=name) | System(name=name) | Parameter(name=name):
+            return quote_if_needed(name) if not name.startswith("argument ") else name
+        case Literal(value=value):
+            return "NULL" if value is None else f"'{value}'" if isinstance(value, str) else str(value).upper()
+        case Call(function=function, args=args) if not function[:1].isalpha() and len(args) == 2:
+            return f"({expression(args[0])} {function} {expression(args[1])})"
+        case Call(function="AND" | "OR" as function, args=(left, right)):
+            return f"({expression(left)} {function} {expression(right)})"
+        case Call(function=function, args=args):
+            return f"{function}({', '.join(map(expression, args))})"
+        case Cast(operand=operand, type=sql_type):
+            return f"CAST({expression(operand)} AS {sql_type})"
+        case Case(whens=whens, default=default):
+            parts = "".join(f" WHEN {expression(c)} THEN {expression(r)}" for c, r in whens)
+            return f"CASE{parts}{'' if default is None else f' ELSE {expression(default)}'} END"
+        case Field(operand=operand, index=index):
+            name = operand.type.fields[index][0] if isinstance(operand.type, Struct) else str(index)
+            return f"{expression(operand)}->{quote_if_needed(name)}"
+        case Lambda(parameters=parameters, body=body):
+            return f"({', '.join(p.name for p in parameters)}) => {expression(body)}"
+        case _:
+            assert_never(expr)
+
+
+def evaluate_sql(step: Evaluate) -> str:
+    """The DuckDB SQL of an evaluation."""
+    columns = ", ".join(
+        f"{'unnest(' if i in step.explode else ''}{compile_sql(e)}{')' if i in step.explode else ''} AS c{i}"
+        for i, e in enumerate(step.columns)
+    )
+    where = "" if step.where is None else f" WHERE {compile_condition(step.where)}"
+    return f"SELECT {columns} FROM e{step.input}{where}"
+
+
+def _node(node: Node) -> str:
+    match node:
+        case Read(source=source, alias=alias):
+            wanted = [quote_if_needed(source.schema.columns[i].name) for i in sorted(source.wanted)]
+            name = source.name if alias == source.name else f"{source.name} {alias}"
+            what = "table" if source.is_table else "stream"
+            return f"Read {what} {name}{_windowed(source.windowed)} [{', '.join(wanted)}]"
+        case Filter(condition=condition):
+            return f"Filter {expression(condition)}"
+        case Project():
+            return f"Project {_columns(node.columns, node.schema, node.explode)}"
+        case Infer(calls=calls, results=results):
+            shown = (
+                f"{r.name}({', '.join(map(expression, args))})" for (_, args), r in zip(calls, results, strict=True)
+            )
+            return f"Infer {', '.join(shown)}"
+        case Aggregate():
+            keys = ", ".join(quote_if_needed(c.name) for c in node.input.schema.columns[: node.keys])
+            final = " emit final" if node.emit_final else ""
+            combined = " combined before the exchange" if node.combine else ""
+            shown = ", ".join(_call(c, node.input.schema) for c in node.calls)
+            return f"Aggregate {shown or 'groups'} by {keys}{_windowed(node.grouped)}{final}{combined}"
+        case Join(kind=kind, left=left, right=right, left_key=left_key, right_key=right_key):
+            on = f"{left.schema.columns[left_key].name} = {right.schema.columns[right_key].name}"
+            within = (
+                ""
+                if node.within is None
+                else f" within {node.within.before_ms} ms before, {node.within.after_ms} after"
+            )
+            return f"Join {kind} {node.between} on {on}{within}"
+        case Retain():
+            return "Retain newest row of each key"
+        case Retract():
+            return "Retract rows that change"
+
+
+def _stage(number: int, stage: Stage, plan: QueryPlan) -> Iterator[str]:
+    if stage.exchange is None:
+        yield f"Stage {number}"
+        for source in plan.sources:
+            where = f"files {source.file.path}" if source.file else f"topic {source.topic}"
+            yield f"  e{source.edge} = read {where} ({source.formats.key} key, {source.formats.value} value)"
+    else:
+        sent = (f"e{edge} by {', '.join(f'c{k}' for k in keys)}" for edge, keys in sorted(stage.exchange.keys.items()))
+        yield f"Stage {number}, behind an exchange of {'; '.join(sent)}"
+    for step in stage.steps:
+        yield f"  e{step.output} = {_step(step)}"
+
+
+def _step(step: Step) -> str:
+    match step:
+        case Evaluate():
+            tombstones = "  -- other rows become tombstones" if step.is_table and step.where is not None else ""
+            return evaluate_sql(step) + tombstones
+        case InferStep(input=edge, calls=calls):
+            return f"infer over e{edge}: " + ", ".join(
+                f"({', '.join(compile_sql(a) for a in args)})" for _, args in calls
+            )
+        case PartialAggregate():
+            how = "combine rows of a batch" if step.combine else "assign rows"
+            return f"{how} by {step.keys} key column{'s' * (step.keys != 1)} of e{step.input}{_windowed(step.window)}"
+        case AggregateStep():
+            taking_back = ", taking back rows" if step.table_input else ""
+            final = ", rows when windows close" if step.emit_final else ""
+            return f"merge e{step.input} into {step.state}{taking_back}{final}"
+        case StreamTableJoin():
+            on = f"e{step.left}.c{step.left_key} = e{step.right}.c{step.right_key}"
+            return f"{step.kind} join of e{step.left} with {step.state}, the rows of e{step.right}, on {on}"
+        case Materialize():
+            return f"keep e{step.input} in {step.state}"
+        case RetractStep():
+            return f"changes of e{step.input} with the rows kept in {step.state}"
+
+
+def _sink(plan: QueryPlan) -> list[str]:
+    lines = []
+    if plan.materialized is not None:
+        lines += ["", f"Pull queries read {plan.materialized}"]
+        if plan.table_view is not None:
+            lines.append(f"  {evaluate_sql(plan.table_view)}")
+    if plan.sink is not None:
+        sink = plan.sink
+        lines += ["", f"Sink e{sink.edge} to topic {sink.topic} ({sink.formats.key} key, {sink.formats.value} value)"]
+    return lines
+
+
+def _result(plan: QueryPlan) -> str:
+    kind = "table" if plan.is_table else "stream"
+    name = "" if plan.sink is None else f" {quote_if_needed(plan.sink.name)}"
+    limit = "" if plan.limit is None else f" limit {plan.limit}"
+    return f"{kind}{name} ({plan.schema.text(is_table=plan.is_table)}){_windowed(plan.window)}{limit}"
+
+
+def _columns(exprs: Sequence[Expr], schema: Schema, explode: frozenset[int]) -> str:
+    shown = []
+    for i, (expr, column) in enumerate(zip(exprs, schema, strict=True)):
+        text, name = expression(expr), quote_if_needed(column.name)
+        text = f"each of {text}" if i in explode else text
+        shown.append(text if text == name else f"{text} AS {name}")
+    return ", ".join(shown)
+
+
+def _call(call: AggregateCall, schema: Schema) -> str:
+    return f"{call.name}({', '.join(quote_if_needed(schema.columns[i].name) for i in call.args)})"
+
+
+def _windowed(window: Window | None) -> str:
+    if window is None:
+        return ""
+    advance = f" advance {window.advance_ms} ms" if window.kind == "HOPPING" else ""
+    grace = "" if window.grace_ms is None else f" grace {window.grace_ms} ms"
+    return f" in {window.kind} windows of {window.size_ms} ms{advance}{grace}"

@@ -1,0 +1,248 @@
+"""JOIN … ON: which sides meet on what, what the joined row is called, and what its key is.
+
+A side of a join is projected to its columns, its pseudo-columns and, where the join is on an expression, that expression;
+rules prune what nobody reads. The key of the joined row is the joined value: the projection may name it by either side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from ..errors import AnalysisError, Span
+from ..sql.expressions import Column, Expr
+from ..sql.functions import FunctionRegistry
+from ..sql.schema import ColumnDef, Schema
+from ..sql.scope import span_of
+from ..sql.typing import analyze_expression
+from .logical import Join, Node, Project, Within
+from .rows import Entry, RowKey, Rows, RowScope
+
+SYNTHETIC_KEY = "ROWKEY"
+
+
+def join_rows(
+    left: Rows,
+    right: Rows,
+    kind: str,
+    on: exp.Expression,
+    within: Within | None,
+    registry: FunctionRegistry,
+    span: Span | None = None,
+) -> Rows:
+    """The rows of `left` joined with those of `right`, which is one source."""
+    _check_sources(left, right, span)
+    criteria = _criteria(left, right, on, registry)
+    _check_windows(left, right, span or span_of(on))
+    _check_sides(left, right, kind, within, span or span_of(on))
+    _check_keys(left, right, kind, criteria)
+    left_side, right_side = _side(left, criteria.left), _side(right, criteria.right)
+    node = Join(left_side.node, right_side.node, kind, left_side.key, right_side.key, within)
+    entries = [_joined(e) for e in (*left_side.entries, *_shifted(right_side.entries, len(left_side.node.schema)))]
+    keys = _keys(left, right, kind, criteria, entries, node)
+    if any(key.name == SYNTHETIC_KEY for key in keys):
+        entries.insert(0, keys[0].viable[0])
+    return Rows(node, tuple(entries), keys, (*left.sources, *right.sources), left.any_case | right.any_case)
+
+
+@dataclass(frozen=True)
+class _Criteria:
+    """`left = right`, each over its side, in the order of the sides; `text` as written."""
+
+    left: Expr
+    right: Expr
+    text: str
+    span: Span | None
+
+
+@dataclass(frozen=True)
+class _Side:
+    node: Node
+    entries: tuple[Entry, ...]
+    key: int
+
+
+def _check_sources(left: Rows, right: Rows, span: Span | None) -> None:
+    name = right.sources[0]
+    if name in left.sources:
+        raise AnalysisError(
+            f"{name} is joined more than once",
+            hint="self joins are not supported: copy the stream first (CREATE STREAM copy AS SELECT …)",
+            span=span,
+        )
+
+
+def _criteria(left: Rows, right: Rows, on: exp.Expression, registry: FunctionRegistry) -> _Criteria:
+    """ON taken apart: one equality, each side of which reads one source."""
+    while isinstance(on, exp.Paren):
+        on = on.this
+    span = span_of(on)
+    if isinstance(on, exp.And):
+        raise AnalysisError(
+            "joins on multiple conditions are not yet supported",
+            hint="join on one key, and put what remains into WHERE",
+            span=span,
+        )
+    if not isinstance(on, exp.EQ):
+        raise AnalysisError("a join condition is an equality: ON a.x = b.y", span=span)
+    both = replace(right, entries=(*left.entries, *right.entries), sources=(*left.sources, *right.sources))
+    first, second = _source_of(on.this, both, on), _source_of(on.expression, both, on)
+    if first == second:
+        raise AnalysisError(f"both sides of the join condition reference {first}", hint=_EACH_SIDE, span=span)
+    name = right.sources[0]
+    if name not in (first, second):
+        raise AnalysisError(
+            f"the join condition does not reference {name}, the source that is joined",
+            detail=f"it references {first} and {second}",
+            span=span,
+        )
+    ours, theirs = (on.expression, on.this) if first == name else (on.this, on.expression)
+    return _Criteria(
+        analyze_expression(ours, RowScope(left, registry, "JOIN ON"), registry),
+        analyze_expression(theirs, RowScope(right, registry, "JOIN ON"), registry),
+        on.sql(),
+        span,
+    )
+
+
+_EACH_SIDE = "each side of the join condition must contain references from exactly one source"
+
+
+def _source_of(node: exp.Expression, both: Rows, on: exp.Expression) -> str:
+    columns = list(node.find_all(exp.Column))
+    found = {both.find([part.name for part in c.parts], span_of(c)).source for c in columns}
+    if len(found) != 1:
+        which = "references no source" if not found else f"references {' and '.join(sorted(found))}"
+        raise AnalysisError(
+            f"{node.sql()} {which}", detail=f"in the join condition {on.sql()}", hint=_EACH_SIDE, span=span_of(on)
+        )
+    return found.pop()
+
+
+def _check_sides(left: Rows, right: Rows, kind: str, within: Within | None, span: Span | None) -> None:
+    """Which kinds of joins there are between streams and tables."""
+    if left.node.is_table and not right.node.is_table:
+        raise AnalysisError(
+            "table-stream joins are not supported",
+            hint=f"write the stream first: FROM {right.sources[0]} JOIN {left.sources[-1]}",
+            span=span,
+        )
+    stream_stream = not left.node.is_table and not right.node.is_table
+    if within is None and stream_stream:
+        raise AnalysisError(
+            "stream-stream joins must have a WITHIN clause", hint="JOIN … WITHIN 1 HOUR ON …", span=span
+        )
+    if within is not None and not stream_stream:
+        raise AnalysisError("a join with a table is not windowed", hint="leave out the WITHIN clause", span=span)
+    if not left.node.is_table and right.node.is_table and kind not in ("INNER", "LEFT"):
+        raise AnalysisError(
+            f"{kind} joins between a stream and a table are not supported",
+            detail="a stream's row comes once, a table's row has no moment of its own",
+            hint="use INNER JOIN or LEFT JOIN",
+            span=span,
+        )
+
+
+def _check_windows(left: Rows, right: Rows, span: Span | None) -> None:
+    if (left.node.window is None) != (right.node.window is None):
+        windowed, plain = (left, right) if right.node.window is None else (right, left)
+        raise AnalysisError(
+            "cannot join a windowed source to a non-windowed source",
+            detail=f"{windowed.sources[0]} is windowed, {plain.sources[0]} is not",
+            span=span,
+        )
+
+
+def _check_keys(left: Rows, right: Rows, kind: str, criteria: _Criteria) -> None:
+    """A table is joined by its primary key; both values have one type; a windowed side is joined by its own key."""
+    of_table = right.node.is_table
+    if of_table and not _is_whole_key(criteria.right, right):
+        which = "stream-table" if not left.node.is_table else "table-table"
+        raise AnalysisError(
+            f"{which} joins require to join on the table's primary key",
+            detail=f"{criteria.text}: the primary key of {right.sources[0]} is {', '.join(k.name for k in right.keys) or 'none'}",
+            span=criteria.span,
+        )
+    if criteria.left.type != criteria.right.type:
+        raise AnalysisError(
+            "the two sides of the join condition have different types",
+            detail=f"{criteria.text}: {criteria.left.type} = {criteria.right.type}",
+            hint="CAST one of them in a stream or table of its own, or in the condition on a stream's side",
+            span=criteria.span,
+        )
+    if left.node.window is not None and not (
+        _is_whole_key(criteria.left, left) and _is_whole_key(criteria.right, right)
+    ):
+        raise AnalysisError("implicit repartitioning of windowed sources is not supported", span=criteria.span)
+    if left.node.is_table and not _is_whole_key(criteria.left, left):
+        _check_foreign(left, kind, criteria)
+
+
+def _check_foreign(left: Rows, kind: str, criteria: _Criteria) -> None:
+    if left.joined:
+        raise AnalysisError(
+            "foreign-key table-table joins are not supported as part of n-way joins",
+            detail=criteria.text,
+            hint="make a table of the first join, and join that",
+            span=criteria.span,
+        )
+    if kind in ("RIGHT", "OUTER"):
+        raise AnalysisError(
+            f"{kind} joins on a foreign key are not supported", hint="use INNER or LEFT", span=criteria.span
+        )
+
+
+def _is_whole_key(expr: Expr, rows: Rows) -> bool:
+    return len(rows.keys) == 1 and any(expr == e.expr for e in rows.keys[0].viable)
+
+
+def _side(rows: Rows, key: Expr) -> _Side:
+    """A side as a projection of all that may be named, and the joined value."""
+    columns = [e.expr for e in rows.entries]
+    defs = [ColumnDef(e.name, e.expr.type, e.is_key) for e in rows.entries]
+    if key not in columns:
+        columns.append(key)
+        defs.append(ColumnDef("join key", key.type))
+    entries = tuple(replace(e, expr=Column(i, e.name, e.expr.type)) for i, e in enumerate(rows.entries))
+    node = Project(rows.node, tuple(columns), Schema(tuple(defs)))
+    return _Side(node, entries, columns.index(key))
+
+
+def _shifted(entries: Sequence[Entry], by: int) -> list[Entry]:
+    moved = []
+    for e in entries:
+        assert isinstance(e.expr, Column)  # _side made it one
+        moved.append(replace(e, expr=replace(e.expr, index=e.expr.index + by)))
+    return moved
+
+
+def _joined(entry: Entry) -> Entry:
+    result = entry.name if entry.name == SYNTHETIC_KEY and not entry.source else f"{entry.source}_{entry.name}"
+    return replace(entry, result=result, is_key=False)
+
+
+def _keys(
+    left: Rows, right: Rows, kind: str, criteria: _Criteria, entries: Sequence[Entry], node: Join
+) -> tuple[RowKey, ...]:
+    """The joined row's key: the joined value; of a foreign-key join, the left table's key."""
+
+    def now(old: Entry) -> Entry:
+        return next(e for e in entries if (e.source, e.name) == (old.source, old.name))
+
+    if left.node.is_table and not _is_whole_key(criteria.left, left):
+        return tuple(RowKey(tuple(now(e) for e in k.viable), now(k.viable[0]).expr, k.name) for k in left.keys)
+    viable: list[Entry] = []
+    if kind != "OUTER":
+        if left.joined and _is_whole_key(criteria.left, left):
+            viable += [now(e) for e in left.keys[0].viable]
+        else:
+            viable += [now(e) for e in left.entries if e.expr == criteria.left]
+        viable += [now(e) for e in right.entries if e.expr == criteria.right]
+    at = len(node.left.schema) + node.right_key if kind == "RIGHT" else node.left_key
+    value = Column(at, SYNTHETIC_KEY, criteria.left.type)
+    if not viable:
+        synthetic = Entry("", SYNTHETIC_KEY, SYNTHETIC_KEY, value, is_key=True)
+        return (RowKey((synthetic,), value, SYNTHETIC_KEY),)
+    return (RowKey(tuple(viable), value, viable[0].result),)

@@ -1,0 +1,110 @@
+"""Queries to plans: FROM resolved in the catalog, meaning analyzed, rules applied, stages cut, sink checked.
+
+`plan_query` makes the plan of a persistent query (with a sink) or of a push query (without one); `plan_source_table`
+that of a CREATE SOURCE TABLE, which only keeps what its topic says. Pull queries are `pull.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import AnalysisError
+from ..sql.catalog import Catalog, Relation
+from ..sql.functions import FunctionRegistry
+from ..sql.statements import Query
+from .analysis import analyze_query
+from .logical import Aggregate, Filter, Node, Project, Read, Retain
+from .physical import stage
+from .result import check_kind, fit, sink_of
+from .rules import optimize
+from .rules.hoist_models import has_model
+from .sources import read_of, rows_from
+from .steps import QueryPlan
+from .target import SinkTarget
+
+
+def plan_query(
+    query: Query,
+    catalog: Catalog,
+    registry: FunctionRegistry,
+    *,
+    query_id: str,
+    sink: SinkTarget | None,
+    settings: Mapping[str, str],
+) -> QueryPlan:
+    """The plan of a query that runs on: persistent with a `sink`, a push query without. Raises a UserError with its span."""
+    root = plan_logical(query, catalog, registry, sink=sink, settings=settings)
+    staged = stage(root)
+    return QueryPlan(
+        query_id=query_id,
+        sources=staged.sources,
+        stages=staged.stages,
+        sink=None if sink is None else sink_of(root, sink, staged.sources, staged.edge),
+        schema=root.schema,
+        is_table=root.is_table,
+        window=root.window,
+        materialized=staged.state,
+        table_view=staged.view,
+        limit=query.limit,
+        settings=dict(settings),
+        logical=root,
+    )
+
+
+def plan_logical(
+    query: Query,
+    catalog: Catalog,
+    registry: FunctionRegistry,
+    *,
+    sink: SinkTarget | None,
+    settings: Mapping[str, str],
+) -> Node:
+    """The optimized logical tree of a query."""
+    _check_query(query, sink)
+    rows = rows_from(query.from_, catalog, registry)
+    if sink is not None and isinstance(rows.node, Read) and rows.node.is_table and rows.node.window is not None:
+        raise AnalysisError(
+            "persistent queries on windowed tables are not supported",
+            hint=f"read the topic of {rows.node.alias} as a stream: CREATE STREAM … WITH (WINDOW_TYPE = …)",
+        )
+    root = analyze_query(query, rows, registry, sink=None if sink is None else sink.name, settings=settings)
+    if sink is None:
+        return optimize(root)
+    check_kind(root, sink)
+    return optimize(_kept(fit(root, sink)))
+
+
+def plan_source_table(relation: Relation, *, query_id: str, settings: Mapping[str, str]) -> QueryPlan:
+    """The plan that keeps a source table's rows, so that pull queries can read them; it writes nothing."""
+    read = read_of(relation, relation.name)
+    staged = stage(optimize(Retain(Project(read, read.schema_columns(), read.schema))))
+    return QueryPlan(
+        query_id=query_id,
+        sources=staged.sources,
+        stages=staged.stages,
+        sink=None,
+        schema=read.schema,
+        is_table=True,
+        window=read.window,
+        materialized=staged.state,
+        table_view=staged.view,
+        settings=dict(settings),
+    )
+
+
+def _check_query(query: Query, sink: SinkTarget | None) -> None:
+    if sink is not None and query.limit is not None:
+        raise AnalysisError("a persistent query takes no LIMIT", hint="LIMIT ends push and pull queries")
+
+
+def _kept(root: Project) -> Node:
+    """A table's rows are kept where an aggregate does not keep them already: as its state, with one evaluation over it."""
+    below = root.input.input if isinstance(root.input, Filter) else root.input
+    if not root.is_table or (isinstance(below, Aggregate) and not _calls_models(root)):
+        return root
+    return Retain(root)
+
+
+def _calls_models(root: Project) -> bool:
+    conditions = (root.input.condition,) if isinstance(root.input, Filter) else ()
+    return any(has_model(expr) for expr in (*root.columns, *conditions))

@@ -1,0 +1,168 @@
+"""SELECT: stars spelt out, every column named, expressions analyzed, table functions taken out.
+
+Items keep their syntax until the scope they belong to is known: rows, or groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from ..errors import AnalysisError, Span, TypeMismatch
+from ..sql.expressions import Column, Expr, walk
+from ..sql.functions import FunctionRegistry
+from ..sql.schema import ColumnDef, Schema
+from ..sql.scope import Scope, span_of
+from ..sql.statements import SelectItem
+from ..sql.types import NULL, Struct
+from ..sql.typing import analyze_expression
+from ..sql.typing_calls import TableUse, is_table_function, table_use
+from .logical import Node, Project
+from .names import NameGenerator
+from .rows import RESERVED, Entry, Rows, RowScope, canonical
+
+Star = Callable[[str | None, Span | None], Sequence[exp.Expression]]
+"""What a star, of one source or of all, stands for."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A column of the result: its syntax, its name, and its canonical form, by which it may be a key."""
+
+    node: exp.Expression
+    name: str
+    form: str
+    span: Span | None
+
+
+def column_node(entry: Entry) -> exp.Expression:
+    """The syntax of a reference to an entry."""
+    return exp.column(entry.name, table=entry.source or None, quoted=True)
+
+
+def items_of(
+    select: Sequence[SelectItem], rows: Rows, star: Star, registry: FunctionRegistry, *, persistent: bool
+) -> list[Item]:
+    """The items of a projection, named as ksqlDB names them."""
+    names = NameGenerator(e.name for e in rows.entries if not e.hidden)
+    items: list[Item] = []
+    for item in select:
+        if item.is_star:
+            nodes = star(item.source, item.span)
+            items += [_item(n, _own_name(n, rows, names, starred=True), rows, item.span) for n in nodes]
+        elif item.is_struct_star:
+            items += _fields(item, rows, names, registry)
+        else:
+            node = item.expression
+            name = item.alias or _own_name(node, rows, names, starred=False)
+            if persistent or item.alias is not None:
+                _check_reserved(name, aliased=item.alias is not None, span=item.span)
+            items.append(_item(node, name, rows, item.span))
+    return items
+
+
+def _item(node: exp.Expression, name: str, rows: Rows, span: Span | None) -> Item:
+    return Item(node, name, canonical(node, rows), span)
+
+
+def _check_reserved(name: str, *, aliased: bool, span: Span | None) -> None:
+    if name in RESERVED:
+        how = "cannot be used as an alias for a column" if aliased else "must be given another name in a result"
+        raise AnalysisError(f"{name} is a reserved column name and {how}", hint=f"write … AS {name}_VALUE", span=span)
+
+
+def _own_name(node: exp.Expression, rows: Rows, names: NameGenerator, *, starred: bool) -> str:
+    while isinstance(node, exp.Paren):
+        node = node.this
+    if isinstance(node, exp.Column):
+        entry = rows.find([part.name for part in node.parts], span_of(node))
+        clashes = sum(e.name == entry.name for e in rows.entries) > 1
+        return entry.result if starred or clashes else entry.name
+    if isinstance(node, exp.JSONExtract | exp.Dot):
+        return names.field(node.expression.name)
+    return names.column()
+
+
+def _fields(item: SelectItem, rows: Rows, names: NameGenerator, registry: FunctionRegistry) -> list[Item]:
+    """`expression->*`: one item for each field."""
+    operand = item.expression
+    struct = analyze_expression(operand, RowScope(rows, registry, "SELECT"), registry).type
+    if not isinstance(struct, Struct):
+        raise TypeMismatch(f"->* takes a STRUCT, not {struct}", span=item.span)
+    found = []
+    for name, _ in struct.fields:
+        node = exp.JSONExtract(this=operand.copy(), expression=exp.to_identifier(name, quoted=True))
+        found.append(_item(node, names.field(name), rows, item.span))
+    return found
+
+
+@dataclass
+class TableFunctions:
+    """The table functions of a projection: each is a column behind the rows' own."""
+
+    rows: Rows
+    registry: FunctionRegistry
+    uses: list[TableUse] = field(default_factory=list)
+
+    def claim(self, node: exp.Expression) -> Expr | None:
+        """The column that a table function's item is; other nodes are the rows' affair."""
+        if not is_table_function(node, self.registry):
+            return None
+        use = table_use(node, RowScope(self.rows, self.registry, "a table function's argument"), self.registry)
+        self.uses.append(use)
+        return Column(len(self.rows.node.schema) + len(self.uses) - 1, use.name, use.item)
+
+    def project(self, below: Node, columns: Sequence[tuple[str, Expr, bool]]) -> Project:
+        """The projection of `below` to (name, expression, is key) columns that may read the table functions' items."""
+        schema = Schema(tuple(ColumnDef(name, expr.type, is_key) for name, expr, is_key in columns))
+        exprs = tuple(expr for _, expr, _ in columns)
+        if not self.uses:
+            return Project(below, exprs, schema)
+        width = len(below.schema)
+        if all(_alone(expr, width) for expr in exprs):
+            lists = {width + i: use.call for i, use in enumerate(self.uses)}
+            explode = frozenset(i for i, e in enumerate(exprs) if isinstance(e, Column) and e.index >= width)
+            given = tuple(lists[e.index] if isinstance(e, Column) and e.index >= width else e for e in exprs)
+            return Project(below, given, schema, explode)
+        passed = [Column(i, c.name, c.type) for i, c in enumerate(below.schema)]
+        wide = Schema((*below.schema.columns, *(ColumnDef(use.name, use.item) for use in self.uses)))
+        exploded = Project(below, (*passed, *(use.call for use in self.uses)), wide, frozenset(range(width, len(wide))))
+        return Project(exploded, exprs, schema)
+
+
+def _alone(expr: Expr, width: int) -> bool:
+    """Whether an expression reads no table function's item, or is one."""
+    return isinstance(expr, Column) or not any(isinstance(e, Column) and e.index >= width for e in walk(expr))
+
+
+@dataclass(frozen=True)
+class SelectScope:
+    """SELECT over rows: table functions are taken out, all else is as elsewhere over rows."""
+
+    inner: RowScope
+    tables: TableFunctions
+
+    def claim(self, node: exp.Expression) -> Expr | None:
+        """A table function's item, or nothing."""
+        return self.tables.claim(node) or self.inner.claim(node)
+
+    def column(self, name_parts: Sequence[str], span: Span | None) -> Expr:
+        """The row's column."""
+        return self.inner.column(name_parts, span)
+
+
+def analyze_items(items: Iterable[Item], scope: Scope, registry: FunctionRegistry) -> list[Expr]:
+    """The expressions of a projection; a bare NULL has no type and is refused."""
+    exprs = []
+    for item in items:
+        expr = analyze_expression(item.node, scope, registry)
+        if expr.type is NULL:
+            raise TypeMismatch(
+                f"the type of {item.name} cannot be inferred from NULL",
+                hint="write CAST(NULL AS VARCHAR), or another type",
+                span=item.span,
+            )
+        exprs.append(expr)
+    return exprs
