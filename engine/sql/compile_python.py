@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -71,6 +72,8 @@ def _adapter(bound: Bound) -> Callable[..., pa.Array]:
     wanted = [arrow_type(t) for t in bound.types]
     result = arrow_type(bound.result)
     evaluate = bound.function.evaluate
+    if bound.function.typed:
+        evaluate = partial(evaluate, types=bound.types, result=bound.result)
 
     def call(*columns: pa.ChunkedArray) -> pa.Array:
         rows = len(columns[0])

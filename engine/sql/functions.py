@@ -70,13 +70,16 @@ class SqlTemplate:
 @dataclass(frozen=True)
 class ArrowFunction:
     """A vectorised function: Arrow arrays of equal length in, one of the result's Arrow type out; an exception spoils
-    the chunk, which is then run again row by row. `null_in_null_out`: rows with a NULL argument are not given to it."""
+    the chunk, which is then run again row by row. `null_in_null_out`: rows with a NULL argument are not given to it.
+    `typed`: `evaluate` also gets `types` (of the arguments) and `result`, the SQL types of this call. Without arguments
+    it gets the number of rows."""
 
     name: str
     evaluate: Callable[..., pa.Array]
     null_in_null_out: bool = True
     volatile: bool = False
     row_at_a_time: bool = False
+    typed: bool = False
 
 
 @dataclass(frozen=True)
