@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from ..errors import AnalysisError, Span, Unsupported
-from ..sql.expressions import Expr
+from ..sql.expressions import Column, Expr
 from ..sql.functions import AggregateFunction, FunctionRegistry, TableFunction
 from ..sql.scope import WINDOW_BOUNDS, Scope, span_of
 from ..sql.statements import Query, WindowClause
@@ -19,7 +19,7 @@ from ..sql.typing import analyze_expression, require_boolean
 from ..sql.typing_calls import contains
 from .grouping import GroupScope, aggregate_node, group_keys
 from .keys import KeyNeed, Projected, arrange, check_key_types, check_names
-from .logical import Filter, Node, Project
+from .logical import Filter, Node, Project, reads
 from .projection import Item, SelectScope, Star, TableFunctions, analyze_items, column_node, items_of
 from .rows import Entry, Rows, RowScope, canonical
 from .steps import Window
@@ -77,6 +77,13 @@ class _Analysis:
             raise AnalysisError(
                 "HAVING requires a GROUP BY clause", hint="WHERE filters rows", span=span_of(query.having)
             )
+        kafka = [read.alias for read in reads(self.rows.node) if read.source.formats.value == "KAFKA"]
+        if kafka and (grouped or self.rows.joined):
+            raise AnalysisError(
+                f"{', '.join(kafka)} {'are' if len(kafka) > 1 else 'is'} in the KAFKA value format, which supports neither "
+                "GROUP BY nor JOIN",
+                hint="copy it into another format first: CREATE STREAM … WITH (VALUE_FORMAT = 'JSON') AS SELECT …",
+            )
         if query.emit == "FINAL" and (query.window is None or not grouped):
             raise AnalysisError(
                 "EMIT FINAL is only supported for windowed aggregations", hint="use EMIT CHANGES, or add a WINDOW"
@@ -112,7 +119,7 @@ class _Analysis:
         exprs = analyze_items(items, scope, self.registry)
         below = self._filtered()
         if self.sink is None:
-            return tables.project(below, self._named(items, exprs))
+            return tables.project(below, self._named(items, exprs, [key.expr for key in self.rows.keys]))
         numbers: dict[int, int] = {}
         needs = []
         for number, key in enumerate(self.rows.keys):
@@ -152,7 +159,7 @@ class _Analysis:
         exprs = analyze_items(items, SelectScope(RowScope(self.rows, self.registry, "SELECT"), tables), self.registry)
         below = self._filtered()
         if self.sink is None:
-            return tables.project(below, self._named(items, exprs))
+            return tables.project(below, self._named(items, exprs, keys))
         numbers = {i: forms.index(item.form) for i, item in enumerate(items) if item.form in forms}
         needs = [KeyNeed((_text(node),), key) for node, key in zip(by, keys, strict=True)]
         return tables.project(below, self._keyed(items, exprs, numbers, needs, "partitioning expression"))
@@ -180,7 +187,7 @@ class _Analysis:
         if having is not None:
             groups = Filter(groups, having)
         if self.sink is None:
-            columns = self._named(items, exprs)
+            columns = self._named(items, exprs, [e for e in exprs if isinstance(e, Column) and e.index < len(keys)])
         else:
             forms = [key.canonical for key in keys]
             numbers = {i: forms.index(item.form) for i, item in enumerate(items) if item.form in forms}
@@ -193,10 +200,12 @@ class _Analysis:
     def _items(self, star: Star) -> list[Item]:
         return items_of(self.query.select, self.rows, star, self.registry, persistent=self.sink is not None)
 
-    def _named(self, items: Sequence[Item], exprs: Sequence[Expr]) -> list[tuple[str, Expr, bool]]:
-        """A reader's result: columns in the order of the projection, none of them a key."""
+    def _named(
+        self, items: Sequence[Item], exprs: Sequence[Expr], keys: Sequence[Expr]
+    ) -> list[tuple[str, Expr, bool]]:
+        """A reader's result: columns in the order of the projection; the keys are marked, for a tombstone keeps them."""
         check_names([item.name for item in items])
-        return [(item.name, expr, False) for item, expr in zip(items, exprs, strict=True)]
+        return [(item.name, expr, expr in keys) for item, expr in zip(items, exprs, strict=True)]
 
     def _keyed(
         self,

@@ -104,8 +104,8 @@ def _node(node: Node) -> str:
             keys = ", ".join(quote_if_needed(c.name) for c in node.input.schema.columns[: node.keys])
             final = " emit final" if node.emit_final else ""
             combined = " combined before the exchange" if node.combine else ""
-            shown = ", ".join(_call(c, node.input.schema) for c in node.calls)
-            return f"Aggregate {shown or 'groups'} by {keys}{_windowed(node.grouped)}{final}{combined}"
+            made = ", ".join(_call(c, node.input.schema) for c in node.calls) or "groups"
+            return f"Aggregate {made} by {keys}{_windowed(node.grouped)}{final}{combined}"
         case Join(kind=kind, left=left, right=right, left_key=left_key, right_key=right_key):
             on = f"{left.schema.columns[left_key].name} = {right.schema.columns[right_key].name}"
             within = (

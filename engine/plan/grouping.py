@@ -129,7 +129,8 @@ def aggregate_node(below: Node, scope: GroupScope, *, emit_final: bool) -> Aggre
         for arg in use.args:
             if arg not in columns:
                 columns.append(arg)
-                defs.append(ColumnDef(f"argument {len(columns) - len(scope.keys)}", arg.type))
+                name = arg.name if isinstance(arg, Column) else f"argument {len(columns) - len(scope.keys)}"
+                defs.append(ColumnDef(name, arg.type))
         calls.append(AggregateCall(use.spec, tuple(columns.index(a) for a in use.args), use.name))
     if not below.is_table:
         grouped: Node = Project(below, tuple(columns), Schema(tuple(defs)))

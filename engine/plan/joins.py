@@ -17,7 +17,7 @@ from ..sql.functions import FunctionRegistry
 from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import span_of
 from ..sql.typing import analyze_expression
-from .logical import Join, Node, Project, Within
+from .logical import Join, Node, Project, Within, reads
 from .rows import Entry, RowKey, Rows, RowScope
 
 SYNTHETIC_KEY = "ROWKEY"
@@ -65,10 +65,11 @@ class _Side:
 
 
 def _check_sources(left: Rows, right: Rows, span: Span | None) -> None:
-    name = right.sources[0]
-    if name in left.sources:
+    names = {read.source.name for read in reads(left.node)}
+    twice = [read.source.name for read in reads(right.node) if read.source.name in names]
+    if twice or right.sources[0] in left.sources:
         raise AnalysisError(
-            f"{name} is joined more than once",
+            f"{(*twice, right.sources[0])[0]} is joined more than once",
             hint="self joins are not supported: copy the stream first (CREATE STREAM copy AS SELECT …)",
             span=span,
         )
@@ -241,7 +242,7 @@ def _keys(
             viable += [now(e) for e in left.entries if e.expr == criteria.left]
         viable += [now(e) for e in right.entries if e.expr == criteria.right]
     at = len(node.left.schema) + node.right_key if kind == "RIGHT" else node.left_key
-    value = Column(at, SYNTHETIC_KEY, criteria.left.type)
+    value = Column(at, viable[0].name if viable else SYNTHETIC_KEY, criteria.left.type)
     if not viable:
         synthetic = Entry("", SYNTHETIC_KEY, SYNTHETIC_KEY, value, is_key=True)
         return (RowKey((synthetic,), value, SYNTHETIC_KEY),)

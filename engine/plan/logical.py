@@ -274,6 +274,11 @@ def inputs(node: Node) -> tuple[Node, ...]:
             return (node.input,)
 
 
+def reads(node: Node) -> list[Read]:
+    """The sources of a tree, left to right."""
+    return [node] if isinstance(node, Read) else [read for child in inputs(node) for read in reads(child)]
+
+
 def with_inputs(node: Node, new: tuple[Node, ...]) -> Node:
     """The node over other inputs, as many as it has."""
     match node:

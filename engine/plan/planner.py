@@ -7,10 +7,12 @@ that of a CREATE SOURCE TABLE, which only keeps what its topic says. Pull querie
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ..errors import AnalysisError
 from ..sql.catalog import Catalog, Relation
 from ..sql.functions import FunctionRegistry
+from ..sql.schema import Schema
 from ..sql.statements import Query
 from .analysis import analyze_query
 from .logical import Aggregate, Filter, Node, Project, Read, Retain
@@ -40,7 +42,7 @@ def plan_query(
         sources=staged.sources,
         stages=staged.stages,
         sink=None if sink is None else sink_of(root, sink, staged.sources, staged.edge),
-        schema=root.schema,
+        schema=root.schema if sink is not None else _unkeyed(root.schema),
         is_table=root.is_table,
         window=root.window,
         materialized=staged.state,
@@ -90,6 +92,11 @@ def plan_source_table(relation: Relation, *, query_id: str, settings: Mapping[st
         table_view=staged.view,
         settings=dict(settings),
     )
+
+
+def _unkeyed(schema: Schema) -> Schema:
+    """A push query's columns, which are all values to its reader."""
+    return Schema(tuple(replace(c, is_key=False) for c in schema))
 
 
 def _check_query(query: Query, sink: SinkTarget | None) -> None:

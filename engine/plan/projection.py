@@ -14,7 +14,7 @@ from ..errors import AnalysisError, Span, TypeMismatch
 from ..sql.expressions import Column, Expr, walk
 from ..sql.functions import FunctionRegistry
 from ..sql.schema import ColumnDef, Schema
-from ..sql.scope import Scope, span_of
+from ..sql.scope import WINDOW_BOUNDS, Scope, span_of
 from ..sql.statements import SelectItem
 from ..sql.types import NULL, Struct
 from ..sql.typing import analyze_expression
@@ -49,13 +49,13 @@ def items_of(
     names = NameGenerator(e.name for e in rows.entries if not e.hidden)
     items: list[Item] = []
     for item in select:
-        if item.is_star:
+        node = item.expression
+        if node is None:
             nodes = star(item.source, item.span)
             items += [_item(n, _own_name(n, rows, names, starred=True), rows, item.span) for n in nodes]
         elif item.is_struct_star:
-            items += _fields(item, rows, names, registry)
+            items += _fields(node, item.span, rows, names, registry)
         else:
-            node = item.expression
             name = item.alias or _own_name(node, rows, names, starred=False)
             if persistent or item.alias is not None:
                 _check_reserved(name, aliased=item.alias is not None, span=item.span)
@@ -77,6 +77,8 @@ def _own_name(node: exp.Expression, rows: Rows, names: NameGenerator, *, starred
     while isinstance(node, exp.Paren):
         node = node.this
     if isinstance(node, exp.Column):
+        if node.name in WINDOW_BOUNDS and not any(e.name == node.name for e in rows.entries):
+            return node.name  # a group's window bound
         entry = rows.find([part.name for part in node.parts], span_of(node))
         clashes = sum(e.name == entry.name for e in rows.entries) > 1
         return entry.result if starred or clashes else entry.name
@@ -85,16 +87,17 @@ def _own_name(node: exp.Expression, rows: Rows, names: NameGenerator, *, starred
     return names.column()
 
 
-def _fields(item: SelectItem, rows: Rows, names: NameGenerator, registry: FunctionRegistry) -> list[Item]:
-    """`expression->*`: one item for each field."""
-    operand = item.expression
+def _fields(
+    operand: exp.Expression, span: Span | None, rows: Rows, names: NameGenerator, registry: FunctionRegistry
+) -> list[Item]:
+    """`operand->*`: one item for each field."""
     struct = analyze_expression(operand, RowScope(rows, registry, "SELECT"), registry).type
     if not isinstance(struct, Struct):
-        raise TypeMismatch(f"->* takes a STRUCT, not {struct}", span=item.span)
+        raise TypeMismatch(f"->* takes a STRUCT, not {struct}", span=span)
     found = []
     for name, _ in struct.fields:
         node = exp.JSONExtract(this=operand.copy(), expression=exp.to_identifier(name, quoted=True))
-        found.append(_item(node, names.field(name), rows, item.span))
+        found.append(_item(node, names.field(name), rows, span))
     return found
 
 

@@ -20,7 +20,7 @@ from ..sql.expressions import Call, Column, Expr, Literal, System, systems_used
 from ..sql.functions import AggregateFunction, FunctionRegistry, TableFunction
 from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import WINDOW_BOUNDS
-from ..sql.statements import Query
+from ..sql.statements import Query, SourceRef
 from ..sql.types import BIGINT
 from ..sql.typing import analyze_expression, require_boolean
 from ..sql.typing_calls import contains
@@ -104,7 +104,7 @@ def plan_pull(query: Query, catalog: Catalog, registry: FunctionRegistry) -> Pul
 
 def _check_clauses(query: Query, registry: FunctionRegistry) -> None:
     refused = {
-        "JOIN": not hasattr(query.from_, "name"),
+        "JOIN": not isinstance(query.from_, SourceRef),
         "GROUP BY": bool(query.group_by),
         "PARTITION BY": bool(query.partition_by),
         "HAVING": query.having is not None,

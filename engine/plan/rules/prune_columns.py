@@ -36,8 +36,9 @@ def prune_columns(root: Node) -> Node:
 def _prune(node: Node, needed: frozenset[int]) -> tuple[Node, Places]:
     match node:
         case Read(source=source):
-            kept = frozenset(needed)
-            return replace(node, source=replace(source, wanted=kept)), _same(range(len(source.schema)))
+            rowtime = () if source.timestamp_column is None else (source.timestamp_column,)
+            wanted = needed.union(rowtime)
+            return replace(node, source=replace(source, wanted=wanted)), _same(range(len(source.schema)))
         case Filter(condition=condition):
             below, places = _prune(node.input, needed | columns_used((condition,)))
             return Filter(below, _moved(condition, places)), places

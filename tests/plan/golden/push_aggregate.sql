@@ -1,0 +1,2 @@
+-- Without GROUP BY all rows are one group.
+SELECT COUNT(*) AS n FROM clicks EMIT CHANGES;
