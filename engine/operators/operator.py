@@ -22,14 +22,24 @@ WINDOW_END = "_we"  # int64 ms, present on windowed edges
 STREAM_TIME = "_st"  # int64: stream time of the row's partition as of the row, where an operator needs it
 UNDO = "_undo"  # bool: after steps.Retract, a row that is taken back
 KEY_GROUP = "_kg"  # int32: after an exchange
+UNDO = "_undo"  # bool, behind a Retract: the row that was, to be taken back
+PASSED = "_passed"  # bool, behind an Aggregate with HAVING: the key's row before this batch passed
+SEQUENCE_STEP = 1 << 20
+"""Sequence numbers of a source's rows are so far apart, that rows made from one (EXPLODE) find places between."""
 
 
 @dataclass
 class Frame:
-    """One pass: tables by edge, and by source partition the stream time after the rows of this frame."""
+    """One pass: tables by edge, and by source partition the stream time after the rows of this frame.
+
+    An edge that is absent has no rows; a system column is there only where something needs it. On the way into a stage
+    `stream_time` says where partitions stand already (a restart gives the snapshot's times here; a partition that is
+    live and has given nothing yet stands at -1 and keeps windows open). `parts`: how many frames were put together.
+    """
 
     edges: dict[int, pa.Table]
     stream_time: dict[int, int] = field(default_factory=dict)
+    parts: int = 1
 
 
 @dataclass(frozen=True)

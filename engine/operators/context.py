@@ -1,0 +1,51 @@
+"""What operators are given to work with: nothing that they could find by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import duckdb
+import pyarrow as pa
+
+from ..state.store import StateStore
+from .operator import OFFSET, PARTITION, Failure, Frame, Report
+
+
+class Models(Protocol):
+    """What `infer` asks of the model runtime (inference.runtime.ModelRuntime is one)."""
+
+    def infer(self, function: Any, args: Sequence[pa.Array | pa.ChunkedArray]) -> Any:
+        """Values, one a row, and errors as (row, reason)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """One worker's: the state and its connection, the processing log, the models."""
+
+    store: StateStore
+    report: Report
+    models: Models | None = None
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The worker's own connection."""
+        return self.store.connection
+
+    def fail(self, table: pa.Table, row: int, kind: str, reason: str, column: str | None = None) -> None:
+        """Report one row of an edge, with its place in the source where the edge carries it."""
+        self.report(Failure(reason, kind, None, _at(table, PARTITION, row), _at(table, OFFSET, row), column))
+
+
+class Operator(Protocol):
+    """A step at work: reads the frame's edges, writes its own."""
+
+    def run(self, frame: Frame) -> None:
+        """One batch; an output edge without rows is left out."""
+        ...
+
+
+def _at(table: pa.Table, name: str, row: int) -> int | None:
+    return table.column(name)[row].as_py() if name in table.schema.names else None

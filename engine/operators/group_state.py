@@ -1,0 +1,184 @@
+"""How an aggregate's state lies in DuckDB, and the SQL that merges a batch into it.
+
+The state is the table that pull queries read: key columns c0 …, the window's start, the aggregates' state columns s0 …,
+the row's time and key group; results are computed from the state columns when they are read. A batch's merge is one
+SELECT: the batch's groups joined to the state give the new values, the old ones (for the way back) and the results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..plan.steps import Aggregate, Evaluate
+from ..sql.compile import compile_sql
+from ..sql.expressions import Column as ColumnExpr
+from ..sql.expressions import Expr, transform
+from ..sql.functions import AggregateSpec, PythonAggregate
+from ..sql.types import duckdb_type
+from ..state.table import OLD, ROW
+from .operator import KEY_GROUP, PASSED, ROWTIME, SEQUENCE, UNDO, WINDOW_START
+from .partial_aggregate import partial_texts
+from .template import fill
+
+_OLD_RESULTS = 1000
+"""Results before the batch are columns c1000 …, above any table's width."""
+
+
+@dataclass(frozen=True)
+class GroupState:
+    """The layout of one Aggregate step's state."""
+
+    step: Aggregate
+
+    @property
+    def windowed(self) -> bool:
+        """Whether groups are split by windows."""
+        return self.step.partial.window is not None
+
+    @property
+    def key_names(self) -> list[str]:
+        """What addresses a row."""
+        names = [f"c{i}" for i in range(self.step.partial.keys)]
+        return [*names, WINDOW_START] if self.windowed else names
+
+    def keys(self) -> list[tuple[str, str]]:
+        """Key columns with DuckDB types."""
+        columns = self.step.schema.columns[: self.step.partial.keys]
+        made = [(f"c{i}", duckdb_type(c.type)) for i, c in enumerate(columns)]
+        return [*made, (WINDOW_START, "BIGINT")] if self.windowed else made
+
+    def values(self) -> list[tuple[str, str]]:
+        """State columns with DuckDB types; a Python aggregate has one."""
+        made: list[tuple[str, str]] = []
+        for call in self.step.partial.calls:
+            match call.spec:
+                case AggregateSpec(state=state):
+                    made += [(f"s{len(made) + i}", column.duckdb_type) for i, column in enumerate(state)]
+                case PythonAggregate(aggregator=aggregator):
+                    made.append((f"s{len(made)}", duckdb_type(aggregator.state_type)))
+        return [*made, (ROWTIME, "BIGINT"), (KEY_GROUP, "INTEGER")]
+
+    def places(self) -> list[range]:
+        """By call, which state columns are its own."""
+        made, at = [], 0
+        for call in self.step.partial.calls:
+            width = len(call.spec.state) if isinstance(call.spec, AggregateSpec) else 1
+            made.append(range(at, at + width))
+            at += width
+        return made
+
+    def result_texts(self, prefix: str = "s") -> list[str]:
+        """The SQL of each aggregate's result over state columns `<prefix>0` …; a Python aggregate's is its state."""
+        made = []
+        for call, place in zip(self.step.partial.calls, self.places(), strict=True):
+            columns = [f"{prefix}{p}" for p in place]
+            if isinstance(call.spec, AggregateSpec):
+                made.append(fill(call.spec.final, {str(i): c for i, c in enumerate(columns)}))
+            else:
+                made.append(columns[0])
+        return made
+
+    # ---------------------------------------------------------------------------------------------------- the batch's
+    def grouped_sql(self, source: str, names: Sequence[str], which: str = "") -> str:
+        """Rows that were not combined before the exchange, one a group: p0 … as a complete state."""
+        by = self.key_names
+        states = [f"{text} AS p{i}" for i, text in enumerate(partial_texts(self.step.partial.calls))]
+        kept = [
+            f"max({ROWTIME}) AS {ROWTIME}",
+            f"max({SEQUENCE}) AS {SEQUENCE}",
+            f"any_value({KEY_GROUP}) AS {KEY_GROUP}",
+        ]
+        return f"SELECT {', '.join([*by, *states, *kept])} FROM {source} {which} GROUP BY {', '.join(by)}"
+
+    def merge_sql(self, groups: str, table: str, having: Expr | None) -> str:
+        """The batch's groups (a relation) merged into the state: a change as StateTable takes it, with the results."""
+        merged = []
+        for call, place in zip(self.step.partial.calls, self.places(), strict=True):
+            assert isinstance(call.spec, AggregateSpec)
+            values = {f"s{i}": f"s.s{p}" for i, p in enumerate(place)} | {
+                f"b{i}": f"b.p{p}" for i, p in enumerate(place)
+            }
+            for p, column in zip(place, call.spec.state, strict=True):
+                text = fill(column.merge, values | {"s": f"s.s{p}", "b": f"b.p{p}"})
+                merged.append(f"CASE WHEN s.rowid IS NULL THEN b.p{p} ELSE {text} END AS s{p}")
+        return self._change_sql(f"{groups} AS b", merged, table, having)
+
+    def merge_table_sql(self, source: str, names: Sequence[str], table: str, having: Expr | None) -> str:
+        """The same for the rows of a table's changelog: what is new is added, what was is taken back."""
+        new = self.grouped_sql(source, names, f"WHERE NOT {UNDO}")
+        old = self.grouped_sql(source, names, f"WHERE {UNDO}")
+        width = sum(len(p) for p in self.places())
+        columns = ", ".join(f"n.p{i} AS p{i}, o.p{i} AS u{i}" for i in range(width))
+        sides = f"n.{ROWTIME} IS NOT NULL AS _new, o.{ROWTIME} IS NOT NULL AS _old"
+        systems = ", ".join(f"greatest(n.{c}, o.{c}) AS {c}" for c in (ROWTIME, SEQUENCE, KEY_GROUP))
+        keys = ", ".join(self.key_names)
+        both = f"(SELECT {keys}, {columns}, {sides}, {systems} FROM ({new}) n FULL JOIN ({old}) o USING ({keys})) AS b"
+        merged = []
+        for call, place in zip(self.step.partial.calls, self.places(), strict=True):
+            assert isinstance(call.spec, AggregateSpec)
+            assert call.spec.undo is not None
+            added = {}
+            for i, (p, column) in enumerate(zip(place, call.spec.state, strict=True)):
+                values = {f"s{j}": f"s.s{q}" for j, q in enumerate(place)} | {
+                    f"b{j}": f"b.p{q}" for j, q in enumerate(place)
+                }
+                text = fill(column.merge, values | {"s": f"s.s{p}", "b": f"b.p{p}"})
+                added[f"s{i}"] = f"(CASE WHEN NOT _new THEN s.s{p} WHEN s.rowid IS NULL THEN b.p{p} ELSE {text} END)"
+            taken = {f"b{i}": f"b.u{p}" for i, p in enumerate(place)}
+            for i, (p, undo) in enumerate(zip(place, call.spec.undo, strict=True)):
+                text = fill(undo, added | taken | {"s": added[f"s{i}"], "b": f"b.u{p}"})
+                merged.append(f"CASE WHEN _old THEN {text} ELSE {added[f's{i}']} END AS s{p}")
+        return self._change_sql(both, merged, table, having)
+
+    def join_sql(self, batch: str, table: str) -> str:
+        """A batch's relation `b` (aliased) with the state's row of each group as `s`."""
+        same = " AND ".join(f"s.{k} = b.{k}" for k in self.key_names)
+        return f"{batch} LEFT JOIN {table} AS s ON {same}"
+
+    def old_columns(self) -> list[str]:
+        """The stored row's place and values, as a change carries them."""
+        return [f"s.rowid AS {ROW}", *(f"s.{n} AS {OLD}{n}" for n, _ in self.values())]
+
+    def _change_sql(self, batch: str, merged: Sequence[str], table: str, having: Expr | None) -> str:
+        keys = [f"b.{k} AS {k}" for k in self.key_names]
+        times = [
+            f"greatest(b.{ROWTIME}, coalesce(s.{ROWTIME}, b.{ROWTIME})) AS {ROWTIME}",
+            f"b.{KEY_GROUP} AS {KEY_GROUP}",
+        ]
+        columns = [*keys, *merged, *times, f"b.{SEQUENCE} AS {SEQUENCE}", *self.old_columns()]
+        inner = f"SELECT {', '.join(columns)} FROM {self.join_sql(batch, table)}"
+        return self.with_results(f"({inner})", having)
+
+    def with_results(self, change: str, having: Expr | None) -> str:
+        """A change with the result columns behind the keys, and whether the row passed HAVING before."""
+        keys = self.step.partial.keys
+        results = [f"{text} AS c{keys + i}" for i, text in enumerate(self.result_texts())]
+        if having is None:
+            return f"SELECT {', '.join(['*', *results])} FROM {change}"
+        old = [f"c{i} AS c{_OLD_RESULTS + i}" for i in range(keys)]
+        old += [f"{text} AS c{_OLD_RESULTS + keys + i}" for i, text in enumerate(self.result_texts(f"{OLD}s"))]
+        condition = compile_sql(transform(having, _old_result))
+        passed = f"{ROW} IS NOT NULL AND coalesce(TRY({condition}), false) AS {PASSED}"
+        hidden = ", ".join(f"c{_OLD_RESULTS + i}" for i in range(len(old)))
+        inner = f"SELECT {', '.join(['*', *results, *old])} FROM {change}"
+        return f"SELECT * EXCLUDE ({hidden}), {passed} FROM ({inner})"
+
+    def view_sql(self, table: str, where: str = "true") -> str:
+        """The state as the aggregate's output edge: keys, results, system columns."""
+        keys = [f"c{i}" for i in range(self.step.partial.keys)]
+        results = [f"{text} AS c{len(keys) + i}" for i, text in enumerate(self.result_texts())]
+        window = self.step.partial.window
+        bounds = [WINDOW_START, f"{WINDOW_START} + {window.size_ms} AS _we"] if window else []
+        return f"SELECT {', '.join([*keys, *results, *bounds, ROWTIME, KEY_GROUP])} FROM {table} WHERE {where}"
+
+
+def _old_result(expr: Expr) -> Expr | None:
+    if isinstance(expr, ColumnExpr):
+        return ColumnExpr(expr.index + _OLD_RESULTS, expr.name, expr.type)
+    return None
+
+
+def having_of(step: Evaluate | None) -> Expr | None:
+    """The condition of the evaluation over an aggregate."""
+    return step.where if step is not None else None

@@ -1,0 +1,36 @@
+"""Materialize: keeps the newest row of every key of a table's changelog, so that pull queries can read it."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from ..plan.steps import Materialize
+from ..state.duckdb import Prepared
+from ..state.table import GONE
+from .context import Context
+from .frame import conform, with_missing
+from .newest import NewestRows
+from .operator import DELETED, Frame
+
+
+class MaterializeOperator:
+    """Runs a Materialize step: of a batch, one row a changed key goes on."""
+
+    def __init__(self, step: Materialize, context: Context) -> None:
+        self._step = step
+        keys = [i for i, c in enumerate(step.schema) if c.is_key]
+        self._rows = NewestRows(context.store, step.state, step.schema, keys, windowed=step.window is not None)
+        self._change = Prepared(context.connection, self._rows.change_sql, plan_once=False)
+
+    def run(self, frame: Frame) -> None:
+        table = frame.edges.get(self._step.input)
+        if table is None or not table.num_rows:
+            return
+        change = self._change(with_missing(table, self._step.schema))
+        self._rows.table.apply(change)
+        frame.edges[self._step.output] = self._output(change, table.schema.names)
+
+    def _output(self, change: pa.Table, names: list[str]) -> pa.Table:
+        columns = {f"c{i}": change.column(f"c{i}") for i in range(self._rows.width)}
+        columns |= {n: change.column(GONE if n == DELETED else n) for n in names if n.startswith("_")}
+        return conform(pa.table(columns), self._step.schema)

@@ -1,0 +1,160 @@
+"""Partial aggregate: what is done to rows before the exchange, in one call with the evaluation before it.
+
+Windows are assigned, late rows taken out, rows without a key dropped, and where every aggregate allows it the rows of
+one key and window become one. So an exchange sends a row a group and not a row a record. Groups are also kept apart
+by source partition: the greatest rowtime of each is then the partition's new stream time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..plan.steps import AggregateCall, Evaluate, PartialAggregate
+from ..sql.compile import bind_functions
+from ..sql.functions import AggregateSpec
+from ..state.duckdb import Prepared
+from .context import Context
+from .evaluate import EvaluateOperator, evaluate_sql
+from .frame import conform, systems
+from .operator import DELETED, PARTITION, ROWTIME, SEQUENCE, STREAM_TIME, UNDO, WINDOW_START, Frame
+from .salvage import ENVIRONMENT
+from .template import fill
+from .windows import advance_stream_time, expired, may_be_late, running_stream_time, starts_sql
+
+
+class PartialAggregateOperator:
+    """Runs a PartialAggregate step, together with the Evaluate that makes its input where there is one."""
+
+    def __init__(self, step: PartialAggregate, before: Evaluate | None, context: Context) -> None:
+        self._step = step
+        self._before = before
+        self._context = context
+        self._input = before.input if before else step.input
+        self._stream_time: dict[int, int] = {}
+        self._evaluate = EvaluateOperator(before, context) if before else None
+        if before:
+            bind_functions(context.connection, [*before.columns, *([before.where] if before.where else [])])
+        self._fused = Prepared(context.connection, self._fused_sql)
+        self._assigned = Prepared(context.connection, self._assigned_sql)
+        self._grouped = Prepared(context.connection, self._grouped_sql)
+
+    def run(self, frame: Frame) -> None:
+        for partition, time in frame.stream_time.items():
+            self._stream_time[partition] = max(time, self._stream_time.get(partition, time))
+        table = frame.edges.get(self._input)
+        if table is not None and table.num_rows:
+            made = self._batch(table)
+            if self._step.window:
+                advance_stream_time(made, self._stream_time)
+            if made.num_rows:
+                frame.edges[self._step.output] = made
+        frame.stream_time |= self._stream_time
+
+    def _batch(self, table: pa.Table) -> pa.Table:
+        window = self._step.window
+        if window and may_be_late(window, table.column(ROWTIME), self._stream_time):
+            return self._carefully(table)
+        try:
+            made = self._fused(table)
+        except ENVIRONMENT:
+            raise
+        except duckdb.Error:
+            return self._carefully(table)
+        if self._without_key(made) is not None:
+            return self._carefully(table)
+        return conform(made, self._step.input_schema)
+
+    def _carefully(self, table: pa.Table) -> pa.Table:
+        """Step by step, so that rows which failed, have no key or come late can be told one by one."""
+        rows = self._evaluate.evaluate(table) if self._evaluate else table
+        if DELETED in rows.schema.names and UNDO not in rows.schema.names:
+            rows = rows.filter(pc.invert(rows.column(DELETED)))
+        rows = self._drop_without_key(rows)
+        if not rows.num_rows:
+            return self._grouped(self._assigned(rows)) if self._step.combine else self._assigned(rows)
+        window = self._step.window
+        if window:
+            rows = rows.append_column(STREAM_TIME, running_stream_time(rows, self._stream_time))
+            advance_stream_time(rows, self._stream_time)
+        rows = self._assigned(rows)
+        if window:
+            late = expired(rows, window, rows.column(STREAM_TIME))
+            self._tell_late(rows, late)
+            rows = rows.filter(pc.invert(late)).drop_columns([STREAM_TIME])
+        return self._grouped(rows) if self._step.combine else rows
+
+    def _without_key(self, rows: pa.Table) -> pa.Array | None:
+        """True for the rows that lack a key column; None when all have theirs."""
+        missing = None
+        for key in range(self._step.keys):
+            column = rows.column(f"c{key}")
+            if column.null_count:
+                empty = pc.is_null(column)
+                missing = empty if missing is None else pc.or_(missing, empty)
+        return missing
+
+    def _drop_without_key(self, rows: pa.Table) -> pa.Table:
+        missing = self._without_key(rows)
+        if missing is None:
+            return rows
+        names = [c.name for c in self._step.input_schema.columns[: self._step.keys]]
+        for row in pc.indices_nonzero(missing).to_pylist():
+            self._context.fail(rows, row, "expression", f"a grouping column is NULL: {', '.join(names)}")
+        return rows.filter(pc.invert(missing))
+
+    def _tell_late(self, rows: pa.Table, late: pa.Array) -> None:
+        for row in pc.indices_nonzero(late).to_pylist():
+            start, time = rows.column(WINDOW_START)[row].as_py(), rows.column(STREAM_TIME)[row].as_py()
+            rowtime = rows.column(ROWTIME)[row].as_py()
+            why = f"the window that starts at {start} is closed: rowtime {rowtime}, stream time {time}"
+            self._context.fail(rows, row, "late", why)
+
+    # ------------------------------------------------------------------------------------------------------------ SQL
+    def _fused_sql(self, source: str, names: Sequence[str]) -> str:
+        if self._before is None:
+            alive = f"(SELECT * FROM {source} WHERE NOT {DELETED})" if _drops_deleted(names) else source
+            return self._group_or_not(alive, names)
+        text = evaluate_sql(self._before, source, names)
+        if _drops_deleted(names):
+            text = f"SELECT * FROM ({text}) WHERE NOT {DELETED}"
+        return self._group_or_not(f"({text})", names)
+
+    def _group_or_not(self, source: str, names: Sequence[str]) -> str:
+        kept = [n for n in systems(names) if n != DELETED or not _drops_deleted(names)]
+        columns = [f"c{i}" for i in range(len(self._step.input_schema))]
+        if self._step.window:
+            source = f"(SELECT *, {starts_sql(self._step.window)} AS {WINDOW_START} FROM {source})"
+            kept.append(WINDOW_START)
+        if self._step.combine:
+            return self._grouped_sql(source, [*columns, *kept])
+        return f"SELECT {', '.join([*columns, *kept])} FROM {source}"
+
+    def _assigned_sql(self, source: str, names: Sequence[str]) -> str:
+        if self._step.window is None:
+            return f"SELECT * FROM {source}"
+        return f"SELECT *, {starts_sql(self._step.window)} AS {WINDOW_START} FROM {source}"
+
+    def _grouped_sql(self, source: str, names: Sequence[str]) -> str:
+        by = [f"c{i}" for i in range(self._step.keys)]
+        by += [n for n in (WINDOW_START, PARTITION) if n in names]
+        states = [f"{text} AS p{i}" for i, text in enumerate(partial_texts(self._step.calls))]
+        tops = [f"max({ROWTIME}) AS {ROWTIME}", f"max({SEQUENCE}) AS {SEQUENCE}"]
+        return f"SELECT {', '.join([*by, *states, *tops])} FROM {source} GROUP BY {', '.join(by) or 'ALL'}"
+
+
+def _drops_deleted(names: Sequence[str]) -> bool:
+    return DELETED in names and UNDO not in names
+
+
+def partial_texts(calls: Sequence[AggregateCall]) -> list[str]:
+    """The SQL of each state column over a group's rows, aggregate by aggregate."""
+    texts = []
+    for call in calls:
+        assert isinstance(call.spec, AggregateSpec)
+        values = {str(i): f"c{a}" for i, a in enumerate(call.args)} | {"seq": SEQUENCE}
+        texts += [f"CAST({fill(column.partial, values)} AS {column.duckdb_type})" for column in call.spec.state]
+    return texts

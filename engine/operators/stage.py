@@ -1,0 +1,142 @@
+"""A stage at work: its steps as operators, run over a frame in one state transaction.
+
+An evaluation and the partial aggregate behind it are one DuckDB call; an aggregate knows the HAVING of the evaluation
+behind it. All else is a list of operators run in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+from ..plan.steps import (
+    Aggregate,
+    Edge,
+    Evaluate,
+    Exchange,
+    Infer,
+    Materialize,
+    PartialAggregate,
+    QueryPlan,
+    Retract,
+    Step,
+    StreamTableJoin,
+)
+from ..state.store import StateStore
+from .aggregate import AggregateOperator
+from .context import Context, Models, Operator
+from .evaluate import EvaluateOperator
+from .exchange import split
+from .infer import InferOperator
+from .materialize import MaterializeOperator
+from .operator import Frame, Report
+from .partial_aggregate import PartialAggregateOperator
+from .retract import RetractOperator
+from .stream_table_join import StreamTableJoinOperator
+
+
+def open_stage(plan: QueryPlan, index: int, store: StateStore, report: Report, models: Models | None = None) -> Stage:
+    """The plan's stage `index` for one worker, on that worker's store; `models` where the plan infers.
+
+    Raises Conflict when the stored state has another layout, Unsupported for a step this version cannot run.
+    """
+    return Stage(plan, index, Context(store, report, models))
+
+
+class Stage:
+    """A StageRunner. Owned by the thread that owns its store."""
+
+    def __init__(self, plan: QueryPlan, index: int, context: Context) -> None:
+        self.store = context.store
+        self._context = context
+        self._steps = plan.stages[index].steps
+        self._exchange = plan.stages[index + 1].exchange if index + 1 < len(plan.stages) else None
+        self._wanted = _wanted(plan, self._exchange)
+        self._operators = _operators(self._steps, context)
+        self._stateful = any(isinstance(s, Aggregate | Materialize | Retract | StreamTableJoin) for s in self._steps)
+
+    def process(self, frame: Frame) -> Frame:
+        """Run all steps over one frame; gives the edges that the next stage, or the sink, reads."""
+        work = Frame(dict(frame.edges), dict(frame.stream_time), frame.parts)
+        if self._stateful:
+            with self.store.transaction():
+                self._run(work)
+        else:
+            self._run(work)
+        edges = {edge: table for edge, table in work.edges.items() if edge in self._wanted and table.num_rows}
+        return Frame(edges, work.stream_time, work.parts)
+
+    def _run(self, frame: Frame) -> None:
+        for operator in self._operators:
+            operator.run(frame)
+
+    def split(self, frame: Frame) -> Mapping[int, Frame]:
+        """What `process` gave, by key group; every group's frame carries the stream times."""
+        return {0: frame} if self._exchange is None else split(frame, self._exchange)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """From here on changes belong to `epoch`."""
+        self.store.begin_epoch(epoch)
+
+    def durable(self, epoch: int) -> None:
+        """Epochs up to and including `epoch` need no undo any more."""
+        self.store.durable(epoch)
+
+    def rollback_to(self, epoch: int) -> None:
+        """Undo all that was changed after `epoch`."""
+        self.store.rollback_to(epoch)
+        for operator in self._operators:
+            if isinstance(operator, AggregateOperator):
+                operator.reload()
+
+    def close(self) -> None:
+        """The store belongs to whoever opened it; nothing else is held."""
+
+
+def _wanted(plan: QueryPlan, exchange: Exchange | None) -> frozenset[Edge]:
+    if exchange is not None:
+        return frozenset(exchange.keys)
+    if plan.sink is not None:
+        return frozenset({plan.sink.edge})
+    last = [step.output for stage in plan.stages for step in stage.steps][-1:]
+    return frozenset(last or [s.edge for s in plan.sources])
+
+
+def _operators(steps: Sequence[Step], context: Context) -> list[Operator]:
+    made: list[Operator] = []
+    at = 0
+    while at < len(steps):
+        step = steps[at]
+        behind = steps[at + 1] if at + 1 < len(steps) else None
+        if isinstance(step, Evaluate) and isinstance(behind, PartialAggregate) and _only_for(step, behind, steps):
+            made.append(PartialAggregateOperator(behind, step, context))
+            at += 2
+            continue
+        made.append(_operator(step, behind, context))
+        at += 1
+    return made
+
+
+def _only_for(step: Evaluate, behind: PartialAggregate, steps: Sequence[Step]) -> bool:
+    return behind.input == step.output and not step.explode
+
+
+def _operator(step: Step, behind: Step | None, context: Context) -> Operator:
+    match step:
+        case Evaluate():
+            return EvaluateOperator(step, context)
+        case Infer():
+            return InferOperator(step, context)
+        case PartialAggregate():
+            return PartialAggregateOperator(step, None, context)
+        case Aggregate():
+            after = behind if isinstance(behind, Evaluate) and behind.input == step.output else None
+            return AggregateOperator(step, after, context)
+        case StreamTableJoin():
+            return StreamTableJoinOperator(step, context)
+        case Materialize():
+            return MaterializeOperator(step, context)
+        case Retract():
+            return RetractOperator(step, context)
+        case _:
+            assert_never(step)

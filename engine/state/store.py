@@ -1,0 +1,124 @@
+"""What a query remembers on one worker: a DuckDB file, its tables, and the way back to an epoch.
+
+A batch is one transaction, so that a reader sees whole batches. Bytewax may resume at an epoch before the last commit,
+so each change keeps the row as it was (its before-image) under the epoch's number until that epoch is durable;
+`rollback_to` lays the oldest images above an epoch back. One thread writes; readers take cursors of their own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from ..errors import EnvironmentFault
+from .duckdb import attach, cursor, faults
+from .table import Column, StateTable
+
+_names = itertools.count()
+
+
+class StateStore:
+    """The state of one query on one worker. Owned by the worker's thread, but for `reader`.
+
+    `path` None keeps it in memory. Raises EnvironmentFault when the file cannot be opened, Conflict when it holds a
+    table of another layout (`table`).
+    """
+
+    def __init__(self, instance: duckdb.DuckDBPyConnection, path: Path | str | None = None) -> None:
+        self.database = f"state{next(_names)}"
+        self.path = path
+        self.epoch = 0
+        self._instance = instance
+        attach(instance, path, self.database)
+        self.connection = cursor(instance)
+        self._tables: dict[str, StateTable] = {}
+        self._inside = False
+        self.connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {self.database}.layout (state VARCHAR, fingerprint VARCHAR)"
+        )
+        self.connection.execute(f"CREATE TABLE IF NOT EXISTS {self.database}.durable (epoch BIGINT)")
+        row = self.connection.execute(f"SELECT max(epoch) FROM {self.database}.durable").fetchone()
+        self._durable: int | None = row[0] if row else None
+        self._recorded = self._durable
+
+    def table(self, name: str, keys: Sequence[Column], values: Sequence[Column]) -> StateTable:
+        """The state table of that name, made when there is none; raises Conflict when one of another layout is there."""
+        if name not in self._tables:
+            self._tables[name] = StateTable(self, name, tuple(keys), tuple(values))
+        return self._tables[name]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing. Inside another one: part of that. A full disk is an EnvironmentFault, with nothing half done."""
+        if self._inside:
+            yield
+            return
+        with faults("cannot write the state"):
+            self.connection.execute("BEGIN")
+            self._inside = True
+            try:
+                yield
+                self.connection.execute("COMMIT")
+            except BaseException:
+                self._abandon()
+                raise
+            finally:
+                self._inside = False
+
+    def _abandon(self) -> None:
+        try:
+            self.connection.execute("ROLLBACK")
+        except duckdb.TransactionException:
+            return  # a failed COMMIT has rolled back already
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Changes belong to `epoch` from here on."""
+        self.epoch = epoch
+
+    def durable(self, epoch: int) -> None:
+        """Epochs up to and including `epoch` will not be undone: their before-images go. Free where nothing changed."""
+        self._durable = epoch if self._durable is None else max(epoch, self._durable)
+        held = [table for table in self._tables.values() if table.holds_images_until(epoch)]
+        if held:
+            with self.transaction():
+                for table in held:
+                    table.forget(epoch)
+                self._record(self._durable)
+
+    def _record(self, epoch: int) -> None:
+        if self._recorded is None:
+            self.connection.execute(f"INSERT INTO {self.database}.durable VALUES (?)", [epoch])
+        else:
+            self.connection.execute(f"UPDATE {self.database}.durable SET epoch = ?", [epoch])
+        self._recorded = epoch
+
+    def rollback_to(self, epoch: int) -> None:
+        """Undo what was changed after `epoch`; every table must have been opened. Raises EnvironmentFault when it is
+        too late: before-images of later epochs were given up."""
+        if self._durable is not None and epoch < self._durable:
+            raise EnvironmentFault(
+                f"cannot go back to epoch {epoch}: the state is durable up to epoch {self._durable}",
+                detail=f"state file {self.path}",
+                hint="the checkpoint is older than the state; restore both from one backup, or drop the query",
+            )
+        with self.transaction():
+            for table in self._tables.values():
+                table.rollback_to(epoch)
+        self.epoch = epoch
+
+    def reader(self) -> duckdb.DuckDBPyConnection:
+        """A connection for pull queries on another thread: sees whole batches, blocks nobody. The caller closes it."""
+        return cursor(self._instance)
+
+    def close(self) -> None:
+        """Detach the file; everything committed is in it."""
+        for table in self._tables.values():
+            table.close()
+        self._tables.clear()
+        self.connection.close()
+        with faults("cannot close the state"):
+            self._instance.execute(f"DETACH {self.database}")

@@ -1,0 +1,162 @@
+"""A state table: rows by key, changed a batch at a time, with the images of what they were.
+
+A batch's change is worked out by the operator in one SELECT that joins batch and state: it gives the new values, the
+old ones and the row's place (`_rid`). So nothing is looked up by key twice: the UPDATE goes by row number, the images
+are copied from the change itself. Beside each table lies `<name>_undo` with its columns, the epoch and a counter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..errors import Conflict
+from .duckdb import Prepared
+
+if TYPE_CHECKING:
+    from .store import StateStore
+
+Column = tuple[str, str]
+"""A column's name and DuckDB type."""
+
+ROW = "_rid"  # int64: where the row lies in the table; NULL: it is new
+GONE = "_gone"  # bool, may be absent: the change deletes the row
+OLD = "old_"  # prefix of the columns that hold a row's values before the change
+
+
+class StateTable:
+    """Rows addressed by `keys`. Made by `StateStore.table`; used by the store's thread inside its transactions."""
+
+    def __init__(self, store: StateStore, name: str, keys: tuple[Column, ...], values: tuple[Column, ...]) -> None:
+        self.name = f"{store.database}.{name}"
+        self.keys = tuple(n for n, _ in keys)
+        self.values = tuple(n for n, _ in values)
+        self._store = store
+        self._undo = f"{self.name}_undo"
+        self._connection = store.connection
+        self._make(name, (*keys, *values))
+        self._epochs: set[int] = {row[0] for row in self._all(f"SELECT DISTINCT _epoch FROM {self._undo}")}
+        self._images = int(self._all(f"SELECT coalesce(max(_image), 0) FROM {self._undo}")[0][0])
+        self.rows = int(self._all(f"SELECT count(*) FROM {self.name}")[0][0])
+        self._keep_image = Prepared(self._connection, self._image_sql)
+        self._update = Prepared(self._connection, self._update_sql, plan_once=False)
+        self._insert = Prepared(self._connection, self._insert_sql)
+        self._delete = Prepared(self._connection, self._delete_sql, plan_once=False)
+
+    def _all(self, sql: str) -> list[tuple[int, ...]]:
+        return self._connection.execute(sql).fetchall()
+
+    def _make(self, name: str, columns: Sequence[Column]) -> None:
+        fingerprint = ", ".join(f"{n} {t}" for n, t in columns) + f"; {', '.join(self.keys)}"
+        layout = f"{self._store.database}.layout"
+        known = self._connection.execute(f"SELECT fingerprint FROM {layout} WHERE state = ?", [name]).fetchone()
+        if known is not None and known[0] != fingerprint:
+            raise Conflict(
+                f"the stored state {name} has another layout than the query needs",
+                detail=f"stored: {known[0]}\nneeded: {fingerprint}",
+                hint="keep the query as it was, or drop it and create it anew so that it starts from its sources again",
+            )
+        if known is None:
+            text = ", ".join(f"{n} {t}" for n, t in columns)
+            with self._store.transaction():
+                self._connection.execute(f"CREATE TABLE {self.name} ({text})")
+                self._connection.execute(
+                    f"CREATE TABLE {self._undo} (_epoch BIGINT, _image BIGINT, _existed BOOLEAN, {text})"
+                )
+                self._connection.execute(f"INSERT INTO {layout} VALUES (?, ?)", [name, fingerprint])
+
+    # -------------------------------------------------------------------------------------------------------- change
+    def apply(self, change: pa.Table) -> None:
+        """Write a batch's change: one row a key, with columns `_rid`, the keys, the new values under their names, the
+        old ones as `old_<name>`, and `_gone` where rows are deleted. Keys that are gone and were not there are passed by."""
+        if change.num_rows == 0:
+            return
+        rows = change.column(ROW)
+        fresh = rows.null_count
+        gone = change.column(GONE) if GONE in change.schema.names else None
+        deletes = gone is not None and bool(pc.any(gone).as_py())
+        self._note_images(change)
+        if deletes:
+            self._delete(change.filter(pc.and_(gone, pc.is_valid(rows))))
+            change = change.filter(pc.invert(gone))
+            fresh = change.column(ROW).null_count
+        if fresh < change.num_rows:
+            self._update(change if fresh == 0 else change.filter(pc.is_valid(change.column(ROW))))
+        if fresh:
+            self._insert(change if fresh == change.num_rows else change.filter(pc.is_null(change.column(ROW))))
+            self.rows += fresh
+
+    def _note_images(self, change: pa.Table) -> None:
+        self._images += 1
+        columns = {n: change.column(n) for n in (ROW, *self.keys)}
+        columns |= {OLD + n: change.column(OLD + n) for n in self.values}
+        columns["_epoch"] = pa.repeat(pa.scalar(self._store.epoch, pa.int64()), change.num_rows)
+        columns["_image"] = pa.repeat(pa.scalar(self._images, pa.int64()), change.num_rows)
+        self._keep_image(pa.table(columns))
+        self._epochs.add(self._store.epoch)
+
+    def _image_sql(self, source: str, names: Sequence[str]) -> str:
+        columns = ", ".join((*self.keys, *(OLD + n for n in self.values)))
+        return f"INSERT INTO {self._undo} SELECT _epoch, _image, {ROW} IS NOT NULL, {columns} FROM {source}"
+
+    def _update_sql(self, source: str, names: Sequence[str]) -> str:
+        sets = ", ".join(f"{n} = r.{n}" for n in self.values)
+        return f"UPDATE {self.name} AS s SET {sets} FROM {source} AS r WHERE s.rowid = r.{ROW}"
+
+    def _insert_sql(self, source: str, names: Sequence[str]) -> str:
+        columns = ", ".join((*self.keys, *self.values))
+        return f"INSERT INTO {self.name} ({columns}) SELECT {columns} FROM {source}"
+
+    def _delete_sql(self, source: str, names: Sequence[str]) -> str:
+        return f"DELETE FROM {self.name} AS s USING {source} AS r WHERE s.rowid = r.{ROW}"
+
+    def expire(self, condition: str) -> None:
+        """Delete the rows for which `condition` (SQL over the table's columns) holds, keeping their images."""
+        columns = ", ".join((*self.keys, *self.values))
+        self._images += 1
+        counted = self._connection.execute(
+            f"INSERT INTO {self._undo} SELECT {self._store.epoch}, {self._images}, true, {columns} FROM {self.name}"
+            f" WHERE {condition}"
+        ).fetchone()
+        if counted and counted[0]:
+            self._epochs.add(self._store.epoch)
+            self._connection.execute(f"DELETE FROM {self.name} WHERE {condition}")
+            self.rows -= int(counted[0])
+
+    # ---------------------------------------------------------------------------------------------------- the way back
+    def holds_images_until(self, epoch: int) -> bool:
+        """Whether images of epochs up to `epoch` are kept."""
+        return any(e <= epoch for e in self._epochs)
+
+    def forget(self, epoch: int) -> None:
+        """Give up the images of epochs up to `epoch`."""
+        self._epochs = {e for e in self._epochs if e > epoch}
+        if self._epochs:
+            self._connection.execute(f"DELETE FROM {self._undo} WHERE _epoch <= {epoch}")
+        else:
+            self._connection.execute(f"TRUNCATE {self._undo}")
+
+    def rollback_to(self, epoch: int) -> None:
+        """Lay back the rows as they were at the end of `epoch`."""
+        if not any(e > epoch for e in self._epochs):
+            return
+        keys = ", ".join(self.keys)
+        columns = ", ".join((*self.keys, *self.values))
+        oldest = (
+            f"SELECT * FROM {self._undo} WHERE _epoch > {epoch}"
+            f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _image) = 1"
+        )
+        same = " AND ".join(f"s.{k} IS NOT DISTINCT FROM u.{k}" for k in self.keys)
+        self._connection.execute(f"DELETE FROM {self.name} AS s USING ({oldest}) AS u WHERE {same}")
+        self._connection.execute(f"INSERT INTO {self.name} SELECT {columns} FROM ({oldest}) AS u WHERE u._existed")
+        self._connection.execute(f"DELETE FROM {self._undo} WHERE _epoch > {epoch}")
+        self._epochs = {e for e in self._epochs if e <= epoch}
+        self.rows = int(self._all(f"SELECT count(*) FROM {self.name}")[0][0])
+
+    def close(self) -> None:
+        """Give back its prepared statements."""
+        for prepared in (self._keep_image, self._update, self._insert, self._delete):
+            prepared.close()
