@@ -16,9 +16,9 @@ from ..errors import InternalError
 from .compile_cast import cast_text, failing_constant
 from .compile_literal import literal_text
 from .compile_python import Bound, bound_name, register
-from .expressions import Call, Case, Cast, Column, Expr, Field, Lambda, Literal, Parameter, System
+from .expressions import Call, Case, Cast, Column, Expr, Field, Lambda, Literal, Parameter, System, walk
 from .functions import ArrowFunction, ModelCall, SqlTemplate
-from .types import BOOLEAN, SqlType, duckdb_type
+from .types import BOOLEAN, STRING, SqlType, duckdb_type
 
 SYSTEM_COLUMNS = {
     "ROWTIME": "_rowtime",
@@ -27,6 +27,29 @@ SYSTEM_COLUMNS = {
     "WINDOWSTART": "_ws",
     "WINDOWEND": "_we",
 }
+
+
+_ARITHMETIC = frozenset("+-*/%")
+_CANNOT_FAIL = frozenset(
+    {
+        "ARRAY[]",
+        "MAP()",
+        "STRUCT()",
+        "[]",
+        "AND",
+        "OR",
+        "NOT",
+        "=",
+        "<>",
+        "<",
+        "<=",
+        ">",
+        ">=",
+        "IS NULL",
+        "IS NOT NULL",
+    }
+)
+_TAKES_FAILURES_AS_NULL = frozenset({"ARRAY[]", "MAP()", "STRUCT()", "COALESCE", "IFNULL", "CONCAT", "CONCAT_WS"})
 
 
 def compile_sql(expr: Expr) -> str:
@@ -53,6 +76,7 @@ class _Compiler:
 
     def __init__(self) -> None:
         self.functions: dict[str, Bound] = {}
+        self.inside_lambda = False
 
     def text(self, expr: Expr) -> str:
         match expr:
@@ -71,9 +95,15 @@ class _Compiler:
             case Field(operand=operand, index=index):
                 return f"({self.text(operand)}).f{index}"
             case Lambda(parameters=parameters, body=body):
-                return f"lambda {', '.join(p.name for p in parameters)}: {self.text(body)}"
+                return f"lambda {', '.join(p.name for p in parameters)}: {self._body(body)}"
             case Call():
                 return self._call(expr)
+
+    def _body(self, body: Expr) -> str:
+        outside, self.inside_lambda = self.inside_lambda, True
+        text = self.text(body)
+        self.inside_lambda = outside
+        return text
 
     def condition(self, expr: Expr) -> str:
         """A filter's text: AND and OR of comparisons without their guard against NULL."""
@@ -97,6 +127,12 @@ class _Compiler:
     def _call(self, expr: Call) -> str:
         implementation = expr.implementation
         args, types = [self.text(a) for a in expr.args], [a.type for a in expr.args]
+        if self.inside_lambda and expr.function in ("AND", "OR"):
+            return _short_circuit(expr.function, args)
+        if self.inside_lambda and expr.function in _ARITHMETIC and expr.type is not STRING:
+            args = [_present(a, e) for a, e in zip(args, expr.args, strict=True)]
+        if expr.function in _TAKES_FAILURES_AS_NULL:
+            args = [_tried(a, e) for a, e in zip(args, expr.args, strict=True)]
         match implementation:
             case SqlTemplate(render=render):
                 return render(args, types, expr.type)
@@ -110,6 +146,39 @@ class _Compiler:
         name = bound_name(function, types, result)
         self.functions[name] = Bound(name, function, tuple(types), result)
         return f"{name}({', '.join(args) if args else '0'})"
+
+
+def _short_circuit(symbol: str, args: Sequence[str]) -> str:
+    """AND and OR as Java has them: what a lambda's first operand decides must not fail by its second."""
+    if symbol == "AND":
+        return f"(CASE WHEN {args[0]} THEN {args[1]} ELSE false END)"
+    return f"(CASE WHEN {args[0]} THEN true ELSE {args[1]} END)"
+
+
+def _present(text: str, expr: Expr) -> str:
+    """An operand that raises when it is NULL: in a lambda arithmetic on NULL fails the row, as in ksqlDB."""
+    if isinstance(expr, Literal):
+        return text
+    return f"coalesce({text}, CAST(concat('NULL in arithmetic', {text}) AS {duckdb_type(expr.type)}))"
+
+
+def _tried(text: str, expr: Expr) -> str:
+    """An argument whose failure is a NULL: an element of a constructor, an alternative of COALESCE."""
+    nodes = list(walk(expr))
+    if not any(isinstance(n, Cast | Call) for n in nodes) or any(isinstance(n, Parameter) for n in nodes):
+        return text
+    implementations = [n.implementation for n in nodes if isinstance(n, Call)]
+    if (
+        any(isinstance(i, ArrowFunction) and i.volatile for i in implementations)
+        or "random()" in text
+        or "uuid()" in text
+    ):
+        return text
+    if all(n.function in _CANNOT_FAIL for n in nodes if isinstance(n, Call)) and not any(
+        isinstance(n, Cast) for n in nodes
+    ):
+        return text
+    return f"TRY({text})"
 
 
 def evaluate_constant(connection: duckdb.DuckDBPyConnection, expr: Expr) -> Any:

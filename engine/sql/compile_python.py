@@ -7,6 +7,7 @@ the function, because a user may replace it while older queries run in the same 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -83,6 +84,8 @@ def _adapter(bound: Bound) -> Callable[..., pa.Array]:
             return _checked(made, rows, result, bound)
         return _skipping_nulls(evaluate, arrays, rows, result, bound)
 
+    names = [inspect.Parameter(f"a{i}", inspect.Parameter.POSITIONAL_ONLY) for i in range(max(1, len(wanted)))]
+    call.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]  # DuckDB counts the parameters
     return call
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..functions import FunctionRegistry
-from . import aggregates, aggregates_lists, nulls, tables
+from . import aggregates, aggregates_lists, collections, math, nulls, tables
 
-_FAMILIES = (nulls, aggregates, aggregates_lists, tables)
+_FAMILIES = (nulls, math, collections, aggregates, aggregates_lists, tables)
 
 
 def default_registry() -> FunctionRegistry:

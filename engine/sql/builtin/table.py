@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..functions import (
+    ArrowFunction,
     Generic,
     Implementation,
     LambdaParam,
@@ -18,7 +20,8 @@ from ..functions import (
     ScalarFunction,
     SqlTemplate,
 )
-from ..types import Array, Decimal, Map, SqlType, Struct, is_numeric, parse_type
+from ..types import Array, Decimal, Map, SqlType, Struct, duckdb_type, is_numeric, parse_type
+from ..udf_rows import scalar_implementation
 
 _SPECIAL: dict[str, ParamType] = {
     "DECIMAL": Matching("DECIMAL", lambda t: isinstance(t, Decimal)),
@@ -73,7 +76,8 @@ def template(text: str) -> SqlTemplate:
     """A DuckDB template with {0}, {1} … for the arguments and {*} for all of them."""
 
     def render(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
-        return re.sub(r"\{(\d+)\}", lambda m: f"({args[int(m[1])]})", text.replace("{*}", ", ".join(args)))
+        made = re.sub(r"\{(\d+)\}", lambda m: f"({args[int(m[1])]})", text.replace("{*}", ", ".join(args)))
+        return f"CAST({made} AS {duckdb_type(result)})" if isinstance(result, Decimal) else made
 
     return SqlTemplate(render)
 
@@ -102,4 +106,7 @@ def first_type(types: Sequence[SqlType]) -> SqlType:
     return types[0]
 
 
-Render = Callable[[Sequence[str], Sequence[SqlType], SqlType], str]
+def rows(name: str, compute: Callable[..., Any], *, null: bool = False, volatile: bool = False) -> ArrowFunction:
+    """A function that Python computes a row at a time, because nothing in DuckDB or Arrow gives the same answer. `null`:
+    it is also called where an argument is NULL."""
+    return scalar_implementation(name, compute, [null], volatile=volatile)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..functions import Function, Generic, ListOf, SqlTemplate, TableFunction, TableOverload
-from ..types import BIGINT, INTEGER, SqlType
+from ..types import SqlType
 from .table import template
 
 
@@ -17,9 +17,6 @@ def _cube(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str
     useful = f"list_bool_and(list_transform({items}, lambda x, i: x IS NOT NULL OR NOT ({bit})))"
     numbers = f"list_filter(range(1 << len({items})::INTEGER), lambda n: {useful})"
     return f"list_transform({numbers}, lambda n: list_transform({items}, lambda x, i: CASE WHEN {bit} THEN x END))"
-
-
-_STEP = "CASE WHEN {0} <= {1} THEN 1 ELSE -1 END"
 
 
 FUNCTIONS: tuple[Function, ...] = (
@@ -34,16 +31,5 @@ FUNCTIONS: tuple[Function, ...] = (
         (TableOverload((ListOf(Generic("T")),), ListOf(Generic("T")), SqlTemplate(_cube)),),
         "One row for every way to replace elements of the array by NULL.",
         examples=("CUBE_EXPLODE(ARRAY[city, state])",),
-    ),
-    TableFunction(
-        "GENERATE_SERIES",
-        (
-            TableOverload((INTEGER, INTEGER), INTEGER, template(f"generate_series({{0}}, {{1}}, {_STEP})::INTEGER[]")),
-            TableOverload((BIGINT, BIGINT), BIGINT, template(f"generate_series({{0}}, {{1}}, {_STEP})")),
-            TableOverload((INTEGER, INTEGER, INTEGER), INTEGER, template("generate_series({0}, {1}, {2})::INTEGER[]")),
-            TableOverload((BIGINT, BIGINT, INTEGER), BIGINT, template("generate_series({0}, {1}, {2})")),
-        ),
-        "The whole numbers from the first argument to the second, both included, by steps of the third (1 or -1).",
-        examples=("GENERATE_SERIES(1, 10, 2)",),
     ),
 )

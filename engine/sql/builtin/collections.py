@@ -1,0 +1,282 @@
+"""Arrays and maps, and the functions that take lambdas. Elements and entries that are NULL count as values, as in Java."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..functions import Function, SqlTemplate
+from ..types import Array, Map, SqlType, Struct, duckdb_type
+from .table import function, overload
+
+_FIRST_OF_EACH = "list_filter({0}, lambda x, i: list_position({0}, x) = i)"
+_STEP = "CASE WHEN {0} <= {1} THEN 1 ELSE -1 END"
+
+
+def _map_sorted(descending: bool) -> str:
+    return "list_sort({0}, 'DESC', 'NULLS LAST')" if descending else "list_sort({0}, 'ASC', 'NULLS LAST')"
+
+
+def _first_of_each(items: str) -> str:
+    return f"list_filter({items}, lambda x, i: list_position({items}, x) = i)"
+
+
+def _union(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
+    both = f"list_concat({args[0]}, {args[1]})"
+    return f"CASE WHEN {args[0]} IS NULL OR {args[1]} IS NULL THEN NULL ELSE {_first_of_each(both)} END"
+
+
+def _kept(present: str) -> SqlTemplate:
+    def render(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
+        left, right = args
+        kept = f"list_filter({left}, lambda x: list_position({right}, x) IS {present})"
+        return f"CASE WHEN {right} IS NULL THEN NULL ELSE {_first_of_each(kept)} END"
+
+    return SqlTemplate(render)
+
+
+def _entries(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
+    ordered = f"list_sort(map_entries({args[0]}))"
+    made = f"list_transform(map_entries({args[0]}), lambda e: {{'f0': e.key, 'f1': e.value}})"
+    sorted_ = f"list_transform({ordered}, lambda e: {{'f0': e.key, 'f1': e.value}})"
+    return f"CASE WHEN {args[1]} THEN {sorted_} ELSE {made} END"
+
+
+def _entry_list(types: Sequence[SqlType]) -> SqlType:
+    assert isinstance(types[0], Map)
+    return Array(Struct((("K", types[0].key), ("V", types[0].value))))
+
+
+def _as_map(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
+    count = f"least(len({args[0]}), len({args[1]}))"
+    pairs = f"list_transform(range({count}), lambda n: {{'k': ({args[0]})[n + 1], 'v': ({args[1]})[n + 1]}})"
+    return f"map_from_entries(list_filter({pairs}, lambda e: e.k IS NOT NULL))"
+
+
+def _map_union(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
+    first, second = args
+    only = f"WHEN {first} IS NULL THEN {second} WHEN {second} IS NULL THEN {first}"
+    return f"CASE {only} ELSE map_concat({first}, {second}) END"
+
+
+def _body(text: str) -> tuple[list[str], str]:
+    """The parameters and the body of a compiled lambda."""
+    head, _, body = text.removeprefix("lambda ").partition(": ")
+    return head.split(", "), body
+
+
+def _let(names: list[str], body: str, entry: str) -> str:
+    """`body` with the two parameters standing for an entry's key and value."""
+    for name, part in zip(names, ("key", "value"), strict=True):
+        body = re.sub(rf"\b{name}\b", f"{entry}.{part}", body)
+    return body
+
+
+def _transform_map(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
+    (key_names, key), (value_names, value) = _body(args[1]), _body(args[2])
+    entry = f"{key_names[0]}e"
+    made = f"{{'k': {_let(key_names, key, entry)}, 'v': {_let(value_names, value, entry)}}}"
+    return f"map_from_entries(list_transform(map_entries({args[0]}), lambda {entry}: {made}))"
+
+
+def _filter_map(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
+    names, body = _body(args[1])
+    entry = f"{names[0]}e"
+    return f"map_from_entries(list_filter(map_entries({args[0]}), lambda {entry}: {_let(names, body, entry)}))"
+
+
+def _reduce(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
+    names, body = _body(args[2])
+    start = f"CAST({args[1]} AS {duckdb_type(result)})"
+    folded = f"list_reduce({args[0]}, lambda {', '.join(names)}: CAST({body} AS {duckdb_type(result)}), {start})"
+    return f"CASE WHEN {args[0]} IS NULL THEN {start} ELSE {folded} END"
+
+
+def _reduce_map(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
+    (state, *rest), body = _body(args[2])
+    entry = f"{state}e"
+    start = f"CAST({args[1]} AS {duckdb_type(result)})"
+    step = f"lambda {state}, {entry}: CAST({_let(rest, body, entry)} AS {duckdb_type(result)})"
+    return f"CASE WHEN {args[0]} IS NULL THEN {start} ELSE list_reduce(map_entries({args[0]}), {step}, {start}) END"
+
+
+FUNCTIONS: tuple[Function, ...] = (
+    function(
+        "ARRAY_LENGTH",
+        "How many elements the array has.",
+        "ARRAY",
+        overload("ARRAY<T> -> INTEGER", "len({0})::INTEGER"),
+        examples=("ARRAY_LENGTH(items)",),
+    ),
+    function(
+        "ARRAY_CONTAINS",
+        "Whether the array holds the value.",
+        "ARRAY",
+        overload(
+            "ARRAY<T>, T -> BOOLEAN", "CASE WHEN {0} IS NULL THEN false ELSE list_position({0}, {1}) IS NOT NULL END"
+        ),
+        examples=("ARRAY_CONTAINS(tags, 'new')",),
+    ),
+    function(
+        "ARRAY_MAX",
+        "The largest element that is not NULL.",
+        "ARRAY",
+        overload("ARRAY<T> -> T", "list_max({0})"),
+        examples=("ARRAY_MAX(prices)",),
+    ),
+    function(
+        "ARRAY_MIN",
+        "The smallest element that is not NULL.",
+        "ARRAY",
+        overload("ARRAY<T> -> T", "list_min({0})"),
+        examples=("ARRAY_MIN(prices)",),
+    ),
+    function(
+        "ARRAY_SORT",
+        "The array in order, NULLs last; 'DESC' for the other direction.",
+        "ARRAY",
+        overload("ARRAY<T> -> ARRAY<T>", _map_sorted(False)),
+        overload(
+            "ARRAY<T>, STRING -> ARRAY<T>",
+            f"CASE WHEN starts_with(upper({{1}}), 'DESC') THEN {_map_sorted(True)} ELSE {_map_sorted(False)} END",
+        ),
+        examples=("ARRAY_SORT(prices, 'DESC')",),
+    ),
+    function(
+        "ARRAY_REMOVE",
+        "The array without the elements equal to the value.",
+        "ARRAY",
+        overload("ARRAY<T>, T -> ARRAY<T>", "list_filter({0}, lambda x: x IS DISTINCT FROM {1})"),
+        examples=("ARRAY_REMOVE(tags, 'old')",),
+    ),
+    function(
+        "ARRAY_DISTINCT",
+        "The different elements, in order of first appearance.",
+        "ARRAY",
+        overload("ARRAY<T> -> ARRAY<T>", _FIRST_OF_EACH),
+        examples=("ARRAY_DISTINCT(tags)",),
+    ),
+    function(
+        "ARRAY_EXCEPT",
+        "The different elements of the first array that the second lacks.",
+        "ARRAY",
+        overload("ARRAY<T>, ARRAY<T> -> ARRAY<T>", _kept("NULL")),
+        examples=("ARRAY_EXCEPT(a, b)",),
+    ),
+    function(
+        "ARRAY_INTERSECT",
+        "The different elements that both arrays hold.",
+        "ARRAY",
+        overload("ARRAY<T>, ARRAY<T> -> ARRAY<T>", _kept("NOT NULL")),
+        examples=("ARRAY_INTERSECT(a, b)",),
+    ),
+    function(
+        "ARRAY_UNION",
+        "The different elements of both arrays.",
+        "ARRAY",
+        overload("ARRAY<T>, ARRAY<T> -> ARRAY<T>", SqlTemplate(_union)),
+        examples=("ARRAY_UNION(a, b)",),
+    ),
+    function(
+        "ARRAY_CONCAT",
+        "The elements of the first array, then those of the second.",
+        "ARRAY",
+        overload("ARRAY<T>, ARRAY<T> -> ARRAY<T>", "list_concat({0}, {1})"),
+        examples=("ARRAY_CONCAT(a, b)",),
+    ),
+    function(
+        "ARRAY_JOIN",
+        "The elements as text, with a separator between them (',' when none is given).",
+        "ARRAY",
+        overload("ARRAY<STRING> -> STRING", "array_to_string(list_transform({0}, lambda x: coalesce(x, 'null')), ',')"),
+        overload(
+            "ARRAY<STRING>, STRING -> STRING",
+            "array_to_string(list_transform({0}, lambda x: coalesce(x, 'null')), {1})",
+        ),
+        *(
+            overload(
+                f"ARRAY<{t}>{more} -> STRING",
+                f"array_to_string(list_transform({{0}}, lambda x: coalesce(x::VARCHAR, 'null')), {sep})",
+            )
+            for t in ("BOOLEAN", "INTEGER", "BIGINT", "DOUBLE")
+            for more, sep in (("", "','"), (", STRING", "{1}"))
+        ),
+        examples=("ARRAY_JOIN(tags, ', ')",),
+    ),
+    function(
+        "SLICE",
+        "The elements from one place to another, counted from 1, both included.",
+        "ARRAY",
+        overload("ARRAY<T>, INTEGER, INTEGER -> ARRAY<T>", "({0})[{1}:{2}]"),
+        examples=("SLICE(items, 1, 3)",),
+    ),
+    function(
+        "GENERATE_SERIES",
+        "The whole numbers from the first argument to the second, both included, by steps of the third (1 or -1).",
+        "ARRAY",
+        overload("INTEGER, INTEGER -> ARRAY<INTEGER>", f"generate_series({{0}}, {{1}}, {_STEP})::INTEGER[]"),
+        overload("BIGINT, BIGINT -> ARRAY<BIGINT>", f"generate_series({{0}}, {{1}}, {_STEP})"),
+        overload("INTEGER, INTEGER, INTEGER -> ARRAY<INTEGER>", "generate_series({0}, {1}, {2})::INTEGER[]"),
+        overload("BIGINT, BIGINT, INTEGER -> ARRAY<BIGINT>", "generate_series({0}, {1}, {2})"),
+        examples=("GENERATE_SERIES(1, 10, 2)",),
+    ),
+    function(
+        "ENTRIES",
+        "The entries of the map as STRUCTs of K and V, in order of K when the second argument is true.",
+        "MAP",
+        overload("MAP<STRING, V>, BOOLEAN -> ARRAY<V>", SqlTemplate(_entries), _entry_list),
+        examples=("ENTRIES(counts, true)",),
+    ),
+    function(
+        "MAP_KEYS",
+        "The keys of the map.",
+        "MAP",
+        overload("MAP<K, V> -> ARRAY<K>", "map_keys({0})"),
+        examples=("MAP_KEYS(counts)",),
+    ),
+    function(
+        "MAP_VALUES",
+        "The values of the map.",
+        "MAP",
+        overload("MAP<K, V> -> ARRAY<V>", "map_values({0})"),
+        examples=("MAP_VALUES(counts)",),
+    ),
+    function(
+        "MAP_UNION",
+        "The entries of both maps; the second's win.",
+        "MAP",
+        overload("MAP<K, V>, MAP<K, V> -> MAP<K, V>", SqlTemplate(_map_union)),
+        examples=("MAP_UNION(a, b)",),
+    ),
+    function(
+        "AS_MAP",
+        "A map from an array of keys and an array of values.",
+        "MAP",
+        overload("ARRAY<STRING>, ARRAY<V> -> MAP<STRING, V>", SqlTemplate(_as_map)),
+        examples=("AS_MAP(ARRAY['a'], ARRAY[1])",),
+    ),
+    function(
+        "TRANSFORM",
+        "Every element by a lambda, or every entry of a map by one for keys and one for values.",
+        "LAMBDA",
+        overload("ARRAY<T>, (T) => U -> ARRAY<U>", "list_transform({0}, {1})"),
+        overload("MAP<K, V>, (K, V) => R, (K, V) => S -> MAP<R, S>", SqlTemplate(_transform_map)),
+        examples=("TRANSFORM(prices, x => x * 2)",),
+    ),
+    function(
+        "FILTER",
+        "The elements, or the entries of a map, for which the lambda is true.",
+        "LAMBDA",
+        overload("ARRAY<T>, (T) => BOOLEAN -> ARRAY<T>", "list_filter({0}, {1})"),
+        overload("MAP<K, V>, (K, V) => BOOLEAN -> MAP<K, V>", SqlTemplate(_filter_map)),
+        examples=("FILTER(prices, x => x > 10)",),
+    ),
+    function(
+        "REDUCE",
+        "One value from all elements or entries: the lambda takes the state so far and gives the next.",
+        "LAMBDA",
+        overload("ARRAY<T>, S, (S, T) => S -> S", SqlTemplate(_reduce)),
+        overload("MAP<K, V>, S, (S, K, V) => S -> S", SqlTemplate(_reduce_map)),
+        examples=("REDUCE(prices, 0, (total, x) => total + x)",),
+    ),
+)
