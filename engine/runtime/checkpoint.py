@@ -1,0 +1,146 @@
+"""Where a flow goes on after a stop or a crash: Bytewax's recovery store, read before the flow starts.
+
+Bytewax starts a flow again at its *resume epoch* R: all that was done in epochs below R is durable, with the sources'
+snapshots of their ends. Two facts of bytewax 0.21.1, each with a test:
+- a source is asked for the first batch of epoch n + 1 only after epoch n has closed on every worker and its snapshots
+  lie in the store. So "epoch n + 1 has begun" means "epoch n is durable", and a crash undoes one epoch at most;
+- the store is SQLite with a copy of the library of Bytewax's own. POSIX locks are lost when two copies open one file in
+  one process, so it is read here only while no flow runs.
+
+A step that failed in epoch n has lost that epoch's rows, and Bytewax closes the epoch all the same. `poison` writes n
+down before; a start that finds R - 1 = n goes back to the end of epoch n - 1, whose positions every snapshot carries too.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bytewax.recovery import RecoveryConfig, init_db_dir
+
+from ..errors import EnvironmentFault
+
+Positions = dict[tuple[str, int], int]
+StreamTimes = dict[int, int]
+_PARTITION = "part-0.sqlite3"
+
+
+@dataclass(frozen=True)
+class SourceSnapshot:
+    """What a source part remembers of the end of an epoch. `as_of`: the epoch whose end `positions` are of (an earlier
+    one after a failure); `previous`: the positions at the end of the epoch before."""
+
+    epoch: int
+    as_of: int
+    positions: Positions
+    previous: Positions
+    previous_as_of: int
+
+
+@dataclass(frozen=True)
+class StepSnapshot:
+    """What stage 0 remembers on one worker: stream time by source partition at the end of `epoch`, and of the one before
+    in which it had work. It lies here and not with the source, which is ahead of the stage when an epoch ends."""
+
+    epoch: int
+    stream_times: StreamTimes
+    previous: StreamTimes
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where to go on. `resume_epoch`: the number of Bytewax's next epoch; `epoch`: what the state and the outbox must be
+    as of; `positions`: the next offset of every topic partition that was read."""
+
+    resume_epoch: int = 1
+    epoch: int = 0
+    positions: Positions = field(default_factory=dict)
+    stream_times: StreamTimes = field(default_factory=dict)
+
+
+class CheckpointStore:
+    """The recovery folder of one query."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._poison = folder / "void_epoch"
+
+    def prepare(self) -> RecoveryConfig:
+        """Make the folder and its store when there is none; gives Bytewax's handle."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / _PARTITION).exists():
+            init_db_dir(self.folder, 1)
+        return RecoveryConfig(self.folder)
+
+    def poison(self, epoch: int) -> None:
+        """Epoch `epoch` must not be believed, even when it closes."""
+        fresh = self._poison.with_suffix(".new")
+        with fresh.open("w") as file:
+            file.write(str(epoch))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._poison)
+
+    def read(self, flow: str, source: str, first: str) -> Checkpoint:
+        """The point to go on from; `source` and `first` are steps of the flow. No flow of this process may be running on
+        it."""
+        path = self.folder / _PARTITION
+        if not path.exists():
+            return Checkpoint()
+        try:
+            with closing(sqlite3.connect(path)) as store:
+                resume = _resume_epoch(store)
+                if resume is None:
+                    return Checkpoint()
+                parts = [s for s in _snapshots(store, f"{flow}.{source}", resume) if isinstance(s, SourceSnapshot)]
+                steps = [s for s in _snapshots(store, f"{flow}.{first}", resume) if isinstance(s, StepSnapshot)]
+        except sqlite3.Error as why:
+            raise EnvironmentFault(
+                f"cannot read the checkpoint in {self.folder}",
+                detail=str(why),
+                hint="the data folder is damaged: restore it, or drop the query and create it anew",
+            ) from why
+        return _checkpoint(resume, parts, steps, self._void())
+
+    def _void(self) -> int | None:
+        return int(self._poison.read_text()) if self._poison.exists() else None
+
+
+def _resume_epoch(store: sqlite3.Connection) -> int | None:
+    """As Bytewax works it out: of the newest execution, the least of what its workers have closed."""
+    newest = store.execute("SELECT ex_num, worker_count, resume_epoch FROM exs ORDER BY ex_num DESC LIMIT 1").fetchone()
+    if newest is None:
+        return None
+    execution, workers, begun_at = newest
+    known = dict(
+        store.execute("SELECT worker_index, worker_frontier FROM fronts WHERE ex_num = ?", [execution]).fetchall()
+    )
+    return min(max(begun_at, known.get(worker, begun_at)) for worker in range(workers))
+
+
+def _snapshots(store: sqlite3.Connection, step: str, resume: int) -> list[Any]:
+    rows = store.execute(
+        "SELECT ser_change, max(snap_epoch) FROM snaps WHERE step_id = ? AND snap_epoch < ? GROUP BY state_key",
+        [step, resume],
+    ).fetchall()
+    return [pickle.loads(blob) for blob, _ in rows if blob is not None]  # the data folder's own, as Bytewax reads it
+
+
+def _checkpoint(resume: int, parts: list[SourceSnapshot], steps: list[StepSnapshot], void: int | None) -> Checkpoint:
+    positions: Positions = {}
+    times: StreamTimes = {}
+    epoch = 0 if parts else resume - 1
+    for part in parts:
+        go_back = part.epoch == part.as_of == void
+        positions |= part.previous if go_back else part.positions
+        # a part that came to its end earlier has changed nothing since
+        epoch = max(epoch, part.previous_as_of if go_back else part.as_of)
+    for step in steps:
+        for partition, time in (step.previous if step.epoch == void else step.stream_times).items():
+            times[partition] = max(time, times.get(partition, time))
+    return Checkpoint(resume, epoch, positions, times)

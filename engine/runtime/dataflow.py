@@ -1,0 +1,395 @@
+"""A query as one Bytewax dataflow: source → stage → (exchange → stage)* → delivery, over Arrow batches.
+
+Items are `(lane, value)`: a lane is the key that Bytewax routes to one worker (`lanes.py`). One worker needs no exchange:
+all stages and the delivery run in one step, a batch goes through them in one go. With several, stage 0 runs where its
+part is read, and every exchange is a keyed step that gets all that is queued for its worker in one list. The last step
+delivers; its `snapshot()` is called when the epoch closes, before Bytewax believes the epoch: the hook where output is
+flushed. News of an epoch (`Records` without batches) goes the same way as records, to every lane.
+
+The argument for exactly-once is in `delivery.py` and `checkpoint.py`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.outputs import DynamicSink, StatelessSinkPartition
+from bytewax.testing import cluster_main, run_main
+
+from ..errors import InternalError
+from ..operators.operator import Frame
+from .checkpoint import Checkpoint, CheckpointStore, Positions, StepSnapshot, StreamTimes
+from .control import FlowControl
+from .lanes import lanes, owner
+from .metrics import QueryMetrics
+from .source import FlowSource, Inputs, Records, WorkerReaders
+from .work import Delivery, WorkerTask
+
+SOURCE_STEP = "source"
+FIRST_STEP = "stage0"
+
+
+@dataclass(frozen=True)
+class FlowSettings:
+    """How a flow runs. `addresses` names the processes of a flow over several (host:port each), `process` is this one's
+    place among them; each has `workers` workers."""
+
+    query_id: str
+    folder: Path
+    workers: int = 1
+    epoch_ms: int = 500
+    rows_max: int = 50_000
+    bytes_max: int = 64 << 20
+    addresses: tuple[str, ...] = ()
+    process: int = 0
+
+    @property
+    def workers_total(self) -> int:
+        """Workers in all processes."""
+        return self.workers * max(1, len(self.addresses))
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What crosses an exchange: a frame's share for one worker. `size` is acknowledged by whoever is last; it travels
+    with one of the shares only."""
+
+    epoch: int
+    frame: Frame | None
+    size: int = 0
+    fetched_at: float = 0.0
+
+
+@dataclass
+class Worker:
+    """What one worker's thread has: its task, readers and delivery, and the epoch it is in."""
+
+    index: int
+    lane: str
+    readers: WorkerReaders
+    task: WorkerTask
+    delivery: Delivery
+    epoch: int
+    begun: bool = False
+    positions: Positions = field(default_factory=dict)
+    times: StreamTimes = field(default_factory=dict)  # stream time after stage 0, of the partitions read here
+    times_before: StreamTimes = field(default_factory=dict)  # at the end of the epoch before
+
+    def enter(self, epoch: int) -> None:
+        """Work of `epoch` comes: all epochs before are durable everywhere, but the one that a start resumed from is
+        told as it was found."""
+        if self.begun and epoch <= self.epoch:
+            return
+        if self.begun:
+            self.task.durable(epoch - 1)
+            self.delivery.durable(epoch - 1)
+        self.task.begin_epoch(epoch)
+        self.times_before = dict(self.times) or self.times_before
+        self.epoch, self.begun = epoch, True
+
+    def times_at_start(self, known: StreamTimes) -> StreamTimes:
+        """Where this worker's partitions stand before its first frame; -1 for one that has given nothing yet."""
+        return {part: known.get(part, -1) for part in self.readers.parts}
+
+
+class FlowRun:
+    """One run of a flow in this process, from a checkpoint to its end. `run` blocks; `control.stop()` ends it."""
+
+    def __init__(
+        self,
+        settings: FlowSettings,
+        control: FlowControl,
+        metrics: QueryMetrics,
+        *,
+        inputs: Inputs,
+        stages: int,
+        open_task: Callable[[int, int], WorkerTask],
+        open_delivery: Callable[[int], Delivery],
+        clock: Callable[[], float],
+    ) -> None:
+        self.settings = settings
+        self.control = control
+        self.metrics = metrics
+        self.workers: dict[int, Worker] = {}
+        self.inputs = inputs
+        self._stages = stages
+        self.clock = clock
+        self._open_task = open_task
+        self._open_delivery = open_delivery
+        self._store = CheckpointStore(settings.folder / "checkpoint")
+        self._checkpoint = Checkpoint()
+        self._lanes: tuple[str, ...] = ()
+        self._lock = threading.Lock()
+
+    # ------------------------------------------------------------------------------------------------------------ run
+    def run(self, start: Callable[[Checkpoint], Positions] | None = None) -> None:
+        """Run to the end. `start` is given the checkpoint before anything else begins, and gives positions that stand
+        above the checkpoint's (`delivery.Positioned`)."""
+        recovery = self._store.prepare()
+        self._checkpoint = self._store.read(self.settings.query_id, SOURCE_STEP, FIRST_STEP)
+        if start is not None:
+            ahead = start(self._checkpoint)
+            positions = {p: max(o, ahead.get(p, o)) for p, o in (ahead | self._checkpoint.positions).items()}
+            self._checkpoint = replace(self._checkpoint, positions=positions)
+        self._lanes = lanes(self.settings.workers_total)
+        flow = self._dataflow()
+        options = {"epoch_interval": timedelta(milliseconds=self.settings.epoch_ms), "recovery_config": recovery}
+        try:
+            if self.settings.workers_total == 1:
+                run_main(flow, **options)
+            else:
+                cluster_main(
+                    flow,
+                    list(self.settings.addresses),
+                    self.settings.process,
+                    worker_count_per_proc=self.settings.workers,
+                    **options,
+                )
+        finally:
+            self._close()
+
+    def checkpoint(self) -> Checkpoint:
+        """Where a next run would go on; while none is running."""
+        return self._store.read(self.settings.query_id, SOURCE_STEP, FIRST_STEP)
+
+    def _close(self) -> None:
+        for worker in self.workers.values():
+            worker.readers.close()
+            worker.delivery.close()
+            worker.task.close()
+
+    def _dataflow(self) -> Dataflow:
+        flow = Dataflow(self.settings.query_id)
+        source = FlowSource(
+            self.inputs,
+            self._checkpoint,
+            self.control,
+            parts=self.inputs.partitions(),
+            clock=self.clock,
+            readers_of_thread=self._readers,
+            epoch_begun=self._epoch_begun,
+        )
+        items = op.input(SOURCE_STEP, flow, source)
+        if self.settings.workers_total == 1:
+            done = op.stateful_batch(FIRST_STEP, items, lambda _: _Step(self, self._whole))
+        else:
+            done = self._staged(items)
+        op.output("end", done, _End(self._open_worker))
+        return flow
+
+    def _staged(self, items: Any) -> Any:
+        at = op.stateful_batch(FIRST_STEP, items, lambda _: _Step(self, self._first))
+        for stage in range(1, self._stages):
+            at = op.stateful_batch(f"stage{stage}", _routed(stage, at), _builder(self, partial(self._behind, stage)))
+        if self._stages > 1:
+            return at
+        return op.stateful_batch("deliver", _routed(1, at), lambda _: _Step(self, self._last))
+
+    # -------------------------------------------------------------------------------------------------------- workers
+    def _open_worker(self, index: int) -> None:
+        """On each worker's thread, while the flow is built."""
+        epoch = self._checkpoint.resume_epoch
+        try:
+            task = self._open_task(index, self.settings.workers_total)
+            task.rollback_to(self._checkpoint.epoch)
+            readers = WorkerReaders(self.inputs, self._checkpoint.positions, self.clock, self.settings.rows_max)
+            worker = Worker(index, self._lanes[index], readers, task, self._open_delivery(index), epoch)
+            worker.times_before = dict(self._checkpoint.stream_times)
+        except Exception as error:  # noqa: BLE001 - none may leave a step (control.py)
+            self.control.fail(error, epoch)
+            return
+        with self._lock:
+            self.workers[threading.get_ident()] = worker
+
+    def _readers(self) -> tuple[str, WorkerReaders]:
+        worker = self.workers.get(threading.get_ident())
+        if worker is None:  # it could not be opened: the flow has failed, its sources end at once
+            return "0", WorkerReaders(self.inputs, {}, self.clock, 0)
+        return worker.lane, worker.readers
+
+    def worker(self) -> Worker:
+        """The one whose thread calls."""
+        worker = self.workers.get(threading.get_ident())
+        if worker is None:
+            raise InternalError("a step runs on a thread that is no worker's")
+        return worker
+
+    def _epoch_begun(self, epoch: int) -> None:
+        """A source is asked for the first records of `epoch`: nothing of earlier ones is under way."""
+        if len(self.settings.addresses) > 1:
+            self.control.credits.reset()  # acknowledged in other processes too: counted anew each epoch
+        self.metrics.epoch = epoch
+
+    # ---------------------------------------------------------------------------------------------------------- steps
+    def _whole(self, values: list[Records]) -> Iterable[Any]:
+        """One worker: everything in one go."""
+        worker = self.worker()
+        frame, piece = self._read(worker, values)
+        if frame is not None:
+            frame = self._stage0(worker, frame)
+            for stage in range(1, self._stages):
+                shares = worker.task.split(stage - 1, frame)
+                frame = worker.task.process(stage, worker.task.merge(list(shares.values())))
+            self._deliver(worker, frame, [piece])
+        return ()
+
+    def _read(self, worker: Worker, values: Sequence[Records]) -> tuple[Frame | None, Piece]:
+        epoch = max(v.epoch for v in values)
+        worker.enter(epoch)
+        batches = [b for v in values for b in v.batches]
+        size = sum(v.size for v in values)
+        if not batches:
+            return None, Piece(epoch, None, size)
+        for value in values:
+            worker.positions |= value.positions
+        rows = sum(v.rows for v in values)
+        self.metrics.batch(rows)
+        fetched = min(v.fetched_at for v in values if v.batches)
+        frame = worker.task.decode(batches)
+        if not worker.times:
+            worker.times = worker.times_at_start(self._checkpoint.stream_times)
+            frame.stream_time = worker.times | frame.stream_time
+        return frame, Piece(epoch, None, size, fetched)
+
+    def _stage0(self, worker: Worker, frame: Frame) -> Frame:
+        frame = worker.task.process(0, frame)
+        worker.times |= frame.stream_time
+        return frame
+
+    def _first(self, values: list[Records]) -> Iterable[tuple[str, Piece]]:
+        """Several workers: stage 0 where the records are read, then to the owners."""
+        worker = self.worker()
+        frame, piece = self._read(worker, values)
+        if frame is not None:
+            frame = self._stage0(worker, frame)
+        if self._stages == 1:
+            return [(worker.lane, Piece(piece.epoch, frame, piece.size, piece.fetched_at))]
+        return self._shares(worker, 0, frame, piece)
+
+    def _shares(self, worker: Worker, stage: int, frame: Frame | None, piece: Piece) -> list[tuple[str, Piece]]:
+        by_worker: dict[int, list[Frame]] = {}
+        if frame is not None:
+            for group, part in worker.task.split(stage, frame).items():
+                by_worker.setdefault(owner(group, len(self._lanes)), []).append(part)
+        shares = []
+        for index, lane in enumerate(self._lanes):
+            part = worker.task.merge(by_worker[index]) if index in by_worker else None
+            size = piece.size if not index else 0
+            shares.append((lane, Piece(piece.epoch, part, size, piece.fetched_at)))
+        return shares
+
+    def _behind(self, stage: int, pieces: list[Piece]) -> Iterable[Any]:
+        worker = self.worker()
+        frame, piece = self._gather(worker, pieces)
+        if frame is not None:
+            frame = worker.task.process(stage, frame)
+        if stage + 1 < self._stages:
+            return self._shares(worker, stage, frame, piece)
+        self._deliver(worker, frame, pieces)
+        return ()
+
+    def _gather(self, worker: Worker, pieces: list[Piece]) -> tuple[Frame | None, Piece]:
+        epoch = max(p.epoch for p in pieces)
+        worker.enter(epoch)
+        frames = [p.frame for p in pieces if p.frame is not None]
+        fetched = min((p.fetched_at for p in pieces if p.fetched_at), default=0.0)
+        merged = worker.task.merge(frames) if frames else None
+        return merged, Piece(epoch, None, sum(p.size for p in pieces), fetched)
+
+    def _last(self, pieces: list[Piece]) -> Iterable[Any]:
+        """A query of one stage on several workers: delivery alone."""
+        worker = self.worker()
+        frame, _ = self._gather(worker, pieces)
+        self._deliver(worker, frame, pieces)
+        return ()
+
+    def _deliver(self, worker: Worker, frame: Frame | None, pieces: Sequence[Piece]) -> None:
+        if frame is not None:
+            output = worker.task.encode(frame)
+            worker.delivery.deliver(worker.epoch, output, worker.positions)
+            rows = sum(records.num_rows for _, records in output)
+            now = self.clock()
+            self.metrics.delivered(rows, [now - p.fetched_at for p in pieces if p.fetched_at])
+        self.control.credits.give(sum(p.size for p in pieces))
+
+
+class _Guarded:
+    """Calls a step; an exception fails the flow instead of leaving, and after a failure nothing is done any more."""
+
+    def __init__(self, run: FlowRun, step: Callable[[Any], Iterable[Any]]) -> None:
+        self._run = run
+        self._step = step
+
+    def __call__(self, values: Any) -> Iterable[Any]:
+        control = self._run.control
+        if control.failure is not None:
+            return ()
+        try:
+            return self._step(values)
+        except Exception as error:  # noqa: BLE001 - none may leave a step (control.py)
+            control.fail(error, _epoch_of(values))
+            return ()
+
+
+def _epoch_of(values: Any) -> int:
+    return int(values[0].epoch)
+
+
+def _routed(stage: int, values: Any) -> Any:
+    """What a keyed step gives is keyed by where it was made; its values name the lanes where they go."""
+    return op.flat_map_batch(f"route{stage}", values, lambda batch: [value for _, value in batch])
+
+
+def _builder(run: FlowRun, step: Callable[[Any], Iterable[Any]]) -> Callable[[Any], _Step]:
+    return lambda _: _Step(run, step)
+
+
+class _Step(op.StatefulBatchLogic[Any, Any, StepSnapshot]):
+    """A keyed step: gets the list of what is queued for its worker, and the close of every epoch in which it got any."""
+
+    def __init__(self, run: FlowRun, step: Callable[[Any], Iterable[Any]]) -> None:
+        self._run = run
+        self._step = _Guarded(run, step)
+        self._epoch = 0
+
+    def on_batch(self, values: list[Any]) -> tuple[Iterable[Any], bool]:
+        self._epoch = _epoch_of(values)
+        return self._step(values), False
+
+    def snapshot(self) -> StepSnapshot:
+        """The epoch closes: what was delivered in it must not be lost any more."""
+        control = self._run.control
+        worker = self._run.workers.get(threading.get_ident())
+        if worker is None:
+            return StepSnapshot(self._epoch, {}, {})
+        if control.failure is None:
+            try:
+                worker.delivery.flush(self._epoch)
+            except Exception as error:  # noqa: BLE001 - none may leave a step (control.py)
+                control.fail(error, self._epoch)
+        times = worker.times if control.failure is None else worker.times_before
+        return StepSnapshot(self._epoch, dict(times), dict(worker.times_before))
+
+
+class _EndPart(StatelessSinkPartition[Any]):
+    def write_batch(self, items: list[Any]) -> None:
+        return
+
+
+class _End(DynamicSink[Any]):
+    """Every flow ends in a sink; this one tells each worker's thread its index, and takes nothing."""
+
+    def __init__(self, opened: Callable[[int], None]) -> None:
+        self._opened = opened
+
+    def build(self, step_id: str, worker_index: int, worker_count: int) -> _EndPart:
+        self._opened(worker_index)
+        return _EndPart()

@@ -1,0 +1,187 @@
+"""How output reaches its topics, and what is promised of it when a process dies at any moment.
+
+Let R be the epoch at which Bytewax resumes: epochs below R are durable, R itself is undone and done again, with other
+cuts, since epochs end by the clock. Output of R that was visible could not be taken back nor compared with the second
+try. Three ways:
+
+- `AtOnce`: written as it comes, flushed when the epoch closes. Bytewax believes an epoch only after every step's snapshot
+  in it, and the flush is in the last step's; so nothing of a durable epoch is lost, and what was written of R comes
+  twice: at least once. This is Kafka's way here.
+- `Positioned`, for a query that remembers nothing, on embedded topics: output and the source positions behind it are one
+  transaction, as its marker. A restart reads from the marker's positions instead of the checkpoint's, which are never
+  ahead of it. A row's output depends on the row alone, so each record is worked on once for all that is visible: exactly
+  once, and at once.
+- `Outbox`, for all others on embedded topics. Output of epoch n is appended to the file `<n>.arrow`, closed in the last
+  step's snapshot of n, that is before n is durable. When n is durable, its file is published in one transaction with
+  the marker n, then removed. At a restart, by what is found on disk:
+    n <= marker            published, only the removal was missing: removed
+    marker < n <= R - 1    durable, complete (it was closed before n was durable), not published: published now
+    n >= R                 undone with the state: removed, the epoch is done again
+  The state stands at R - 1 then: DuckDB commits each batch under its epoch with the rows as they were, and
+  `rollback_to(R - 1)` lays back what R had changed. State, source positions and visible output are of one epoch's end:
+  exactly once. Several workers have an outbox and a marker each; R - 1 is durable on all of them (see `checkpoint`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from ..io.topics import TopicPartition, TransactionalWriter, Writer
+
+Output = Sequence[tuple[str, pa.RecordBatch]]
+
+
+class Nowhere:
+    """A query without a sink topic: its state is what it makes, or its rows go to whoever asked for them."""
+
+    def __init__(self, take: Callable[[Output], None] | None = None) -> None:
+        self._take = take
+
+    def deliver(self, epoch: int, output: Output, positions: Mapping[TopicPartition, int]) -> None:
+        if self._take is not None:
+            self._take(output)
+
+    def flush(self, epoch: int) -> None:
+        return
+
+    def durable(self, epoch: int) -> None:
+        return
+
+    def pending(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        return
+
+
+class AtOnce:
+    """At least once: see the module."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def deliver(self, epoch: int, output: Output, positions: Mapping[TopicPartition, int]) -> None:
+        for topic, records in output:
+            self._writer.write(topic, records)
+
+    def flush(self, epoch: int) -> None:
+        self._writer.flush()
+
+    def durable(self, epoch: int) -> None:
+        return
+
+    def pending(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Positioned:
+    """Exactly once for a query without state, on embedded topics: see the module."""
+
+    def __init__(self, writer: TransactionalWriter) -> None:
+        self._writer = writer
+
+    def deliver(self, epoch: int, output: Output, positions: Mapping[TopicPartition, int]) -> None:
+        if not any(records.num_rows for _, records in output):
+            return  # nothing became visible: these records may as well be read again
+        for topic, records in output:
+            self._writer.write(topic, records)
+        self._writer.commit(json.dumps([[topic, partition, at] for (topic, partition), at in positions.items()]))
+
+    def flush(self, epoch: int) -> None:
+        return
+
+    def durable(self, epoch: int) -> None:
+        return
+
+    def pending(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def positions_of(marker: str | None) -> dict[TopicPartition, int]:
+    """The source positions in a marker of `Positioned`."""
+    return {} if marker is None else {(topic, partition): at for topic, partition, at in json.loads(marker)}
+
+
+class Outbox:
+    """Exactly once for a query with state, on embedded topics: see the module. `folder` is this worker's alone."""
+
+    def __init__(self, folder: Path, writer: TransactionalWriter, *, sync: bool = False) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._writer = writer
+        self._sync = sync
+        self._open: dict[int, pa.RecordBatchStreamWriter] = {}
+        self._waiting: dict[int, list[tuple[str, pa.RecordBatch]]] = {}
+
+    def deliver(self, epoch: int, output: Output, positions: Mapping[TopicPartition, int]) -> None:
+        for topic, records in output:
+            if records.num_rows:
+                self._append(epoch, topic, records)
+
+    def _append(self, epoch: int, topic: str, records: pa.RecordBatch) -> None:
+        if epoch not in self._open:
+            schema = records.schema.with_metadata({"topic": topic})  # a query has one sink
+            self._open[epoch] = pa.ipc.new_stream(str(self._folder / f"{epoch}.arrow"), schema)
+        self._open[epoch].write_batch(records)
+        self._waiting.setdefault(epoch, []).append((topic, records))
+
+    def flush(self, epoch: int) -> None:
+        for n in [n for n in self._open if n <= epoch]:
+            self._open.pop(n).close()
+            if self._sync:
+                _to_disk(self._folder / f"{n}.arrow")
+
+    def durable(self, epoch: int) -> None:
+        for n in sorted(n for n in self._waiting if n <= epoch):
+            for topic, records in self._waiting.pop(n):
+                self._writer.write(topic, records)
+            self._writer.commit(str(n))
+            (self._folder / f"{n}.arrow").unlink(missing_ok=True)
+
+    def pending(self) -> bool:
+        return bool(self._waiting)
+
+    def recover(self, epoch: int) -> None:
+        """At a start, and after an end: bring the topics to the end of `epoch`, from what lies in the folder."""
+        for writer in self._open.values():
+            writer.close()
+        self._open.clear()
+        self._waiting.clear()
+        marker = self._writer.last_marker()
+        published = -1 if marker is None else int(marker)
+        for path in sorted(self._folder.glob("*.arrow"), key=lambda p: int(p.stem)):
+            n = int(path.stem)
+            if published < n <= epoch:
+                self._publish(n, path)
+            path.unlink()
+
+    def _publish(self, epoch: int, path: Path) -> None:
+        with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
+            topic = stream.schema.metadata[b"topic"].decode()
+            for records in stream:
+                self._writer.write(topic, records)
+        self._writer.commit(str(epoch))
+
+    def close(self) -> None:
+        for writer in self._open.values():
+            writer.close()
+        self._writer.close()
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

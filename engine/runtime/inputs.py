@@ -1,0 +1,86 @@
+"""A flow's inputs over topics: which partitions there are, where a fresh query begins, how far its backlog reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import pyarrow as pa
+
+from ..errors import UnknownName
+from ..io.topics import Reader, TopicPartition, Topics
+from .checkpoint import Positions
+from .source import BoundedReader
+
+
+class Unbounded:
+    """A topic's reader: it never comes to an end. `until`: unless offsets are given at which it does."""
+
+    def __init__(self, reader: Reader, until: Mapping[TopicPartition, int] | None = None) -> None:
+        self._reader = reader
+        self._until = until
+        self.topics = reader.topics
+
+    @property
+    def finished(self) -> bool:
+        """Whether every partition has been read to its `until`."""
+        if self._until is None:
+            return False
+        at = self._reader.positions()
+        return all(at.get(partition, end) >= end for partition, end in self._until.items())
+
+    def poll(self, max_records: int, timeout_ms: float = 0.0) -> pa.RecordBatch | None:
+        return self._reader.poll(max_records, timeout_ms)
+
+    def positions(self) -> Positions:
+        return self._reader.positions()
+
+    def seek(self, positions: Mapping[TopicPartition, int]) -> None:
+        self._reader.seek(positions)
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+class TopicInputs:
+    """The topics that a query reads, in the order of its sources. `latest`: a fresh query begins at the end (push
+    queries), else at the oldest record. `bounded`: it ends when it has read what was there when it was made."""
+
+    def __init__(
+        self,
+        topics: Topics,
+        names: Sequence[str],
+        columns: Sequence[str] = ("key", "value"),
+        *,
+        latest: bool = False,
+        bounded: bool = False,
+    ) -> None:
+        self.topics = tuple(names)
+        self._cluster = topics
+        self._columns = columns
+        self._latest = latest
+        self._until = dict(self.ends()) if bounded else None
+
+    def partitions(self) -> int:
+        return max(self._partitions(name) for name in self.topics)
+
+    def _partitions(self, name: str) -> int:
+        info = self._cluster.describe(name)
+        if info is None:
+            raise UnknownName(
+                f"topic {name} does not exist",
+                hint="it was deleted while a query reads it: create it anew, or terminate the query",
+            )
+        return info.partitions
+
+    def open(self, topic: int, positions: Positions, parts: Sequence[int]) -> BoundedReader:
+        name = self.topics[topic]
+        owned = [p for p in parts if p < self._partitions(name)]
+        begin = self._cluster.end_offsets(name) if self._latest else self._cluster.begin_offsets(name)
+        start = {(name, p): positions.get((name, p), begin.get(p, 0)) for p in owned}
+        reader = self._cluster.reader(start, self._columns)
+        until = None if self._until is None else {p: self._until[p] for p in start if p in self._until}
+        return cast(BoundedReader, Unbounded(reader, until))
+
+    def ends(self) -> Mapping[TopicPartition, int]:
+        return {(name, p): end for name in self.topics for p, end in self._cluster.end_offsets(name).items()}

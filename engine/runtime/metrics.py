@@ -1,0 +1,135 @@
+"""What is counted of each query, and how Prometheus sees it.
+
+A flow counts into plain numbers on its worker's thread; the server gathers them as snapshots, one a query, over the
+hosts' pipes. The names are a promise to dashboards.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+BATCH_BOUNDS = (1.0, 10.0, 100.0, 1_000.0, 10_000.0, 25_000.0, 50_000.0, 100_000.0)
+
+
+@dataclass
+class Histogram:
+    """Counts by upper bound, the last one for all that is larger."""
+
+    bounds: Sequence[float]
+    counts: list[int] = field(default_factory=list)
+    total: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.counts = self.counts or [0] * (len(self.bounds) + 1)
+
+    def add(self, value: float) -> None:
+        """One more."""
+        self.counts[bisect.bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Cumulative counts by bound, as Prometheus writes them."""
+        names = [*(repr(b) for b in self.bounds), "+Inf"]
+        return [(name, float(sum(self.counts[: i + 1]))) for i, name in enumerate(names)]
+
+    def quantile(self, q: float) -> float | None:
+        """The upper bound under which a share `q` of the values lies; None when there are none."""
+        whole, seen = sum(self.counts), 0
+        for bound, count in zip((*self.bounds, float("inf")), self.counts, strict=True):
+            seen += count
+            if whole and seen >= q * whole:
+                return bound
+        return None
+
+
+@dataclass
+class QueryMetrics:
+    """One query's counts. Written by its workers' threads (each addition is small; a lost one between threads is not
+    worth a lock), read as a whole by `status`."""
+
+    query_id: str
+    rows_in: int = 0
+    rows_out: int = 0
+    rows_bad: int = 0
+    rows_late: int = 0
+    epoch: int = 0
+    lag_records: int = 0
+    state_bytes: int = 0
+    restarts: int = 0
+    batch_rows: Histogram = field(default_factory=lambda: Histogram(BATCH_BOUNDS))
+    latency_seconds: Histogram = field(default_factory=lambda: Histogram(LATENCY_BOUNDS))
+
+    def batch(self, rows: int) -> None:
+        """A batch of so many records begins."""
+        self.rows_in += rows
+        self.batch_rows.add(rows)
+
+    def delivered(self, rows: int, latencies: Iterable[float]) -> None:
+        """Rows went to the sink; seconds since their batches were fetched."""
+        self.rows_out += rows
+        for seconds in latencies:
+            self.latency_seconds.add(seconds)
+
+    def failed(self, kind: str) -> None:
+        """A row went to the processing log."""
+        if kind == "late":
+            self.rows_late += 1
+        else:
+            self.rows_bad += 1
+
+
+_COUNTERS: Mapping[str, tuple[str, Callable[[QueryMetrics], float]]] = {
+    "mergus_query_rows_in": ("Records read", lambda m: m.rows_in),
+    "mergus_query_rows_out": ("Records written", lambda m: m.rows_out),
+    "mergus_query_rows_bad": ("Records and rows that could not be processed", lambda m: m.rows_bad),
+    "mergus_query_rows_late": ("Rows that came after their window's grace period", lambda m: m.rows_late),
+    "mergus_query_restarts": ("Restarts after a failure", lambda m: m.restarts),
+}
+_GAUGES: Mapping[str, tuple[str, Callable[[QueryMetrics], float]]] = {
+    "mergus_query_lag_records": ("Records in the sources not read yet", lambda m: m.lag_records),
+    "mergus_query_state_bytes": ("Size of the query's state", lambda m: m.state_bytes),
+}
+_HISTOGRAMS: Mapping[str, tuple[str, Callable[[QueryMetrics], Histogram]]] = {
+    "mergus_query_batch_rows": ("Records a batch", lambda m: m.batch_rows),
+    "mergus_query_latency_seconds": ("From fetched to delivered", lambda m: m.latency_seconds),
+}
+
+
+class MetricsCollector:
+    """Gives Prometheus the newest snapshot of every query; `queries` is asked at each scrape."""
+
+    def __init__(self, queries: Callable[[], Iterable[QueryMetrics]]) -> None:
+        self._queries = queries
+
+    def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:
+        """One family a metric, one sample a query."""
+        queries = list(self._queries())
+        for name, (text, value) in _COUNTERS.items():
+            counter = CounterMetricFamily(name, text, labels=["query"])
+            for query in queries:
+                counter.add_metric([query.query_id], value(query))
+            yield counter
+        for name, (text, value) in _GAUGES.items():
+            gauge = GaugeMetricFamily(name, text, labels=["query"])
+            for query in queries:
+                gauge.add_metric([query.query_id], value(query))
+            yield gauge
+        for name, (text, of) in _HISTOGRAMS.items():
+            family = HistogramMetricFamily(name, text, labels=["query"])
+            for query in queries:
+                histogram = of(query)
+                family.add_metric([query.query_id], histogram.buckets(), histogram.total)
+            yield family
+
+
+def exposition(queries: Callable[[], Iterable[QueryMetrics]]) -> bytes:
+    """The text that /metrics answers."""
+    registry = CollectorRegistry()
+    registry.register(MetricsCollector(queries))
+    return generate_latest(registry)

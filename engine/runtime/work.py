@@ -1,0 +1,87 @@
+"""What a flow asks of the query that it runs: nothing here knows Bytewax, nothing there knows how batches arrive.
+
+A task is a query at work on one worker. `pipeline.py` makes one of a plan with the operators; tests make smaller ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import pyarrow as pa
+
+from ..operators.operator import Frame
+
+
+class WorkerTask(Protocol):
+    """Owned by the worker's thread, but for `query` and `state_bytes`, which any thread may call."""
+
+    def decode(self, records: Sequence[pa.RecordBatch]) -> Frame:
+        """Records (RECORD_SCHEMA, in the order to work on them) to the frame that stage 0 reads."""
+        ...
+
+    def process(self, stage: int, frame: Frame) -> Frame:
+        """Run a stage over one frame, in one state transaction."""
+        ...
+
+    def split(self, stage: int, frame: Frame) -> Mapping[int, Frame]:
+        """A stage's output by key group, for the exchange behind it."""
+        ...
+
+    def merge(self, frames: Sequence[Frame]) -> Frame:
+        """One frame of several, in their order."""
+        ...
+
+    def encode(self, frame: Frame) -> Sequence[tuple[str, pa.RecordBatch]]:
+        """The last stage's frame as records (PRODUCE_SCHEMA) for topics; late and unencodable rows are reported."""
+        ...
+
+    def begin_epoch(self, epoch: int) -> None:
+        """From here on changes belong to `epoch`."""
+        ...
+
+    def durable(self, epoch: int) -> None:
+        """Epochs up to and including `epoch` will not be undone."""
+        ...
+
+    def rollback_to(self, epoch: int) -> None:
+        """Undo what was changed after `epoch`."""
+        ...
+
+    def query(self, sql: str) -> pa.Table:
+        """A pull query's SQL over this worker's state; sees whole batches."""
+        ...
+
+    def state_bytes(self) -> int:
+        """About how much it remembers."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
+
+class Delivery(Protocol):
+    """Takes a worker's output to its topics (`delivery.py` says with which promise). Owned by the worker's thread."""
+
+    def deliver(
+        self, epoch: int, output: Sequence[tuple[str, pa.RecordBatch]], positions: Mapping[tuple[str, int], int]
+    ) -> None:
+        """The output of one pass in `epoch`; `positions`: where its sources stand after it."""
+        ...
+
+    def flush(self, epoch: int) -> None:
+        """The epoch closes: when this returns, its output cannot be lost any more."""
+        ...
+
+    def durable(self, epoch: int) -> None:
+        """Epochs up to and including `epoch` will not be undone."""
+        ...
+
+    def pending(self) -> bool:
+        """Whether output waits for its epoch to be durable."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
