@@ -1,0 +1,1 @@
+"""The corpus that the models are trained on: templates, slots, captured lines, and the generator over them."""

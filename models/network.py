@@ -1,0 +1,223 @@
+"""The network that the three models share in kind (each trains its own): what surrounds a token, in four steps.
+
+Lines of a batch are laid end to end, so that no padding is computed: a token's vector is joined by where it stands (place
+in the line, clause, whether a parameter came before), and two narrow convolutions mix it with its neighbours of the same
+line. Words that training has not seen share one vector, learned by hiding known words at random.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from mergus.models import tokens
+
+PLACES, CLAUSES, AFTER = 16, 4, 3
+UNKNOWN, ENGLISH = 0, 1
+"""Rows of words that training has not seen: names and the like, and words of the language."""
+HIDE = 0.2
+"""How often training hides a known word, so that an unknown one is judged by its kind and its neighbours."""
+
+
+class Vocabulary:
+    """The words met in lines often enough to be learned; `table` maps a token's hash to its row.
+
+    Other words have one of two rows: ENGLISH for those of the corpus' list of words, UNKNOWN for the rest.
+    """
+
+    def __init__(self, lines: Iterable[Sequence[str]], english: Sequence[str], least: int = 4) -> None:
+        counts = Counter(word for words in lines for word in words)
+        known = sorted(w for w, n in counts.items() if n >= least)
+        self._rows = dict.fromkeys(english, ENGLISH) | {w: row for row, w in enumerate(known, start=ENGLISH + 1)}
+        self.count = len(known) + ENGLISH + 1
+        self.table = np.zeros(tokens.HASHES, dtype=np.int16)
+        slots = tokens.hashes(tf.constant(list(self._rows))).numpy() % tokens.HASHES
+        # English first: where two words meet in one slot, the one that training knows wins.
+        self.table[slots] = list(self._rows.values())
+        for word, slot in zip(self._rows, slots, strict=True):
+            if self._rows[word] != ENGLISH:
+                self.table[slot] = self._rows[word]
+
+    def encode(self, words: Sequence[str]) -> list[int]:
+        """The row of each word, as the graph finds it (but for a word that meets another's hash)."""
+        return [self._rows.get(word, UNKNOWN) for word in words]
+
+
+class Network(tf.Module):
+    """Tokens in, one vector of `width` a token out."""
+
+    def __init__(self, vocabulary: Vocabulary, *, word: int, width: int, seed: int) -> None:
+        super().__init__()
+        r = np.random.default_rng(seed)
+
+        def weights(*shape: int, scale: float | None = None) -> tf.Variable:
+            scale = scale or float(np.sqrt(2.0 / shape[0]))
+            return tf.Variable(r.normal(0, scale, shape).astype(np.float32))
+
+        self.weights = weights
+        self.table = tf.constant(vocabulary.table)
+        self.words = weights(vocabulary.count, word, scale=0.3)
+        self.place = weights(PLACES, 4, scale=0.3)
+        self.clause = weights(CLAUSES * AFTER, 4, scale=0.3)
+        inner = word + 8
+        self.first, self.first_bias = weights(3 * inner, width), tf.Variable(tf.zeros(width))
+        self.second, self.second_bias = weights(3 * width, width), tf.Variable(tf.zeros(width))
+
+    def rows(self, hashes: Any) -> Any:
+        """The vocabulary row of each token's hash."""
+        return tf.cast(tf.gather(self.table, hashes % tokens.HASHES), tf.int32)
+
+    def __call__(self, rows: Any, line: Any, is_colon: Any, is_parameter: Any) -> tuple[Any, Any]:
+        """Vectors of the tokens before and after the convolutions; `line` is each token's line, ascending."""
+        words = tf.gather(self.words, rows)
+        start = tf.concat([[True], line[1:] != line[:-1]], 0)
+        at = tf.range(tf.size(line))
+        begin = tf.gather(tf.boolean_mask(at, start), tf.cumsum(tf.cast(start, tf.int32)) - 1)
+        place = tf.minimum(at - begin, PLACES - 1)
+        clause = tf.minimum(_count_before(is_colon, begin), CLAUSES - 1)
+        after = tf.minimum(_count_before(is_parameter, begin), AFTER - 1)
+        x = tf.concat([words, tf.gather(self.place, place), tf.gather(self.clause, clause * AFTER + after)], 1)
+        h = tf.nn.relu(_neighbours(x, line, 1) @ self.first + self.first_bias)
+        return words, tf.nn.relu(_neighbours(h, line, 2) @ self.second + self.second_bias)
+
+
+def _count_before(flags: Any, begin: Any) -> Any:
+    """How many of the flags stand before each token in its line."""
+    total = tf.cumsum(tf.cast(flags, tf.int32), exclusive=True)
+    return total - tf.gather(total, begin)
+
+
+def _neighbours(x: Any, line: Any, distance: int) -> Any:
+    """Each vector between those `distance` before and after it, zero beyond its line."""
+    pad = tf.zeros([distance, x.shape[1]])
+    edge = tf.fill([distance], -1)
+    before = tf.concat([pad, x], 0)[: tf.shape(x)[0]]
+    behind = tf.concat([x, pad], 0)[distance:]
+    same_before = tf.concat([edge, line], 0)[: tf.size(line)] == line
+    same_behind = tf.concat([line, edge], 0)[distance:] == line
+    return tf.concat(
+        [before * tf.cast(same_before, x.dtype)[:, None], x, behind * tf.cast(same_behind, x.dtype)[:, None]], 1
+    )
+
+
+def tokenize(text: Any) -> tuple[Any, Any, Any]:
+    """Words, their hashes and their lines (indices into `text`), laid end to end."""
+    split = tokens.split(text)
+    return split.flat_values, tokens.hashes(split.flat_values), tf.cast(split.value_rowids(), tf.int32)
+
+
+def pool(context: Any, weight: Any, line: Any, count: Any) -> Any:
+    """Three views of a line's token vectors side by side: their weighted mean, their maximum, their mean."""
+    attention = tf.nn.softplus(context @ weight)
+    total = tf.math.unsorted_segment_sum(context * attention, line, count)
+    weighted = total / (tf.math.unsorted_segment_sum(attention, line, count) + 1e-3)
+    highest = tf.nn.relu(tf.math.unsorted_segment_max(context, line, count))
+    return tf.concat([weighted, highest, tf.math.unsorted_segment_mean(context, line, count)], 1)
+
+
+def words_of(texts: Sequence[str]) -> list[list[str]]:
+    """The tokens of each text, as the graph splits it."""
+    return [[w.decode("utf-8", "replace") for w in ws] for ws in tokens.split(tf.constant(list(texts))).to_list()]
+
+
+def hashes_of(words: Sequence[str]) -> Any:
+    """The hash of each word, as the graph makes it."""
+    return tokens.hashes(tf.constant(list(words)))
+
+
+class Batches:
+    """Encoded lines, handed out in shuffled batches with known words hidden at random."""
+
+    def __init__(self, rows: Sequence[Sequence[int]], words: Sequence[Sequence[str]], seed: int) -> None:
+        self.rows = [np.asarray(r, dtype=np.int32) for r in rows]
+        self.colon = [np.array([w == ":" for w in ws]) for ws in words]
+        self.parameter = [np.array([w == "#" for w in ws]) for ws in words]
+        self.plain = [np.array([w[0].isalpha() for w in ws], dtype=bool) for ws in words]
+        self.random = np.random.default_rng(seed)
+
+    def order(self, size: int) -> Iterable[np.ndarray[Any, Any]]:
+        """Indices of the lines of each batch of one epoch."""
+        order = self.random.permutation(len(self.rows))
+        return (order[i : i + size] for i in range(0, len(order), size))
+
+    def feed(self, chosen: Sequence[int], hide: float = HIDE) -> tuple[Any, Any, Any, Any]:
+        """What `Network` takes, for these lines."""
+        rows = np.concatenate([self.rows[i] for i in chosen])
+        plain = np.concatenate([self.plain[i] for i in chosen])
+        hidden = plain & (rows > ENGLISH) & (self.random.random(len(rows)) < hide)
+        rows = np.where(hidden, np.where(self.random.random(len(rows)) < 0.8, ENGLISH, UNKNOWN), rows)
+        line = np.repeat(np.arange(len(chosen), dtype=np.int32), [len(self.rows[i]) for i in chosen])
+        colon = np.concatenate([self.colon[i] for i in chosen])
+        parameter = np.concatenate([self.parameter[i] for i in chosen])
+        return tf.constant(rows), tf.constant(line), tf.constant(colon), tf.constant(parameter)
+
+
+def train(variables: Sequence[Any], loss_of: Any, batches: Iterable[Sequence[Any]], rate: float, steps: int) -> None:
+    """Adam with a rate that falls to zero over `steps`; `loss_of(*batch)` gives the loss of one batch."""
+    optimizer = tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(rate, steps))
+    compiled = tf.function(loss_of, reduce_retracing=True)
+    total = 0.0
+    for step, batch in enumerate(batches, start=1):
+        with tf.GradientTape() as tape:
+            loss = compiled(*batch)
+        gradients = tape.gradient(loss, variables)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        total += float(loss)
+        if step % 200 == 0:
+            print(f"  step {step} of {steps}: loss {total / 200:.4f}", flush=True)
+            total = 0.0
+
+
+def freeze(variable: Any) -> Any:
+    """A variable's value as a constant, so that an artefact is one file."""
+    return tf.constant(variable.numpy())
+
+
+def freeze_network(network: Network) -> None:
+    """Turn every weight of the network into a constant of the graph."""
+    for name in ("words", "place", "clause", "first", "first_bias", "second", "second_bias"):
+        setattr(network, name, freeze(getattr(network, name)))
+
+
+def export(folder: Path, answer: Any, **others: Any) -> None:
+    """Save `answer(text)` as a SavedModel's default signature, `others` by name, and the manifest of its files."""
+    shutil.rmtree(folder, ignore_errors=True)
+    module = tf.Module()
+    signatures = {}
+    for name, function in {"serving_default": answer, **others}.items():
+        signatures[name] = tf.function(function, input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+        setattr(module, name, signatures[name])
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    for empty in [d for d in folder.iterdir() if d.is_dir() and not any(d.iterdir())]:
+        empty.rmdir()
+    files = sorted(f for f in folder.rglob("*") if f.is_file())
+    listed = {f.relative_to(folder).as_posix(): _entry(f) for f in files}
+    (folder / "manifest.json").write_text(json.dumps({"files": listed}, indent=1) + "\n", "utf-8")
+    print(f"saved {folder.name}: {sum(e['size'] for e in listed.values()) / 1e6:.2f} MB")
+
+
+def _entry(file: Path) -> dict[str, Any]:
+    content = file.read_bytes()
+    return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def report(folder: Path, figures: Mapping[str, Any]) -> None:
+    """Write the held-out figures beside the artefact, where the card and the tests read them."""
+    (folder / "figures.json").write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", "utf-8")
+    print(json.dumps(figures, indent=1, sort_keys=True))
+
+
+def set_up(seed: int) -> None:
+    """One thread and fixed seeds: the same build gives the same scores."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
