@@ -13,6 +13,7 @@ from ..sql.expressions import Call, Case, Cast, Column, Expr, Field, Lambda, Lit
 from ..sql.schema import Schema
 from ..sql.types import Struct, quote_if_needed
 from .logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract, inputs
+from .pull import PullPlan
 from .steps import Aggregate as AggregateStep
 from .steps import (
     AggregateCall,
@@ -37,6 +38,19 @@ def explain(plan: QueryPlan) -> str:
     for number, stage in enumerate(plan.stages):
         lines += ["", *_stage(number, stage, plan)]
     return "\n".join([*lines, *_sink(plan)]) + "\n"
+
+
+def explain_pull(plan: PullPlan) -> str:
+    """A pull query's text: what is looked at, and the SQL that is run over it."""
+    name = quote_if_needed(plan.relation)
+    if plan.is_stream:
+        how = f"all records of stream {name} so far"
+    elif plan.keys is not None:
+        how = f"{len(plan.keys)} key{'s' * (len(plan.keys) != 1)} of table {name}"
+    else:
+        how = f"all rows of table {name}"
+    columns = plan.schema.text(is_table=False)
+    return f"Pull query ({columns})\n  reads {how}{_windowed(plan.window)}\n  {plan.sql(name)}\n"
 
 
 def tree(node: Node, depth: int = 0) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlglot import exp
 
 from ..errors import AnalysisError, Span
-from ..sql.catalog import Catalog
+from ..sql.catalog import Catalog, Relation
 from ..sql.compile import compile_condition, compile_sql
 from ..sql.expressions import Call, Column, Expr, Literal, System, systems_used
 from ..sql.functions import AggregateFunction, FunctionRegistry, TableFunction
@@ -78,6 +78,7 @@ def plan_pull(query: Query, catalog: Catalog, registry: FunctionRegistry) -> Pul
     rows = rows_from(query.from_, catalog, registry)
     read = rows.node
     assert isinstance(read, Read)  # _check_clauses refuses joins
+    _check_materialized(catalog.get(read.source.name))
     items = items_of(query.select, rows, _star(rows), registry, persistent=False)
     check_names([item.name for item in items])
     columns = tuple(analyze_items(items, RowScope(rows, registry, "SELECT"), registry))
@@ -119,6 +120,15 @@ def _check_clauses(query: Query, registry: FunctionRegistry) -> None:
         for kind, words in ((AggregateFunction, "aggregate functions"), (TableFunction, "table functions")):
             if item.expression is not None and contains(item.expression, registry, kind) is not None:
                 raise AnalysisError(f"pull queries do not support {words}", hint=_PUSH, span=item.span)
+
+
+def _check_materialized(relation: Relation) -> None:
+    if relation.is_table and relation.query_id is None and not relation.is_source:
+        raise AnalysisError(
+            f"{relation.name} is not materialized: nothing keeps its rows to be looked up",
+            detail="it is only declared over a topic, or the query that made it has ended",
+            hint=f"CREATE TABLE queryable AS SELECT * FROM {relation.name}, or CREATE SOURCE TABLE in place of CREATE TABLE",
+        )
 
 
 _PUSH = "add EMIT CHANGES if you intended a push query"
