@@ -1,0 +1,155 @@
+"""INSERT VALUES and rows from outside: Python values to records in the relation's formats.
+
+ksqlDB's rules: ROWTIME may be given, ROWPARTITION, ROWOFFSET and headers may not; columns not named are NULL; a table's
+key must not be NULL; windowed sources and sources made read-only take no inserts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from ..errors import AnalysisError, RecordError, UnknownName
+from ..io.formats.format import FormatColumn
+from ..io.formats.json_exact import reader
+from ..io.formats.registry import find
+from ..sql.catalog import Relation
+from ..sql.compile import evaluate_constant
+from ..sql.functions import FunctionRegistry
+from ..sql.schema import ColumnDef
+from ..sql.scope import NoColumns, suggestion
+from ..sql.statements import InsertValues
+from ..sql.types import BIGINT, arrow_type
+from ..sql.typing import analyze_expression
+
+ROWTIME = "ROWTIME"
+REFUSED = ("ROWPARTITION", "ROWOFFSET", "WINDOWSTART", "WINDOWEND")
+
+
+class Inserter:
+    """Makes records of one stream or table. `connection` evaluates constants and encodes; owned by one thread."""
+
+    def __init__(self, relation: Relation, connection: duckdb.DuckDBPyConnection) -> None:
+        _check_target(relation)
+        self.relation = relation
+        self.connection = connection
+        self.names = [c.name for c in relation.schema]
+        self.readers = {c.name: reader(c.type) for c in relation.schema}
+        properties = relation.properties
+        keys, values = _format_columns(relation.schema.keys), _format_columns(relation.schema.values)
+        self.key_encoder = find(relation.key_format).encoder(keys, properties, is_key=True)
+        self.value_encoder = find(relation.value_format).encoder(values, properties, is_key=False)
+
+    def from_statement(self, statement: InsertValues, registry: FunctionRegistry, now_ms: int) -> pa.RecordBatch:
+        """The record of INSERT INTO … VALUES."""
+        names = statement.columns or self._all_columns(statement)
+        row: dict[str, Any] = {}
+        for name, node in zip(names, statement.values, strict=True):
+            column = self._column(name, statement)
+            expected = BIGINT if column is None else column.type
+            try:
+                value = analyze_expression(node, NoColumns(), registry, expected=expected)
+                row[name] = evaluate_constant(self.connection, value)
+            except duckdb.Error as why:
+                raise AnalysisError(
+                    f"the value of {name} cannot be computed", detail=str(why).splitlines()[0], span=statement.span
+                ) from None
+        return self.records([row], now_ms)
+
+    def from_json(self, row: Mapping[str, Any], now_ms: int) -> pa.RecordBatch:
+        """The record of a JSON object whose names are columns (as spelled, or in any case). Raises AnalysisError."""
+        typed: dict[str, Any] = {}
+        for given, value in row.items():
+            name = given if given in self.readers or given == ROWTIME else given.upper()
+            column = self._column(name, None)
+            try:
+                typed[name] = int(value) if column is None else self.readers[name](value)
+            except (RecordError, TypeError, ValueError) as why:
+                wanted = BIGINT if column is None else column.type
+                raise AnalysisError(f"column {name} is {wanted}", detail=str(why)) from None
+        return self.records([typed], now_ms)
+
+    def records(self, rows: Sequence[Mapping[str, Any]], now_ms: int) -> pa.RecordBatch:
+        """Records of PRODUCE_SCHEMA from rows of values by column name, NULL where a row does not name one."""
+        keys, values = self.relation.schema.keys, self.relation.schema.values
+        self._check_keys(keys, rows)
+        key, _ = self.key_encoder.encode(_arrays(keys, rows), _all_null(keys, rows), self.connection)
+        value, errors = self.value_encoder.encode(_arrays(values, rows), _false(rows), self.connection)
+        if errors:
+            raise AnalysisError("the values cannot be written", detail=errors[0][1])
+        times = [row.get(ROWTIME) for row in rows]
+        timestamps = pa.array([now_ms if t is None else t for t in times], pa.int64())
+        if any(t is not None and t < 0 for t in times):
+            raise AnalysisError("ROWTIME must not be negative")
+        return pa.record_batch({"timestamp": timestamps, "key": key, "value": value})
+
+    def _all_columns(self, statement: InsertValues) -> tuple[str, ...]:
+        if len(statement.values) != len(self.names):
+            raise AnalysisError(
+                f"expected a value for each column of {self.relation.name}",
+                detail=f"columns: {', '.join(self.names)}; {len(statement.values)} values are given",
+                hint="name the columns that you give: INSERT INTO … (columns) VALUES …",
+                span=statement.span,
+            )
+        return tuple(self.names)
+
+    def _column(self, name: str, statement: InsertValues | None) -> ColumnDef | None:
+        """The column of that name, None for ROWTIME."""
+        span = None if statement is None else statement.span
+        index = self.relation.schema.index(name)
+        if index is not None:
+            column = self.relation.schema.columns[index]
+            if column.header is not None:
+                raise AnalysisError(f"cannot insert into HEADER column {name}", span=span)
+            return column
+        if name == ROWTIME:
+            return None
+        if name in REFUSED:
+            raise AnalysisError(f"inserting into the pseudo-column {name} is not supported", span=span)
+        raise UnknownName(
+            f"column {name} does not exist in {self.relation.word} {self.relation.name}",
+            detail=f"the columns are {', '.join(self.names)}",
+            hint=suggestion(name, [*self.names, ROWTIME]),
+            span=span,
+        )
+
+    def _check_keys(self, keys: Sequence[ColumnDef], rows: Sequence[Mapping[str, Any]]) -> None:
+        if not self.relation.is_table:
+            return
+        for row in rows:
+            missing = [c.name for c in keys if row.get(c.name) is None]
+            if missing:
+                raise AnalysisError(
+                    f"a value for primary key {missing[0]} is needed",
+                    detail=f"{self.relation.name} is a table: its rows are told apart by their keys",
+                )
+
+
+def _check_target(relation: Relation) -> None:
+    if relation.is_source:
+        raise AnalysisError(
+            f"cannot insert into read-only {relation.word} {relation.name}", detail="it was made with CREATE SOURCE"
+        )
+    if relation.windowed is not None:
+        raise AnalysisError("cannot insert into windowed sources", detail=f"{relation.name} is windowed")
+    if relation.file is not None:
+        raise AnalysisError(f"cannot insert into {relation.name}", detail="it reads files")
+
+
+def _format_columns(columns: Sequence[ColumnDef]) -> list[FormatColumn]:
+    return [FormatColumn(c.name, c.type) for c in columns if c.header is None]
+
+
+def _arrays(columns: Sequence[ColumnDef], rows: Sequence[Mapping[str, Any]]) -> list[pa.Array]:
+    return [pa.array([r.get(c.name) for r in rows], arrow_type(c.type)) for c in columns if c.header is None]
+
+
+def _all_null(columns: Sequence[ColumnDef], rows: Sequence[Mapping[str, Any]]) -> pa.Array:
+    return pa.array([all(r.get(c.name) is None for c in columns) for r in rows], pa.bool_())
+
+
+def _false(rows: Sequence[Mapping[str, Any]]) -> pa.Array:
+    return pa.array([False] * len(rows), pa.bool_())

@@ -1,0 +1,117 @@
+"""SHOW and LIST: what there is, from the catalog, the topics, the functions and the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import Unsupported
+from ..io.topics import TopicInfo
+from ..sql.catalog import Catalog
+from ..sql.functions import AggregateFunction, Function, FunctionRegistry, TableFunction
+from ..sql.statements import Show
+from .results import Listing
+from .shape import relation_shape, type_shape
+
+HIDDEN_TOPICS = ("_", "mergus_")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What SHOW may look at: `states` is each query's state (RUNNING, PAUSED, ERROR), `properties` (name, value,
+    origin) in order."""
+
+    catalog: Catalog
+    registry: FunctionRegistry
+    topics: Sequence[TopicInfo]
+    states: Mapping[str, str]
+    properties: Sequence[tuple[str, str, str]]
+    variables: Mapping[str, str]
+
+
+def show(statement: Show, text: str, shown: Shown) -> Listing:
+    """The answer to one SHOW."""
+    match statement.what:
+        case "STREAMS" | "TABLES":
+            return _relations(statement.what, text, shown)
+        case "TOPICS":
+            return _topics(text, shown, hidden=statement.all, extended=statement.extended)
+        case "QUERIES":
+            return _queries(text, shown)
+        case "FUNCTIONS":
+            return _functions(text, shown)
+        case "PROPERTIES":
+            return _properties(text, shown)
+        case "VARIABLES":
+            rows = tuple(sorted(shown.variables.items()))
+            body = {"variables": [{"name": n, "value": v} for n, v in rows]}
+            return Listing(text, "variables", body, ("Variable Name", "Value"), rows)
+        case "TYPES":
+            types = sorted(shown.catalog.types.items())
+            shapes = {"types": {name: type_shape(t) for name, t in types}}
+            return Listing(text, "type_list", shapes, ("Type Name", "Schema"), tuple((n, str(t)) for n, t in types))
+        case other:
+            raise Unsupported(f"SHOW {other} is not supported yet", span=statement.span)
+
+
+def _relations(what: str, text: str, shown: Shown) -> Listing:
+    kind = what[:-1]
+    found = sorted((r for r in shown.catalog.relations.values() if r.kind == kind), key=lambda r: r.name)
+    rows = tuple((r.name, r.topic, r.key_format, r.value_format, r.windowed is not None) for r in found)
+    columns = (f"{kind.title()} Name", "Kafka Topic", "Key Format", "Value Format", "Windowed")
+    return Listing(text, what.lower(), {what.lower(): [relation_shape(r) for r in found]}, columns, rows)
+
+
+def _topics(text: str, shown: Shown, *, hidden: bool, extended: bool) -> Listing:
+    found = [t for t in shown.topics if hidden or not t.name.startswith(HIDDEN_TOPICS)]
+    rows = tuple((t.name, t.partitions, t.replicas) for t in found)
+    body = {"topics": [{"name": t.name, "replicaInfo": [t.replicas] * t.partitions} for t in found]}
+    kind = "kafka_topics_extended" if extended else "kafka_topics"
+    return Listing(text, kind, body, ("Kafka Topic", "Partitions", "Partition Replicas"), rows)
+
+
+def _queries(text: str, shown: Shown) -> Listing:
+    entries = sorted(shown.catalog.queries.values(), key=lambda q: q.query_id)
+    shapes, rows = [], []
+    for entry in entries:
+        state = shown.states.get(entry.query_id, "UNKNOWN")
+        sink = shown.catalog.find(entry.sink) if entry.sink is not None else None
+        shapes.append(
+            {
+                "queryString": entry.statement,
+                "sinks": [] if sink is None else [sink.name],
+                "sinkKafkaTopics": [] if sink is None else [sink.topic],
+                "id": entry.query_id,
+                "statusCount": {state: 1},
+                "queryType": entry.kind,
+                "state": state,
+            }
+        )
+        rows.append(
+            (entry.query_id, entry.kind, f"{state}:1", entry.sink, sink.topic if sink else None, entry.statement)
+        )
+    columns = ("Query ID", "Query Type", "Status", "Sink Name", "Sink Kafka Topic", "Query String")
+    return Listing(text, "queries", {"queries": shapes}, columns, tuple(rows))
+
+
+def function_kind(function: Function) -> str:
+    """SCALAR, AGGREGATE or TABLE."""
+    if isinstance(function, AggregateFunction):
+        return "AGGREGATE"
+    return "TABLE" if isinstance(function, TableFunction) else "SCALAR"
+
+
+def _functions(text: str, shown: Shown) -> Listing:
+    found = sorted(shown.registry.functions.values(), key=lambda f: f.name.upper())
+    rows = tuple((f.name.upper(), function_kind(f), f.category) for f in found)
+    body = {"functions": [{"name": n, "type": t, "category": c} for n, t, c in rows]}
+    return Listing(text, "function_names", body, ("Function Name", "Type", "Category"), rows)
+
+
+def _properties(text: str, shown: Shown) -> Listing:
+    shapes = [
+        {"name": n, "scope": "KSQL", "value": v, "editable": origin == "session", "level": origin}
+        for n, v, origin in shown.properties
+    ]
+    body = {"properties": shapes, "overwrittenProperties": [], "defaultProperties": []}
+    return Listing(text, "properties", body, ("Property", "Value", "Origin"), tuple(shown.properties))
