@@ -41,7 +41,7 @@ def plan_query(
         query_id=query_id,
         sources=staged.sources,
         stages=staged.stages,
-        sink=None if sink is None else sink_of(root, sink, staged.sources, staged.edge),
+        sink=None if sink is None else sink_of(root, sink, staged.sources, staged.edge, settings),
         schema=root.schema if sink is not None else _unkeyed(root.schema),
         is_table=root.is_table,
         window=root.window,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import AnalysisError, TypeMismatch
@@ -14,6 +14,8 @@ from ..sql.types import BIGINT, STRING, TIMESTAMP, SqlType
 from .logical import Node, Project
 from .steps import Formats, Sink, Source
 from .target import SinkTarget
+
+DEFAULT_KEY_FORMAT = "ksql.persistence.default.format.key"
 
 
 def check_kind(root: Node, target: SinkTarget) -> None:
@@ -74,17 +76,18 @@ def _typed(schema: Schema, into: Schema) -> Schema:
     return Schema(tuple(replace(c, type=w.type) for c, w in zip(schema, into, strict=True)))
 
 
-def sink_of(root: Node, target: SinkTarget, sources: Sequence[Source], edge: int) -> Sink:
+def sink_of(root: Node, target: SinkTarget, sources: Sequence[Source], edge: int, settings: Mapping[str, str]) -> Sink:
     """The sink, with what the statement leaves open taken from the first source."""
     first = sources[0].formats
-    key = target.key_format or ("KAFKA" if first.key == "NONE" and root.schema.keys else first.key)
+    default = settings.get(DEFAULT_KEY_FORMAT, "KAFKA")
+    key = target.key_format or (default if first.key == "NONE" else first.key)
     if not root.schema.keys:
         if target.key_format not in (None, "NONE"):
             raise AnalysisError(
                 f"key format {target.key_format} is given for a stream without key columns", hint="leave out KEY_FORMAT"
             )
         key = "NONE"
-    inherited = {k: v for k, v in first.properties.items() if _inherited(k, target, first)}
+    inherited = {k: v for k, v in first.properties.items() if k in _delimiters(target)}
     formats = Formats(key, target.value_format or first.value, {**inherited, **target.properties})
     index = timestamp_column(root.schema, target)
     window = root.window
@@ -101,11 +104,10 @@ def sink_of(root: Node, target: SinkTarget, sources: Sequence[Source], edge: int
     )
 
 
-def _inherited(name: str, target: SinkTarget, first: Formats) -> bool:
-    """A delimiter goes with its format; everything else belongs to the statement that said it."""
-    if name == "VALUE_DELIMITER":
-        return (target.value_format or first.value) == first.value
-    return name == "KEY_DELIMITER" and (target.key_format or first.key) == first.key
+def _delimiters(target: SinkTarget) -> set[str]:
+    """A delimiter goes with a format that is taken over; everything else belongs to the statement that said it."""
+    given = {"KEY_DELIMITER": target.key_format, "VALUE_DELIMITER": target.value_format}
+    return {name for name, format_ in given.items() if format_ is None}
 
 
 def timestamp_column(schema: Schema, target: SinkTarget) -> int | None:
