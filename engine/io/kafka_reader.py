@@ -1,0 +1,124 @@
+"""Reading Kafka in batches: what librdkafka has fetched is taken at once, and nothing waits for a batch to fill.
+
+`consume(n, timeout)` waits until n records are there, so waiting is for one record and the rest is taken without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from confluent_kafka import Consumer, KafkaException, Message
+from confluent_kafka import TopicPartition as Place
+
+from .kafka_errors import fault
+from .topics import HEADERS, TopicPartition
+
+_AT_A_TIME = 10_000  # batches of 50,000 are slower
+_DEFAULTS = {
+    "group.id": "mergus",
+    "fetch.queue.backoff.ms": "5",
+    "fetch.wait.max.ms": "100",
+    "queued.max.messages.kbytes": "65536",
+    "fetch.message.max.bytes": "4194304",
+}
+_FIXED = {"enable.auto.commit": "false", "auto.offset.reset": "earliest", "isolation.level": "read_committed"}
+
+
+class KafkaReader:
+    """Reads `positions`, assigned by hand. Owned by one thread."""
+
+    def __init__(
+        self, settings: Mapping[str, str], positions: Mapping[TopicPartition, int], columns: Sequence[str]
+    ) -> None:
+        self.topics: Sequence[str] = list(dict.fromkeys(topic for topic, _ in positions))
+        self._positions = dict(positions)
+        self._columns = [name for name in ("key", "value", "headers") if name in columns]
+        self._only = next(iter(positions)) if len(positions) == 1 else None
+        self._consumer = Consumer({**_DEFAULTS, **settings, **_FIXED})
+        self._assign()
+
+    def _assign(self) -> None:
+        try:
+            self._consumer.assign([Place(topic, part, at) for (topic, part), at in self._positions.items()])
+        except KafkaException as error:
+            raise fault("cannot read from Kafka", error) from error
+
+    def poll(self, max_records: int, timeout_ms: float = 0.0) -> pa.RecordBatch | None:
+        """What is there, at most `max_records`; raises EnvironmentFault for what the broker refuses."""
+        messages = self._consume(min(_AT_A_TIME, max_records), 0.0)
+        if not messages and timeout_ms > 0:
+            messages = self._consume(1, timeout_ms / 1000)
+        while messages and len(messages) < max_records:
+            more = self._consume(min(_AT_A_TIME, max_records - len(messages)), 0.0)
+            if not more:
+                break
+            messages += more
+        return self._batch(messages) if messages else None
+
+    def _consume(self, count: int, timeout_s: float) -> list[Message]:
+        try:
+            messages = self._consumer.consume(count, timeout_s)
+        except KafkaException as error:
+            raise fault("cannot read from Kafka", error) from error
+        if any(map(Message.error, messages)):
+            for error in filter(None, map(Message.error, messages)):
+                if error.fatal() or not error.retriable():
+                    raise fault("cannot read from Kafka", error)
+            messages = [message for message in messages if message.error() is None]
+        return messages
+
+    def _batch(self, messages: list[Message]) -> pa.RecordBatch:
+        """Each attribute of a message is a Python object: taken a column at a time, only those that are needed."""
+        count = len(messages)
+        offsets = np.array([m.offset() for m in messages], dtype=np.int64)
+        if self._only is not None:
+            partitions = np.full(count, self._only[1], dtype=np.int32)
+            topics = np.zeros(count, dtype=np.int32)
+            self._positions[self._only] = int(offsets[-1]) + 1
+        else:
+            partitions = np.array([m.partition() for m in messages], dtype=np.int32)
+            topics = self._topics_of(messages)
+            for topic in np.unique(topics):
+                for partition in np.unique(partitions[topics == topic]):
+                    last = offsets[(topics == topic) & (partitions == partition)].max()
+                    self._positions[(self.topics[topic], int(partition))] = int(last) + 1
+        columns: dict[str, Any] = {
+            "topic": topics,
+            "partition": partitions,
+            "offset": offsets,
+            "timestamp": np.array([m.timestamp()[1] for m in messages], dtype=np.int64),
+        }
+        for name in self._columns:
+            if name == "headers":
+                columns[name] = pa.array([_headers(m) for m in messages], HEADERS)
+            else:
+                read = Message.value if name == "value" else Message.key
+                columns[name] = pa.array(list(map(read, messages)), pa.binary())
+        return pa.RecordBatch.from_pydict(columns)
+
+    def _topics_of(self, messages: list[Message]) -> Any:
+        if len(self.topics) == 1:
+            return np.zeros(len(messages), dtype=np.int32)
+        index = {topic: i for i, topic in enumerate(self.topics)}
+        return np.array([index[str(m.topic())] for m in messages], dtype=np.int32)
+
+    def positions(self) -> dict[TopicPartition, int]:
+        """The next offset to be given, by partition."""
+        return dict(self._positions)
+
+    def seek(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Go on from there."""
+        self._positions.update(positions)
+        self._assign()
+
+    def close(self) -> None:
+        """Leave the cluster."""
+        self._consumer.close()
+
+
+def _headers(message: Message) -> list[dict[str, Any]] | None:
+    found = message.headers()
+    return None if found is None else [{"key": key, "value": value} for key, value in found]

@@ -1,0 +1,238 @@
+"""What every cluster of topics promises, tried on the embedded one and on a real Kafka by the same functions."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from confluent_kafka import Producer
+
+from mergus.engine.clock import SystemClock
+from mergus.engine.errors import Conflict, EnvironmentFault, UnknownName
+from mergus.engine.io.embedded import EmbeddedTopics
+from mergus.engine.io.kafka import KafkaTopics
+from mergus.engine.io.topics import HEADERS, Reader, Topics
+
+Record = tuple[bytes | None, bytes | None]
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def topics(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Topics]:
+    made: Topics
+    if request.param == "embedded":
+        made = EmbeddedTopics(tmp_path / "topics", clock=SystemClock())
+    else:
+        made = KafkaTopics(request.getfixturevalue("kafka"), {"message.max.bytes": "16000000"})
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def name() -> str:
+    return f"t-{uuid.uuid4().hex[:10]}"
+
+
+def records(*given: Record, **columns: Any) -> pa.RecordBatch:
+    made = {"key": pa.array([k for k, _ in given], pa.binary()), "value": pa.array([v for _, v in given], pa.binary())}
+    return pa.RecordBatch.from_pydict(made | columns)
+
+
+def produce(topics: Topics, name: str, *batches: pa.RecordBatch) -> None:
+    writer = topics.writer()
+    for batch in batches:
+        writer.write(name, batch)
+    writer.flush()
+    writer.close()
+
+
+def read(reader: Reader, count: int, max_records: int = 1000) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    while len(found) < count:
+        batch = reader.poll(max_records, timeout_ms=10_000)
+        assert batch is not None, f"only {len(found)} of {count} records came"
+        assert 0 < len(batch) <= max_records
+        found += batch.to_pylist()
+    return found
+
+
+def read_all(topics: Topics, name: str, columns: tuple[str, ...] = ("value",), **more: Any) -> list[dict[str, Any]]:
+    reader = topics.reader({(name, p): o for p, o in topics.begin_offsets(name).items()}, columns)
+    found = read(reader, sum(topics.end_offsets(name).values()), **more)
+    reader.close()
+    return found
+
+
+def test_a_topic_is_made_described_listed_and_deleted(topics: Topics, name: str) -> None:
+    topics.create(name, 3, 1, {"retention.ms": "60000"})
+    info = topics.describe(name)
+    assert info is not None
+    assert (info.partitions, info.replicas, info.config["retention.ms"]) == (3, 1, "60000")
+    assert name in [each.name for each in topics.list()]
+    assert topics.begin_offsets(name) == topics.end_offsets(name) == {0: 0, 1: 0, 2: 0}
+    with pytest.raises(Conflict, match=name):
+        topics.create(name)
+    topics.delete(name)
+    assert topics.describe(name) is None
+    with pytest.raises(UnknownName):
+        topics.delete(name)
+    with pytest.raises(UnknownName):
+        topics.end_offsets(name)
+
+
+@pytest.mark.parametrize("max_records", [1, 3, 1000])
+def test_records_come_back_as_they_went_in(topics: Topics, name: str, max_records: int) -> None:
+    topics.create(name)
+    given: list[Record] = [(b"k", b"v"), (None, b"no key"), (b"tombstone", None), (b"", b""), (None, None)]
+    headers = pa.array([[{"key": "h", "value": b"1"}, {"key": "h", "value": None}], None, None, None, None], HEADERS)
+    times = pa.array([5, 1, 2, 3, 4], pa.int64())
+    produce(topics, name, records(*given, headers=headers, timestamp=times), records((b"last", b"one")))
+    found = read_all(topics, name, ("key", "value", "headers"), max_records=max_records)
+    assert [(r["key"], r["value"]) for r in found] == [*given, (b"last", b"one")]
+    assert [r["offset"] for r in found] == list(range(6))
+    assert [r["timestamp"] for r in found[:5]] == [5, 1, 2, 3, 4]
+    assert found[5]["timestamp"] > 1_600_000_000_000
+    assert found[0]["headers"] == [{"key": "h", "value": b"1"}, {"key": "h", "value": None}]
+    assert not found[1]["headers"]
+
+
+def test_a_column_that_was_not_asked_for_is_absent(topics: Topics, name: str) -> None:
+    topics.create(name)
+    produce(topics, name, records((b"k", b"v")))
+    (found,) = read_all(topics, name, ("key",))
+    assert set(found) == {"topic", "partition", "offset", "timestamp", "key"}
+
+
+def test_partitions_are_kafkas(topics: Topics, name: str, kafka: str) -> None:
+    """By key as a client with Java's partitioner puts them, or as the writer says."""
+    topics.create(name, 5)
+    keys = [b"%d" % i for i in range(200)] + [b""]
+    produce(topics, name, records(*((key, b"") for key in keys)))
+    ours = {r["key"]: r["partition"] for r in read_all(topics, name, ("key",))}
+    theirs: dict[bytes, int] = {}
+    cluster = KafkaTopics(kafka)
+    reference = f"{name}-reference"
+    cluster.create(reference, 5)
+    producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
+    for key in keys:
+        if key:
+            producer.produce(
+                reference, key=key, on_delivery=lambda _, m, k=key: theirs.__setitem__(k, m.partition() or 0)
+            )
+    producer.flush(30)
+    cluster.close()
+    assert theirs == {key: partition for key, partition in ours.items() if key}
+    produce(topics, name, records((b"0", b"given"), partition=pa.array([4], pa.int32())))
+    assert [r["partition"] for r in read_all(topics, name) if r["value"] == b"given"] == [4]
+
+
+def test_records_without_a_key_are_dealt_out(topics: Topics, name: str) -> None:
+    topics.create(name, 2)
+    produce(topics, name, records(*((None, b"%d" % i) for i in range(100))))
+    assert sum(topics.end_offsets(name).values()) == 100
+
+
+def test_a_reader_goes_on_from_its_positions(topics: Topics, name: str) -> None:
+    topics.create(name, 2)
+    both = pa.array([0, 1] * 50, pa.int32())
+    produce(topics, name, records(*((None, b"%d" % i) for i in range(100)), partition=both))
+    reader = topics.reader({(name, 0): 0, (name, 1): 10})
+    first = read(reader, 20, 7)
+    positions = reader.positions()
+    reader.close()
+    again = topics.reader(positions)
+    found = first + read(again, 90 - len(first))
+    assert again.poll(10) is None
+    assert again.positions() == {(name, 0): 50, (name, 1): 50}
+    for partition, start in ((0, 0), (1, 10)):
+        mine = [(r["offset"], r["value"]) for r in found if r["partition"] == partition]
+        assert mine == [(i, b"%d" % (2 * i + partition)) for i in range(start, 50)]
+    again.seek({(name, 0): 49, (name, 1): 48})
+    assert sorted(r["value"] for r in read(again, 3)) == [b"97", b"98", b"99"]
+    again.close()
+
+
+def test_a_reader_sees_what_comes_later(topics: Topics, name: str) -> None:
+    topics.create(name)
+    reader = topics.reader({(name, 0): 0})
+    assert reader.poll(10) is None
+    for value in (b"a", b"b", b"c"):
+        produce(topics, name, records((None, value)))
+        assert [r["value"] for r in read(reader, 1)] == [value]
+    assert reader.poll(10, timeout_ms=2) is None
+    reader.close()
+
+
+def test_one_reader_reads_several_topics(topics: Topics, name: str) -> None:
+    other = f"{name}-other"
+    for each in (name, other):
+        topics.create(each)
+        produce(topics, each, records((None, each.encode())))
+    reader = topics.reader({(name, 0): 0, (other, 0): 0})
+    for record in read(reader, 2):
+        assert record["value"] == reader.topics[record["topic"]].encode()
+    reader.close()
+
+
+def test_a_record_of_10_mb(topics: Topics, name: str) -> None:
+    topics.create(name, config={"max.message.bytes": "16000000"})
+    large = bytes(range(256)) * 40_000
+    produce(topics, name, records((b"small", b"1"), (b"large", large), (b"small", b"2")))
+    assert [r["value"] for r in read_all(topics, name)] == [b"1", large, b"2"]
+
+
+def test_a_transaction_is_hidden_until_committed_and_its_marker_kept(topics: Topics, name: str) -> None:
+    other = f"{name}-other"
+    topics.create(name)
+    topics.create(other)
+    writer = topics.transactional_writer(name)
+    assert writer.last_marker() is None
+    reader = topics.reader({(name, 0): 0, (other, 0): 0})
+    writer.write(name, records((None, b"1")))
+    writer.write(other, records((None, b"2")))
+    writer.flush()
+    assert reader.poll(10, timeout_ms=20) is None
+    writer.commit("epoch 1")
+    assert sorted(r["value"] for r in read(reader, 2)) == [b"1", b"2"]
+    assert writer.last_marker() == "epoch 1"
+    writer.write(name, records((None, b"never")))
+    writer.close()
+    successor = topics.transactional_writer(name)
+    assert successor.last_marker() == "epoch 1"
+    successor.write(name, records((None, b"3")))
+    successor.commit("epoch 2")
+    assert [r["value"] for r in read(reader, 1)] == [b"3"]
+    successor.commit("epoch 3")
+    assert successor.last_marker() == "epoch 3"
+    successor.close()
+    reader.close()
+
+
+def test_a_second_writer_of_an_id_fences_the_first(topics: Topics, name: str) -> None:
+    topics.create(name)
+    first = topics.transactional_writer(name)
+    first.write(name, records((None, b"first")))
+    second = topics.transactional_writer(name)
+    with pytest.raises(EnvironmentFault, match="newer"):
+        first.commit("1")
+    second.write(name, records((None, b"second")))
+    second.commit("2")
+    assert second.last_marker() == "2"
+    reader = topics.reader({(name, 0): 0})
+    assert [r["value"] for r in read(reader, 1)] == [b"second"]
+    for each in (reader, first, second):
+        each.close()
+
+
+def test_an_unknown_topic_is_named(topics: Topics, name: str) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: topics.reader({(name, 0): 0}),
+        lambda: topics.begin_offsets(name),
+        lambda: produce(topics, name, records((None, b"x"))),
+    ]
+    for call in calls:
+        with pytest.raises(UnknownName, match=name):
+            call()
