@@ -73,7 +73,7 @@ class EmbeddedWriter:
     def _forget(self) -> None:
         self._waiting, self._bytes = {}, 0
 
-    def _numbers(self, topic: str, records: pa.RecordBatch, ready: pa.RecordBatch) -> np.ndarray:  # type: ignore[type-arg]
+    def _numbers(self, topic: str, records: pa.RecordBatch, ready: pa.RecordBatch) -> np.ndarray:
         """The partition of each record: as given, else by its key, else in turn."""
         count = len(self._partition_ids(topic))
         given = records.column("partition") if "partition" in records.schema.names else None

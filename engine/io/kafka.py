@@ -6,12 +6,19 @@ Settings are librdkafka's and are passed through as they are; their values may b
 from __future__ import annotations
 
 import builtins
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import IsolationLevel, KafkaException
 from confluent_kafka import TopicPartition as Place
-from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource, NewTopic, OffsetSpec
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but not in its __all__
+    AdminClient,
+    ConfigResource,
+    ConfigSource,
+    NewTopic,
+    OffsetSpec,
+)
 
 from ..errors import Conflict, UnknownName
 from .kafka_errors import fault, is_code
@@ -20,6 +27,8 @@ from .kafka_writer import MARKERS, KafkaTransactionalWriter, KafkaWriter
 from .topics import TopicInfo, TopicPartition
 
 TIMEOUT_S = 30.0
+_LOOKS = 500  # how often to look, every _LOOK_S, for a change that the cluster has agreed to
+_LOOK_S = 0.02
 
 
 class KafkaTopics:
@@ -41,7 +50,15 @@ class KafkaTopics:
             if is_code(error, "TOPIC_ALREADY_EXISTS"):
                 raise Conflict(f"topic {name} exists already", hint="choose another name") from error
             raise fault(f"cannot create topic {name}", error) from error
+        self._settle(name, partitions)
         return TopicInfo(name, partitions, replicas, settings)
+
+    def _settle(self, name: str, partitions: int) -> None:
+        """Return once the brokers know of a new topic (or a deleted one): the controller answers earlier than they do."""
+        for _ in range(_LOOKS):
+            if sum(info.partitions for info in self._metadata(name) if info.name == name) == partitions:
+                return
+            time.sleep(_LOOK_S)
 
     def delete(self, name: str) -> None:
         """Remove it and its records; raises UnknownName when there is none."""
@@ -51,6 +68,7 @@ class KafkaTopics:
             if is_code(error, "UNKNOWN_TOPIC_OR_PART"):
                 raise UnknownName(f"topic {name} does not exist") from error
             raise fault(f"cannot delete topic {name}", error) from error
+        self._settle(name, 0)
 
     def describe(self, name: str) -> TopicInfo | None:
         """What it is, with the settings that were made for it; None when there is none."""
@@ -89,19 +107,25 @@ class KafkaTopics:
 
     def begin_offsets(self, name: str) -> dict[int, int]:
         """The oldest offset kept, by partition."""
-        return self._offsets(name, OffsetSpec.earliest())
+        return self._offsets(name, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 
     def end_offsets(self, name: str) -> dict[int, int]:
         """The offset after the newest committed record, by partition."""
-        return self._offsets(name, OffsetSpec.latest())
+        return self._offsets(name, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
     def _offsets(self, name: str, which: OffsetSpec) -> dict[int, int]:
         asked = {Place(name, i): which for i in range(self._partitions(name))}
-        try:
-            futures = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED)
-            return {place.partition: future.result(TIMEOUT_S).offset for place, future in futures.items()}
-        except KafkaException as error:
-            raise fault(f"cannot find the offsets of topic {name}", error) from error
+        looks = 0
+        while True:
+            try:
+                futures = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED)
+                return {place.partition: future.result(TIMEOUT_S).offset for place, future in futures.items()}
+            except KafkaException as error:
+                looks += 1
+                electing = is_code(error, "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "UNKNOWN_TOPIC_OR_PART")
+                if not electing or looks == _LOOKS:
+                    raise fault(f"cannot find the offsets of topic {name}", error) from error
+                time.sleep(_LOOK_S)
 
     def reader(self, positions: Mapping[TopicPartition, int], columns: Sequence[str] = ("value",)) -> KafkaReader:
         """A reader of these partitions; raises UnknownName for what is not there."""

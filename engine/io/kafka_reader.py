@@ -64,9 +64,9 @@ class KafkaReader:
         except KafkaException as error:
             raise fault("cannot read from Kafka", error) from error
         if any(map(Message.error, messages)):
-            for error in filter(None, map(Message.error, messages)):
-                if error.fatal() or not error.retriable():
-                    raise fault("cannot read from Kafka", error)
+            for problem in filter(None, map(Message.error, messages)):
+                if problem.fatal() or not problem.retriable():
+                    raise fault("cannot read from Kafka", problem)
             messages = [message for message in messages if message.error() is None]
         return messages
 
@@ -120,5 +120,5 @@ class KafkaReader:
 
 
 def _headers(message: Message) -> list[dict[str, Any]] | None:
-    found = message.headers()
+    found: Any = message.headers()
     return None if found is None else [{"key": key, "value": value} for key, value in found]
