@@ -124,7 +124,7 @@ def _to_integer(text: str, source: SqlType, target: SqlType) -> str:
     # Java saturates, and takes NaN for 0; the largest DOUBLE below 2^63 is 2^63 - 1024
     top = half - 1 if target is INTEGER else half - 1024
     guard = f"greatest(least(trunc({text}), {top}::DOUBLE), -{half}::DOUBLE)"
-    cases = f"WHEN isnan({text}) THEN 0 WHEN ({text}) >= {half}::DOUBLE THEN {half - 1}"
+    cases = f"WHEN ({text}) IS NULL THEN NULL WHEN isnan({text}) THEN 0 WHEN ({text}) >= {half}::DOUBLE THEN {half - 1}"
     return f"CAST(CASE {cases} ELSE {guard}::{duckdb_type(target)} END AS {duckdb_type(target)})"
 
 

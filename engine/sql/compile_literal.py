@@ -14,6 +14,7 @@ from .types import (
     DOUBLE,
     FLOAT,
     INTEGER,
+    INTERVAL_UNIT,
     NULL,
     STRING,
     TIME,
@@ -29,7 +30,7 @@ def literal_text(value: Any, sql_type: SqlType) -> str:
         return "NULL" if sql_type is NULL else f"CAST(NULL AS {duckdb_type(sql_type)})"
     if sql_type is BOOLEAN:
         return "true" if value else "false"
-    if sql_type is STRING:
+    if sql_type in (STRING, INTERVAL_UNIT):
         return quoted(value)
     if sql_type is INTEGER:
         return str(value) if value >= 0 else f"CAST({value} AS INTEGER)"

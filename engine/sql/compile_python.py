@@ -63,8 +63,8 @@ def register(connection: duckdb.DuckDBPyConnection, bound: Bound) -> None:
             null_handling=SPECIAL,
             side_effects=bound.function.volatile,
         )
-    except duckdb.CatalogException as error:
-        if "already exists" not in str(error):
+    except (duckdb.CatalogException, duckdb.NotImplementedException) as error:
+        if "already" not in str(error):  # the name tells version and types, so what is there is the same function
             raise
 
 

@@ -97,8 +97,10 @@ TIME = Scalar("TIME")
 TIMESTAMP = Scalar("TIMESTAMP")
 NULL = Scalar("NULL")
 """The type of a bare NULL literal; coerces to every type and is never a column's."""
+INTERVAL_UNIT = Scalar("INTERVALUNIT")
+"""The type of DAYS, HOURS … as an argument; never a column's."""
 
-_SCALARS = {
+SCALARS = {
     "BOOLEAN": BOOLEAN,
     "BOOL": BOOLEAN,
     "INTEGER": INTEGER,
@@ -125,6 +127,7 @@ _ARROW = {
     TIME: pa.time64("us"),
     TIMESTAMP: pa.timestamp("ms"),
     NULL: pa.null(),
+    INTERVAL_UNIT: pa.string(),
 }
 _DUCKDB = {
     BOOLEAN: "BOOLEAN",
@@ -138,6 +141,7 @@ _DUCKDB = {
     TIME: "TIME",
     TIMESTAMP: "TIMESTAMP_MS",
     NULL: '"NULL"',
+    INTERVAL_UNIT: "VARCHAR",
 }
 NUMERIC_ORDER = (INTEGER, BIGINT, "DECIMAL", FLOAT, DOUBLE)
 """Widening order of numbers: each fits where a later one is wanted."""
@@ -250,9 +254,9 @@ def _read(tokens: list[str], text: str) -> tuple[SqlType, list[str]]:
         return Map(key, value), _expect(rest, ">", text)
     if word == "STRUCT":
         return _read_struct(_expect(rest, "<", text), text)
-    if word not in _SCALARS:
+    if word not in SCALARS:
         raise ParseError(f"unknown type: {tokens[0]}", detail=f"in {text!r}")
-    sql_type = _SCALARS[word]
+    sql_type = SCALARS[word]
     if word in ("VARCHAR", "STRING") and rest[:1] == ["("]:
         _, rest = _number(rest[1:], text)
         rest = _expect(rest, ")", text)

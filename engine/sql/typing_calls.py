@@ -33,10 +33,14 @@ from .functions import (
     TableFunction,
 )
 from .scope import Scope, span_of, suggestion
-from .types import FLOAT, NULL, Array, Map, SqlType, Struct, Vector
+from .types import FLOAT, INTERVAL_UNIT, NULL, Array, Map, SqlType, Struct, Vector
 from .typing import Context, analyze
 
 Bindings = dict[str, SqlType]
+
+INTERVAL_UNITS = frozenset(
+    {"MILLISECONDS", "SECONDS", "MINUTES", "HOURS", "DAYS", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY"}
+)
 
 
 @dataclass
@@ -126,7 +130,9 @@ def analyze_call(node: exp.Expression, context: Context) -> Expr:
         kind = "an aggregate" if isinstance(function, AggregateFunction) else "a table function"
         raise AnalysisError(f"{name} is {kind} and cannot stand here", hint=_where(function), span=span)
     nodes = call_arguments(node)
-    args = _analyze_arguments(nodes, context)
+    args = _analyze_arguments(
+        nodes, context, unit_first=any(o.params[:1] == (INTERVAL_UNIT,) for o in function.overloads)
+    )
     overloads = [(o.params, o.variadic) for o in function.overloads]
     index, candidate = choose(name, overloads, nodes, args, span)
     made = _complete(nodes, args, candidate, context, span)
@@ -178,9 +184,18 @@ def table_use(node: exp.Expression, scope: Scope, registry: FunctionRegistry) ->
     return TableUse(function.name, Call(function.name, made, Array(item), overload.implementation, span), item)
 
 
-def _analyze_arguments(nodes: Sequence[exp.Expression], context: Context) -> list[Expr | None]:
-    """The arguments, None where a lambda stands: its parameters' types come from the overload."""
-    return [None if isinstance(n, exp.Lambda) else analyze(n, context) for n in nodes]
+def _analyze_arguments(
+    nodes: Sequence[exp.Expression], context: Context, *, unit_first: bool = False
+) -> list[Expr | None]:
+    """The arguments, None where a lambda stands: its parameters' types come from the overload. `unit_first`: the first
+    may be a bare DAYS, HOURS …"""
+    args: list[Expr | None] = []
+    for place, node in enumerate(nodes):
+        if unit_first and place == 0 and node.name.upper() in INTERVAL_UNITS:
+            args.append(Literal(node.name.upper(), INTERVAL_UNIT))
+        else:
+            args.append(None if isinstance(node, exp.Lambda) else analyze(node, context))
+    return args
 
 
 def choose(

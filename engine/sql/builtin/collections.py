@@ -50,7 +50,8 @@ def _entry_list(types: Sequence[SqlType]) -> SqlType:
 def _as_map(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
     count = f"least(len({args[0]}), len({args[1]}))"
     pairs = f"list_transform(range({count}), lambda n: {{'k': ({args[0]})[n + 1], 'v': ({args[1]})[n + 1]}})"
-    return f"map_from_entries(list_filter({pairs}, lambda e: e.k IS NOT NULL))"
+    made = f"map_from_entries(list_filter({pairs}, lambda e: e.k IS NOT NULL))"
+    return f"CASE WHEN {args[0]} IS NOT NULL AND {args[1]} IS NOT NULL THEN {made} END"
 
 
 def _map_union(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:

@@ -101,7 +101,10 @@ FUNCTIONS: tuple[Function, ...] = (
         "The nearest whole number, or with a second argument the number to that many decimal places; halves go up.",
         overload("INTEGER -> INTEGER", "{0}"),
         overload("BIGINT -> BIGINT", "{0}"),
-        overload("DOUBLE -> BIGINT", f"CASE WHEN isnan({{0}}) THEN 0 ELSE floor({_LONG} + 0.5)::BIGINT END"),
+        overload(
+            "DOUBLE -> BIGINT",
+            f"CASE WHEN {{0}} IS NULL THEN NULL WHEN isnan({{0}}) THEN 0 ELSE floor({_LONG} + 0.5)::BIGINT END",
+        ),
         overload("DECIMAL -> BIGINT", "floor({0} + 0.5)", _whole_decimal),
         overload("DOUBLE, INTEGER -> DOUBLE", rows("round", _ROUND)),
         overload("DECIMAL, INTEGER -> DOUBLE", rows("round", _ROUND), first_type),
@@ -112,7 +115,10 @@ FUNCTIONS: tuple[Function, ...] = (
         "The number without its fraction, or with a second argument cut to that many decimal places.",
         overload("INTEGER -> INTEGER", "{0}"),
         overload("BIGINT -> BIGINT", "{0}"),
-        overload("DOUBLE -> BIGINT", f"CASE WHEN isnan({{0}}) THEN 0 ELSE trunc({_LONG})::BIGINT END"),
+        overload(
+            "DOUBLE -> BIGINT",
+            f"CASE WHEN {{0}} IS NULL THEN NULL WHEN isnan({{0}}) THEN 0 ELSE trunc({_LONG})::BIGINT END",
+        ),
         overload("DECIMAL -> BIGINT", "trunc({0})", _whole_decimal),
         overload("DOUBLE, INTEGER -> DOUBLE", rows("trunc", _TRUNC)),
         overload("DECIMAL, INTEGER -> DOUBLE", rows("trunc", _TRUNC), first_type),

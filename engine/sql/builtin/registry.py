@@ -3,9 +3,35 @@
 from __future__ import annotations
 
 from ..functions import FunctionRegistry
-from . import aggregates, aggregates_lists, collections, math, nulls, tables
+from . import (
+    aggregates,
+    aggregates_lists,
+    collections,
+    conversion,
+    datetime,
+    json,
+    math,
+    nulls,
+    regex,
+    strings,
+    tables,
+    urls,
+)
 
-_FAMILIES = (nulls, math, collections, aggregates, aggregates_lists, tables)
+_FAMILIES = (
+    nulls,
+    strings,
+    regex,
+    urls,
+    conversion,
+    json,
+    datetime,
+    math,
+    collections,
+    aggregates,
+    aggregates_lists,
+    tables,
+)
 
 
 def default_registry() -> FunctionRegistry:

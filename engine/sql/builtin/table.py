@@ -20,7 +20,7 @@ from ..functions import (
     ScalarFunction,
     SqlTemplate,
 )
-from ..types import Array, Decimal, Map, SqlType, Struct, duckdb_type, is_numeric, parse_type
+from ..types import INTERVAL_UNIT, Array, Decimal, Map, SqlType, Struct, duckdb_type, is_numeric, parse_type
 from ..udf_rows import scalar_implementation
 
 _SPECIAL: dict[str, ParamType] = {
@@ -57,6 +57,8 @@ def param(text: str) -> ParamType:
         return LambdaParam(tuple(param(i) for i in split_parameters(inputs.strip()[1:-1])), param(returns))
     if text in _SPECIAL:
         return _SPECIAL[text]
+    if text == INTERVAL_UNIT.name:
+        return INTERVAL_UNIT
     if re.fullmatch(r"[A-Z]", text):
         return Generic(text)
     if not _has_generic(text):
