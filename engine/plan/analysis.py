@@ -23,6 +23,7 @@ from .logical import Filter, Node, Project, reads
 from .projection import Item, SelectScope, Star, TableFunctions, analyze_items, column_node, items_of
 from .rows import Entry, Rows, RowScope, canonical
 from .steps import Window
+from .text import text_of
 
 NEW_PLANNER = "ksql.new.query.planner.enabled"
 
@@ -261,4 +262,4 @@ def window_of(clause: WindowClause) -> Window:
 def _text(node: exp.Expression | None) -> str:
     if node is None:
         return ""
-    return node.name if isinstance(node, exp.Column) else node.sql()
+    return node.name if isinstance(node, exp.Column) else text_of(node)

@@ -23,6 +23,7 @@ from .keys import check_key_types
 from .logical import Aggregate, Node, Project, Retract
 from .rows import Rows, RowScope, canonical
 from .steps import AggregateCall, Window
+from .text import text_of
 
 
 @dataclass(frozen=True)
@@ -162,4 +163,4 @@ def _check_undo(scope: GroupScope) -> None:
 def _shown(node: exp.Expression | None) -> str:
     if node is None:
         return "all rows"
-    return node.name if isinstance(node, exp.Column) else node.sql()
+    return node.name if isinstance(node, exp.Column) else text_of(node)

@@ -19,6 +19,7 @@ from ..sql.scope import span_of
 from ..sql.typing import analyze_expression
 from .logical import Join, Node, Project, Within, reads
 from .rows import Entry, RowKey, Rows, RowScope
+from .text import text_of
 
 SYNTHETIC_KEY = "ROWKEY"
 
@@ -103,7 +104,7 @@ def _criteria(left: Rows, right: Rows, on: exp.Expression, registry: FunctionReg
     return _Criteria(
         analyze_expression(ours, RowScope(left, registry, "JOIN ON"), registry),
         analyze_expression(theirs, RowScope(right, registry, "JOIN ON"), registry),
-        on.sql(),
+        text_of(on),
         span,
     )
 
@@ -117,7 +118,7 @@ def _source_of(node: exp.Expression, both: Rows, on: exp.Expression) -> str:
     if len(found) != 1:
         which = "references no source" if not found else f"references {' and '.join(sorted(found))}"
         raise AnalysisError(
-            f"{node.sql()} {which}", detail=f"in the join condition {on.sql()}", hint=_EACH_SIDE, span=span_of(on)
+            f"{text_of(node)} {which}", detail=f"in the join condition {text_of(on)}", hint=_EACH_SIDE, span=span_of(on)
         )
     return found.pop()
 

@@ -32,7 +32,7 @@ def hoist_models(root: Node) -> Node:
     ...     kinds.append(type(node).__name__)
     ...     node = node.input
     >>> kinds
-    ['Project', 'Filter', 'Infer', 'Filter']
+    ['Project', 'Filter', 'Infer', 'Project', 'Filter']
     """
     return rewrite(root, _hoist)
 
@@ -70,14 +70,14 @@ def _infer(below: Node, exprs: Sequence[Expr], also: Sequence[Expr]) -> tuple[No
 
 
 def _round(below: Node, calls: Sequence[Call]) -> tuple[Node, dict[Expr, Expr]]:
-    """One Infer node over columns; arguments that are no columns are computed first."""
+    """One Infer node over columns: arguments that are no columns are computed first, in one call with the filter."""
     passed: list[Expr] = [Column(i, c.name, c.type) for i, c in enumerate(below.schema)]
     names = list(below.schema.columns)
     for arg in (arg for call in calls for arg in call.args):
         if not isinstance(arg, Column) and arg not in passed:
             passed.append(arg)
             names.append(ColumnDef(f"argument {len(names)}", arg.type))
-    if len(passed) > len(below.schema):
+    if len(passed) > len(below.schema) or isinstance(below, Filter):
         below = Project(below, tuple(passed), Schema(tuple(names)))
     models = list[tuple[ModelCall, tuple[Expr, ...]]]()
     results, replaced = list[ColumnDef](), dict[Expr, Expr]()
