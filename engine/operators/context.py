@@ -31,8 +31,13 @@ class Context:
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
-        """The worker's own connection."""
+        """The worker's own connection to its state."""
         return self.store.connection
+
+    @property
+    def evaluation(self) -> duckdb.DuckDBPyConnection:
+        """The worker's own connection for what needs no state and may fail."""
+        return self.store.evaluation
 
     def fail(self, table: pa.Table, row: int, kind: str, reason: str, column: str | None = None) -> None:
         """Report one row of an edge, with its place in the source where the edge carries it."""

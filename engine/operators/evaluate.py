@@ -28,9 +28,9 @@ class EvaluateOperator:
     def __init__(self, step: Evaluate, context: Context) -> None:
         self._step = step
         self._context = context
-        bind_functions(context.connection, [*step.columns, *([step.where] if step.where else [])])
+        bind_functions(context.evaluation, [*step.columns, *([step.where] if step.where else [])])
         self._bare = bare_columns(step)
-        self._call = Prepared(context.connection, lambda source, names: evaluate_sql(step, source, names))
+        self._call = Prepared(context.evaluation, lambda source, names: evaluate_sql(step, source, names))
 
     def run(self, frame: Frame) -> None:
         table = frame.edges.get(self._step.input)

@@ -37,10 +37,10 @@ class PartialAggregateOperator:
         self._stream_time: dict[int, int] = {}
         self._evaluate = EvaluateOperator(before, context) if before else None
         if before:
-            bind_functions(context.connection, [*before.columns, *([before.where] if before.where else [])])
-        self._fused = Prepared(context.connection, self._fused_sql)
-        self._assigned = Prepared(context.connection, self._assigned_sql)
-        self._grouped = Prepared(context.connection, self._grouped_sql)
+            bind_functions(context.evaluation, [*before.columns, *([before.where] if before.where else [])])
+        self._fused = Prepared(context.evaluation, self._fused_sql)
+        self._assigned = Prepared(context.evaluation, self._assigned_sql)
+        self._grouped = Prepared(context.evaluation, self._grouped_sql)
 
     def run(self, frame: Frame) -> None:
         for partition, time in frame.stream_time.items():

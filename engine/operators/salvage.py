@@ -65,7 +65,7 @@ def _guarded(context: Context, table: pa.Table, expr: Expr, kind: SqlType, colum
     if isinstance(expr, Column):
         return table.column(f"c{expr.index}")
     text, wanted = compile_sql(expr), arrow_type(kind)
-    slot = Slot(context.connection, f"_salvage{next(_names)}", table)
+    slot = Slot(context.evaluation, f"_salvage{next(_names)}", table)
     try:
         made = _attempt(context, slot, text)
         if made is not None:
@@ -114,7 +114,7 @@ def _value(
 
 
 def _select(context: Context, slot: Slot, text: str) -> pa.ChunkedArray:
-    return fetch(context.connection, f"SELECT {text} AS c FROM {slot.name}").column(0)
+    return fetch(context.evaluation, f"SELECT {text} AS c FROM {slot.name}").column(0)
 
 
 def reason(why: duckdb.Error) -> str:
@@ -126,8 +126,8 @@ def _exploded(context: Context, step: Evaluate, made: pa.Table) -> pa.Table:
     columns = tuple(Column(i, c.name, e.type) for i, (c, e) in enumerate(zip(step.schema, step.columns, strict=True)))
     plain = replace(step, columns=columns, where=None)
     text = ", ".join(f"unnest(c{i}) AS c{i}" if i in plain.explode else f"c{i}" for i in range(len(columns)))
-    slot = Slot(context.connection, f"_salvage{next(_names)}", made)
+    slot = Slot(context.evaluation, f"_salvage{next(_names)}", made)
     try:
-        return fetch(context.connection, f"SELECT {', '.join([text, *systems(made.schema.names)])} FROM {slot.name}")
+        return fetch(context.evaluation, f"SELECT {', '.join([text, *systems(made.schema.names)])} FROM {slot.name}")
     finally:
         slot.close()

@@ -24,6 +24,8 @@ _names = itertools.count()
 class StateStore:
     """The state of one query on one worker. Owned by the worker's thread, but for `reader`.
 
+    `connection` reads and writes the state; `evaluation` is for calls that touch none, outside the transaction: one that
+    fails because of a row must not take the batch's transaction with it.
     `path` None keeps it in memory. Raises EnvironmentFault when the file cannot be opened, Conflict when it holds a
     table of another layout (`table`).
     """
@@ -35,6 +37,7 @@ class StateStore:
         self._instance = instance
         attach(instance, path, self.database)
         self.connection = cursor(instance)
+        self.evaluation = cursor(instance)
         self._tables: dict[str, StateTable] = {}
         self._inside = False
         self.connection.execute(
@@ -120,5 +123,6 @@ class StateStore:
             table.close()
         self._tables.clear()
         self.connection.close()
+        self.evaluation.close()
         with faults("cannot close the state"):
             self._instance.execute(f"DETACH {self.database}")
