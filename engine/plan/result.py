@@ -26,6 +26,11 @@ def check_kind(root: Node, target: SinkTarget) -> None:
                 f"INSERT INTO can only be used to insert into a stream: {target.name} is a table",
                 hint="a table has one query that makes it: CREATE TABLE … AS SELECT",
             )
+        if any(column.header is not None for column in target.into):
+            raise AnalysisError(
+                f"cannot insert into {target.name}: it has header columns",
+                detail="headers are read from records, and a query writes none",
+            )
         if root.is_table:
             raise AnalysisError(
                 f"the query makes a table, and {target.name} is a stream",
