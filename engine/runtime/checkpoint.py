@@ -74,8 +74,8 @@ class CheckpointStore:
         """Make the folder and its store when there is none; gives Bytewax's handle."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / _PARTITION).exists():
-            init_db_dir(self.folder, 1)
-        return RecoveryConfig(self.folder)
+            init_db_dir(self.folder, 1)  # type: ignore[no-untyped-call]
+        return RecoveryConfig(self.folder)  # type: ignore[no-untyped-call]
 
     def poison(self, epoch: int) -> None:
         """Epoch `epoch` must not be believed, even when it closes."""
@@ -120,7 +120,7 @@ def _resume_epoch(store: sqlite3.Connection) -> int | None:
     known = dict(
         store.execute("SELECT worker_index, worker_frontier FROM fronts WHERE ex_num = ?", [execution]).fetchall()
     )
-    return min(max(begun_at, known.get(worker, begun_at)) for worker in range(workers))
+    return min(max(int(begun_at), known.get(worker, begun_at)) for worker in range(workers))
 
 
 def _snapshots(store: sqlite3.Connection, step: str, resume: int) -> list[Any]:

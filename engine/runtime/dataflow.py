@@ -28,7 +28,7 @@ from ..errors import InternalError
 from ..operators.operator import Frame
 from .checkpoint import Checkpoint, CheckpointStore, Positions, StepSnapshot, StreamTimes
 from .control import FlowControl
-from .lanes import lanes, owner
+from .lanes import lanes
 from .metrics import QueryMetrics
 from .source import FlowSource, Inputs, Records, WorkerReaders
 from .work import Delivery, WorkerTask
@@ -131,10 +131,10 @@ class FlowRun:
 
     # ------------------------------------------------------------------------------------------------------------ run
     def run(self, start: Callable[[Checkpoint], Positions] | None = None) -> None:
-        """Run to the end. `start` is given the checkpoint before anything else begins, and gives positions that stand
-        above the checkpoint's (`delivery.Positioned`)."""
+        """Run to the end; the workers' tasks stay open until `close`. `start` is given the checkpoint before anything
+        else begins, and gives positions that stand above the checkpoint's (`delivery.Positioned`)."""
         recovery = self._store.prepare()
-        self._checkpoint = self._store.read(self.settings.query_id, SOURCE_STEP, FIRST_STEP)
+        self._checkpoint = self.checkpoint()
         if start is not None:
             ahead = start(self._checkpoint)
             positions = {p: max(o, ahead.get(p, o)) for p, o in (ahead | self._checkpoint.positions).items()}
@@ -142,25 +142,36 @@ class FlowRun:
         self._lanes = lanes(self.settings.workers_total)
         flow = self._dataflow()
         options = {"epoch_interval": timedelta(milliseconds=self.settings.epoch_ms), "recovery_config": recovery}
-        try:
-            if self.settings.workers_total == 1:
-                run_main(flow, **options)
-            else:
-                cluster_main(
-                    flow,
-                    list(self.settings.addresses),
-                    self.settings.process,
-                    worker_count_per_proc=self.settings.workers,
-                    **options,
-                )
-        finally:
-            self._close()
+        if self.settings.workers_total == 1:
+            run_main(flow, **options)  # type: ignore[no-untyped-call]
+            return
+        cluster_main(  # type: ignore[no-untyped-call]
+            flow,
+            list(self.settings.addresses),
+            self.settings.process,
+            worker_count_per_proc=self.settings.workers,
+            **options,
+        )
 
     def checkpoint(self) -> Checkpoint:
         """Where a next run would go on; while none is running."""
-        return self._store.read(self.settings.query_id, SOURCE_STEP, FIRST_STEP)
+        return self.read_checkpoint(self._store, self.settings.query_id)
 
-    def _close(self) -> None:
+    @staticmethod
+    def read_checkpoint(store: CheckpointStore, query_id: str) -> Checkpoint:
+        """The same for a query that is not running here."""
+        return store.read(query_id, SOURCE_STEP, FIRST_STEP)
+
+    @property
+    def begun_at(self) -> Positions:
+        """The positions from which this run began, where they are known."""
+        positions = dict(self._checkpoint.positions)
+        for worker in list(self.workers.values()):
+            positions |= {p: o for p, o in worker.readers.begun_at.items() if p not in positions}
+        return positions
+
+    def close(self) -> None:
+        """After `run`: give back what the workers hold."""
         for worker in self.workers.values():
             worker.readers.close()
             worker.delivery.close()
@@ -234,10 +245,11 @@ class FlowRun:
         worker = self.worker()
         frame, piece = self._read(worker, values)
         if frame is not None:
-            frame = self._stage0(worker, frame)
-            for stage in range(1, self._stages):
-                shares = worker.task.split(stage - 1, frame)
-                frame = worker.task.process(stage, worker.task.merge(list(shares.values())))
+            with worker.task.transaction():
+                frame = self._stage0(worker, frame)
+                for stage in range(1, self._stages):
+                    (frame,) = worker.task.shares(stage - 1, frame, 1)
+                    frame = worker.task.process(stage, frame)
             self._deliver(worker, frame, [piece])
         return ()
 
@@ -275,15 +287,11 @@ class FlowRun:
         return self._shares(worker, 0, frame, piece)
 
     def _shares(self, worker: Worker, stage: int, frame: Frame | None, piece: Piece) -> list[tuple[str, Piece]]:
-        by_worker: dict[int, list[Frame]] = {}
-        if frame is not None:
-            for group, part in worker.task.split(stage, frame).items():
-                by_worker.setdefault(owner(group, len(self._lanes)), []).append(part)
+        parts = [] if frame is None else worker.task.shares(stage, frame, len(self._lanes))
         shares = []
         for index, lane in enumerate(self._lanes):
-            part = worker.task.merge(by_worker[index]) if index in by_worker else None
-            size = piece.size if not index else 0
-            shares.append((lane, Piece(piece.epoch, part, size, piece.fetched_at)))
+            part = parts[index] if parts else None
+            shares.append((lane, Piece(piece.epoch, part, piece.size if not index else 0, piece.fetched_at)))
         return shares
 
     def _behind(self, stage: int, pieces: list[Piece]) -> Iterable[Any]:

@@ -18,13 +18,6 @@ from bytewax.testing import TestingSource, cluster_main
 
 from ..errors import InternalError
 
-KEY_GROUPS = 64
-
-
-def owner(group: int, workers: int) -> int:
-    """The worker that holds key group `group`."""
-    return group % workers
-
 
 class _Probe(StatelessSinkPartition[Any]):
     def __init__(self, worker: int, found: dict[int, str]) -> None:
@@ -62,7 +55,7 @@ def _calibrated(workers: int) -> tuple[str, ...]:
     keys = [(str(i), i) for i in range(64 * workers)]
     items = op.input("keys", flow, TestingSource(keys, len(keys)))
     op.output("found", op.stateful_batch("route", items, lambda _: _Pass()), _ProbeSink(found))
-    cluster_main(flow, [], 0, worker_count_per_proc=workers)
+    cluster_main(flow, [], 0, worker_count_per_proc=workers)  # type: ignore[no-untyped-call]
     if len(found) != workers:
         raise InternalError(f"found lanes for {len(found)} of {workers} workers")
     return tuple(found[worker] for worker in range(workers))

@@ -6,11 +6,18 @@ A task is a query at work on one worker. `pipeline.py` makes one of a plan with 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 import pyarrow as pa
 
 from ..operators.operator import Frame
+from ..plan.pull import PullPlan
+
+
+def owner(group: Any, workers: int) -> Any:
+    """The worker that holds key group `group` (or an array of them): key groups, not workers, name what is stored."""
+    return group % workers
 
 
 class WorkerTask(Protocol):
@@ -24,8 +31,9 @@ class WorkerTask(Protocol):
         """Run a stage over one frame, in one state transaction."""
         ...
 
-    def split(self, stage: int, frame: Frame) -> Mapping[int, Frame]:
-        """A stage's output by key group, for the exchange behind it."""
+    def shares(self, stage: int, frame: Frame, workers: int) -> Sequence[Frame]:
+        """A stage's output for the exchange behind it, one frame a worker, by the owner of each row's key group
+        (`owner`). A worker without rows gets the stream times."""
         ...
 
     def merge(self, frames: Sequence[Frame]) -> Frame:
@@ -34,6 +42,10 @@ class WorkerTask(Protocol):
 
     def encode(self, frame: Frame) -> Sequence[tuple[str, pa.RecordBatch]]:
         """The last stage's frame as records (PRODUCE_SCHEMA) for topics; late and unencodable rows are reported."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Several `process` calls as one state transaction."""
         ...
 
     def begin_epoch(self, epoch: int) -> None:
@@ -48,8 +60,8 @@ class WorkerTask(Protocol):
         """Undo what was changed after `epoch`."""
         ...
 
-    def query(self, sql: str) -> pa.Table:
-        """A pull query's SQL over this worker's state; sees whole batches."""
+    def query(self, pull: PullPlan) -> pa.Table:
+        """A pull query over this worker's state; sees whole batches."""
         ...
 
     def state_bytes(self) -> int:

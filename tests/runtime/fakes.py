@@ -6,16 +6,17 @@ import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mergus.engine.io.partitioner import KEY_GROUPS
 from mergus.engine.io.topics import RECORD_SCHEMA, TopicInfo
-from mergus.engine.operators.operator import KEY_GROUP, OFFSET, PARTITION, ROWTIME, SEQUENCE, Failure, Frame
-
-GROUPS = 64
+from mergus.engine.operators.operator import OFFSET, PARTITION, ROWTIME, SEQUENCE, Failure, Frame
+from mergus.engine.runtime.work import owner
 
 
 class MemoryTopics:
@@ -37,7 +38,7 @@ class MemoryTopics:
         return [TopicInfo(name, len(parts)) for name, parts in self.records.items()]
 
     def begin_offsets(self, name):
-        return {p: 0 for p in range(len(self.records[name]))}
+        return dict.fromkeys(range(len(self.records[name])), 0)
 
     def end_offsets(self, name):
         return {p: len(part) for p, part in enumerate(self.records[name])}
@@ -176,12 +177,13 @@ class CountByKey:
         self.db.execute("COMMIT")
         return pa.table({"c0": [k for k, _ in out], "c1": pa.array([n for _, n in out], pa.binary())})
 
-    def split(self, stage: int, frame: Frame) -> Mapping[int, Frame]:
+    def shares(self, stage: int, frame: Frame, workers: int) -> list[Frame]:
         table = frame.edges[0]
-        groups = pa.array([zlib.crc32(k.encode()) % GROUPS for k in table.column("c0").to_pylist()], pa.int32())
-        table = table.append_column(KEY_GROUP, groups)
-        chosen = pc.unique(groups).to_pylist()
-        return {g: Frame({0: table.filter(pc.equal(groups, g))}, dict(frame.stream_time)) for g in chosen}
+        owners = pa.array([owner(zlib.crc32(k.encode()) % KEY_GROUPS, workers) for k in table.column("c0").to_pylist()])
+        return [Frame({0: table.filter(pc.equal(owners, w))}, dict(frame.stream_time)) for w in range(workers)]
+
+    def transaction(self):
+        return nullcontext()
 
     def merge(self, frames: Sequence[Frame]) -> Frame:
         times: dict[int, int] = {}

@@ -62,6 +62,7 @@ class Flow:
     def run(self) -> None:
         try:
             self.run_.run(self.recover)
+            self.run_.close()
             self.recover(self.run_.checkpoint())
         except BaseException as error:
             self.error = error

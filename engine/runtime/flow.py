@@ -1,0 +1,359 @@
+"""A query's flow over time: runs, stops, fails and starts again, is paused, is parked when idle and woken by a record.
+
+Each run is a `FlowRun` on a thread of its own; between runs nothing is lost, because every end closes an epoch and every
+start goes on from the checkpoint. A flow that ends unasked has failed and starts again with growing pauses. A parked flow
+costs nothing; its state stays readable. One process at a time owns a flow's folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from ..errors import Conflict, EnvironmentFault, MergusError
+from ..plan.pull import PullPlan
+from .checkpoint import Checkpoint, CheckpointStore, Positions
+from .control import FlowControl, FlowFailure
+from .dataflow import FlowRun, FlowSettings
+from .metrics import QueryMetrics
+from .source import Inputs
+from .work import Delivery, WorkerTask
+
+RETRY_FIRST_S = 0.25
+RETRY_LAST_S = 30.0
+RECOVERED_AFTER_S = 60.0
+
+
+class Query(Protocol):
+    """A query as a flow runs it: its inputs, tasks and deliveries. `pipeline.py` makes one of a plan."""
+
+    inputs: Inputs
+    stages: int
+
+    def open_task(self, worker: int, workers: int) -> WorkerTask:
+        """The task of a worker; on the worker's thread, or for reading while no run has it open."""
+        ...
+
+    def open_delivery(self, worker: int) -> Delivery:
+        """The delivery of a worker, on its thread."""
+        ...
+
+    def recover(self, checkpoint: Checkpoint) -> Positions:
+        """Before and after a run: bring the topics to the checkpoint; positions that output is ahead of it with."""
+        ...
+
+    def begins(self) -> Positions:
+        """Where a query that has read nothing stands."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
+
+@dataclass(frozen=True)
+class FlowStatus:
+    """A flow as others see it. `state`: RUNNING, PAUSED, ERROR or FINISHED; `parked`: RUNNING without a thread.
+    `positions`: the next offset of each source partition, all before it being worked in and, if not `under_way`, visible."""
+
+    query_id: str
+    state: str
+    parked: bool
+    error: str | None
+    trace: str | None
+    metrics: QueryMetrics
+    positions: Positions = field(default_factory=dict)
+    ends: Positions = field(default_factory=dict)
+    under_way: bool = False
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all records that its sources held are worked in and their output is visible."""
+        return not self.under_way and all(self.positions.get(p, 0) >= end for p, end in self.ends.items())
+
+
+class Flow:
+    """One query at work in this process. All methods may be called from any thread."""
+
+    def __init__(
+        self,
+        settings: FlowSettings,
+        query: Query,
+        metrics: QueryMetrics,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        changed: Callable[[str], None] | None = None,
+        fatal: Callable[[FlowFailure], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.query = query
+        self.metrics = metrics
+        self._clock = clock
+        self._changed = changed or (lambda _: None)
+        self._fatal = fatal
+        self._wanted = "PAUSED"
+        self._state = "PAUSED"
+        self._parked = False
+        self._failure: FlowFailure | None = None
+        self._run: FlowRun | None = None
+        self._reading: list[WorkerTask] = []
+        self._retry_s = RETRY_FIRST_S
+        self._quiet_since = (clock(), -1)
+        self._news = threading.Condition()
+        self._reads = threading.Condition()  # guards who has the tasks open
+        self._readers = 0
+        self._thread = threading.Thread(target=self._live, name=f"flow {settings.query_id}", daemon=True)
+        self._thread.start()
+
+    # -------------------------------------------------------------------------------------------------------- commands
+    def start(self) -> None:
+        """Run, from the checkpoint; also ends a wait after a failure, and wakes a parked flow."""
+        self._want("RUNNING")
+
+    def pause(self, limit_s: float = 30.0) -> None:
+        """Stop at the end of the current epoch and stay; returns when it has."""
+        self._want("PAUSED")
+        self._await(lambda: self._run is None and self._state != "RUNNING", limit_s)
+
+    def close(self, limit_s: float = 30.0) -> None:
+        """Stop for good and give everything back."""
+        self._want("CLOSED")
+        self._thread.join(limit_s)
+        if self._thread.is_alive():
+            raise EnvironmentFault(
+                f"query {self.settings.query_id} does not stop",
+                hint="a function that it calls may hang; the process that runs it can be ended",
+            )
+
+    def _want(self, state: str) -> None:
+        with self._news:
+            if self._wanted != "CLOSED":
+                self._wanted = state
+            self._parked = False
+            if self._run is not None and state != "RUNNING":
+                self._run.control.stop()
+            self._news.notify_all()
+
+    def _await(self, holds: Callable[[], bool], limit_s: float) -> None:
+        with self._news:
+            if not self._news.wait_for(holds, limit_s):
+                raise EnvironmentFault(f"query {self.settings.query_id} did not come to rest in {limit_s:.0f} s")
+
+    # ---------------------------------------------------------------------------------------------------------- parking
+    def park_if_idle(self, idle_ms: int) -> bool:
+        """End the run at a durable epoch when no record came for `idle_ms`; asked now and then by the host's watcher."""
+        run, now = self._run, self._clock()
+        if run is None or self._state != "RUNNING" or self._under_way(run) or self.settings.workers_total > 1:
+            self._quiet_since = (now, -1)
+            return False
+        since, rows = self._quiet_since
+        if rows != self.metrics.rows_in:
+            self._quiet_since = (now, self.metrics.rows_in)
+            return False
+        if (now - since) * 1000 < idle_ms:
+            return False
+        with self._news:
+            self._parked = self._wanted == "RUNNING"
+            run.control.stop()
+        return True
+
+    @property
+    def parked(self) -> bool:
+        """Whether it waits for a record without a thread at work."""
+        return self._parked and self._run is None
+
+    def wake(self) -> None:
+        """A record has come for a parked flow."""
+        with self._news:
+            self._parked = False
+            self._news.notify_all()
+
+    # ------------------------------------------------------------------------------------------------------------ life
+    def _live(self) -> None:
+        try:
+            with _owned(self.settings.folder):
+                while self._next_run():
+                    pass
+        except MergusError as error:
+            self._failed(FlowFailure(str(error), "", 0))
+        finally:
+            with self._reads:
+                self._stop_reading()
+            self.query.close()
+
+    def _next_run(self) -> bool:
+        with self._news:
+            self._news.wait_for(lambda: self._wanted == "CLOSED" or (self._wanted == "RUNNING" and not self._parked))
+            if self._wanted == "CLOSED":
+                return False
+        begun = self._clock()
+        failure, finished = self._run_once()
+        if failure is not None:
+            self._failed(failure)
+            self._rest(self._clock() - begun)
+        elif self._wanted == "RUNNING" and not self._parked and finished:
+            self._set("FINISHED")
+            with self._news:
+                self._news.wait_for(lambda: self._wanted != "RUNNING")
+        elif self._wanted != "RUNNING":
+            self._set("PAUSED")
+        return True
+
+    def _run_once(self) -> tuple[FlowFailure | None, bool]:
+        store = CheckpointStore(self.settings.folder / "checkpoint")
+        control = FlowControl(store.poison, bytes_max=self.settings.bytes_max, on_failure=self._fatal)
+        run = FlowRun(
+            self.settings,
+            control,
+            self.metrics,
+            inputs=self.query.inputs,
+            stages=self.query.stages,
+            open_task=self.query.open_task,
+            open_delivery=self.query.open_delivery,
+            clock=self._clock,
+        )
+        with self._reads:
+            self._stop_reading()
+            self._run = run
+        if self._wanted != "RUNNING":
+            control.stop()
+        self._set("RUNNING")
+        try:
+            run.run(self.query.recover)
+            self.query.recover(run.checkpoint())
+        except Exception as error:  # noqa: BLE001 - a flow's failure is its own: it is shown, and the flow starts again
+            message = str(error) if isinstance(error, MergusError) else f"{type(error).__name__}: {error}"
+            return control.failure or FlowFailure(message, traceback.format_exc(), 0), False
+        finally:
+            with self._reads:
+                self._reads.wait_for(lambda: not self._readers)
+                self._last_positions = self._positions(run)
+                run.close()
+                self._run = None
+            with self._news:
+                self._news.notify_all()
+        return control.failure, not control.stopping
+
+    _last_positions: Positions | None = None
+
+    def _failed(self, failure: FlowFailure) -> None:
+        self._failure = failure
+        self._set("ERROR")
+
+    def _rest(self, lasted_s: float) -> None:
+        """Wait before the next try: longer each time, unless the last one went well for a while."""
+        if lasted_s > RECOVERED_AFTER_S:
+            self._retry_s = RETRY_FIRST_S
+        with self._news:
+            self._news.wait_for(lambda: self._wanted != "RUNNING", self._retry_s)
+        self._retry_s = min(self._retry_s * 2, RETRY_LAST_S)
+        self.metrics.restarts += self._wanted == "RUNNING"
+
+    def _set(self, state: str) -> None:
+        with self._news:
+            self._state = state
+            self._news.notify_all()
+        self._changed(self.settings.query_id)
+
+    # ---------------------------------------------------------------------------------------------------------- answers
+    def status(self, *, ends: bool = False) -> FlowStatus:
+        """How it stands; with `ends`, also where its sources end (asks the topics)."""
+        run = self._run
+        known = self._positions(run) if run is not None else self._positions_at_rest()
+        offsets = dict(self.query.inputs.ends()) if ends else {}
+        positions = (self.query.begins() | known) if ends else known
+        self.metrics.lag_records = sum(max(0, e - positions.get(p, e)) for p, e in offsets.items())
+        if run is not None:
+            self.metrics.state_bytes = sum(w.task.state_bytes() for w in list(run.workers.values()))
+        failure = self._failure if self._state == "ERROR" or self._failure is not None else None
+        return FlowStatus(
+            self.settings.query_id,
+            self._state,
+            self.parked,
+            failure.message if failure else None,
+            failure.trace if failure else None,
+            replace(self.metrics),
+            positions,
+            offsets,
+            run is not None and self._under_way(run),
+        )
+
+    def _under_way(self, run: FlowRun) -> bool:
+        return run.control.credits.under_way > 0 or any(w.delivery.pending() for w in list(run.workers.values()))
+
+    def _positions(self, run: FlowRun) -> Positions:
+        positions = dict(run.begun_at)
+        for worker in list(run.workers.values()):
+            positions |= worker.positions
+        return positions
+
+    def _positions_at_rest(self) -> Positions:
+        if self._last_positions is None:
+            store = CheckpointStore(self.settings.folder / "checkpoint")
+            self._last_positions = FlowRun.read_checkpoint(store, self.settings.query_id).positions
+        return self._last_positions
+
+    def pull(self, pull: PullPlan) -> pa.Table:
+        """Answer a pull query from the state of every worker here, one worker's rows after the other's."""
+        with self._reads:
+            if self._run is not None:
+                tasks = [worker.task for worker in list(self._run.workers.values())]
+            else:
+                tasks = self._reading = self._reading or self._open_for_reading()
+            self._readers += 1
+        try:
+            if not tasks:
+                raise Conflict(
+                    f"query {self.settings.query_id} is starting",
+                    hint="ask again in a moment; its table is not open yet",
+                )
+            rows = pa.concat_tables([task.query(pull) for task in tasks])
+            return rows if pull.limit is None else rows.slice(0, pull.limit)
+        finally:
+            with self._reads:
+                self._readers -= 1
+                self._reads.notify_all()
+
+    def _open_for_reading(self) -> list[WorkerTask]:
+        workers = self.settings.workers_total
+        return [self.query.open_task(worker, workers) for worker in range(workers)]
+
+    def _stop_reading(self) -> None:
+        """With `_reads` held: wait for the pull queries under way, then close what they read."""
+        self._reads.wait_for(lambda: not self._readers)
+        for task in self._reading:
+            task.close()
+        self._reading = []
+
+
+@contextlib.contextmanager
+def _owned(folder: Path, limit_s: float = 15.0) -> Iterator[None]:
+    """Hold a flow's folder. A host that dies lets go at once, but the one after it may be a little early."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        end = time.monotonic() + limit_s
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise EnvironmentFault(
+                        f"another process runs the query in {folder}",
+                        hint="end that process, or use another data folder",
+                    ) from None
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(handle)

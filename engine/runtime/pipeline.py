@@ -1,0 +1,268 @@
+"""A plan as a flow runs it: its stages on a worker's state, its records in and out, and the delivery that it needs.
+
+The one place where operators, state, inference and topics meet. What a process shares between its queries (one DuckDB,
+the topics, the loaded models) is an `Engine`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from ..clock import Clock
+from ..errors import InternalError
+from ..io.topics import Topics
+from ..operators.context import Models
+from ..operators.decode import Decoding, needed_columns
+from ..operators.encode import SinkEncoder
+from ..operators.exchange import with_groups
+from ..operators.frame import merge_frames
+from ..operators.group_state import GroupState
+from ..operators.operator import KEY_GROUP, ROWTIME, WINDOW_START, Frame
+from ..operators.stage import open_stage
+from ..plan.pull import PullPlan
+from ..plan.steps import Aggregate, Evaluate, Materialize, QueryPlan, Retract, StreamTableJoin
+from ..sql.compile import bind_functions, compile_condition, compile_sql
+from ..state.duckdb import fetch
+from ..state.store import StateStore
+from .checkpoint import Checkpoint, Positions
+from .delivery import AtOnce, Nowhere, Outbox, Output, Positioned, positions_of
+from .inputs import TopicInputs
+from .metrics import QueryMetrics
+from .processing_log import ProcessingLog
+from .work import Delivery, owner
+
+
+class Engine:
+    """What the queries of one process share. `instance`: its DuckDB; `models` is asked for when a plan first infers.
+    `exactly_once`: whether the topics' transactions hold for everyone who reads them (embedded topics)."""
+
+    def __init__(
+        self,
+        topics: Topics,
+        instance: duckdb.DuckDBPyConnection,
+        clock: Clock,
+        models: Callable[[], Models],
+        *,
+        exactly_once: bool,
+        sync: bool = False,
+    ) -> None:
+        self.topics = topics
+        self.instance = instance
+        self.clock = clock
+        self.models = models
+        self.exactly_once = exactly_once
+        self.sync = sync
+
+
+class PlanTask:
+    """A plan at work on one worker (work.WorkerTask)."""
+
+    def __init__(
+        self, plan: QueryPlan, topics: Sequence[str], path: Path | None, engine: Engine, log: ProcessingLog
+    ) -> None:
+        self._plan = plan
+        self._log = log
+        self._path = path
+        self._store = StateStore(engine.instance, path)
+        connection, report = self._store.connection, log.report
+        models = engine.models() if plan_infers(plan) else None
+        self._decoding = Decoding(plan.sources, topics, connection, report)
+        self._stages = [open_stage(plan, i, self._store, report, models) for i in range(len(plan.stages))]
+        self._encoder = SinkEncoder(plan.sink, connection, report) if plan.sink else None
+        self._view = "" if plan.materialized is None else view_sql(plan, self._store.database)
+        self._readers: list[duckdb.DuckDBPyConnection] = []
+        self._lock = threading.Lock()
+
+    def decode(self, records: Sequence[pa.RecordBatch]) -> Frame:
+        return self._decoding.decode(records)
+
+    def process(self, stage: int, frame: Frame) -> Frame:
+        made = self._stages[stage].process(frame)
+        self._log.flush()
+        return made
+
+    def shares(self, stage: int, frame: Frame, workers: int) -> Sequence[Frame]:
+        exchange = self._plan.stages[stage + 1].exchange
+        if exchange is None:
+            raise InternalError(f"stage {stage + 1} has no exchange before it")
+        grouped = with_groups(frame, exchange)
+        if workers == 1:
+            return [grouped]
+        made = [Frame({}, dict(grouped.stream_time), grouped.parts) for _ in range(workers)]
+        for edge, table in grouped.edges.items():
+            owners = owner(table.column(KEY_GROUP).to_numpy(), workers)
+            for worker, part in enumerate(made):
+                own = table.filter(pa.array(owners == worker))
+                if own.num_rows:
+                    part.edges[edge] = own
+        return made
+
+    def merge(self, frames: Sequence[Frame]) -> Frame:
+        return merge_frames(frames)
+
+    def encode(self, frame: Frame) -> Output:
+        if self._encoder is None or self._plan.sink is None:
+            return [("", batch) for table in frame.edges.values() for batch in table.combine_chunks().to_batches()]
+        records = self._encoder.encode(frame)
+        self._log.flush()
+        return [] if records is None else [(self._plan.sink.topic, records)]
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return self._store.transaction()
+
+    def begin_epoch(self, epoch: int) -> None:
+        self._store.begin_epoch(epoch)
+
+    def durable(self, epoch: int) -> None:
+        self._store.durable(epoch)
+
+    def rollback_to(self, epoch: int) -> None:
+        for stage in self._stages:
+            stage.rollback_to(epoch)
+
+    def query(self, pull: PullPlan) -> pa.Table:
+        """A connection of its own for each call at a time: pull queries run beside each other and beside the flow."""
+        with self._lock:
+            reader = self._readers.pop() if self._readers else self._store.reader()
+        exprs = [*pull.columns, *([] if pull.where is None else [pull.where])]
+        bind_functions(reader, exprs)
+        made = fetch(reader, pull.sql(f"({self._view})"))
+        with self._lock:
+            self._readers.append(reader)
+        return made
+
+    def state_bytes(self) -> int:
+        if self._path is None:
+            return 0
+        files = (self._path, self._path.with_name(self._path.name + ".wal"))
+        return sum(f.stat().st_size for f in files if f.exists())
+
+    def close(self) -> None:
+        for stage in self._stages:
+            stage.close()
+        for reader in self._readers:
+            reader.close()
+        self._readers.clear()
+        self._store.close()
+        self._log.close()
+
+
+def view_sql(plan: QueryPlan, database: str) -> str:
+    """The rows of a plan's table, as SQL over its state: c0, c1 … of the plan's schema and the system columns."""
+    steps = [step for stage in plan.stages for step in stage.steps]
+    table = f"{database}.{plan.materialized}"
+    systems = [ROWTIME, KEY_GROUP]
+    rows = ""
+    for step in steps:
+        if isinstance(step, Aggregate) and step.state == plan.materialized:
+            rows = GroupState(step).view_sql(table)
+            systems += [WINDOW_START, "_we"] if step.partial.window else []
+        elif isinstance(step, Materialize) and step.state == plan.materialized:
+            bounds = [WINDOW_START, f"{WINDOW_START} + {step.window.size_ms} AS _we"] if step.window else []
+            columns = [f"c{i}" for i in range(len(step.schema))]
+            rows = f"SELECT {', '.join([*columns, ROWTIME, KEY_GROUP, *bounds])} FROM {table}"
+            systems += [WINDOW_START, "_we"] if step.window else []
+    if not rows:
+        raise InternalError(f"no step keeps the state {plan.materialized}")
+    return rows if plan.table_view is None else _over(plan.table_view, rows, systems)
+
+
+def _over(view: Evaluate, rows: str, systems: Sequence[str]) -> str:
+    columns = [f"{compile_sql(e)} AS c{i}" for i, e in enumerate(view.columns)]
+    where = "" if view.where is None else f" WHERE {compile_condition(view.where)}"
+    return f"SELECT {', '.join([*columns, *systems])} FROM ({rows}){where}"
+
+
+def plan_infers(plan: QueryPlan) -> bool:
+    """Whether a plan runs models."""
+    return any(type(step).__name__ == "Infer" for stage in plan.stages for step in stage.steps)
+
+
+def plan_remembers(plan: QueryPlan) -> bool:
+    """Whether a plan has state."""
+    kinds = (Aggregate, StreamTableJoin, Materialize, Retract)
+    return any(isinstance(step, kinds) for stage in plan.stages for step in stage.steps)
+
+
+class PlanQuery:
+    """A plan for a flow to run (flow.Query). `folder`: the query's, None in memory; `take` gets the output of a plan
+    without a sink; `latest`, `bounded`: see `TopicInputs`."""
+
+    def __init__(
+        self,
+        plan: QueryPlan,
+        engine: Engine,
+        metrics: QueryMetrics,
+        folder: Path,
+        *,
+        latest: bool = False,
+        bounded: bool = False,
+        take: Callable[[Output], None] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.stages = len(plan.stages)
+        topics = list(dict.fromkeys(s.topic for s in plan.sources))
+        self.inputs = TopicInputs(engine.topics, topics, needed_columns(plan.sources), latest=latest, bounded=bounded)
+        self._engine = engine
+        self._metrics = metrics
+        self._folder = folder
+        self._take = take
+        self._stateless = self.stages == 1 and not plan_remembers(plan)
+        if plan.table_view is not None:
+            where = plan.table_view.where
+            bind_functions(engine.instance, [*plan.table_view.columns, *([] if where is None else [where])])
+
+    def open_task(self, worker: int, workers: int) -> PlanTask:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{worker}.duckdb" if plan_remembers(self.plan) else None
+        topics, clock = self._engine.topics, self._engine.clock
+        log = ProcessingLog(self.plan.query_id, topics.writer, clock.now_ms, self._metrics.failed)
+        return PlanTask(self.plan, self.inputs.topics, path, self._engine, log)
+
+    def open_delivery(self, worker: int) -> Delivery:
+        topics = self._engine.topics
+        if self.plan.sink is None:
+            return Nowhere(self._take)
+        if not self._engine.exactly_once:
+            return AtOnce(topics.writer())
+        self._outbox(worker).mkdir(parents=True, exist_ok=True)
+        writer = topics.transactional_writer(self._transactional_id(worker))
+        if self._stateless:
+            return Positioned(writer)
+        return Outbox(self._outbox(worker), writer, sync=self._engine.sync)
+
+    def recover(self, checkpoint: Checkpoint) -> Positions:
+        ahead: Positions = {}
+        if self.plan.sink is None or not self._engine.exactly_once:
+            return ahead
+        for folder in sorted((self._folder / "outbox").glob("*")):
+            worker = int(folder.name)
+            writer = self._engine.topics.transactional_writer(self._transactional_id(worker))
+            if self._stateless:
+                for place, at in positions_of(writer.last_marker()).items():
+                    ahead[place] = max(at, ahead.get(place, at))
+                writer.close()
+            else:
+                outbox = Outbox(folder, writer)
+                outbox.recover(checkpoint.epoch)
+                outbox.close()
+        return ahead
+
+    def begins(self) -> Positions:
+        topics = self._engine.topics
+        return {(name, p): at for name in self.inputs.topics for p, at in topics.begin_offsets(name).items()}
+
+    def _outbox(self, worker: int) -> Path:
+        return self._folder / "outbox" / str(worker)
+
+    def _transactional_id(self, worker: int) -> str:
+        return f"{self.plan.query_id}-{worker}"
+
+    def close(self) -> None:
+        return

@@ -1,0 +1,92 @@
+"""The processing log: a topic that says of every record or row that could not be processed what it was and why.
+
+A stream over it is SQL's to query. Entries are JSON, one a record; the record's bytes are base64. A query that fails
+writes one too. Entries are written beside the output, not with it: after a crash some may come twice.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+
+import orjson
+import pyarrow as pa
+
+from ..errors import Conflict
+from ..io.topics import Topics, Writer
+from ..operators.operator import Failure
+
+TOPIC = "mergus_processing_log"
+STREAM = "MERGUS_PROCESSING_LOG"
+STATEMENT = (
+    f"CREATE STREAM IF NOT EXISTS {STREAM} (QUERY VARCHAR, KIND VARCHAR, REASON VARCHAR, TOPIC VARCHAR,"
+    " `PARTITION` INT, `OFFSET` BIGINT, `COLUMN` VARCHAR, RECORD VARCHAR, TIME BIGINT)"
+    f" WITH (KAFKA_TOPIC = '{TOPIC}', VALUE_FORMAT = 'JSON', TIMESTAMP = 'TIME')"
+)
+"""What makes the log a stream; the server runs it when it starts."""
+
+RECORD_BYTES_MAX = 64 * 1024
+
+
+def prepare(topics: Topics) -> None:
+    """Make the log's topic where there is none."""
+    if topics.describe(TOPIC) is None:
+        try:
+            topics.create(TOPIC, 1, config={"retention.ms": "604800000"})
+        except Conflict:
+            return  # another process was quicker
+
+
+class ProcessingLog:
+    """One worker's way to the log. `count` is told the kind of each failure. Owned by the worker's thread."""
+
+    def __init__(
+        self, query_id: str, open_writer: Callable[[], Writer], now_ms: Callable[[], int], count: Callable[[str], None]
+    ) -> None:
+        self._query_id = query_id
+        self._open_writer = open_writer
+        self._now_ms = now_ms
+        self._count = count
+        self._writer: Writer | None = None
+        self._entries: list[bytes] = []
+
+    def report(self, failure: Failure) -> None:
+        """Note one failure; `flush` writes it."""
+        self._count(failure.kind)
+        self._entries.append(entry(self._query_id, failure, self._now_ms()))
+
+    def flush(self) -> None:
+        """Write what was noted."""
+        if not self._entries:
+            return
+        entries, self._entries = self._entries, []
+        if self._writer is None:
+            self._writer = self._open_writer()
+        times = pa.repeat(pa.scalar(self._now_ms(), pa.int64()), len(entries))
+        records = pa.RecordBatch.from_arrays([times, pa.array(entries, pa.binary())], names=["timestamp", "value"])
+        self._writer.write(TOPIC, records)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write the rest and give the writer back."""
+        self.flush()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+def entry(query_id: str, failure: Failure, now_ms: int) -> bytes:
+    """One record of the log. Of a long record the first 64 KiB are kept."""
+    record = None if failure.record is None else base64.b64encode(failure.record[:RECORD_BYTES_MAX]).decode()
+    body = {
+        "QUERY": query_id,
+        "KIND": failure.kind,
+        "REASON": failure.reason,
+        "TOPIC": failure.topic,
+        "PARTITION": failure.partition,
+        "OFFSET": failure.offset,
+        "COLUMN": failure.column,
+        "RECORD": record,
+        "TIME": now_ms,
+    }
+    return orjson.dumps(body)
