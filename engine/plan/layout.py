@@ -53,9 +53,9 @@ def _entries(step: Step) -> Iterator[tuple[str, str]]:
             columns = _types(step.right_schema, range(len(step.right_schema)))
             yield step.state, f"rows by column {step.right_key}: {columns}"
         case Materialize():
-            keys = [i for i, c in enumerate(step.schema) if c.is_key]
+            places = [i for i, c in enumerate(step.schema) if c.is_key]
             columns = _types(step.schema, range(len(step.schema)))
-            yield step.state, f"rows by columns {keys}{_window(step.window)}: {columns}"
+            yield step.state, f"rows by columns {places}{_window(step.window)}: {columns}"
         case Retract():
             yield step.state, f"rows by columns {list(step.keys)}: {_types(step.schema, range(len(step.schema)))}"
         case _:
