@@ -39,7 +39,7 @@ class AggregateOperator:
         self._table = context.store.table(step.state, self._layout.keys(), self._layout.values())
         python = any(isinstance(c.spec, PythonAggregate) for c in step.partial.calls)
         self._python = PythonGroups(self._layout, self._table, context) if python else None
-        self._merge = Prepared(context.connection, self._merge_sql, plan_once=False)
+        self._merge = Prepared(context.connection, self._merge_sql, size=self._table.size)
         self._closing = _Closing(step, self._layout, self._table, context) if step.partial.window else None
 
     def run(self, frame: Frame) -> None:

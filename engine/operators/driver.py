@@ -155,7 +155,7 @@ class Driver:
         last edge, one a pass, for a plan without a sink."""
         running = Running(plan, self._instance, models=self._models)
         try:
-            made = []
+            made: list[pa.Table] = []
             for batch in batches(self.topics.read(running.topics), running.topics, cut):
                 frame = running.process([batch])
                 records = running.encode(frame)

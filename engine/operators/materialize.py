@@ -20,7 +20,7 @@ class MaterializeOperator:
         self._step = step
         keys = [i for i, c in enumerate(step.schema) if c.is_key]
         self._rows = NewestRows(context.store, step.state, step.schema, keys, windowed=step.window is not None)
-        self._change = Prepared(context.connection, self._rows.change_sql, plan_once=False)
+        self._change = Prepared(context.connection, self._rows.change_sql, size=self._rows.table.size)
 
     def run(self, frame: Frame) -> None:
         table = frame.edges.get(self._step.input)

@@ -33,7 +33,7 @@ class PythonGroups:
         self._table = table
         self._context = context
         self._calls = layout.step.partial.calls
-        self._groups = Prepared(context.connection, self._groups_sql, plan_once=False)
+        self._groups = Prepared(context.connection, self._groups_sql, size=table.size)
 
     def merge(self, table: pa.Table, having: Expr | None) -> pa.Table:
         """The batch's change with results, as GroupState.merge_sql gives it."""

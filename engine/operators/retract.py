@@ -21,8 +21,8 @@ class RetractOperator:
     def __init__(self, step: Retract, context: Context) -> None:
         self._step = step
         self._rows = NewestRows(context.store, step.state, step.schema, step.keys)
-        self._pairs = Prepared(context.connection, self._pairs_sql, plan_once=False)
-        self._change = Prepared(context.connection, self._rows.change_sql, plan_once=False)
+        self._pairs = Prepared(context.connection, self._pairs_sql, size=self._rows.table.size)
+        self._change = Prepared(context.connection, self._rows.change_sql, size=self._rows.table.size)
 
     def run(self, frame: Frame) -> None:
         table = frame.edges.get(self._step.input)

@@ -28,9 +28,9 @@ class StreamTableJoinOperator:
         self._left_width, self._right_width = len(step.left_schema), len(step.right_schema)
         self._rows = NewestRows(context.store, step.state, step.right_schema, [step.right_key])
         self._changes: Slot | None = None
-        self._change = Prepared(context.connection, self._rows.change_sql, plan_once=False)
-        self._stored = Prepared(context.connection, self._stored_sql, plan_once=False)
-        self._as_of = Prepared(context.connection, self._as_of_sql, plan_once=False)
+        self._change = Prepared(context.connection, self._rows.change_sql, size=self._rows.table.size)
+        self._stored = Prepared(context.connection, self._stored_sql, size=self._rows.table.size)
+        self._as_of = Prepared(context.connection, self._as_of_sql, size=self._rows.table.size)
 
     def run(self, frame: Frame) -> None:
         left = frame.edges.get(self._step.left)

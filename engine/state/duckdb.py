@@ -23,6 +23,8 @@ STORAGE_VERSION = "v1.5.0"
 """Pinned, so that a newer library writes files that this one reads."""
 
 _ROWS_A_CHUNK = 1_000_000
+_SMALL = 4096  # rows below which any plan will do
+_NOTHING = pa.table({})
 _cursors = threading.Lock()
 warnings.filterwarnings(
     "ignore", message="Arrow output on a DB-API result"
@@ -114,6 +116,7 @@ class Slot:
     def __init__(self, connection: duckdb.DuckDBPyConnection, name: str, first: pa.Table) -> None:
         self.name = name
         self._table = first
+        self._empty = first.schema.empty_table()
         self._connection = connection
         connection.register(name, self)
 
@@ -123,7 +126,7 @@ class Slot:
 
     def clear(self) -> None:
         """Let go of the rows."""
-        self._table = self._table.schema.empty_table()
+        self._table = self._empty
 
     def close(self) -> None:
         """Remove the name from the connection."""
@@ -137,8 +140,9 @@ class Slot:
 class Prepared:
     """A statement over one input table, prepared once for each schema that the input is seen to have.
 
-    `build` gets the slot's name and the input's column names. `plan_once` False: planned anew at every call, because
-    the best plan depends on how large a table has grown.
+    `build` gets the slot's name and the input's column names. `size`: how large the table that it also reads is; the
+    statement is planned anew when that has doubled, because the best plan depends on it. `answers` False: it changes a
+    table and gives no rows (turning its count into Arrow would cost half a millisecond).
     """
 
     _count = 0
@@ -148,20 +152,30 @@ class Prepared:
         connection: duckdb.DuckDBPyConnection,
         build: Callable[[str, Sequence[str]], str],
         *,
-        plan_once: bool = True,
+        size: Callable[[], int] = lambda: 0,
+        answers: bool = True,
     ) -> None:
         self._connection = connection
         self._build = build
-        self._plan_once = plan_once
+        self._size = size
+        self._answers = answers
+        self._planned_for = 0
         self._known: dict[pa.Schema, tuple[Slot, str]] = {}
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Run it over `table`; what DuckDB raises is passed on."""
+        doublings = max(self._size(), _SMALL).bit_length()
+        if doublings != self._planned_for:
+            self.close()
+            self._planned_for = doublings
         known = self._known.get(table.schema)
         slot, sql = self._prepare(table) if known is None else known
         slot.put(table)
         try:
-            return fetch(self._connection, sql)
+            if self._answers:
+                return fetch(self._connection, sql)
+            self._connection.execute(sql)
+            return _NOTHING
         finally:
             slot.clear()
 
@@ -169,20 +183,18 @@ class Prepared:
         Prepared._count += 1
         slot = Slot(self._connection, f"_in{Prepared._count}", table)
         sql = self._build(slot.name, table.schema.names)
-        if self._plan_once:
-            try:
-                self._connection.execute(f"PREPARE _do{Prepared._count} AS {sql}")
-            except duckdb.Error:
-                slot.close()
-                raise
-            sql = f"EXECUTE _do{Prepared._count}"
+        try:
+            self._connection.execute(f"PREPARE _do{Prepared._count} AS {sql}")
+        except duckdb.Error:
+            slot.close()
+            raise
+        sql = f"EXECUTE _do{Prepared._count}"
         self._known[table.schema] = (slot, sql)
         return slot, sql
 
     def close(self) -> None:
         """Give back names and plans."""
         for slot, sql in self._known.values():
-            if self._plan_once:
-                self._connection.execute(sql.replace("EXECUTE", "DEALLOCATE", 1))
+            self._connection.execute(sql.replace("EXECUTE", "DEALLOCATE", 1))
             slot.close()
         self._known.clear()

@@ -41,10 +41,14 @@ class StateTable:
         self._epochs: set[int] = {row[0] for row in self._all(f"SELECT DISTINCT _epoch FROM {self._undo}")}
         self._images = int(self._all(f"SELECT coalesce(max(_image), 0) FROM {self._undo}")[0][0])
         self.rows = int(self._all(f"SELECT count(*) FROM {self.name}")[0][0])
-        self._keep_image = Prepared(self._connection, self._image_sql)
-        self._update = Prepared(self._connection, self._update_sql, plan_once=False)
-        self._insert = Prepared(self._connection, self._insert_sql)
-        self._delete = Prepared(self._connection, self._delete_sql, plan_once=False)
+        self._keep_image = Prepared(self._connection, self._image_sql, answers=False)
+        self._update = Prepared(self._connection, self._update_sql, size=self.size, answers=False)
+        self._insert = Prepared(self._connection, self._insert_sql, answers=False)
+        self._delete = Prepared(self._connection, self._delete_sql, size=self.size, answers=False)
+
+    def size(self) -> int:
+        """How many rows it holds, about."""
+        return self.rows
 
     def _all(self, sql: str) -> list[tuple[int, ...]]:
         return self._connection.execute(sql).fetchall()
@@ -80,7 +84,9 @@ class StateTable:
         deletes = gone is not None and bool(pc.any(gone).as_py())
         self._note_images(change)
         if deletes:
-            self._delete(change.filter(pc.and_(gone, pc.is_valid(rows))))
+            there = change.filter(pc.and_(gone, pc.is_valid(rows)))
+            self._delete(there)
+            self.rows -= there.num_rows
             change = change.filter(pc.invert(gone))
             fresh = change.column(ROW).null_count
         if fresh < change.num_rows:
