@@ -1,0 +1,103 @@
+"""ksqlDB's words and signs as a sqlglot dialect.
+
+sqlglot gives the tokens, the expression classes and the printing of trees; the grammar is ours (`parser_expression`),
+because sqlglot's own takes what it does not know for a command or an alias, and would let through what ksqlDB refuses.
+All words are plain to the tokenizer: which of them are reserved is the grammar's affair.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from sqlglot import exp, parser
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokens import Tokenizer
+
+from ..errors import ParseError, Span
+
+_BODY = re.compile(r"\$\$.*?\$\$", re.DOTALL)
+_QUOTED_OR_BODY = re.compile(
+    r"'(?:[^']|'')*'|`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|(?P<body>\$\$.*?\$\$)", re.DOTALL
+)
+
+
+class Ksql(Dialect):
+    """ksqlDB. `sqlglot.parse_one(text, read=Ksql)` reads one expression."""
+
+    class Tokenizer(Tokenizer):
+        """Signs, quotes and comments; no keywords."""
+
+        IDENTIFIERS: ClassVar = ["`", '"']
+        QUOTES: ClassVar = ["'"]
+        STRING_ESCAPES: ClassVar = ["'"]
+        COMMENTS: ClassVar = ["--", ("/*", "*/")]
+        NESTED_COMMENTS = False
+        KEYWORDS: ClassVar = {
+            "->": TokenType.ARROW,
+            "=>": TokenType.FARROW,
+            ":=": TokenType.COLON_EQ,
+            "<=": TokenType.LTE,
+            ">=": TokenType.GTE,
+            "<>": TokenType.NEQ,
+            "!=": TokenType.NEQ,
+            "||": TokenType.DPIPE,
+        }
+
+    class Parser(parser.Parser):
+        """sqlglot's way in, on to our own grammar."""
+
+        def parse(self, raw_tokens: list[Token], sql: str) -> list[exp.Expr | None]:
+            """One expression, whole."""
+            from .parser_expression import ExpressionParser
+
+            return [ExpressionParser(sql, raw_tokens).whole_expression()]
+
+
+def tokenize(text: str) -> list[Token]:
+    """The tokens of one statement; a `$$ body $$` comes as one string token of the same place, whatever stands in it."""
+    masked = _QUOTED_OR_BODY.sub(_masked, text) if "$$" in text else text
+    try:
+        tokens: list[Token] = Ksql().tokenize(masked)
+    except TokenError as error:
+        raise ParseError(
+            "this text cannot be read", detail=str(error).split("\n")[0], span=Span(0, len(text))
+        ) from None
+    return _names_with_digits(tokens)
+
+
+def _masked(piece: re.Match[str]) -> str:
+    return piece.group() if piece["body"] is None else "'" + "_" * (len(piece.group()) - 2) + "'"
+
+
+def _names_with_digits(tokens: Sequence[Token]) -> list[Token]:
+    """ksqlDB takes `1R` for a name; the tokenizer gives a number and a word without a blank between them."""
+    made: list[Token] = []
+    for token in tokens:
+        last = made[-1] if made else None
+        if (
+            last is not None
+            and last.token_type is TokenType.NUMBER
+            and last.text.isdigit()
+            and token.token_type is TokenType.VAR
+            and last.end + 1 == token.start
+        ):
+            made[-1] = Token(TokenType.VAR, last.text + token.text, start=last.start, end=token.end)
+        else:
+            made.append(token)
+    return made
+
+
+def body_at(text: str, token: Token) -> str | None:
+    """What stands between the `$$` of a string token, or None where it is an ordinary string."""
+    found = _BODY.match(text, token.start)
+    return None if found is None else found.group()[2:-2]
+
+
+def with_place(node: Any, start: int, end: int) -> Any:
+    """The node, remembering that it stands at characters `start` to `end` (inclusive) of its statement."""
+    node.meta["start"], node.meta["end"] = start, end
+    return node
