@@ -65,7 +65,7 @@ def expression(expr: Expr) -> str:
     """An expression as SQL with names, for people."""
     match expr:
         case Column(name=name) | System(name=name) | Parameter(name=name):
-            return quote_if_needed(name) if not name.startswith("argument ") else name
+            return _named(name)
         case Literal(value=value):
             return "NULL" if value is None else f"'{value}'" if isinstance(value, str) else str(value).upper()
         case Call(function=function, args=args) if not function[:1].isalpha() and len(args) == 2:
@@ -115,7 +115,7 @@ def _node(node: Node) -> str:
             )
             return f"Infer {', '.join(shown)}"
         case Aggregate():
-            keys = ", ".join(quote_if_needed(c.name) for c in node.input.schema.columns[: node.keys])
+            keys = ", ".join(_named(c.name) for c in node.input.schema.columns[: node.keys])
             final = " emit final" if node.emit_final else ""
             combined = " combined before the exchange" if node.combine else ""
             made = ", ".join(_call(c, node.input.schema) for c in node.calls) or "groups"
@@ -194,14 +194,19 @@ def _result(plan: QueryPlan) -> str:
 def _columns(exprs: Sequence[Expr], schema: Schema, explode: frozenset[int]) -> str:
     shown = []
     for i, (expr, column) in enumerate(zip(exprs, schema, strict=True)):
-        text, name = expression(expr), quote_if_needed(column.name)
+        text, name = expression(expr), _named(column.name)
         text = f"each of {text}" if i in explode else text
         shown.append(text if text == name else f"{text} AS {name}")
     return ", ".join(shown)
 
 
 def _call(call: AggregateCall, schema: Schema) -> str:
-    return f"{call.name}({', '.join(quote_if_needed(schema.columns[i].name) for i in call.args)})"
+    return f"{call.name}({', '.join(_named(schema.columns[i].name) for i in call.args)})"
+
+
+def _named(name: str) -> str:
+    """A column's name; one that the planner gave to an expression is the expression's text, and needs no quotes."""
+    return name if any(sign in name for sign in " (>*") else quote_if_needed(name)
 
 
 def _windowed(window: Window | None) -> str:
