@@ -1,0 +1,155 @@
+"""The state: whole batches, the way back to an epoch, a file copied as a kill leaves it, layouts that do not fit."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from mergus.engine.errors import Conflict, EnvironmentFault
+from mergus.engine.state.duckdb import connect, faults, seal
+from mergus.engine.state.store import StateStore
+from mergus.engine.state.table import StateTable
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = connect()
+    seal(connection, [tmp_path])
+    yield connection
+    connection.close()
+
+
+def open_table(store: StateStore) -> StateTable:
+    return store.table("counts", [("k", "VARCHAR")], [("n", "BIGINT")])
+
+
+def change(store: StateStore, rows: dict[str, int | None]) -> None:
+    """Set keys to numbers, None deletes."""
+    table = open_table(store)
+    found = {k: (r, n) for k, r, n in store.connection.execute(f"SELECT k, rowid, n FROM {table.name}").fetchall()}
+    old = [found.get(k, (None, None)) for k in rows]
+    columns = {
+        "k": pa.array(list(rows)),
+        "n": pa.array(list(rows.values()), pa.int64()),
+        "_rid": pa.array([o[0] for o in old], pa.int64()),
+        "old_n": pa.array([o[1] for o in old], pa.int64()),
+        "_gone": pa.array([n is None for n in rows.values()]),
+    }
+    with store.transaction():
+        table.apply(pa.table(columns))
+
+
+def content(store: StateStore) -> dict[str, int]:
+    return dict(store.connection.execute(f"SELECT k, n FROM {open_table(store).name}").fetchall())
+
+
+def test_rows_are_inserted_updated_and_deleted(instance: duckdb.DuckDBPyConnection) -> None:
+    store = StateStore(instance)
+    change(store, {"a": 1, "b": 2})
+    change(store, {"a": 3, "c": 4, "d": None})
+    change(store, {"b": None})
+    assert content(store) == {"a": 3, "c": 4}
+    assert open_table(store).rows == 2
+    store.close()
+
+
+def test_rolling_back_undoes_later_epochs_only(instance: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    store = StateStore(instance, tmp_path / "s.duckdb")
+    store.begin_epoch(1)
+    change(store, {"a": 1, "b": 1})
+    store.begin_epoch(2)
+    change(store, {"a": 2, "c": 2})
+    change(store, {"a": 20, "b": None})
+    store.begin_epoch(3)
+    change(store, {"b": 3, "c": None})
+    store.rollback_to(1)
+    assert content(store) == {"a": 1, "b": 1}
+    change(store, {"a": 5})
+    assert content(store) == {"a": 5, "b": 1}
+    store.close()
+
+
+def test_a_durable_epoch_cannot_be_undone(instance: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    store = StateStore(instance, tmp_path / "s.duckdb")
+    store.begin_epoch(1)
+    change(store, {"a": 1})
+    store.begin_epoch(2)
+    change(store, {"a": 2})
+    store.durable(1)
+    store.rollback_to(1)
+    assert content(store) == {"a": 1}
+    with pytest.raises(EnvironmentFault, match="cannot go back to epoch 0"):
+        store.rollback_to(0)
+    store.close()
+
+
+def test_a_copy_of_the_file_opens_as_after_a_kill(instance: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    store = StateStore(instance, tmp_path / "s.duckdb")
+    store.begin_epoch(1)
+    change(store, {"a": 1})
+    store.durable(1)
+    store.begin_epoch(2)
+    change(store, {"a": 2, "b": 2})
+    for file in tmp_path.glob("s.duckdb*"):
+        shutil.copy(file, tmp_path / file.name.replace("s.", "copy."))
+    store.close()
+    again = StateStore(instance, tmp_path / "copy.duckdb")
+    assert content(again) == {"a": 2, "b": 2}
+    again.rollback_to(1)
+    assert content(again) == {"a": 1}
+    again.close()
+
+
+def test_a_failed_batch_leaves_nothing(instance: duckdb.DuckDBPyConnection) -> None:
+    store = StateStore(instance)
+    change(store, {"a": 1})
+
+    def half_a_batch() -> None:
+        with store.transaction():
+            change(store, {"a": 2})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half_a_batch()
+    assert content(store) == {"a": 1}
+    store.close()
+
+
+def test_a_full_disk_is_the_environments_fault() -> None:
+    with pytest.raises(EnvironmentFault, match="Hint: free space"), faults("cannot write the state"):
+        raise duckdb.IOException("IO Error: Could not write file: No space left on device")
+
+
+def test_another_layout_is_refused(instance: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    store = StateStore(instance, tmp_path / "s.duckdb")
+    change(store, {"a": 1})
+    store.close()
+    again = StateStore(instance, tmp_path / "s.duckdb")
+    with pytest.raises(Conflict, match="another layout"):
+        again.table("counts", [("k", "VARCHAR")], [("n", "DOUBLE")])
+    again.close()
+
+
+def test_a_reader_sees_whole_batches(instance: duckdb.DuckDBPyConnection) -> None:
+    store = StateStore(instance)
+    change(store, {"a": 1})
+    reader = store.reader()
+    query = f"SELECT n FROM {open_table(store).name}"
+    with store.transaction():
+        change(store, {"a": 2})
+        assert reader.execute(query).fetchall() == [(1,)]
+    assert reader.execute(query).fetchall() == [(2,)]
+    reader.close()
+    store.close()
+
+
+def test_files_elsewhere_are_out_of_reach(instance: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    with pytest.raises(duckdb.PermissionException):
+        instance.execute("SELECT * FROM read_text('/etc/hostname')")
+    with pytest.raises(EnvironmentFault, match="cannot open the state file"):
+        StateStore(instance, tmp_path / "missing" / "s.duckdb")
