@@ -129,11 +129,11 @@ def number(text: str, node: exp.Expression) -> Literal:
         if len(exact.as_tuple().digits) > 38:
             raise TypeMismatch(f"a DECIMAL has at most 38 digits: {text}", span=span_of(node))
         return Literal(exact, decimal_of(exact))
-    if abs(exact) >= 1 << 63:
+    if not -(1 << 63) <= exact < 1 << 63:
         raise TypeMismatch(
             f"number overflows BIGINT: {text}", hint="write it as a DECIMAL or DOUBLE", span=span_of(node)
         )
-    return Literal(int(exact), INTEGER if abs(exact) < 1 << 31 else BIGINT)
+    return Literal(int(exact), INTEGER if -(1 << 31) <= exact < 1 << 31 else BIGINT)
 
 
 def _column(node: exp.Expression, context: Context) -> Expr:

@@ -39,7 +39,9 @@ from .typing import Context, analyze
 Bindings = dict[str, SqlType]
 
 INTERVAL_UNITS = frozenset(
-    {"MILLISECONDS", "SECONDS", "MINUTES", "HOURS", "DAYS", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY"}
+    unit + plural
+    for unit in ("MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "MONTH", "YEAR")
+    for plural in ("", "S")
 )
 
 

@@ -101,6 +101,13 @@ def _reduce_map(args: Sequence[str], types: Sequence[SqlType], result: SqlType) 
     return f"CASE WHEN {args[0]} IS NULL THEN {start} ELSE list_reduce(map_entries({args[0]}), {step}, {start}) END"
 
 
+def _joined(separator: str) -> str:
+    """Elements as text with a separator that may differ by row (DuckDB's own function wants a constant)."""
+    texts = "list_transform({0}, lambda x: coalesce(x::VARCHAR, 'null'))"
+    folded = f"list_reduce({texts}, lambda a, b: a || {separator} || b)"
+    return f"CASE WHEN len({{0}}) = 0 THEN '' ELSE {folded} END"
+
+
 FUNCTIONS: tuple[Function, ...] = (
     function(
         "ARRAY_LENGTH",
@@ -189,18 +196,10 @@ FUNCTIONS: tuple[Function, ...] = (
         "ARRAY_JOIN",
         "The elements as text, with a separator between them (',' when none is given).",
         "ARRAY",
-        overload("ARRAY<STRING> -> STRING", "array_to_string(list_transform({0}, lambda x: coalesce(x, 'null')), ',')"),
-        overload(
-            "ARRAY<STRING>, STRING -> STRING",
-            "array_to_string(list_transform({0}, lambda x: coalesce(x, 'null')), {1})",
-        ),
         *(
-            overload(
-                f"ARRAY<{t}>{more} -> STRING",
-                f"array_to_string(list_transform({{0}}, lambda x: coalesce(x::VARCHAR, 'null')), {sep})",
-            )
-            for t in ("BOOLEAN", "INTEGER", "BIGINT", "DOUBLE")
-            for more, sep in (("", "','"), (", STRING", "{1}"))
+            overload(f"ARRAY<{item}>{more} -> STRING", _joined(separator))
+            for item in ("STRING", "BOOLEAN", "INTEGER", "BIGINT", "DOUBLE")
+            for more, separator in (("", "','"), (", STRING", "{1}"))
         ),
         examples=("ARRAY_JOIN(tags, ', ')",),
     ),

@@ -3,6 +3,7 @@ DuckDB's. A TIMESTAMP is a moment in UTC."""
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,7 @@ _UNITS = {
     "HOURS": 3_600_000,
     "DAYS": 86_400_000,
 }
+_MONTHS = {"MONTH": 1, "MONTHS": 1, "YEAR": 12, "YEARS": 12}
 _DAY = 86_400_000
 
 
@@ -78,19 +80,28 @@ def _convert_zone(moment: dt.datetime, source: str, target: str) -> dt.datetime:
 def _millis_of(unit: str, count: int) -> int:
     word = unit.upper().removesuffix("S") + "S"
     if word not in _UNITS:
-        raise ValueError(f"{unit} is not MILLISECONDS, SECONDS, MINUTES, HOURS or DAYS")
+        raise ValueError(f"{unit} is not MILLISECONDS, SECONDS, MINUTES, HOURS, DAYS, MONTHS or YEARS")
     return _UNITS[word] * count
+
+
+def _months_later(moment: dt.datetime, months: int) -> dt.datetime:
+    """The same day so many months on, or the month's last day where it has no such day."""
+    year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    return moment.replace(year=year, month=month + 1, day=min(moment.day, last))
 
 
 def _shift(sign: int) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
     """Moving a timestamp, a date (by whole days) and a time of day (around midnight)."""
 
     def timestamp(unit: str, count: int, moment: dt.datetime) -> dt.datetime:
+        months = _MONTHS.get(unit)
+        if months is not None:
+            return _months_later(moment, sign * count * months)
         return moment + sign * dt.timedelta(milliseconds=_millis_of(unit, count))
 
     def date(unit: str, count: int, day: dt.date) -> dt.date:
-        moved = dt.datetime.combine(day, dt.time()) + sign * dt.timedelta(milliseconds=_millis_of(unit, count))
-        return moved.date()
+        return timestamp(unit, count, dt.datetime.combine(day, dt.time())).date()
 
     def time(unit: str, count: int, time: dt.time) -> dt.time:
         since = ((time.hour * 60 + time.minute) * 60 + time.second) * 1000 + time.microsecond // 1000

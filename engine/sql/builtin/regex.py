@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import regex
+import regex  # type: ignore[import-untyped,unused-ignore]
 
 from ..functions import Function
 from .table import function, overload, rows
@@ -34,7 +34,7 @@ def _extract_all(pattern: str, text: str, group: int = 0) -> list[Any] | None:
 
 def _replace(text: str, pattern: str, replacement: str) -> str:
     """A replacement in Java's notation: `$1` is a group, a backslash takes the next sign as it is."""
-    return _compiled(pattern).sub(lambda m: _expanded(replacement, m), text)
+    return str(_compiled(pattern).sub(lambda m: _expanded(replacement, m), text))
 
 
 def _expanded(replacement: str, match: regex.Match[str]) -> str:

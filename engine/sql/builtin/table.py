@@ -71,7 +71,9 @@ def param(text: str) -> ParamType:
 
 def _has_generic(text: str) -> bool:
     words = re.findall(r"\w+", text)
-    return not text.startswith("DECIMAL(") and any(re.fullmatch(r"[A-Z]", w) or w in _SPECIAL for w in words)
+    return not text.startswith(("DECIMAL(", "STRUCT<")) and any(
+        re.fullmatch(r"[A-Z]", w) or w in _SPECIAL for w in words
+    )
 
 
 def template(text: str) -> SqlTemplate:

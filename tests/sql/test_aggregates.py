@@ -1,0 +1,115 @@
+"""Aggregates: final values row by row, the same for every cut into batches, and undone where they can be."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from mergus.engine.errors import TypeMismatch
+
+from .evaluating import REGISTRY, Folding, evaluate
+
+COLUMNS = {"X": "INTEGER", "Y": "STRING", "B": "BIGINT", "D": "DOUBLE", "DEC": "DECIMAL(4, 1)", "A": "ARRAY<INTEGER>"}
+ROWS: list[list[Any]] = [
+    [5, "a", 2**63 - 1, 1.5, Decimal("5.4"), [1]],
+    [None, "b", 1, None, None, None],
+    [7, None, None, -2.5, Decimal("100.1"), [1]],
+    [5, "a", 3, 0.0, Decimal("-0.5"), []],
+    [2**31 - 1, "c", -9, 4.0, Decimal("1.0"), [None]],
+    [3, "b", 0, None, Decimal("0.0"), [2, 1]],
+]
+CASES: list[tuple[str, str, Any]] = [
+    ("COUNT(*)", "BIGINT", 6),
+    ("COUNT(X)", "BIGINT", 5),
+    ("SUM(X)", "INTEGER", -(2**31) + 19),
+    ("SUM(B)", "BIGINT", 2**63 - 6),
+    ("SUM(D)", "DOUBLE", 3.0),
+    ("SUM(DEC)", "DECIMAL(4, 1)", Decimal("106.0")),
+    ("AVG(D)", "DOUBLE", 0.75),
+    ("AVG(B)", "DOUBLE", (2**63 - 5) / 5),
+    ("MIN(X)", "INTEGER", 3),
+    ("MAX(Y)", "STRING", "c"),
+    ("MIN(DEC)", "DECIMAL(4, 1)", Decimal("-0.5")),
+    ("COUNT_DISTINCT(Y)", "BIGINT", 3),
+    ("COLLECT_LIST(X)", "ARRAY<INTEGER>", [5, None, 7, 5, 2**31 - 1, 3]),
+    ("COLLECT_LIST(A)", "ARRAY<ARRAY<INTEGER>>", [[1], None, [1], [], [None], [2, 1]]),
+    ("COLLECT_SET(Y)", "ARRAY<STRING>", ["a", "b", None, "c"]),
+    ("TOPK(X, 3)", "ARRAY<INTEGER>", [2**31 - 1, 7, 5]),
+    ("TOPKDISTINCT(Y, 2)", "ARRAY<STRING>", ["c", "b"]),
+    ("EARLIEST_BY_OFFSET(X)", "INTEGER", 5),
+    ("LATEST_BY_OFFSET(D)", "DOUBLE", 4.0),
+    ("LATEST_BY_OFFSET(D, false)", "DOUBLE", None),
+    ("LATEST_BY_OFFSET(X, 2)", "ARRAY<INTEGER>", [2**31 - 1, 3]),
+    ("EARLIEST_BY_OFFSET(X, 2)", "ARRAY<INTEGER>", [5, 7]),
+    ("EARLIEST_BY_OFFSET(X, 2, false)", "ARRAY<INTEGER>", [5, None]),
+    ("LATEST_BY_OFFSET(A)", "ARRAY<INTEGER>", [2, 1]),
+    ("HISTOGRAM(Y)", "MAP<STRING, BIGINT>", {"a": 2, "b": 2, "c": 1}),
+    ("STDDEV_SAMPLE(D)", "DOUBLE", math.sqrt((0.75**2 + 3.25**2 + 0.75**2 + 3.25**2) / 3)),
+    ("STDDEV_SAMP(D)", "DOUBLE", (0.75**2 + 3.25**2 + 0.75**2 + 3.25**2) / 3),
+    ("CORRELATION(D, D * 2)", "DOUBLE", 1.0),
+]
+
+
+@pytest.mark.parametrize(("text", "type_text", "expected"), CASES)
+def test_every_cut_gives_the_same(text: str, type_text: str, expected: Any) -> None:
+    for size in (1, 4, len(ROWS)):
+        folding = Folding(text, COLUMNS)
+        assert str(folding.spec.type) == type_text
+        for at in range(0, len(ROWS), size):
+            folding.add(ROWS[at : at + size])
+        got = folding.result()
+        assert got == (pytest.approx(expected, rel=1e-9) if isinstance(expected, float) else expected)
+
+
+def test_topk_with_further_columns_keeps_rows() -> None:
+    folding = Folding("TOPK(X, Y, 2)", COLUMNS)
+    for row in [[5, "a", 0, 0, 0, []], [None, "n", 0, 0, 0, []], [9, None, 0, 0, 0, []], [5, "z", 0, 0, 0, []]]:
+        folding.add([row])
+    assert str(folding.spec.type) == "ARRAY<STRUCT<`sort_col` INTEGER, `col0` STRING>>"
+    assert folding.result() == [{"sort_col": 9, "col0": None}, {"sort_col": 5, "col0": "a"}]
+
+
+@pytest.mark.parametrize(
+    "text", ["SUM(X)", "AVG(D)", "MIN(X)", "COUNT(X)", "COLLECT_LIST(X)", "LATEST_BY_OFFSET(X, 2)"]
+)
+def test_nulls_only(text: str) -> None:
+    expected = {"S": 0, "A": 0.0, "M": None, "C": 0, "L": []}[text[0]] if text != "COLLECT_LIST(X)" else [None]
+    folding = Folding(text, COLUMNS)
+    folding.add([[None] * len(COLUMNS)])
+    assert folding.result() == expected
+
+
+@pytest.mark.parametrize("text", [t for t, _, _ in CASES if Folding(t, COLUMNS).spec.undo])
+def test_what_was_added_can_be_taken_back(text: str) -> None:
+    expected = Folding(text, COLUMNS)
+    expected.add([row for i, row in enumerate(ROWS) if i not in (3, 5)])
+    folding = Folding(text, COLUMNS)
+    folding.add(ROWS)
+    folding.undo([ROWS[3]])
+    folding.undo([ROWS[5]])
+    wanted = expected.result()
+    assert folding.result() == (pytest.approx(wanted, rel=1e-9) if isinstance(wanted, float) else wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("SUM(Y)", "does not take (STRING)"),
+        ("TOPK(X, X)", "constant"),
+        ("TOPK(X, 0)", "above 0"),
+        ("MIN(A)", "does not take"),
+    ],
+)
+def test_what_is_refused(text: str, words: str) -> None:
+    with pytest.raises(TypeMismatch) as raised:
+        Folding(text, COLUMNS)
+    assert words in str(raised.value)
+
+
+def test_an_aggregate_outside_its_place_is_named() -> None:
+    assert REGISTRY.find("count") is REGISTRY.find("COUNT")
+    with pytest.raises(Exception, match="COUNT is an aggregate"):
+        evaluate("COUNT(X) + 1", COLUMNS, ROWS)
