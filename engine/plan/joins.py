@@ -15,13 +15,12 @@ from ..errors import AnalysisError, Span
 from ..sql.expressions import Column, Expr
 from ..sql.functions import FunctionRegistry
 from ..sql.schema import ColumnDef, Schema
-from ..sql.scope import span_of
+from ..sql.scope import WINDOW_BOUNDS, span_of
 from ..sql.typing import analyze_expression
 from .logical import Join, Node, Project, Within, reads
-from .rows import Entry, RowKey, Rows, RowScope
+from .names import synthetic_key
+from .rows import Entry, RowKey, Rows, RowScope, canonical
 from .text import text_of
-
-SYNTHETIC_KEY = "ROWKEY"
 
 
 def join_rows(
@@ -39,21 +38,23 @@ def join_rows(
     _check_windows(left, right, span or span_of(on))
     _check_sides(left, right, kind, within, span or span_of(on))
     _check_keys(left, right, kind, criteria)
+    left = replace(left, entries=tuple(e for e in left.entries if e.source))  # an outer join's own key goes with it
     left_side, right_side = _side(left, criteria.left), _side(right, criteria.right)
     node = Join(left_side.node, right_side.node, kind, left_side.key, right_side.key, within)
     entries = [_joined(e) for e in (*left_side.entries, *_shifted(right_side.entries, len(left_side.node.schema)))]
     keys = _keys(left, right, kind, criteria, entries, node)
-    if any(key.name == SYNTHETIC_KEY for key in keys):
+    if not keys[0].viable[0].source:
         entries.insert(0, keys[0].viable[0])
     return Rows(node, tuple(entries), keys, (*left.sources, *right.sources), left.any_case | right.any_case)
 
 
 @dataclass(frozen=True)
 class _Criteria:
-    """`left = right`, each over its side, in the order of the sides; `text` as written."""
+    """`left = right`, each over its side, in the order of the sides, with the canonical forms; `text` as written."""
 
     left: Expr
     right: Expr
+    forms: tuple[str, str]
     text: str
     span: Span | None
 
@@ -104,6 +105,7 @@ def _criteria(left: Rows, right: Rows, on: exp.Expression, registry: FunctionReg
     return _Criteria(
         analyze_expression(ours, RowScope(left, registry, "JOIN ON"), registry),
         analyze_expression(theirs, RowScope(right, registry, "JOIN ON"), registry),
+        (canonical(ours, both), canonical(theirs, both)),
         text_of(on),
         span,
     )
@@ -153,6 +155,13 @@ def _check_windows(left: Rows, right: Rows, span: Span | None) -> None:
         raise AnalysisError(
             "cannot join a windowed source to a non-windowed source",
             detail=f"{windowed.sources[0]} is windowed, {plain.sources[0]} is not",
+            span=span,
+        )
+    ours, theirs = left.node.window, right.node.window
+    if ours and theirs and (ours.size_ms, ours.kind == "SESSION") != (theirs.size_ms, theirs.kind == "SESSION"):
+        raise AnalysisError(
+            "implicit repartitioning of windowed sources is not supported",
+            detail=f"the windows of {left.sources[0]} and {right.sources[0]} differ",
             span=span,
         )
 
@@ -207,7 +216,9 @@ def _side(rows: Rows, key: Expr) -> _Side:
     if key not in columns:
         columns.append(key)
         defs.append(ColumnDef("join key", key.type))
-    entries = tuple(replace(e, expr=Column(i, e.name, e.expr.type)) for i, e in enumerate(rows.entries))
+    placed = [replace(e, expr=Column(i, e.name, e.expr.type)) for i, e in enumerate(rows.entries)]
+    keys, bounds = (e for e in placed if e.is_key), [e for e in placed if e.name in WINDOW_BOUNDS]
+    entries = (*keys, *bounds, *(e for e in placed if not e.is_key and e not in bounds)) if bounds else tuple(placed)
     node = Project(rows.node, tuple(columns), Schema(tuple(defs)))
     return _Side(node, entries, columns.index(key))
 
@@ -221,8 +232,8 @@ def _shifted(entries: Sequence[Entry], by: int) -> list[Entry]:
 
 
 def _joined(entry: Entry) -> Entry:
-    result = entry.name if entry.name == SYNTHETIC_KEY and not entry.source else f"{entry.source}_{entry.name}"
-    return replace(entry, result=result, is_key=False)
+    bound = entry.name in WINDOW_BOUNDS
+    return replace(entry, result=f"{entry.source}_{entry.name}", is_key=False, hidden=entry.hidden and not bound)
 
 
 def _keys(
@@ -236,15 +247,18 @@ def _keys(
     if left.node.is_table and not _is_whole_key(criteria.left, left):
         return tuple(RowKey(tuple(now(e) for e in k.viable), now(k.viable[0]).expr, k.name) for k in left.keys)
     viable: list[Entry] = []
+    forms = frozenset(criteria.forms)
     if kind != "OUTER":
-        if left.joined and _is_whole_key(criteria.left, left):
+        if left.joined and criteria.forms[0] in left.keys[0].forms:
+            forms |= left.keys[0].forms
             viable += [now(e) for e in left.keys[0].viable]
         else:
             viable += [now(e) for e in left.entries if e.expr == criteria.left]
         viable += [now(e) for e in right.entries if e.expr == criteria.right]
     at = len(node.left.schema) + node.right_key if kind == "RIGHT" else node.left_key
-    value = Column(at, viable[0].name if viable else SYNTHETIC_KEY, criteria.left.type)
     if not viable:
-        synthetic = Entry("", SYNTHETIC_KEY, SYNTHETIC_KEY, value, is_key=True)
-        return (RowKey((synthetic,), value, SYNTHETIC_KEY),)
-    return (RowKey(tuple(viable), value, viable[0].result),)
+        name = synthetic_key(e.name for e in entries if not e.hidden)
+        value = Column(at, name, criteria.left.type)
+        return (RowKey((Entry("", name, name, value, is_key=True),), value, name),)
+    value = Column(at, viable[0].name, criteria.left.type)
+    return (RowKey(tuple(viable), value, viable[0].result, forms),)

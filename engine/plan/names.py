@@ -8,8 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import count
 
 _GENERATED = re.compile(r"KSQL_COL_(\d+)\Z")
+_ROWKEY = re.compile(r"ROWKEY(?:_(\d+))?\Z")
+
+
+def synthetic_key(columns: Iterable[str]) -> str:
+    """The name of a join's key that no column of the sources holds: ROWKEY, or ROWKEY_n where that is taken.
+
+    >>> synthetic_key(["ID"]), synthetic_key(["ROWKEY", "ROWKEY_1", "ID"])
+    ('ROWKEY', 'ROWKEY_2')
+    """
+    taken = {int(m.group(1) or 0) for name in columns if (m := _ROWKEY.match(name))}
+    number = next(n for n in count() if n not in taken)
+    return f"ROWKEY_{number}" if number else "ROWKEY"
 
 
 class NameGenerator:

@@ -87,7 +87,7 @@ def sink_of(root: Node, target: SinkTarget, sources: Sequence[Source], edge: int
     default = settings.get(DEFAULT_KEY_FORMAT, "KAFKA")
     key = target.key_format or (default if first.key == "NONE" else first.key)
     if not root.schema.keys:
-        if target.key_format not in (None, "NONE"):
+        if target.into is None and target.key_format not in (None, "NONE"):
             raise AnalysisError(
                 f"key format {target.key_format} is given for a stream without key columns", hint="leave out KEY_FORMAT"
             )

@@ -35,11 +35,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class RowKey:
-    """One column of the rows' key: the entries that hold it, any of which may stand for it in a projection, and its value."""
+    """One column of the rows' key: the entries that hold it, any of which may stand for it in a projection, and its value.
+    `forms`: canonical forms of what was joined to make it, columns or not."""
 
     viable: tuple[Entry, ...]
     expr: Expr
     name: str
+    forms: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
