@@ -50,6 +50,17 @@ class Vocabulary:
         """The row of each word, as the graph finds it (but for a word that meets another's hash)."""
         return [self._rows.get(word, UNKNOWN) for word in words]
 
+    def row(self, word: str) -> int:
+        """The row of a word that must be known."""
+        return self._rows[word]
+
+    def plain(self) -> np.ndarray[Any, Any]:
+        """For each row whether its word is made of letters (or unknown): neither punctuation nor a parameter."""
+        flags = np.ones(self.count, dtype=bool)
+        for word, row in self._rows.items():
+            flags[row] = row <= ENGLISH or word[0].isalpha()
+        return flags
+
 
 class Network(tf.Module):
     """Tokens in, one vector of `width` a token out."""
@@ -64,6 +75,8 @@ class Network(tf.Module):
 
         self.weights = weights
         self.table = tf.constant(vocabulary.table)
+        self.plain = tf.constant(vocabulary.plain())
+        self.colon, self.parameter = vocabulary.row(":"), vocabulary.row("#")
         self.words = weights(vocabulary.count, word, scale=0.3)
         self.place = weights(PLACES, 4, scale=0.3)
         self.clause = weights(CLAUSES * AFTER, 4, scale=0.3)
@@ -75,15 +88,15 @@ class Network(tf.Module):
         """The vocabulary row of each token's hash."""
         return tf.cast(tf.gather(self.table, hashes % tokens.HASHES), tf.int32)
 
-    def __call__(self, rows: Any, line: Any, is_colon: Any, is_parameter: Any) -> tuple[Any, Any]:
+    def __call__(self, rows: Any, line: Any) -> tuple[Any, Any]:
         """Vectors of the tokens before and after the convolutions; `line` is each token's line, ascending."""
         words = tf.gather(self.words, rows)
-        start = tf.concat([[True], line[1:] != line[:-1]], 0)
         at = tf.range(tf.size(line))
+        start = line != tf.concat([[-1], line], 0)[: tf.size(line)]
         begin = tf.gather(tf.boolean_mask(at, start), tf.cumsum(tf.cast(start, tf.int32)) - 1)
         place = tf.minimum(at - begin, PLACES - 1)
-        clause = tf.minimum(_count_before(is_colon, begin), CLAUSES - 1)
-        after = tf.minimum(_count_before(is_parameter, begin), AFTER - 1)
+        clause = tf.minimum(_count_before(rows == self.colon, begin), CLAUSES - 1)
+        after = tf.minimum(_count_before(rows == self.parameter, begin), AFTER - 1)
         x = tf.concat([words, tf.gather(self.place, place), tf.gather(self.clause, clause * AFTER + after)], 1)
         h = tf.nn.relu(_neighbours(x, line, 1) @ self.first + self.first_bias)
         return words, tf.nn.relu(_neighbours(h, line, 2) @ self.second + self.second_bias)
@@ -114,13 +127,27 @@ def tokenize(text: Any) -> tuple[Any, Any, Any]:
     return split.flat_values, tokens.hashes(split.flat_values), tf.cast(split.value_rowids(), tf.int32)
 
 
-def pool(context: Any, weight: Any, line: Any, count: Any) -> Any:
-    """Three views of a line's token vectors side by side: their weighted mean, their maximum, their mean."""
+def is_empty(line: Any, count: Any) -> Any:
+    """Whether each line has no token at all."""
+    return by_line(tf.math.segment_sum, tf.ones_like(line), line, count) == 0
+
+
+def by_line(reduce: Any, values: Any, line: Any, count: Any) -> Any:
+    """`reduce` (a sorted segment reduction, which is much faster than an unsorted one) over the tokens of each line.
+
+    Lines without a token give zero, those at the end of the batch too.
+    """
+    reduced = reduce(values, line)
+    missing = count - tf.shape(reduced)[0]
+    return tf.pad(reduced, [[0, missing], *[[0, 0]] * (len(values.shape) - 1)])
+
+
+def pool(context: Any, weight: Any, line: Any, count: Any) -> tuple[Any, Any]:
+    """A line's token vectors, their weighted mean beside their maximum; and the tokens' weights."""
     attention = tf.nn.softplus(context @ weight)
-    total = tf.math.unsorted_segment_sum(context * attention, line, count)
-    weighted = total / (tf.math.unsorted_segment_sum(attention, line, count) + 1e-3)
-    highest = tf.nn.relu(tf.math.unsorted_segment_max(context, line, count))
-    return tf.concat([weighted, highest, tf.math.unsorted_segment_mean(context, line, count)], 1)
+    total = by_line(tf.math.segment_sum, tf.concat([context * attention, attention], 1), line, count)
+    weighted = total[:, :-1] / (total[:, -1:] + 1e-3)
+    return tf.concat([weighted, by_line(tf.math.segment_max, context, line, count)], 1), attention
 
 
 def words_of(texts: Sequence[str]) -> list[list[str]]:
@@ -138,8 +165,6 @@ class Batches:
 
     def __init__(self, rows: Sequence[Sequence[int]], words: Sequence[Sequence[str]], seed: int) -> None:
         self.rows = [np.asarray(r, dtype=np.int32) for r in rows]
-        self.colon = [np.array([w == ":" for w in ws]) for ws in words]
-        self.parameter = [np.array([w == "#" for w in ws]) for ws in words]
         self.plain = [np.array([w[0].isalpha() for w in ws], dtype=bool) for ws in words]
         self.random = np.random.default_rng(seed)
 
@@ -148,16 +173,14 @@ class Batches:
         order = self.random.permutation(len(self.rows))
         return (order[i : i + size] for i in range(0, len(order), size))
 
-    def feed(self, chosen: Sequence[int], hide: float = HIDE) -> tuple[Any, Any, Any, Any]:
+    def feed(self, chosen: Sequence[int], hide: float = HIDE) -> tuple[Any, Any]:
         """What `Network` takes, for these lines."""
         rows = np.concatenate([self.rows[i] for i in chosen])
         plain = np.concatenate([self.plain[i] for i in chosen])
         hidden = plain & (rows > ENGLISH) & (self.random.random(len(rows)) < hide)
         rows = np.where(hidden, np.where(self.random.random(len(rows)) < 0.8, ENGLISH, UNKNOWN), rows)
         line = np.repeat(np.arange(len(chosen), dtype=np.int32), [len(self.rows[i]) for i in chosen])
-        colon = np.concatenate([self.colon[i] for i in chosen])
-        parameter = np.concatenate([self.parameter[i] for i in chosen])
-        return tf.constant(rows), tf.constant(line), tf.constant(colon), tf.constant(parameter)
+        return tf.constant(rows), tf.constant(line)
 
 
 def train(variables: Sequence[Any], loss_of: Any, batches: Iterable[Sequence[Any]], rate: float, steps: int) -> None:

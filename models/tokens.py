@@ -51,7 +51,12 @@ def hashes(words: Any) -> Any:
 
 # Python's `re` knows no \pL: a letter is what is a word character and neither digit nor underscore.
 _PYTHON = [
-    (re.compile(r"(?:[^\w#~:=\"'(\[/,]|[\d_])+" if r"\pL" in pattern else pattern, re.ASCII if r"\b" in pattern else 0), rewrite)
+    (
+        re.compile(
+            r"(?:[^\w#~:=\"'(\[/,]|[\d_])+" if r"\pL" in pattern else pattern, re.ASCII if r"\b" in pattern else 0
+        ),
+        rewrite,
+    )
     for pattern, rewrite in _STEPS
 ]
 

@@ -46,25 +46,40 @@ class OutputCache:
 
     def put(self, keys: Sequence[Any], outputs: Tensors) -> None:
         """Remember the outputs of keys that are not in the cache yet, one row each."""
-        keep = [i for i, key in enumerate(keys) if _size(key) <= KEY_BYTES_MAX][-self.capacity :]
-        if not keep:
+        chosen = self._worth_keeping(keys)
+        if not len(chosen):
             return
         self._prepare(outputs)
         if not self._store:
             return
-        rows = [self._claim(keys[i]) for i in keep]
+        rows = self._claim([keys[i] for i in chosen] if len(chosen) < len(keys) else keys)
         for name, values in outputs.items():
-            self._store[name][rows] = values[keep]
+            self._store[name][rows] = values[chosen] if len(chosen) < len(keys) else values
 
     def clear(self) -> None:
         """Forget everything and free the memory."""
         self._rows.clear()
         self._store.clear()
 
-    def _claim(self, key: Any) -> int:
-        row = self._rows.popitem(last=False)[1] if len(self._rows) >= self.capacity else len(self._rows)
-        self._rows[key] = row
-        return row
+    def _worth_keeping(self, keys: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Indices of the newest keys that fit, without the long ones."""
+        if not keys:
+            return np.empty(0, dtype=np.int64)
+        chosen = np.arange(len(keys))
+        measure = len if isinstance(keys[0], str) else _size  # keys of one cache are of one kind
+        sizes = np.fromiter(map(measure, keys), dtype=np.int64, count=len(keys))
+        if len(sizes) and sizes.max() > KEY_BYTES_MAX:
+            chosen = chosen[sizes <= KEY_BYTES_MAX]
+        return chosen[-self.capacity :]
+
+    def _claim(self, keys: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """A row for each key, free ones first, then those of the least recently used."""
+        held = len(self._rows)
+        free = min(self.capacity - held, len(keys))
+        evicted = [self._rows.popitem(last=False)[1] for _ in range(len(keys) - free)]
+        rows = np.concatenate([np.arange(held, held + free), np.array(evicted, dtype=np.int64)])
+        self._rows.update(zip(keys, rows.tolist(), strict=True))
+        return rows
 
     def _prepare(self, outputs: Tensors) -> None:
         """Make room of the outputs' shape; another shape than before (a ragged output) empties the cache."""
@@ -78,6 +93,6 @@ class OutputCache:
 
 
 def _size(key: Any) -> int:
-    if isinstance(key, (str, bytes)):
+    if isinstance(key, str | bytes):
         return len(key)
     return sum(map(_size, key)) if isinstance(key, tuple) else 8

@@ -32,21 +32,21 @@ class Classifier(tf.Module):
     def __init__(self, vocabulary: network.Vocabulary) -> None:
         super().__init__()
         self.network = network.Network(vocabulary, word=WORD, width=WIDTH, seed=SEED)
-        self.out = self.network.weights(3 * WIDTH, len(lines.LABELS), scale=0.1)
+        self.out = self.network.weights(2 * WIDTH, len(lines.LABELS), scale=0.1)
         self.out_bias = tf.Variable(tf.zeros(len(lines.LABELS)))
         self.weight = self.network.weights(WIDTH, 1, scale=0.1)
 
-    def logits(self, rows: Any, line: Any, colon: Any, parameter: Any, count: Any) -> Any:
-        _, context = self.network(rows, line, colon, parameter)
-        pooled = network.pool(context, self.weight, line, count)
+    def logits(self, rows: Any, line: Any, count: Any) -> Any:
+        _, context = self.network(rows, line)
+        pooled, _ = network.pool(context, self.weight, line, count)
         return pooled @ self.out + self.out_bias
 
     def answer(self, text: Any) -> dict[str, Any]:
         """The kind of each line and how sure that is; an empty line is normal for certain."""
-        words, hashes, line = network.tokenize(text)
+        _, hashes, line = network.tokenize(text)
         count = tf.size(text)
-        logits = self.logits(self.network.rows(hashes), line, words == ":", words == "#", count)
-        empty = tf.math.unsorted_segment_sum(tf.ones_like(line), line, count) == 0
+        logits = self.logits(self.network.rows(hashes), line, count)
+        empty = network.is_empty(line, count)
         normal = tf.one_hot(lines.LABELS.index("normal"), len(lines.LABELS))
         probabilities = tf.where(empty[:, None], normal[None, :], tf.nn.softmax(logits))
         best = tf.argmax(probabilities, 1)
@@ -59,8 +59,8 @@ class Classifier(tf.Module):
 def fit(model: Classifier, vocabulary: network.Vocabulary, words: Any, labels: Any, weights: Any) -> None:
     batches = network.Batches([vocabulary.encode(w) for w in words], words, SEED)
 
-    def loss(rows: Any, line: Any, colon: Any, parameter: Any, wanted: Any, weight: Any) -> Any:
-        logits = model.logits(rows, line, colon, parameter, tf.size(wanted))
+    def loss(rows: Any, line: Any, wanted: Any, weight: Any) -> Any:
+        logits = model.logits(rows, line, tf.size(wanted))
         smooth = tf.one_hot(wanted, len(lines.LABELS)) * (1 - SMOOTHING) + SMOOTHING / len(lines.LABELS)
         each = tf.nn.softmax_cross_entropy_with_logits(smooth, logits)
         return tf.reduce_sum(each * weight) / tf.reduce_sum(weight)

@@ -27,12 +27,8 @@ KEEP_WEIGHT = 1.7
 """A word wrongly kept splits a group; one wrongly left out may join lines that mean different things, which is worse."""
 WORD, WIDTH = 24, 32
 CLASSES = lines.FIRST_PHRASE + len(lines.PHRASES)
-STOP_WORDS = frozenset(
-    "the a an is was are were be been being has have had of to at for by with on in as that this it its will now and or".split()
-)
-
-
-LEVELS = frozenset("error err fatal info warn warning debug notice severe critical crit panic trace alert log".split())
+STOP_WORDS = frozenset(slots.LISTS["stop_words"])
+LEVELS = frozenset(slots.LISTS["levels"])
 PHRASES = sorted(
     (([w for w, _ in tokens.split_with_roles(wording, [0] * len(wording))], lines.PHRASE_ROLE[name]))
     for name, wordings in lines.PHRASES.items()
@@ -79,30 +75,28 @@ class Coder(tf.Module):
         self.out = self.network.weights(WIDTH + WORD, CLASSES, scale=0.1)
         self.out_bias = tf.Variable(tf.zeros(CLASSES))
 
-    def logits(self, rows: Any, line: Any, colon: Any, parameter: Any) -> Any:
-        words, context = self.network(rows, line, colon, parameter)
+    def logits(self, rows: Any, line: Any) -> Any:
+        words, context = self.network(rows, line)
         return tf.concat([context, words], 1) @ self.out + self.out_bias
 
     def decide(self, text: Any) -> tuple[Any, Any, Any, Any]:
         """Tokens, their hashes, lines and classes."""
         words, hashes, line = network.tokenize(text)
-        parameter = words == "#"
-        logits = self.logits(self.network.rows(hashes), line, words == ":", parameter)
-        is_word = tf.strings.regex_full_match(words, r"\pL+")
-        return words, hashes, line, tf.where(is_word, tf.argmax(logits, 1, tf.int32), lines.DROP)
+        rows = self.network.rows(hashes)
+        decided = tf.argmax(self.logits(rows, line), 1, tf.int32)
+        return words, hashes, line, tf.where(tf.gather(self.network.plain, rows), decided, lines.DROP)
 
     def code(self, text: Any) -> dict[str, Any]:
         """One 64-bit code a line."""
         _, hashes, line, chosen = self.decide(text)
-        phrases = tf.constant([0, 0, *[0x1F0E_2D3C_4B5A_6978 ^ (k * 0x0101_0101_0101_0101) for k in range(CLASSES - 2)]], tf.int64)
+        phrases = tf.constant(
+            [0, 0, *[0x1F0E_2D3C_4B5A_6978 ^ (k * 0x0101_0101_0101_0101) for k in range(CLASSES - 2)]], tf.int64
+        )
         part = tf.where(chosen == lines.KEEP, hashes, tf.gather(phrases, chosen))
-        count = tf.size(text)
-        total = tf.math.unsorted_segment_sum(part, line, count)
-        kept = tf.math.unsorted_segment_sum(tf.cast(chosen != lines.DROP, tf.int32), line, count)
         # A line of which nothing is kept (only numbers, only names) is known by all that it has.
-        whole = tf.math.unsorted_segment_sum(hashes, line, count)
+        each = tf.stack([part, tf.cast(chosen != lines.DROP, tf.int64), hashes], 1)
+        total, kept, whole = tf.unstack(network.by_line(tf.math.segment_sum, each, line, tf.size(text)), axis=1)
         return {"code": _scramble(tf.where(kept > 0, total, whole))}
-
 
     def explain(self, text: Any) -> dict[str, Any]:
         """What each code stands for: the words kept, phrases in brackets."""
@@ -118,7 +112,9 @@ def _scramble(x: Any) -> Any:
     """Spread the sum over all 64 bits (the finalizer of SplitMix64)."""
     x = tf.bitcast(x, tf.uint64) + tf.constant(0x9E37_79B9_7F4A_7C15, tf.uint64)
     for shift, factor in ((30, 0xBF58_476D_1CE4_E5B9), (27, 0x94D0_49BB_1331_11EB)):
-        x = tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(shift, tf.uint64))) * tf.constant(factor, tf.uint64)
+        x = tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(shift, tf.uint64))) * tf.constant(
+            factor, tf.uint64
+        )
     return tf.bitcast(tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(31, tf.uint64))), tf.int64)
 
 
@@ -126,8 +122,8 @@ def fit(coder: Coder, vocabulary: network.Vocabulary, words: Any, wanted: Any) -
     batches = network.Batches([vocabulary.encode(w) for w in words], words, SEED)
     wanted = [np.asarray(w, dtype=np.int32) for w in wanted]
 
-    def loss(rows: Any, line: Any, colon: Any, parameter: Any, labels: Any, weight: Any) -> Any:
-        each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, coder.logits(rows, line, colon, parameter))
+    def loss(rows: Any, line: Any, labels: Any, weight: Any) -> Any:
+        each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, coder.logits(rows, line))
         return tf.reduce_sum(each * weight) / tf.reduce_sum(weight)
 
     def feeds() -> Iterable[Sequence[Any]]:

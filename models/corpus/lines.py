@@ -68,7 +68,7 @@ def templates(seed: int = 7) -> list[Template]:
             if candidate in LABELS:
                 label = candidate
                 continue
-        if row and row[0] != "#" or row.startswith("# Query_time"):
+        if (row and row[0] != "#") or row.startswith("# Query_time"):
             found.append(Template(label, row, "written"))
     found += compose(Random(seed), 900)
     for row in (HERE / "captured.tsv").read_text("utf-8").splitlines():
@@ -77,21 +77,6 @@ def templates(seed: int = 7) -> list[Template]:
     return found
 
 
-VERBS = (
-    "open opening opened|read reading read|write writing written|load loading loaded|save saving saved|parse parsing parsed|"
-    "fetch fetching fetched|create creating created|update updating updated|send sending sent|publish publishing published|"
-    "process processing processed|validate validating validated|allocate allocating allocated|initialize initializing initialized|"
-    "register registering registered|mount mounting mounted|sync syncing synced|resolve resolving resolved|decode decoding decoded|"
-    "encode encoding encoded|compile compiling compiled|schedule scheduling scheduled|deploy deploying deployed|lock locking locked|"
-    "verify verifying verified|import importing imported|export exporting exported|attach attaching attached|replay replaying replayed|"
-    "apply applying applied|merge merging merged|query querying queried|render rendering rendered|execute executing executed"
-)
-OBJECTS = (
-    "file|table|index|message|record|batch|request|response|connection|session|user profile|account|certificate|key|token|"
-    "configuration|snapshot|segment|partition|replica|volume|image|container|pod|job|task|workflow|pipeline|report|invoice|order|"
-    "payment|shipment|cart|template|schema|query plan|transaction|lock file|log segment|checkpoint|metadata|topic|queue|event|"
-    "document|attachment|thumbnail|feature flag|secret|policy|route|endpoint|plugin|module|driver|device|sensor reading|firmware"
-)
 SHAPES = (
     ("failure", "~fail_to~ {base} {object} {{{slot}}}<<: {{reason}}>>"),
     ("failure", "~fail_to~ {base} {object}<< {{{slot}}}>><<: {{reason}}>>"),
@@ -115,14 +100,20 @@ SHAPES = (
 
 def compose(r: Random, count: int) -> list[Template]:
     """Templates of a verb and an object in the usual shapes, so that a wording is met in many contexts."""
-    verbs = [v.split() for v in VERBS.split("|")]
-    objects = OBJECTS.split("|")
+    verbs, objects = [v.split() for v in slots.LISTS["verbs"]], slots.LISTS["objects"]
     made: dict[str, Template] = {}
     while len(made) < count:
         (base, ing, past), thing, (label, shape) = r.choice(verbs), r.choice(objects), r.choice(SHAPES)
         slot = r.choice(["name", "num", "uuid", "hex", "path", "word"])
         text = shape.format(
-            base=base, ing=ing, past=past, object=thing, slot=slot, Ing=ing.capitalize(), Past=past.capitalize(), Object=thing.capitalize()
+            base=base,
+            ing=ing,
+            past=past,
+            object=thing,
+            slot=slot,
+            Ing=ing.capitalize(),
+            Past=past.capitalize(),
+            Object=thing.capitalize(),
         )
         meaning = f"{label} {base} {thing}" if label in ("failure", "performance") else ""
         made.setdefault(text, Template(label, text, "composed", meaning=meaning))
@@ -198,7 +189,7 @@ def header(label: str, r: Random) -> str:
     level, clock = r.choice(LEVELS.get(label, CALM)), slots.timestamp(r)
     origin = r.choice([slots.class_name(r), slots.name(r), "kernel", "app", "server"])
     thread = slots.SLOTS["thread"](r)
-    syslog = f"{r.choice(slots.MONTHS)} {r.randint(1, 28):2} {r.randint(0, 23):02}:{r.randint(0, 59):02}:{r.randint(0, 59):02}"
+    syslog = f"{r.choice(slots.LISTS['months'])} {r.randint(1, 28):2} {r.randint(0, 23):02}:{r.randint(0, 59):02}:{r.randint(0, 59):02}"
     return r.choice(
         [
             f"{clock} {level} ",
@@ -224,11 +215,19 @@ def _surround(pieces: list[tuple[str, int]], template: Template, r: Random) -> l
     if r.random() < 0.35:
         pieces = [(header(template.label, r), DROP), *pieces]
     if template.label == "failure" and not template.literal and r.random() < 0.15:
-        tail = r.choice([": {}", "; {}", " ({})", " - {}", ", caused by {}", " due to {}", " because of {}", ". Reason: {}"])
+        tail = r.choice(
+            [": {}", "; {}", " ({})", " - {}", ", caused by {}", " due to {}", " because of {}", ". Reason: {}"]
+        )
         pieces = [*pieces, (tail.format(slots.reason(r)), DROP)]
     if r.random() < 0.08:
-        pairs = [f"{slots.word(r)}={r.choice([slots.number(r), slots.word(r), slots.hexadecimal(r)])}" for _ in range(r.randint(1, 4))]
-        pieces = [*pieces, (r.choice([" {}", " ({})", " [{}]", ", {}"]).format(r.choice([" ", ", "]).join(pairs)), DROP)]
+        pairs = [
+            f"{slots.word(r)}={r.choice([slots.number(r), slots.word(r), slots.hexadecimal(r)])}"
+            for _ in range(r.randint(1, 4))
+        ]
+        pieces = [
+            *pieces,
+            (r.choice([" {}", " ({})", " [{}]", ", {}"]).format(r.choice([" ", ", "]).join(pairs)), DROP),
+        ]
     return pieces
 
 

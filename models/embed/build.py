@@ -22,8 +22,8 @@ from mergus.models.corpus import lines, slots
 HERE = Path(__file__).parent
 SEED = 37
 STEPS, MEANINGS, RATE = 1200, 128, 3e-3
-WORD, WIDTH, SIZE = 24, 40, 64
-SPELLINGS, SPELLING = 4096, 32
+WORD, WIDTH, SIZE = 24, 32, 64
+SPELLINGS, SPELLING = 4096, 24
 TEMPERATURE = 0.08
 PAIR = (
     "com.amazonaws.SdkClientException: Unable to execute HTTP request: "
@@ -39,29 +39,28 @@ class Embedder(tf.Module):
         super().__init__()
         self.network = network.Network(vocabulary, word=WORD, width=WIDTH, seed=SEED)
         self.weight = self.network.weights(WIDTH, 1, scale=0.1)
-        self.out = self.network.weights(3 * WIDTH, SIZE)
+        self.out = self.network.weights(2 * WIDTH, SIZE)
         self.spelt = self.network.weights(SPELLING, SIZE)
         fixed = np.random.default_rng(SEED).normal(0, 1, (SPELLINGS, SPELLING)).astype(np.float32)
         self.spelling = tf.constant(fixed)
         self.kind = self.network.weights(SIZE, len(lines.LABELS), scale=0.1)
 
-    def vectors(self, rows: Any, line: Any, colon: Any, parameter: Any, hashes: Any, count: Any) -> Any:
+    def vectors(self, rows: Any, line: Any, hashes: Any, count: Any) -> Any:
         """One vector of length one a line."""
-        _, context = self.network(rows, line, colon, parameter)
-        pooled = network.pool(context, self.weight, line, count)
-        weight = tf.nn.softplus(context @ self.weight)
-        spelling = tf.gather(self.spelling, hashes % SPELLINGS) * weight
-        total = tf.math.unsorted_segment_sum(spelling, line, count)
-        total /= tf.math.unsorted_segment_sum(weight, line, count) + 1e-3
+        _, context = self.network(rows, line)
+        pooled, weight = network.pool(context, self.weight, line, count)
+        spelling = tf.gather(self.spelling, tf.cast(tf.bitwise.bitwise_and(hashes, SPELLINGS - 1), tf.int32)) * weight
+        total = network.by_line(tf.math.segment_sum, tf.concat([spelling, weight], 1), line, count)
+        total = total[:, :-1] / (total[:, -1:] + 1e-3)
         return tf.math.l2_normalize(pooled @ self.out + total @ self.spelt, axis=1)
 
     def answer(self, text: Any) -> dict[str, Any]:
         """A vector a line; a line without a token has the first unit vector, so that lengths are always one."""
-        words, hashes, line = network.tokenize(text)
+        _, hashes, line = network.tokenize(text)
         count = tf.size(text)
         rows = self.network.rows(hashes)
-        vectors = self.vectors(rows, line, words == ":", words == "#", hashes, count)
-        empty = tf.math.unsorted_segment_sum(tf.ones_like(line), line, count) == 0
+        vectors = self.vectors(rows, line, hashes, count)
+        empty = network.is_empty(line, count)
         return {"embedding": tf.where(empty[:, None], tf.one_hot(0, SIZE)[None, :], vectors)}
 
 
@@ -82,8 +81,8 @@ def pairs(groups: Sequence[Sequence[lines.Template]], r: Random, steps: int) -> 
 
 
 def fit(model: Embedder, vocabulary: network.Vocabulary, groups: Sequence[Sequence[lines.Template]]) -> None:
-    def loss(rows: Any, line: Any, colon: Any, parameter: Any, hashes: Any, labels: Any) -> Any:
-        vectors = model.vectors(rows, line, colon, parameter, hashes, 2 * MEANINGS)
+    def loss(rows: Any, line: Any, hashes: Any, labels: Any) -> Any:
+        vectors = model.vectors(rows, line, hashes, 2 * MEANINGS)
         near = vectors @ tf.transpose(vectors) / TEMPERATURE - 1e4 * tf.eye(2 * MEANINGS)
         partner = tf.bitwise.bitwise_xor(tf.range(2 * MEANINGS), 1)
         apart = tf.nn.sparse_softmax_cross_entropy_with_logits(partner, near)
