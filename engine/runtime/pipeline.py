@@ -70,7 +70,7 @@ class PlanTask:
         self._log = log
         self._path = path
         self._store = StateStore(engine.instance, path)
-        connection, report = self._store.connection, log.report
+        connection, report = self._store.evaluation, log.report
         models = engine.models() if plan_infers(plan) else None
         self._decoding = Decoding(plan.sources, topics, connection, report)
         self._stages = [open_stage(plan, i, self._store, report, models) for i in range(len(plan.stages))]
