@@ -13,6 +13,7 @@ down before; a start that finds R - 1 = n goes back to the end of epoch n - 1, w
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pickle
 import sqlite3
@@ -73,9 +74,14 @@ class CheckpointStore:
     def prepare(self) -> RecoveryConfig:
         """Make the folder and its store when there is none; gives Bytewax's handle."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "making").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a flow over several processes comes here in all of them
+            self._make()
+        return RecoveryConfig(self.folder)  # type: ignore[no-untyped-call]
+
+    def _make(self) -> None:
         if not (self.folder / _PARTITION).exists():
             init_db_dir(self.folder, 1)  # type: ignore[no-untyped-call]
-        return RecoveryConfig(self.folder)  # type: ignore[no-untyped-call]
 
     def poison(self, epoch: int) -> None:
         """Epoch `epoch` must not be believed, even when it closes."""
@@ -120,7 +126,7 @@ def _resume_epoch(store: sqlite3.Connection) -> int | None:
     known = dict(
         store.execute("SELECT worker_index, worker_frontier FROM fronts WHERE ex_num = ?", [execution]).fetchall()
     )
-    return min(max(int(begun_at), known.get(worker, begun_at)) for worker in range(workers))
+    return min(max(int(begun_at), int(known.get(worker, begun_at))) for worker in range(workers))
 
 
 def _snapshots(store: sqlite3.Connection, step: str, resume: int) -> list[Any]:

@@ -37,8 +37,15 @@ RECOVERED_AFTER_S = 60.0
 class Query(Protocol):
     """A query as a flow runs it: its inputs, tasks and deliveries. `pipeline.py` makes one of a plan."""
 
-    inputs: Inputs
-    stages: int
+    @property
+    def inputs(self) -> Inputs:
+        """Where its records come from."""
+        ...
+
+    @property
+    def stages(self) -> int:
+        """How many stages it has."""
+        ...
 
     def open_task(self, worker: int, workers: int) -> WorkerTask:
         """The task of a worker; on the worker's thread, or for reading while no run has it open."""
@@ -104,6 +111,7 @@ class Flow:
         self._wanted = "PAUSED"
         self._state = "PAUSED"
         self._parked = False
+        self.parks = 0  # how often it was parked
         self._failure: FlowFailure | None = None
         self._run: FlowRun | None = None
         self._reading: list[WorkerTask] = []
@@ -124,6 +132,10 @@ class Flow:
         """Stop at the end of the current epoch and stay; returns when it has."""
         self._want("PAUSED")
         self._await(lambda: self._run is None and self._state != "RUNNING", limit_s)
+
+    def stop_soon(self) -> None:
+        """Begin to close: the end of the epoch is not waited for."""
+        self._want("CLOSED")
 
     def close(self, limit_s: float = 30.0) -> None:
         """Stop for good and give everything back."""
@@ -164,6 +176,7 @@ class Flow:
             return False
         with self._news:
             self._parked = self._wanted == "RUNNING"
+            self.parks += self._parked
             run.control.stop()
         return True
 
@@ -181,7 +194,7 @@ class Flow:
     # ------------------------------------------------------------------------------------------------------------ life
     def _live(self) -> None:
         try:
-            with _owned(self.settings.folder):
+            with _owned(self.settings.folder, f"lock{self.settings.process or ''}"):
                 while self._next_run():
                     pass
         except MergusError as error:
@@ -337,10 +350,10 @@ class Flow:
 
 
 @contextlib.contextmanager
-def _owned(folder: Path, limit_s: float = 15.0) -> Iterator[None]:
+def _owned(folder: Path, name: str, limit_s: float = 15.0) -> Iterator[None]:
     """Hold a flow's folder. A host that dies lets go at once, but the one after it may be a little early."""
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    handle = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         end = time.monotonic() + limit_s
         while True:

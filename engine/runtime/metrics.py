@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -32,6 +32,11 @@ class Histogram:
         """One more."""
         self.counts[bisect.bisect_left(self.bounds, value)] += 1
         self.total += value
+
+    def plus(self, other: Histogram) -> Histogram:
+        """Both together."""
+        counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
+        return Histogram(self.bounds, counts, self.total + other.total)
 
     def buckets(self) -> list[tuple[str, float]]:
         """Cumulative counts by bound, as Prometheus writes them."""
@@ -75,6 +80,17 @@ class QueryMetrics:
         self.rows_out += rows
         for seconds in latencies:
             self.latency_seconds.add(seconds)
+
+    def plus(self, other: QueryMetrics) -> QueryMetrics:
+        """The sum of two shares of one query; the lag and the state are each share's own part."""
+        names = ("rows_in", "rows_out", "rows_bad", "rows_late", "state_bytes", "restarts")
+        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        return replace(
+            self,
+            **sums,
+            batch_rows=self.batch_rows.plus(other.batch_rows),
+            latency_seconds=self.latency_seconds.plus(other.latency_seconds),
+        )
 
     def failed(self, kind: str) -> None:
         """A row went to the processing log."""

@@ -43,7 +43,7 @@ class ProcessingLog:
     def __init__(
         self, query_id: str, open_writer: Callable[[], Writer], now_ms: Callable[[], int], count: Callable[[str], None]
     ) -> None:
-        self._query_id = query_id
+        self.query_id = query_id
         self._open_writer = open_writer
         self._now_ms = now_ms
         self._count = count
@@ -53,7 +53,7 @@ class ProcessingLog:
     def report(self, failure: Failure) -> None:
         """Note one failure; `flush` writes it."""
         self._count(failure.kind)
-        self._entries.append(entry(self._query_id, failure, self._now_ms()))
+        self._entries.append(entry(self.query_id, failure, self._now_ms()))
 
     def flush(self) -> None:
         """Write what was noted."""

@@ -44,7 +44,10 @@ class Records:
 class Inputs(Protocol):
     """Where a flow's records come from. Safe to share between workers."""
 
-    topics: Sequence[str]
+    @property
+    def topics(self) -> Sequence[str]:
+        """The topics by index."""
+        ...
 
     def partitions(self) -> int:
         """How many parts there are: the greatest number of partitions of a topic."""
@@ -246,7 +249,7 @@ class SourcePart(StatefulSourcePartition[Any, SourceSnapshot]):
         """At once after records; else after 1 ms, and after some patience up to 50 ms."""
         if not self._empty and self._control.credits.left():
             return None
-        wait = _SOON * 2 ** max(0, min(self._empty - _PATIENCE, 6))
+        wait: timedelta = _SOON * 2 ** max(0, min(self._empty - _PATIENCE, 6))
         return datetime.now(UTC) + min(wait, _LATEST)
 
     def snapshot(self) -> SourceSnapshot:

@@ -1,0 +1,257 @@
+"""A host: the flows of one process, and the commands that they are driven by.
+
+The same class serves a process of its own (`hosts.py` starts one from the fork server and speaks to it over a pipe) and
+`mergus run`, where flows live in the command's process. What is dear is made when first needed: DuckDB, models.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ..clock import SystemClock
+from ..errors import InternalError, MergusError, UnknownName
+from ..io.embedded import EmbeddedTopics
+from ..io.embedded_store import Durability
+from ..io.topics import Topics
+from ..operators.context import Models
+from ..plan.pull import PullPlan
+from ..plan.steps import QueryPlan
+from ..state.duckdb import connect
+from .control import FlowFailure
+from .dataflow import FlowSettings
+from .delivery import Output
+from .flow import Flow, FlowStatus, Query
+from .metrics import QueryMetrics
+from .pipeline import Engine, PlanQuery
+from .watch import Watch
+from .wire import table_bytes, unpack
+
+
+@dataclass(frozen=True)
+class HostSettings:
+    """What a host is told at its start. `kafka`: bootstrap servers, None for embedded topics under `data`."""
+
+    data: Path
+    kafka: str | None = None
+    kafka_settings: Mapping[str, str] = field(default_factory=dict)
+    durability: Durability = "process"
+    memory_mb: int = 512
+    threads: int = 1
+    idle_park_ms: int = 30_000
+
+    def open_topics(self) -> Topics:
+        """The topics, as every process of the engine opens them."""
+        if self.kafka is not None:
+            from ..io.kafka import KafkaTopics  # librdkafka costs memory that an embedded engine does not need
+
+            return KafkaTopics(self.kafka, self.kafka_settings)
+        return EmbeddedTopics(self.data / "topics", clock=SystemClock(), durability=self.durability)
+
+
+@dataclass(frozen=True)
+class FlowSpec:
+    """A query for a host to run. `plan`: `wire.pack`ed for another process. `wants_output`: a plan without a sink whose
+    rows are sent back. `opener` makes the query in place of the plan (tests)."""
+
+    settings: FlowSettings
+    plan: bytes | QueryPlan = b""
+    latest: bool = False
+    bounded: bool = False
+    wants_output: bool = False
+    opener: Callable[[FlowSpec, Topics, QueryMetrics], Query] | None = None
+
+
+Event = tuple[str, str, Any]  # ("changed" | "output", query id, FlowStatus | Arrow IPC bytes)
+
+
+class Host:
+    """Flows by query id. Methods may be called from any thread; `tell` gets events from the flows' threads."""
+
+    def __init__(self, settings: HostSettings, tell: Callable[[Event], None], *, alone: bool = False) -> None:
+        self.settings = settings
+        self._tell = tell
+        self._alone = alone
+        self._flows: dict[str, Flow] = {}
+        self._lock = threading.Lock()
+        self._watch: Watch | None = None
+
+    @cached_property
+    def topics(self) -> Topics:
+        """Opened in this process: connections do not survive a fork."""
+        return self.settings.open_topics()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The process's DuckDB and the rest that plans run on."""
+        instance = connect(threads=self.settings.threads, memory_limit_mb=self.settings.memory_mb)
+        embedded = self.settings.kafka is None
+        sync = self.settings.durability == "power"
+        return Engine(self.topics, instance, SystemClock(), self._models, exactly_once=embedded, sync=sync)
+
+    @cached_property
+    def _runtime(self) -> Models:
+        from ..inference.runtime import ModelRuntime  # only where a plan infers
+
+        return ModelRuntime(intra_op_threads=self.settings.threads)
+
+    def _models(self) -> Models:
+        return self._runtime
+
+    def start(self, spec: FlowSpec) -> None:
+        """Run a query from its checkpoint; one that is here already goes on (after a pause)."""
+        query_id = spec.settings.query_id
+        with self._lock:
+            flow = self._flows.get(query_id)
+            if flow is None:
+                flow = self._flows[query_id] = self._open(spec)
+            if self._watch is None:
+                self._watch = Watch(self.topics, self._flows_now, self.settings.idle_park_ms)
+        flow.start()
+
+    def _open(self, spec: FlowSpec) -> Flow:
+        metrics = QueryMetrics(spec.settings.query_id)
+        query: Query
+        if spec.opener is not None:
+            query = spec.opener(spec, self.topics, metrics)
+        else:
+            take = self._sender(spec.settings.query_id) if spec.wants_output else None
+            query = PlanQuery(
+                unpack(spec.plan) if isinstance(spec.plan, bytes) else spec.plan,
+                self.engine,
+                metrics,
+                spec.settings.folder,
+                latest=spec.latest,
+                bounded=spec.bounded,
+                take=take,
+            )
+        fatal = _die if self._alone and spec.settings.addresses else None
+        return Flow(spec.settings, query, metrics, changed=self._changed, fatal=fatal)
+
+    def _sender(self, query_id: str) -> Callable[[Output], None]:
+        def send(output: Output) -> None:
+            for _, batch in output:
+                self._tell(("output", query_id, table_bytes(pa.Table.from_batches([batch]))))
+
+        return send
+
+    def _changed(self, query_id: str) -> None:
+        flow = self._flows.get(query_id)
+        if flow is not None:
+            self._tell(("changed", query_id, flow.status()))
+
+    def _flows_now(self) -> list[Flow]:
+        with self._lock:
+            return list(self._flows.values())
+
+    def _flow(self, query_id: str) -> Flow:
+        flow = self._flows.get(query_id)
+        if flow is None:
+            raise UnknownName(f"query {query_id} does not run here")
+        return flow
+
+    def pause(self, query_id: str) -> None:
+        """Stop it at the end of its epoch; its table stays readable."""
+        self._flow(query_id).pause()
+
+    def close(self, query_id: str) -> None:
+        """Stop it for good."""
+        flow = self._flow(query_id)
+        flow.close()
+        with self._lock:
+            self._flows.pop(query_id, None)
+
+    def pull(self, query_id: str, pull: PullPlan) -> pa.Table:
+        """A pull query's answer from the state here."""
+        return self._flow(query_id).pull(pull)
+
+    def statuses(self, *, ends: bool = False) -> list[FlowStatus]:
+        """All flows here; with `ends`, also how far their sources reach."""
+        return [flow.status(ends=ends) for flow in self._flows_now()]
+
+    def close_all(self) -> None:
+        """Stop everything, each flow at the end of its epoch."""
+        if self._watch is not None:
+            self._watch.close()
+        flows = self._flows_now()
+        for flow in flows:
+            flow.stop_soon()
+        for flow in flows:
+            flow.close()
+        with self._lock:
+            self._flows.clear()
+        if "engine" in self.__dict__:
+            self.engine.instance.close()
+        if "topics" in self.__dict__:
+            self.topics.close()
+
+
+def _die(failure: FlowFailure) -> None:
+    """A flow over several processes cannot end cleanly in one of them: the others must not close another epoch."""
+    os.write(2, f"mergus: {failure.message}\n".encode(errors="replace"))
+    os._exit(3)
+
+
+def serve(connection: Connection, settings: HostSettings) -> None:
+    """The main of a host process: answers commands until its server goes away."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides when its hosts end
+    sending = threading.Lock()
+
+    def tell(event: Event) -> None:
+        with sending:
+            connection.send(("event", event))
+
+    host = Host(settings, tell, alone=True)
+    pool = ThreadPoolExecutor(8, thread_name_prefix="command")
+
+    def answer(number: int, command: str, args: tuple[Any, ...]) -> None:
+        try:
+            reply = ("done", number, _do(host, command, args))
+        except MergusError as error:
+            reply = ("error", number, error)
+        except Exception as error:  # noqa: BLE001 - it is the caller's to show
+            reply = ("error", number, InternalError(f"{type(error).__name__}: {error}"))
+        with sending:
+            connection.send(reply)
+
+    try:
+        while True:
+            number, command, args = connection.recv()
+            if command == "end":
+                break
+            pool.submit(answer, number, command, args)
+        host.close_all()
+    except (EOFError, OSError):
+        os._exit(0)  # the server has died: what it promised is on disk, nothing more must happen
+    with sending:
+        connection.send(("done", number, None))
+    os._exit(0)
+
+
+def _do(host: Host, command: str, args: tuple[Any, ...]) -> Any:
+    match command:
+        case "start":
+            return host.start(*args)
+        case "pause":
+            return host.pause(*args)
+        case "close":
+            return host.close(*args)
+        case "pull":
+            return table_bytes(host.pull(args[0], unpack(args[1])))
+        case "statuses":
+            return host.statuses(ends=args[0])
+        case "ping":
+            return time.monotonic()
+        case _:
+            raise InternalError(f"a host knows no command {command}")

@@ -1,0 +1,186 @@
+"""Host processes, as the server sees them: started from a fork server, spoken to over pipes, placed by what they share.
+
+The fork server has imported the engine before anything else happened, so a host costs a fork, not seconds of imports; it
+holds no threads, no DuckDB and no model when it forks (DESIGN §7.1). A host that dies is told to whoever asked to know.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from multiprocessing.context import ForkServerContext
+from typing import Any
+
+import pyarrow as pa
+
+from ..errors import EnvironmentFault
+from ..plan.pull import PullPlan
+from ..plan.steps import Evaluate, Infer, QueryPlan
+from ..sql.expressions import Call, walk
+from ..sql.functions import ArrowFunction, PythonAggregate
+from .flow import FlowStatus
+from .host import Event, FlowSpec, HostSettings, serve
+from .wire import pack, table_of
+
+ANSWER_S = 60.0
+_PRELOADED = ["mergus.engine.runtime.host"]
+
+
+def fork_server() -> ForkServerContext:
+    """The fork server; start it (`prepare`) before the process has threads, so that the first query need not wait."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    return context
+
+
+def prepare() -> None:
+    """Start the fork server in the background of the server's own start."""
+    from multiprocessing.forkserver import ensure_running
+
+    fork_server()
+    ensure_running()
+
+
+class HostProcess:
+    """A host in a process of its own. Methods may be called from any thread; `tell` gets its events, `died` is called
+    once when it has gone without being asked to."""
+
+    def __init__(
+        self, name: str, settings: HostSettings, tell: Callable[[Event], None], died: Callable[[HostProcess], None]
+    ) -> None:
+        self.name = name
+        self.queries: set[str] = set()
+        self._tell = tell
+        self._died = died
+        self._waiting: dict[int, Future[Any]] = {}
+        self._numbers = itertools.count(1)
+        self._sending = threading.Lock()
+        self._ending = False
+        context = fork_server()
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs, settings), name=f"mergus {name}", daemon=True)
+        self._process.start()
+        theirs.close()
+        threading.Thread(target=self._listen, name=f"host {name}", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid or 0
+
+    def start(self, spec: FlowSpec) -> None:
+        """Run a query; returns when it is on its way."""
+        self.queries.add(spec.settings.query_id)
+        self._ask("start", spec)
+
+    def pause(self, query_id: str) -> None:
+        """Stop it at the end of its epoch."""
+        self._ask("pause", query_id)
+
+    def close(self, query_id: str) -> None:
+        """Stop it for good."""
+        self._ask("close", query_id)
+        self.queries.discard(query_id)
+
+    def pull(self, query_id: str, pull: PullPlan) -> pa.Table:
+        """A pull query's answer."""
+        return table_of(self._ask("pull", query_id, pack(pull)))
+
+    def statuses(self, *, ends: bool = False) -> list[FlowStatus]:
+        """How its queries stand."""
+        made: list[FlowStatus] = self._ask("statuses", ends)
+        return made
+
+    def end(self, limit_s: float = 30.0) -> None:
+        """Stop its flows at the end of their epochs, then the process; ends it by force after `limit_s`."""
+        self._ending = True
+        with contextlib.suppress(EnvironmentFault):  # it has gone already
+            self._send("end")
+            self._process.join(limit_s)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process now; its queries go on from their checkpoints elsewhere."""
+        self._ending = True
+        self._process.kill()
+        self._process.join()
+
+    def _ask(self, command: str, *args: Any) -> Any:
+        answer = self._send(command, *args)
+        try:
+            return answer.result(ANSWER_S)
+        except TimeoutError:
+            raise EnvironmentFault(
+                f"host process {self.pid} does not answer",
+                hint="a function that one of its queries calls may hang; end the process, it is started again",
+            ) from None
+
+    def _send(self, command: str, *args: Any) -> Future[Any]:
+        answer: Future[Any] = Future()
+        with self._sending:
+            number = next(self._numbers)
+            self._waiting[number] = answer
+            try:
+                self._pipe.send((number, command, args))
+            except OSError:
+                self._waiting.pop(number)
+                raise self._gone() from None
+        return answer
+
+    def _gone(self) -> EnvironmentFault:
+        return EnvironmentFault(f"host process {self.pid} has ended", hint="it is started again; ask again in a moment")
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                kind, *rest = self._pipe.recv()
+                if kind == "event":
+                    self._tell(rest[0])
+                    continue
+                number, result = rest
+                answer = self._waiting.pop(number, None)
+                if answer is None:
+                    continue
+                if kind == "done":
+                    answer.set_result(result)
+                else:
+                    answer.set_exception(result)
+        except (EOFError, OSError):
+            with self._sending:
+                waiting, self._waiting = self._waiting, {}
+            for answer in waiting.values():
+                answer.set_exception(self._gone())
+            if not self._ending:
+                self._died(self)
+
+
+def placement(plan: QueryPlan, workers: int, taken: Sequence[str]) -> str:
+    """The name of the host that a query belongs in. Alone: several workers, or a row-at-a-time Python function, which
+    holds the interpreter. Together: those that use one model, which is loaded once. Others share, the least full first."""
+    if workers > 1 or _runs_python(plan):
+        return f"alone {plan.query_id}"
+    models = sorted({call.model.name for step in _steps(plan) if isinstance(step, Infer) for call, _ in step.calls})
+    if models:
+        return f"models {models[0]}"
+    shared = [f"shared {i}" for i in range(max(1, (os.cpu_count() or 2) // 2))]
+    return min(shared, key=lambda name: sum(t == name for t in taken))
+
+
+def _steps(plan: QueryPlan) -> list[Any]:
+    return [step for stage in plan.stages for step in stage.steps]
+
+
+def _runs_python(plan: QueryPlan) -> bool:
+    exprs = []
+    for step in _steps(plan):
+        if any(isinstance(call.spec, PythonAggregate) for call in getattr(step, "calls", ()) if hasattr(call, "spec")):
+            return True
+        if isinstance(step, Evaluate):
+            exprs += [*step.columns, *([] if step.where is None else [step.where])]
+    calls = [node for expr in exprs for node in walk(expr) if isinstance(node, Call)]
+    return any(isinstance(c.implementation, ArrowFunction) and c.implementation.row_at_a_time for c in calls)

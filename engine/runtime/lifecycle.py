@@ -1,0 +1,337 @@
+"""The queries of a server: which run, in which host, and what becomes of them when something dies.
+
+A query is RUNNING, PAUSED, ERROR (it failed and will be tried again) or FINISHED (its input was bounded). What must
+survive the server is in the command log; here is only what runs. Hosts that die are started again with growing pauses,
+and their queries go on from their checkpoints.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from ..clock import SystemClock
+from ..errors import EnvironmentFault, UnknownName
+from ..io.topics import Topics
+from ..operators.operator import Failure
+from ..plan.pull import PullPlan
+from ..plan.steps import QueryPlan
+from .dataflow import FlowSettings
+from .flow import FlowStatus
+from .host import Event, FlowSpec, Host, HostSettings
+from .hosts import HostProcess, placement
+from .metrics import QueryMetrics, exposition
+from .processing_log import ProcessingLog
+from .wire import pack, table_of
+
+DEATHS_PAUSE_S = (0.0, 0.2, 1.0, 5.0, 15.0)
+"""The wait before a host is started again, by how often it has died within the last minute."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How queries run unless said otherwise. `in_process`: in threads of this process, without hosts (`mergus run`)."""
+
+    workers: int = 1
+    processes: int = 1
+    epoch_ms: int = 500
+    rows_max: int = 50_000
+    bytes_max: int = 64 << 20
+    in_process: bool = False
+
+
+@dataclass
+class _Entry:
+    """A query that was started and not ended."""
+
+    plan: QueryPlan
+    spec: FlowSpec
+    place: str
+    hosts: list[Host | HostProcess] = field(default_factory=list)
+    paused: bool = False
+    restarts: int = 0
+    take: Callable[[pa.Table], None] | None = None
+    ended: Callable[[FlowStatus], None] | None = None
+    last: FlowStatus | None = None
+
+
+class Lifecycle:
+    """Starts, stops and looks after queries. Methods may be called from any thread. `topics`: the server's own."""
+
+    def __init__(self, hosts: HostSettings, topics: Topics, run: RunSettings | None = None) -> None:
+        self._settings = hosts
+        self._run = run or RunSettings()
+        self._topics = topics
+        self._entries: dict[str, _Entry] = {}
+        self._hosts: dict[str, Host | HostProcess] = {}
+        self._deaths: dict[str, list[float]] = {}
+        self._closing = False
+        self._lock = threading.RLock()
+        self._log = ProcessingLog("", topics.writer, SystemClock().now_ms, lambda _: None)
+
+    # -------------------------------------------------------------------------------------------------------- commands
+    def start(
+        self, plan: QueryPlan, *, latest: bool = False, bounded: bool = False, workers: int = 0, paused: bool = False
+    ) -> None:
+        """Run a persistent query, from its checkpoint where it has one. `latest`: a fresh one begins at the topics' ends;
+        `bounded`: it is FINISHED when it has read what was there; `paused`: it is known, but waits for `resume`."""
+        self._add(plan, workers or self._run.workers, latest=latest, bounded=bounded, paused=paused)
+
+    def start_push(
+        self,
+        plan: QueryPlan,
+        take: Callable[[pa.Table], None],
+        *,
+        ended: Callable[[FlowStatus], None] | None = None,
+        latest: bool = True,
+        bounded: bool = False,
+    ) -> None:
+        """Run a push query: a plan without a sink, whose last edge's rows `take` gets batch by batch on a thread of the
+        runtime's. `ended` is told when it has FINISHED or failed. Its state is thrown away when it is terminated."""
+        shutil.rmtree(self.folder(plan.query_id), ignore_errors=True)
+        self._add(plan, 1, latest=latest, bounded=bounded, paused=False, take=take, ended=ended)
+
+    def _add(
+        self,
+        plan: QueryPlan,
+        workers: int,
+        *,
+        latest: bool,
+        bounded: bool,
+        paused: bool,
+        take: Callable[[pa.Table], None] | None = None,
+        ended: Callable[[FlowStatus], None] | None = None,
+    ) -> None:
+        run = self._run
+        settings = FlowSettings(
+            plan.query_id, self.folder(plan.query_id), workers, run.epoch_ms, run.rows_max, run.bytes_max
+        )
+        spec = FlowSpec(settings, plan if run.in_process else pack(plan), latest, bounded, take is not None)
+        with self._lock:
+            taken = [entry.place for entry in self._entries.values()]
+            processes = 1 if take is not None else run.processes
+            place = placement(plan, workers * processes, taken)
+            entry = _Entry(plan, spec, place, paused=paused, take=take, ended=ended)
+            self._entries[plan.query_id] = entry
+            entry.hosts = self._hosts_for(entry, processes)
+        if not paused:
+            self._begin(entry)
+
+    def _begin(self, entry: _Entry) -> None:
+        count = len(entry.hosts)
+        addresses = _free_addresses(count) if count > 1 else ()
+        for process, host in enumerate(entry.hosts):
+            settings = replace(entry.spec.settings, addresses=addresses, process=process)
+            host.start(replace(entry.spec, settings=settings))
+
+    def pause(self, query_id: str) -> None:
+        """Stop at the end of the epoch; the table stays readable."""
+        entry = self._entry(query_id)
+        entry.paused = True
+        for host in entry.hosts:
+            host.pause(query_id)
+
+    def resume(self, query_id: str) -> None:
+        """Go on after a pause; also tries a failed query again at once."""
+        entry = self._entry(query_id)
+        entry.paused = False
+        self._begin(entry)
+
+    def terminate(self, query_id: str) -> None:
+        """End it for good and remove its state."""
+        entry = self._entry(query_id)
+        with self._lock:
+            self._entries.pop(query_id, None)
+        for host in entry.hosts:
+            try:
+                host.close(query_id)
+            except (EnvironmentFault, UnknownName):
+                self._end_host(host)  # it hangs or has died: what is left of it ends with its process
+        if entry.place.startswith("alone"):
+            for host in entry.hosts:
+                self._end_host(host)
+        shutil.rmtree(self.folder(query_id), ignore_errors=True)
+
+    def folder(self, query_id: str) -> Path:
+        """Where a query's state lies."""
+        return self._settings.data / "state" / query_id
+
+    # --------------------------------------------------------------------------------------------------------- answers
+    def pull(self, query_id: str, pull: PullPlan) -> pa.Table:
+        """A pull query over the table that a query keeps; sees whole batches."""
+        rows = pa.concat_tables([host.pull(query_id, pull) for host in self._entry(query_id).hosts])
+        return rows if pull.limit is None else rows.slice(0, pull.limit)
+
+    def statuses(self, *, ends: bool = False) -> dict[str, FlowStatus]:
+        """Every query's status; with `ends`, how far its sources reach is asked too."""
+        found: dict[str, list[FlowStatus]] = {}
+        for host in self._hosts_now():
+            try:
+                for status in host.statuses(ends=ends):
+                    found.setdefault(status.query_id, []).append(status)
+            except EnvironmentFault:
+                continue  # it has just died: its queries show what was last known of them
+        made: dict[str, FlowStatus] = {}
+        for query_id, entry in list(self._entries.items()):
+            known = found.get(query_id)
+            entry.last = _together(known) if known else entry.last or _unknown(query_id, entry.paused)
+            made[query_id] = replace(
+                entry.last, metrics=replace(entry.last.metrics, restarts=entry.last.metrics.restarts + entry.restarts)
+            )
+        return made
+
+    def status(self, query_id: str) -> FlowStatus:
+        """One query's; raises UnknownName when it does not run."""
+        self._entry(query_id)
+        return self.statuses(ends=True)[query_id]
+
+    def metrics(self) -> bytes:
+        """What /metrics answers."""
+        return exposition(lambda: [status.metrics for status in self.statuses(ends=True).values()])
+
+    def wait_caught_up(self, query_ids: Collection[str] | None = None, limit_s: float = 3600.0) -> list[FlowStatus]:
+        """Return when the queries (None: all) have worked in all that their topics hold, and what they wrote meanwhile,
+        or as soon as one has failed: see the statuses. Raises EnvironmentFault after `limit_s`."""
+        end, before = time.monotonic() + limit_s, ""
+        while True:
+            all_of_them = self.statuses(ends=True)
+            statuses = [s for q, s in all_of_them.items() if query_ids is None or q in query_ids]
+            if any(s.state == "ERROR" for s in statuses):
+                return statuses
+            now = repr([(s.query_id, sorted(s.ends.items())) for s in statuses])
+            if all(s.caught_up for s in statuses) and now == before:
+                return statuses  # twice in a row with the same ends: no query has written for another in between
+            before = now if all(s.caught_up for s in statuses) else ""
+            if time.monotonic() > end:
+                raise EnvironmentFault("the queries have not caught up in time")
+            time.sleep(0.005 if self._run.in_process else 0.02)
+
+    def close(self) -> None:
+        """Stop everything at the end of its epoch."""
+        with self._lock:
+            self._closing = True
+            hosts, self._hosts = list(self._hosts.values()), {}
+        threads = [threading.Thread(target=_end, args=(host,)) for host in hosts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self._log.close()
+
+    # ------------------------------------------------------------------------------------------------------------ hosts
+    def _entry(self, query_id: str) -> _Entry:
+        entry = self._entries.get(query_id)
+        if entry is None:
+            raise UnknownName(f"query {query_id} does not exist", hint="SHOW QUERIES lists those that do")
+        return entry
+
+    def _hosts_now(self) -> list[Host | HostProcess]:
+        with self._lock:
+            return list(self._hosts.values())
+
+    def _hosts_for(self, entry: _Entry, processes: int) -> list[Host | HostProcess]:
+        if self._run.in_process:
+            return [self._host("here")]
+        names = [entry.place] if processes == 1 else [f"{entry.place} {i}" for i in range(processes)]
+        return [self._host(name) for name in names]
+
+    def _host(self, name: str) -> Host | HostProcess:
+        if name not in self._hosts:
+            if self._run.in_process:
+                self._hosts[name] = Host(self._settings, self._event)
+            else:
+                self._hosts[name] = HostProcess(name, self._settings, self._event, self._died)
+        return self._hosts[name]
+
+    def _end_host(self, host: Host | HostProcess) -> None:
+        if isinstance(host, HostProcess):
+            with self._lock:
+                self._hosts.pop(host.name, None)
+            host.end(5.0)
+
+    def _died(self, host: HostProcess) -> None:
+        """On the listening thread of a host that has gone: start it and its queries again."""
+        with self._lock:
+            if self._closing or self._hosts.get(host.name) is not host:
+                return
+            deaths = [at for at in self._deaths.get(host.name, []) if at > time.monotonic() - 60]
+            self._deaths[host.name] = [*deaths, time.monotonic()]
+        pause_s = DEATHS_PAUSE_S[min(len(deaths), len(DEATHS_PAUSE_S) - 1)]
+        threading.Timer(pause_s, self._start_again, [host]).start()
+
+    def _start_again(self, host: HostProcess) -> None:
+        with self._lock:
+            if self._closing or self._hosts.get(host.name) is not host:
+                return
+            hit = [entry for entry in self._entries.values() if host in entry.hosts]
+            gone = {h.name: h for entry in hit for h in entry.hosts if isinstance(h, HostProcess)}
+            for old in gone.values():  # a flow over several processes begins again in all of them
+                old.kill()
+                self._hosts.pop(old.name, None)
+            for entry in hit:
+                entry.restarts += 1
+                entry.hosts = [self._host(h.name) for h in entry.hosts if isinstance(h, HostProcess)]
+        for entry in hit:
+            if not entry.paused:
+                self._begin(entry)
+
+    def _event(self, event: Event) -> None:
+        kind, query_id, value = event
+        entry = self._entries.get(query_id)
+        if entry is None:
+            return
+        if kind == "output" and entry.take is not None:
+            entry.take(table_of(value))
+        elif kind == "changed":
+            entry.last = value
+            if value.state == "ERROR":
+                self._note(query_id, value.error or "")
+            if value.state in ("ERROR", "FINISHED") and entry.ended is not None:
+                entry.ended(value)
+
+    def _note(self, query_id: str, reason: str) -> None:
+        with self._lock:
+            self._log.query_id = query_id
+            self._log.report(Failure(reason, "query"))
+            self._log.flush()
+
+
+def _end(host: Host | HostProcess) -> None:
+    if isinstance(host, HostProcess):
+        host.end()
+    else:
+        host.close_all()
+
+
+def _free_addresses(count: int) -> tuple[str, ...]:
+    """Loopback ports that nobody listens on now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    addresses = tuple(f"127.0.0.1:{s.getsockname()[1]}" for s in sockets)
+    for each in sockets:
+        each.close()
+    return addresses
+
+
+def _unknown(query_id: str, paused: bool) -> FlowStatus:
+    state = "PAUSED" if paused else "RUNNING"
+    return FlowStatus(query_id, state, False, None, None, QueryMetrics(query_id), under_way=not paused)
+
+
+def _together(statuses: Iterable[FlowStatus]) -> FlowStatus:
+    """One status of a query's several processes: each reads its own share of the partitions."""
+    first, *rest = statuses
+    for other in rest:
+        positions = {p: max(o, other.positions.get(p, o)) for p, o in (other.positions | first.positions).items()}
+        metrics = first.metrics.plus(other.metrics)
+        worse = other if first.state == "RUNNING" else first
+        first = replace(
+            worse, positions=positions, metrics=metrics, under_way=first.under_way or other.under_way, ends=first.ends
+        )
+    return first

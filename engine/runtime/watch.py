@@ -1,0 +1,81 @@
+"""The watcher of a host: parks idle flows and wakes them when a record comes.
+
+A flow that polls costs up to a percent of a core; parked ones cost one reader together. The reader stands at the ends of
+what they read; whatever it gets wakes the flows of its topic, which read it again from their own positions.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from ..errors import MergusError
+from ..io.topics import Reader, Topics
+from .flow import Flow
+
+POLL_MS = 50.0
+
+
+class Watch:
+    """One thread; `flows` is asked for those of now."""
+
+    def __init__(self, topics: Topics, flows: Callable[[], list[Flow]], idle_park_ms: int) -> None:
+        self._topics = topics
+        self._flows = flows
+        self._idle_park_ms = idle_park_ms
+        self._ended = threading.Event()
+        self._reader: Reader | None = None
+        self._watched: tuple[tuple[str, int], ...] = ()
+        self._thread = threading.Thread(target=self._live, name="watch", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._ended.set()
+        self._thread.join(5)
+
+    def _live(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._look()
+            except MergusError:
+                self._forget()  # the topics are away or one was deleted: the flows that read them will say so
+                for flow in self._flows():
+                    flow.wake()
+                self._ended.wait(1.0)
+        self._forget()
+
+    def _look(self) -> None:
+        flows = self._flows()
+        for flow in flows:
+            flow.park_if_idle(self._idle_park_ms)
+        parked = [flow for flow in flows if flow.parked]
+        if not parked:
+            self._forget()
+            self._ended.wait(min(1.0, self._idle_park_ms / 4000))
+            return
+        self._follow(parked)
+        records = None if self._reader is None else self._reader.poll(10_000, POLL_MS)
+        if records is not None and self._reader is not None:
+            came = {self._reader.topics[i] for i in set(records.column("topic").to_pylist())}
+            for flow in parked:
+                if came & set(flow.query.inputs.topics):
+                    flow.wake()
+
+    def _follow(self, parked: list[Flow]) -> None:
+        """Read the topics of all parked flows, from where the one that is least far stands."""
+        watched = tuple((flow.settings.query_id, flow.parks) for flow in parked)
+        if watched == self._watched:
+            return
+        self._forget()
+        positions: dict[tuple[str, int], int] = {}
+        for flow in parked:
+            for place, at in (flow.query.begins() | flow.status().positions).items():
+                positions[place] = min(at, positions.get(place, at))
+        self._reader = self._topics.reader(positions, ("value",))
+        self._watched = watched
+
+    def _forget(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        self._reader, self._watched = None, ()

@@ -1,0 +1,90 @@
+"""Queries as the server runs them: started, read while they run, paused, parked, ended."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+from flows import until
+from plans import big, counts, open_topics, passed, produce, pull_all, records, rows_of
+
+from mergus.engine.runtime.host import HostSettings
+from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
+
+
+@pytest.fixture
+def topics(tmp_path):
+    made = open_topics(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["in process", "hosts"])
+def lifecycle(request, tmp_path, topics):
+    run = RunSettings(in_process=request.param == "in process", epoch_ms=50)
+    made = Lifecycle(HostSettings(tmp_path), topics, run)
+    yield made
+    made.close()
+
+
+EVENTS = [(f"k{i % 5}", i) for i in range(2_000)]
+WANTED = {k: (400, sum(v for key, v in EVENTS if key == k)) for k in Counter(k for k, _ in EVENTS)}
+
+
+def test_a_table_answers_and_its_topic_holds_it(lifecycle, topics):
+    produce(topics, EVENTS)
+    lifecycle.start(counts())
+    (status,) = lifecycle.wait_caught_up(limit_s=30)
+    assert status.state == "RUNNING"
+    assert rows_of(lifecycle.pull("CTAS_COUNTS", pull_all())) == WANTED
+    last = {k.decode(): json.loads(v)["N"] for _, _, k, v in records(topics, "counts")}
+    assert last == {k: n for k, (n, _) in WANTED.items()}
+    assert status.metrics.rows_in == 2_000
+
+
+def test_chained_queries_catch_up_together(lifecycle, topics):
+    lifecycle.start(counts())
+    lifecycle.start(big())
+    lifecycle.start(passed())
+    produce(topics, EVENTS)
+    lifecycle.wait_caught_up(limit_s=30)
+    assert lifecycle.pull("CTAS_BIG", pull_all("BIG", "N; C")).to_pylist() == [{"c0": 400, "c1": 5}]
+    assert len(records(topics, "passed")) == 1_000
+
+
+def test_a_paused_query_stays_readable_and_goes_on(lifecycle, topics):
+    produce(topics, EVENTS)
+    lifecycle.start(counts())
+    lifecycle.wait_caught_up(limit_s=30)
+    lifecycle.pause("CTAS_COUNTS")
+    produce(topics, EVENTS)
+    assert lifecycle.status("CTAS_COUNTS").state == "PAUSED"
+    assert rows_of(lifecycle.pull("CTAS_COUNTS", pull_all())) == WANTED
+    lifecycle.resume("CTAS_COUNTS")
+    lifecycle.wait_caught_up(limit_s=30)
+    assert {n for n, _ in rows_of(lifecycle.pull("CTAS_COUNTS", pull_all())).values()} == {800}
+
+
+def test_bad_records_are_counted_and_logged(lifecycle, topics):
+    produce(topics, [("k", 1)])
+    writer = topics.writer()
+    from pyarrow import RecordBatch
+
+    writer.write("events", RecordBatch.from_pydict({"key": [b"k"], "value": [b"{not json"]}))
+    writer.close()
+    lifecycle.start(counts())
+    lifecycle.wait_caught_up(limit_s=30)
+    until(lambda: lifecycle.status("CTAS_COUNTS").metrics.rows_bad == 1)
+    (entry,) = [json.loads(v) for _, _, _, v in records(topics, "mergus_processing_log")]
+    assert (entry["QUERY"], entry["KIND"], entry["TOPIC"]) == ("CTAS_COUNTS", "deserialization", "events")
+    assert b'mergus_query_rows_bad_total{query="CTAS_COUNTS"} 1.0' in lifecycle.metrics()
+
+
+def test_terminate_removes_the_state(lifecycle, topics):
+    produce(topics, EVENTS)
+    lifecycle.start(counts())
+    lifecycle.wait_caught_up(limit_s=30)
+    lifecycle.terminate("CTAS_COUNTS")
+    assert lifecycle.statuses() == {}
+    assert not lifecycle.folder("CTAS_COUNTS").exists()
