@@ -189,7 +189,8 @@ def header(label: str, r: Random) -> str:
     level, clock = r.choice(LEVELS.get(label, CALM)), slots.timestamp(r)
     origin = r.choice([slots.class_name(r), slots.name(r), "kernel", "app", "server"])
     thread = slots.SLOTS["thread"](r)
-    syslog = f"{r.choice(slots.LISTS['months'])} {r.randint(1, 28):2} {r.randint(0, 23):02}:{r.randint(0, 59):02}:{r.randint(0, 59):02}"
+    day = f"{slots.pick(r, 'months')} {r.randint(1, 28):2}"
+    syslog = f"{day} {r.randint(0, 23):02}:{r.randint(0, 59):02}:{r.randint(0, 59):02}"
     return r.choice(
         [
             f"{clock} {level} ",

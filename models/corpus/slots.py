@@ -97,7 +97,8 @@ def timestamp(r: Random) -> str:
 
 
 def http_time(r: Random) -> str:
-    return f"{r.randint(1, 28):02}/{r.choice(LISTS['months'])}/20{r.randint(10, 35)}:{r.randint(0, 23):02}:{r.randint(0, 59):02}:07 +0000"
+    day = f"{r.randint(1, 28):02}/{r.choice(LISTS['months'])}/20{r.randint(10, 35)}"
+    return f"{day}:{r.randint(0, 23):02}:{r.randint(0, 59):02}:07 +0000"
 
 
 def size(r: Random) -> str:
