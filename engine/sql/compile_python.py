@@ -50,13 +50,19 @@ def bound_name(function: ArrowFunction, types: Sequence[SqlType], result: SqlTyp
     return f"py_{plain}_{digest}" + (f"_v{version}" if version else "")
 
 
+_known: list[Callable[..., pa.Array]] = []
+"""What DuckDB instances of this process call, once an instance. A function outlives the connection that made it known, but
+DuckDB holds it by that connection only: called after that one has been closed, it would point to nothing (a crash)."""
+
+
 def register(connection: duckdb.DuckDBPyConnection, bound: Bound) -> None:
     """Make the function known to the connection's DuckDB instance, once."""
     parameters: list[Any] = [duckdb_type(t) for t in bound.types] or ["INTEGER"]
+    adapter = _adapter(bound)
     try:
         connection.create_function(
             bound.name,
-            _adapter(bound),
+            adapter,
             parameters,
             duckdb_type(bound.result),
             type=ARROW,
@@ -66,6 +72,8 @@ def register(connection: duckdb.DuckDBPyConnection, bound: Bound) -> None:
     except (duckdb.CatalogException, duckdb.NotImplementedException) as error:
         if "already" not in str(error):  # the name tells version and types, so what is there is the same function
             raise
+    else:
+        _known.append(adapter)
 
 
 def _adapter(bound: Bound) -> Callable[..., pa.Array]:
