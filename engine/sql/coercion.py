@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..errors import Span, TypeMismatch
-from .coercion_literals import convert_literal, numeric_type_of_text
+from .coercion_literals import convert_literal, literal_as_text, numeric_type_of_text
 from .expressions import Call, Cast, Expr, Literal
 from .types import (
     BIGINT,
@@ -139,11 +139,14 @@ def castable(source: SqlType, target: SqlType) -> bool:
             return False
 
 
-def coerce(expr: Expr, target: SqlType, span: Span | None = None) -> Expr:
-    """`expr` as a `target`, where that is implicit; raises TypeMismatch where it is not."""
+def coerce(expr: Expr, target: SqlType, span: Span | None = None, *, in_list: bool = False) -> Expr:
+    """`expr` as a `target`, where that is implicit; raises TypeMismatch where it is not. `in_list`: it is an element of
+    a list or constructor, where a number or boolean beside text is its text."""
     if expr.type == target:
         return expr
     if isinstance(expr, Literal):
+        if in_list and target is STRING and expr.value is not None:
+            return Literal(literal_as_text(expr), STRING)
         return convert_literal(expr, target, span)
     if isinstance(expr, Call):
         rebuilt = _coerce_constructor(expr, target, span)
@@ -161,9 +164,9 @@ def coerce(expr: Expr, target: SqlType, span: Span | None = None) -> Expr:
 def _coerce_constructor(call: Call, target: SqlType, span: Span | None) -> Expr | None:
     match call.function, target:
         case "ARRAY[]", Array(item):
-            return replace(call, args=tuple(coerce(a, item, span) for a in call.args), type=target)
+            return replace(call, args=tuple(coerce(a, item, span, in_list=True) for a in call.args), type=target)
         case "MAP()", Map(key, value):
-            args = tuple(coerce(a, value if i % 2 else key, span) for i, a in enumerate(call.args))
+            args = tuple(coerce(a, value if i % 2 else key, span, in_list=True) for i, a in enumerate(call.args))
             return replace(call, args=args, type=target)
         case "STRUCT()", Struct(fields):
             assert isinstance(call.type, Struct)
@@ -176,18 +179,20 @@ def _coerce_constructor(call: Call, target: SqlType, span: Span | None) -> Expr 
             return None
 
 
-def common_type(items: Sequence[Expr], span: Span | None = None) -> SqlType | None:
+def common_type(items: Sequence[Expr], span: Span | None = None, *, in_list: bool = False) -> SqlType | None:
     """The type that all `items` can take, found from left to right; None when all are NULL."""
     found: SqlType | None = None
     for item in items:
         if item.type is NULL:
             continue
-        found = item.type if found is None else _join(found, item, span)
+        found = item.type if found is None else _join(found, item, span, in_list=in_list)
     return found
 
 
-def _join(target: SqlType, item: Expr, span: Span | None) -> SqlType:
+def _join(target: SqlType, item: Expr, span: Span | None, *, in_list: bool = True) -> SqlType:
     source = item.type
+    if isinstance(item, Literal) and (item.value is None or (in_list and target is STRING and _has_text(source))):
+        return target
     if isinstance(item, Call):
         joined = _join_constructor(target, item, span)
         if joined is not None:
@@ -207,6 +212,10 @@ def _join(target: SqlType, item: Expr, span: Span | None) -> SqlType:
             span=span,
         )
     return joined
+
+
+def _has_text(sql_type: SqlType) -> bool:
+    return sql_type is BOOLEAN or is_numeric(sql_type)
 
 
 def _join_constructor(target: SqlType, call: Call, span: Span | None) -> SqlType | None:

@@ -57,6 +57,13 @@ def convert_literal(literal: Literal, target: SqlType, span: Span | None = None)
     raise TypeMismatch(f"{literal.type} {value!r} cannot be used where {target} is wanted", span=span)
 
 
+def literal_as_text(literal: Literal) -> str:
+    """A number or boolean as text, as it is written in SQL."""
+    if literal.type is BOOLEAN:
+        return "true" if literal.value else "false"
+    return str(literal.value)
+
+
 def _from_text(text: str, target: SqlType) -> Any:
     if is_numeric(target):
         return _number(decimal.Decimal(text.strip()), target)

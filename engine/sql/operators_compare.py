@@ -63,19 +63,18 @@ def in_list(value: Expr, items: Sequence[Expr], span: Span | None) -> Expr:
     """`value IN (items)`."""
     if isinstance(value, System) and value.name in _MAGIC:
         items = [_magic(value, item, span) for item in items]
-    wanted = common_type([value, *items], span)
+    wanted = common_type([value, *items], span, in_list=True)
     if wanted is None:
         raise TypeMismatch("NULL IN (…) is not supported", hint="use IS NULL", span=span)
-    if isinstance(wanted, Map):
-        raise TypeMismatch("IN does not compare maps", span=span)
-    args = tuple(coerce(e, wanted, span) for e in (value, *items) if e.type is not NULL or e is value)
+    args = tuple(coerce(e, wanted, span, in_list=True) for e in (value, *items) if e.type is not NULL or e is value)
     if len(args) == 1:
         return Literal(False, BOOLEAN)
     return Call("IN", args, BOOLEAN, SqlTemplate(_in), span)
 
 
 def _in(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
-    return f"(({args[0]} IN ({', '.join(args[1:])})) IS TRUE)"
+    texts = [_plain(a, t) for a, t in zip(args, types, strict=True)]
+    return f"(({texts[0]} IN ({', '.join(texts[1:])})) IS TRUE)"
 
 
 def between(value: Expr, low: Expr, high: Expr, span: Span | None) -> Expr:

@@ -285,10 +285,10 @@ def _array(node: exp.Expression, context: Context) -> Expr:
     items = [analyze(e, context) for e in node.expressions]
     if not items:
         raise TypeMismatch("ARRAY[] has no elements", hint="give at least one, that its type be known", span=span)
-    wanted = common_type(items, span)
+    wanted = common_type(items, span, in_list=True)
     if wanted is None:
         raise TypeMismatch("all elements of the ARRAY are NULL", hint="give one a type: CAST(NULL AS …)", span=span)
-    return array_of(tuple(coerce(i, wanted, span) for i in items), wanted)
+    return array_of(tuple(coerce(i, wanted, span, in_list=True) for i in items), wanted)
 
 
 def array_of(items: tuple[Expr, ...], item: SqlType) -> Call:
@@ -303,7 +303,13 @@ def map_of(args: tuple[Expr, ...], key: SqlType, value: SqlType) -> Call:
 
 
 def _render_map(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
-    return f"map([{', '.join(args[::2])}], [{', '.join(args[1::2])}])"
+    """A NULL key of text is 'null', as JSON writes it: neither Arrow nor DuckDB has NULL keys."""
+    text = types[0] is STRING
+    keys = [f"coalesce({k}, 'null')" if text and not k.startswith("'") else k for k in args[::2]]
+    if len(set(keys)) == len(keys) and all(k.startswith("'") and k.count("'") == 2 for k in keys):
+        return f"map([{', '.join(keys)}], [{', '.join(args[1::2])}])"
+    entries = [f"map([{k}], [{v}])" for k, v in zip(keys, args[1::2], strict=True)]
+    return f"map_concat({', '.join(entries)})" if len(entries) > 1 else entries[0]
 
 
 def struct_of(names: Sequence[str], values: tuple[Expr, ...]) -> Call:
@@ -334,12 +340,12 @@ def _map(node: exp.Expression, context: Context) -> Expr:
     if not pairs:
         raise TypeMismatch("MAP() has no entries", hint="give at least one, that its type be known", span=span)
     keys, values = [analyze(k, context) for k, _ in pairs], [analyze(v, context) for _, v in pairs]
-    key, value = common_type(keys, span), common_type(values, span)
+    key, value = common_type(keys, span, in_list=True), common_type(values, span, in_list=True)
     if key is None or value is None:
         raise TypeMismatch("all keys or all values of the MAP are NULL", hint="CAST(NULL AS …) gives a type", span=span)
-    made = [
-        coerce(e, t, span) for pair in zip(keys, values, strict=True) for e, t in zip(pair, (key, value), strict=True)
-    ]
+    made: list[Expr] = []
+    for k, v in zip(keys, values, strict=True):
+        made += [coerce(k, key, span, in_list=True), coerce(v, value, span, in_list=True)]
     return map_of(tuple(made), key, value)
 
 

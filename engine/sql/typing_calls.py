@@ -33,7 +33,7 @@ from .functions import (
     TableFunction,
 )
 from .scope import Scope, span_of, suggestion
-from .types import FLOAT, INTERVAL_UNIT, NULL, Array, Map, SqlType, Struct, Vector
+from .types import DATE, FLOAT, INTERVAL_UNIT, NULL, STRING, TIME, TIMESTAMP, Array, Map, SqlType, Struct, Vector
 from .typing import Context, analyze
 
 Bindings = dict[str, SqlType]
@@ -255,9 +255,17 @@ def _meet(
         if arg is None:
             if not isinstance(param, LambdaParam) or len(node.expressions) != len(param.inputs):
                 return None
-        elif not _unify(param, arg.type, candidate):
+        elif not _reads_as_time(param, arg, candidate) and not _unify(param, arg.type, candidate):
             return None
     return candidate
+
+
+def _reads_as_time(param: ParamType, arg: Expr, candidate: Candidate) -> bool:
+    """Whether `arg` is text that stands among dates or times: it is read as one."""
+    if not isinstance(arg, Literal) or arg.type is not STRING or not isinstance(param, Generic):
+        return False
+    candidate.casts += 1
+    return candidate.bindings.get(param.name) in (DATE, TIME, TIMESTAMP)
 
 
 def _unify(param: ParamType, given: SqlType, candidate: Candidate) -> bool:

@@ -155,7 +155,9 @@ def udaf(
         constants = _constructor(target, label)
 
         def resolve(types: Sequence[SqlType], values: Sequence[Any]) -> PythonAggregate:
-            return PythonAggregate(StoredAggregator(target(*values), types, state_type, result), result)
+            return PythonAggregate(
+                StoredAggregator(target(*values), types, state_type, result, signature.takes_null), result
+            )
 
         overload = AggregateOverload((*signature.params, *constants), resolve, len(constants), signature.variadic)
         text = description or _first_line(target)

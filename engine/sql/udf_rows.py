@@ -71,8 +71,16 @@ def vectorized_implementation(
 class StoredAggregator:
     """A user's aggregate over states as they are stored: converts values and states at its edge."""
 
-    def __init__(self, aggregator: Any, types: Sequence[SqlType], state_type: SqlType, result: SqlType) -> None:
+    def __init__(
+        self,
+        aggregator: Any,
+        types: Sequence[SqlType],
+        state_type: SqlType,
+        result: SqlType,
+        takes_null: Sequence[bool] = (),
+    ) -> None:
         self.aggregator = aggregator
+        self._takes_null = tuple(takes_null) or (False,)
         self.state_type = state_type
         self._values = [to_python(t) for t in types]
         self._load, self._store = to_python(state_type), from_python(state_type)
@@ -83,8 +91,11 @@ class StoredAggregator:
         return self._stored(self.aggregator.initialize())
 
     def aggregate(self, value: Any, state: Any) -> Any:
-        """The state after one more row."""
-        return self._stored(self.aggregator.aggregate(*self._arguments(value), self._loaded(state)))
+        """The state after one more row; a row with a NULL that the aggregate does not take leaves it as it is."""
+        arguments = self._arguments(value)
+        if not self._wanted(arguments):
+            return state
+        return self._stored(self.aggregator.aggregate(*arguments, self._loaded(state)))
 
     def merge(self, left: Any, right: Any) -> Any:
         """One state of two, `left` the earlier."""
@@ -102,7 +113,14 @@ class StoredAggregator:
 
     def undo(self, value: Any, state: Any) -> Any:
         """The state without a row that it had."""
-        return self._stored(self.aggregator.undo(*self._arguments(value), self._loaded(state)))
+        arguments = self._arguments(value)
+        if not self._wanted(arguments):
+            return state
+        return self._stored(self.aggregator.undo(*arguments, self._loaded(state)))
+
+    def _wanted(self, arguments: Sequence[Any]) -> bool:
+        last = len(self._takes_null) - 1
+        return all(a is not None or self._takes_null[min(i, last)] for i, a in enumerate(arguments))
 
     def _arguments(self, value: Any) -> list[Any]:
         given = value if len(self._values) > 1 else (value,)
