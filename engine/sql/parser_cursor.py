@@ -28,8 +28,10 @@ UNITS_MS = {
     "MILLISECOND": 1,
 }
 _NAMES = (TokenType.VAR, TokenType.IDENTIFIER)
-DEPTH_MAX = 200
-"""How deep expressions and types may nest: beyond it Python's own stack would be at stake."""
+DEPTH_MAX = 50
+"""How deep expressions and types may nest: a level costs ten frames of Python's stack here, and more in what follows."""
+CHAIN_MAX = 150
+"""How many operators of one rank may follow each other: each makes the tree one deeper."""
 
 
 def unit_ms(word: str) -> int | None:
@@ -199,6 +201,11 @@ class Cursor:
             raise self.unexpected("a unit of time (DAYS, HOURS, MINUTES, SECONDS, MILLISECONDS)")
         self.advance()
         return amount * factor
+
+    def check_chain(self, length: int) -> None:
+        """Refuse a chain of operators that would make too deep a tree."""
+        if length > CHAIN_MAX:
+            raise self.error(f"more than {CHAIN_MAX} operators in a row", hint="use parentheses, or several statements")
 
     def nest(self) -> None:
         """Go one level down; `self.depth -= 1` comes back up."""

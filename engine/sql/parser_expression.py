@@ -5,6 +5,8 @@ From loose to tight: OR, AND, NOT, a predicate (comparison, BETWEEN, IN, LIKE, I
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from sqlglot import exp
@@ -45,24 +47,24 @@ class ExpressionParser(TypeParser):
     def expression(self) -> exp.Expression:
         """Any expression: OR binds loosest."""
         self.nest()
-        left = self._conjunction()
+        alternatives = [self._conjunction()]
         while self.take("OR"):
-            left = exp.Or(this=left, expression=self._conjunction())
+            alternatives.append(self._conjunction())
         self.depth -= 1
-        return left
+        return _chained(exp.Or, alternatives)
 
     def _conjunction(self) -> exp.Expression:
-        left = self._negation()
+        conditions = [self._negation()]
         while self.take("AND"):
-            left = exp.And(this=left, expression=self._negation())
-        return left
+            conditions.append(self._negation())
+        return _chained(exp.And, conditions)
 
     def _negation(self) -> exp.Expression:
-        count = 0
+        negations = 0
         while self.take("NOT"):
-            count += 1
+            negations += 1
         node = self._predicate()
-        for _ in range(count % 2 or (2 if count else 0)):
+        for _ in range(negations % 2 or (2 if negations else 0)):
             node = exp.Not(this=node)
         return node
 
@@ -130,7 +132,8 @@ class ExpressionParser(TypeParser):
     def value(self) -> exp.Expression:
         """An expression without AND, OR, NOT or a predicate, unless in parentheses."""
         left = self._factor()
-        while True:
+        for length in count():
+            self.check_chain(length)
             token = self.token()
             if token is not None and token.token_type in _TERMS:
                 self.advance()
@@ -138,11 +141,15 @@ class ExpressionParser(TypeParser):
             elif self.take_sign(TokenType.DPIPE):
                 left = exp.Anonymous(this="CONCAT", expressions=[left, self._factor()])
             else:
-                return left
+                break
+        return left
 
     def _factor(self) -> exp.Expression:
         left = self._signed()
+        length = 0
         while (token := self.token()) is not None and token.token_type in _FACTORS:
+            length += 1
+            self.check_chain(length)
             self.advance()
             left = _FACTORS[token.token_type](this=left, expression=self._signed())
         return left
@@ -169,9 +176,8 @@ class ExpressionParser(TypeParser):
 
     def _postfix(self, node: exp.Expression) -> exp.Expression:
         """Subscripts and field references; `->*` is left to the projection."""
-        links = 0
-        while links <= 2 * 100:
-            links += 1
+        for length in count():
+            self.check_chain(length)
             if self.take_sign(TokenType.L_BRACKET):
                 index = self.expression()
                 self.expect_sign(TokenType.R_BRACKET, "]")
@@ -180,8 +186,8 @@ class ExpressionParser(TypeParser):
                 self.advance()
                 node = exp.JSONExtract(this=node, expression=self.identifier("the field's"))
             else:
-                return node
-        raise self.error("too many subscripts and field references in a row")
+                break
+        return node
 
     # -------------------------------------------------------------------------------------------------------- primaries
 
@@ -352,3 +358,15 @@ class ExpressionParser(TypeParser):
             parameters.append(self.identifier())
         self.expect_sign(TokenType.FARROW, "=>")
         return exp.Lambda(this=self.expression(), expressions=parameters)
+
+
+def _chained(kind: type[exp.Expression], parts: Sequence[exp.Expression]) -> exp.Expression:
+    """`a AND b AND c`, leaning to the left as it is read; a long chain (a list of thousands) is halved again and again
+    instead, which means the same and is not deep."""
+    if len(parts) > 32:
+        half = len(parts) // 2
+        return kind(this=_chained(kind, parts[:half]), expression=_chained(kind, parts[half:]))
+    left = parts[0]
+    for part in parts[1:]:
+        left = kind(this=left, expression=part)
+    return left

@@ -197,7 +197,7 @@ class QueryParser(ExpressionParser):
         start = self.at
         if self.take_sign(TokenType.L_PAREN):
             if self.is_at(TokenType.R_PAREN):
-                raise ParseError(f"{clause} requires at least one expression", span=self.span(start - 1))
+                raise ParseError(f"{clause} requires at least one expression", span=self.span(start))
             listed = self._values()
             if self.take_sign(TokenType.R_PAREN) and (self.ended or self._at_clause()):
                 return listed
