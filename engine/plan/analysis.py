@@ -175,7 +175,7 @@ class _Analysis:
 
     def _grouped(self, registry: FunctionRegistry) -> Project:
         query = self.query
-        window = None if query.window is None else window_of(query.window)
+        window = None if query.window is None else window_of(query.window, final=query.emit == "FINAL")
         keys = group_keys(query.group_by, self.rows, registry)
         scope = GroupScope(self.rows, keys, window, registry)
         items = self._items(self._star)
@@ -238,8 +238,9 @@ class _Analysis:
         return column.expr
 
 
-def window_of(clause: WindowClause) -> Window:
-    """The window of a GROUP BY."""
+def window_of(clause: WindowClause, *, final: bool = False) -> Window:
+    """The window of a GROUP BY. With EMIT FINAL (`final`) a window without a grace period closes at its end, not a day
+    later."""
     if clause.kind == "SESSION":
         raise Unsupported("SESSION windows are not supported yet", hint="use TUMBLING or HOPPING", span=clause.span)
     size, advance = clause.size_ms, clause.advance_ms if clause.kind == "HOPPING" else clause.size_ms
@@ -249,7 +250,7 @@ def window_of(clause: WindowClause) -> Window:
         raise AnalysisError(
             "ADVANCE BY must not be larger than SIZE", hint="rows would fall between windows", span=clause.span
         )
-    grace = clause.grace_ms
+    grace = 0 if final and clause.grace_ms is None else clause.grace_ms
     if clause.retention_ms is not None and clause.retention_ms < size + (grace or 0):
         raise AnalysisError(
             "RETENTION must be at least SIZE plus GRACE PERIOD",
