@@ -16,15 +16,8 @@ from sqlglot import exp
 from ..errors import AnalysisError, TypeMismatch, Unsupported
 from . import operators_compare as compare
 from . import operators_numeric as numeric
-from .coercion import (
-    ARRAY_CONSTRUCTOR,
-    MAP_CONSTRUCTOR,
-    STRUCT_CONSTRUCTOR,
-    castable,
-    coerce,
-    common_type,
-    decimal_of,
-)
+from . import typing_constructors as constructors
+from .coercion import castable, coerce, common_type, decimal_of
 from .expressions import Call, Case, Cast, Expr, Field, Literal, Parameter
 from .functions import FunctionRegistry, SqlTemplate
 from .scope import Scope, span_of, suggestion
@@ -281,45 +274,7 @@ def field_of(operand: Expr, name: str, node: exp.Expression) -> Expr:
 
 
 def _array(node: exp.Expression, context: Context) -> Expr:
-    span = span_of(node)
-    items = [analyze(e, context) for e in node.expressions]
-    if not items:
-        raise TypeMismatch("ARRAY[] has no elements", hint="give at least one, that its type be known", span=span)
-    wanted = common_type(items, span, in_list=True)
-    if wanted is None:
-        raise TypeMismatch("all elements of the ARRAY are NULL", hint="give one a type: CAST(NULL AS …)", span=span)
-    return array_of(tuple(coerce(i, wanted, span, in_list=True) for i in items), wanted)
-
-
-def array_of(items: tuple[Expr, ...], item: SqlType) -> Call:
-    """ARRAY[items], each of type `item`."""
-    template = SqlTemplate(lambda a, t, r: f"[{', '.join(a)}]")
-    return Call(ARRAY_CONSTRUCTOR, items, Array(item), template)
-
-
-def map_of(args: tuple[Expr, ...], key: SqlType, value: SqlType) -> Call:
-    """MAP(k := v, …), keys and values in turn; a later entry of the same key wins."""
-    return Call(MAP_CONSTRUCTOR, args, Map(key, value), SqlTemplate(_render_map))
-
-
-def _render_map(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
-    """A NULL key of text is 'null', as JSON writes it: neither Arrow nor DuckDB has NULL keys."""
-    text = types[0] is STRING
-    keys = [f"coalesce({k}, 'null')" if text and not k.startswith("'") else k for k in args[::2]]
-    if len(set(keys)) == len(keys) and all(k.startswith("'") and k.count("'") == 2 for k in keys):
-        return f"map([{', '.join(keys)}], [{', '.join(args[1::2])}])"
-    entries = [f"map([{k}], [{v}])" for k, v in zip(keys, args[1::2], strict=True)]
-    return f"map_concat({', '.join(entries)})" if len(entries) > 1 else entries[0]
-
-
-def struct_of(names: Sequence[str], values: tuple[Expr, ...]) -> Call:
-    """STRUCT(name := value, …)."""
-    made = Struct(tuple((n, v.type) for n, v in zip(names, values, strict=True)))
-    return Call(STRUCT_CONSTRUCTOR, values, made, SqlTemplate(_render_struct))
-
-
-def _render_struct(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
-    return "{" + ", ".join(f"'f{i}': {a}" for i, a in enumerate(args)) + "}"
+    return constructors.array([analyze(e, context) for e in node.expressions], span_of(node))
 
 
 def _entries(node: exp.Expression) -> list[tuple[exp.Expression, exp.Expression]]:
@@ -335,33 +290,15 @@ def _entries(node: exp.Expression) -> list[tuple[exp.Expression, exp.Expression]
 
 
 def _map(node: exp.Expression, context: Context) -> Expr:
-    span = span_of(node)
     pairs = _entries(node)
-    if not pairs:
-        raise TypeMismatch("MAP() has no entries", hint="give at least one, that its type be known", span=span)
     keys, values = [analyze(k, context) for k, _ in pairs], [analyze(v, context) for _, v in pairs]
-    key, value = common_type(keys, span, in_list=True), common_type(values, span, in_list=True)
-    if key is None or value is None:
-        raise TypeMismatch("all keys or all values of the MAP are NULL", hint="CAST(NULL AS …) gives a type", span=span)
-    made: list[Expr] = []
-    for k, v in zip(keys, values, strict=True):
-        made += [coerce(k, key, span, in_list=True), coerce(v, value, span, in_list=True)]
-    return map_of(tuple(made), key, value)
+    return constructors.map_of(keys, values, span_of(node))
 
 
 def _struct(node: exp.Expression, context: Context) -> Expr:
-    span = span_of(node)
     pairs = _entries(node)
-    names = [name.name for name, _ in pairs]
     values = tuple(analyze(v, context) for _, v in pairs)
-    if len(set(names)) < len(names):
-        raise TypeMismatch("a STRUCT's fields have different names", span=span)
-    for name, value in zip(names, values, strict=True):
-        if value.type is NULL:
-            raise TypeMismatch(f"the field {name} is NULL", hint="give it a type: CAST(NULL AS …)", span=span)
-    if not names:
-        raise TypeMismatch("STRUCT() has no fields", span=span)
-    return struct_of(names, values)
+    return constructors.struct([name.name for name, _ in pairs], values, span_of(node))
 
 
 def _lambda_out_of_place(node: exp.Expression, context: Context) -> Expr:

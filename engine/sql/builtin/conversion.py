@@ -40,12 +40,12 @@ def _from_bytes(value: bytes, encoding: str) -> str:
 
 
 def _from_hex(text: str) -> bytes:
-    """Hexadecimal digits, two a byte, also as 0x12ab or X'12ab'."""
+    """Hexadecimal digits, two a byte, also as X'12ab' or 0x12ab, where an odd first digit stands for itself."""
     found = re.fullmatch(r"(?:0x([0-9a-fA-F]*)|[xX]'([0-9a-fA-F]*)'|([0-9a-fA-F]*))", text)
     if not found:
         raise ValueError(f"not hexadecimal: {text!r}")
     digits = next(g for g in found.groups() if g is not None)
-    return binascii.unhexlify(digits)
+    return binascii.unhexlify("0" + digits if text.startswith("0x") and len(digits) % 2 else digits)
 
 
 def _encode(text: str, source: str, target: str) -> str:
