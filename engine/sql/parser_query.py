@@ -9,7 +9,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from ..errors import ParseError
 from .parser_expression import ExpressionParser
-from .statements import Join, Query, Relation, SelectItem, SourceRef, WindowClause, WithinClause
+from .statements import FromClause, Join, Query, SelectItem, SourceRef, WindowClause, WithinClause
 
 _AFTER_SOURCE = frozenset(["EMIT", "PARTITION", "WINDOW", "CROSS", "UNION"])
 _CLAUSES = ("WINDOW", "WHERE", "GROUP BY", "PARTITION BY", "HAVING", "EMIT", "LIMIT")
@@ -86,8 +86,8 @@ class QueryParser(ExpressionParser):
 
     # ------------------------------------------------------------------------------------------------------------- FROM
 
-    def _relation(self) -> Relation:
-        relation: Relation = self._source()
+    def _relation(self) -> FromClause:
+        relation: FromClause = self._source()
         while (kind := self._join_kind()) is not None:
             relation = self._join(relation, kind)
         return relation
@@ -122,7 +122,7 @@ class QueryParser(ExpressionParser):
             raise self.error("sources are joined by JOIN … ON", hint="write FROM a JOIN b ON a.x = b.y")
         return None
 
-    def _join(self, left: Relation, kind: str) -> Join:
+    def _join(self, left: FromClause, kind: str) -> Join:
         start = self.at - 1
         right = self._source()
         within = self._within() if self.take("WITHIN") else None

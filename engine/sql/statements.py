@@ -77,7 +77,7 @@ class Join:
             raise ParseError(f"{self.kind} is not a kind of join", span=self.span)
 
 
-Relation = SourceRef | Join
+FromClause = SourceRef | Join
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Query:
     """A SELECT. With `emit` it is a push query (or feeds a sink), without one a pull query."""
 
     select: tuple[SelectItem, ...]
-    from_: Relation
+    from_: FromClause
     where: exp.Expression | None = None
     group_by: tuple[exp.Expression, ...] = ()
     partition_by: tuple[exp.Expression, ...] = ()
@@ -127,7 +127,7 @@ class Query:
         return _sources(self.from_)
 
 
-def _sources(relation: Relation) -> tuple[SourceRef, ...]:
+def _sources(relation: FromClause) -> tuple[SourceRef, ...]:
     if isinstance(relation, SourceRef):
         return (relation,)
     return (*_sources(relation.left), relation.right)
