@@ -13,7 +13,6 @@ from ..sql.expressions import Call, Case, Cast, Column, Expr, Field, Lambda, Lit
 from ..sql.schema import Schema
 from ..sql.types import Struct, quote_if_needed
 from .logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract, inputs
-from .pull import PullPlan
 from .steps import Aggregate as AggregateStep
 from .steps import (
     AggregateCall,
@@ -38,19 +37,6 @@ def explain(plan: QueryPlan) -> str:
     for number, stage in enumerate(plan.stages):
         lines += ["", *_stage(number, stage, plan)]
     return "\n".join([*lines, *_sink(plan)]) + "\n"
-
-
-def explain_pull(plan: PullPlan) -> str:
-    """A pull query's text: what is looked at, and the SQL that is run over it."""
-    name = quote_if_needed(plan.relation)
-    if plan.is_stream:
-        how = f"all records of stream {name} so far"
-    elif plan.keys is not None:
-        how = f"{len(plan.keys)} key{'s' * (len(plan.keys) != 1)} of table {name}"
-    else:
-        how = f"all rows of table {name}"
-    columns = plan.schema.text(is_table=False)
-    return f"Pull query ({columns})\n  reads {how}{_windowed(plan.window)}\n  {plan.sql(name)}\n"
 
 
 def tree(node: Node, depth: int = 0) -> list[str]:
@@ -104,7 +90,7 @@ def _node(node: Node) -> str:
             wanted = [quote_if_needed(source.schema.columns[i].name) for i in sorted(source.wanted)]
             name = source.name if alias == source.name else f"{source.name} {alias}"
             what = "table" if source.is_table else "stream"
-            return f"Read {what} {name}{_windowed(source.windowed)} [{', '.join(wanted)}]"
+            return f"Read {what} {name}{windowed(source.windowed)} [{', '.join(wanted)}]"
         case Filter(condition=condition):
             return f"Filter {expression(condition)}"
         case Project():
@@ -119,7 +105,7 @@ def _node(node: Node) -> str:
             final = " emit final" if node.emit_final else ""
             combined = " combined before the exchange" if node.combine else ""
             made = ", ".join(_call(c, node.input.schema) for c in node.calls) or "groups"
-            return f"Aggregate {made} by {keys}{_windowed(node.grouped)}{final}{combined}"
+            return f"Aggregate {made} by {keys}{windowed(node.grouped)}{final}{combined}"
         case Join(kind=kind, left=left, right=right, left_key=left_key, right_key=right_key):
             on = f"{left.schema.columns[left_key].name} = {right.schema.columns[right_key].name}"
             within = (
@@ -158,7 +144,7 @@ def _step(step: Step) -> str:
             )
         case PartialAggregate():
             how = "combine rows of a batch" if step.combine else "assign rows"
-            return f"{how} by {step.keys} key column{'s' * (step.keys != 1)} of e{step.input}{_windowed(step.window)}"
+            return f"{how} by {step.keys} key column{'s' * (step.keys != 1)} of e{step.input}{windowed(step.window)}"
         case AggregateStep():
             taking_back = ", taking back rows" if step.table_input else ""
             final = ", rows when windows close" if step.emit_final else ""
@@ -188,7 +174,7 @@ def _result(plan: QueryPlan) -> str:
     kind = "table" if plan.is_table else "stream"
     name = "" if plan.sink is None else f" {quote_if_needed(plan.sink.name)}"
     limit = "" if plan.limit is None else f" limit {plan.limit}"
-    return f"{kind}{name} ({plan.schema.text(is_table=plan.is_table)}){_windowed(plan.window)}{limit}"
+    return f"{kind}{name} ({plan.schema.text(is_table=plan.is_table)}){windowed(plan.window)}{limit}"
 
 
 def _columns(exprs: Sequence[Expr], schema: Schema, explode: frozenset[int]) -> str:
@@ -209,7 +195,8 @@ def _named(name: str) -> str:
     return name if any(sign in name for sign in " (>*") else quote_if_needed(name)
 
 
-def _windowed(window: Window | None) -> str:
+def windowed(window: Window | None) -> str:
+    """A window in words, with a blank before it; nothing where there is none."""
     if window is None:
         return ""
     advance = f" advance {window.advance_ms} ms" if window.kind == "HOPPING" else ""

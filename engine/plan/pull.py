@@ -21,9 +21,10 @@ from ..sql.functions import AggregateFunction, FunctionRegistry, TableFunction
 from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import WINDOW_BOUNDS
 from ..sql.statements import Query, SourceRef
-from ..sql.types import BIGINT
+from ..sql.types import BIGINT, quote_if_needed
 from ..sql.typing import analyze_expression, require_boolean
 from ..sql.typing_calls import contains
+from .explain import windowed
 from .keys import check_names
 from .logical import Read
 from .predicates import conjuncts
@@ -101,6 +102,19 @@ def plan_pull(query: Query, catalog: Catalog, registry: FunctionRegistry) -> Pul
         window=read.window,
         is_stream=not read.is_table,
     )
+
+
+def explain_pull(plan: PullPlan) -> str:
+    """A pull query's text: what is looked at, and the SQL that is run over it."""
+    name = quote_if_needed(plan.relation)
+    if plan.is_stream:
+        how = f"all records of stream {name} so far"
+    elif plan.keys is not None:
+        how = f"{len(plan.keys)} key{'s' * (len(plan.keys) != 1)} of table {name}"
+    else:
+        how = f"all rows of table {name}"
+    columns = plan.schema.text(is_table=False)
+    return f"Pull query ({columns})\n  reads {how}{windowed(plan.window)}\n  {plan.sql(name)}\n"
 
 
 def _check_clauses(query: Query, registry: FunctionRegistry) -> None:

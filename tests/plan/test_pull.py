@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mergus.engine.errors import UserError
-from mergus.engine.plan.explain import explain_pull
-from mergus.engine.plan.pull import PullPlan, Range, plan_pull
+from mergus.engine.plan.pull import PullPlan, Range, explain_pull, plan_pull
 from mergus.engine.sql.catalog import Catalog, Relation
 from mergus.engine.sql.schema import ColumnDef, Schema
 from mergus.engine.sql.statements import Query
