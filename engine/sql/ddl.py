@@ -182,6 +182,9 @@ def _check_present(
     properties: SourceProperties,
 ) -> None:
     """Columns are needed, unless a schema registry knows them; a table needs its key."""
+    keys_known = key_format not in INFERRING
+    if (columns or value_format in INFERRING) and keys_known:
+        _check_key(statement, columns, properties)
     for name, is_key in ((value_format, False), (key_format, True)):
         if name in INFERRING and not any(c.is_key == is_key for c in columns):
             check(name, (), properties.format_properties, is_key)

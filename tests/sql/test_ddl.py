@@ -75,6 +75,7 @@ _JSON = "kafka_topic='x', value_format='JSON'"
     ("text", "words", "place"),
     [
         (f"CREATE TABLE t (a INT) WITH ({_JSON})", "tables require a PRIMARY KEY", "CREATE"),
+        ("CREATE TABLE t WITH (kafka_topic='x', value_format='AVRO')", "tables require a PRIMARY KEY", "CREATE"),
         (f"CREATE TABLE t (a INT KEY, b INT) WITH ({_JSON})", "A INTEGER PRIMARY KEY", "a INT KEY"),
         (f"CREATE STREAM s (a INT PRIMARY KEY) WITH ({_JSON})", "PRIMARY KEY column", "a INT"),
         (f"CREATE STREAM s (a INT, A STRING) WITH ({_JSON})", "duplicate column name", "A STRING"),
