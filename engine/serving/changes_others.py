@@ -24,6 +24,7 @@ def _chosen(query_id: str | None, world: World) -> tuple[str, ...]:
 
 
 def terminate(statement: Terminate, world: World) -> Change:
+    """A query (or all) ends and its state goes; what it made stays."""
     chosen = _chosen(statement.query_id, world)
     catalog = world.catalog.copy()
     for query_id in chosen:
@@ -36,6 +37,7 @@ def terminate(statement: Terminate, world: World) -> Change:
 
 
 def paused(query_id: str | None, done: str, world: World) -> Change:
+    """A query (or all) is paused or resumed."""
     chosen = _chosen(query_id, world)
     entity = _query_entity(chosen, "pause" if done == "paused" else "resume")
     change = Change(f"Query {done}.", world.catalog, world.registry, entity)
@@ -47,6 +49,7 @@ def _query_entity(chosen: tuple[str, ...], action: str) -> tuple[str, str, str]:
 
 
 def type_change(statement: CreateType | DropType, world: World) -> Change:
+    """A type gets or loses its name."""
     catalog = world.catalog.copy()
     if isinstance(statement, CreateType):
         made = catalog.add_type(
@@ -61,6 +64,7 @@ def type_change(statement: CreateType | DropType, world: World) -> Change:
 
 
 def create_function(statement: CreateFunction, world: World) -> Change:
+    """A function written in the statement is entered."""
     entity = ("function", statement.name, "create")
     if not world.inline_functions and not world.replaying:
         raise AnalysisError(
@@ -107,6 +111,7 @@ def _as_declared(statement: CreateFunction, function: Function) -> Function:
 
 
 def drop_function(statement: DropFunction, world: World) -> Change:
+    """A function of the user's is forgotten."""
     entity = ("function", statement.name, "drop")
     if world.registry.find(statement.name) is None and statement.if_exists:
         message = f"Function {statement.name} does not exist."

@@ -34,6 +34,7 @@ def _exists(name: str, kind: str, world: World) -> Change:
 
 
 def create(statement: CreateSource, text: str, world: World) -> Change:
+    """A stream or table over a topic or over files; a source table also gets the query that keeps its rows."""
     kind = statement.kind
     old = world.catalog.find(statement.name)
     if old is not None and statement.if_not_exists:
@@ -90,6 +91,7 @@ def topic_of(relation: Relation, partitions: int) -> TopicInfo:
 
 
 def create_as(statement: CreateSourceAs, text: str, world: World) -> Change:
+    """A stream or table and the query that makes it."""
     old = world.catalog.find(statement.name)
     if old is not None and statement.if_not_exists:
         return _exists(statement.name, statement.kind, world)
@@ -188,6 +190,7 @@ def _sink_topic(relation: Relation, plan: QueryPlan, world: World) -> tuple[Topi
 
 
 def insert_into(statement: InsertInto, text: str, world: World) -> Change:
+    """A query that writes into a stream that is there."""
     into = ddl.writable(world.catalog, statement.name, statement.span)
     catalog = world.catalog.copy()
     query_id = _insert_id(statement, catalog)
@@ -235,6 +238,7 @@ def _insert_id(statement: InsertInto, catalog: Catalog) -> str:
 
 
 def drop(statement: DropSource, world: World) -> Change:
+    """A stream or table goes, with the query that made it and, when asked, its topic."""
     kind, name = statement.kind, statement.name
     relation = ddl.to_drop(statement, world.catalog)
     if relation is None:
@@ -266,6 +270,7 @@ def drop(statement: DropSource, world: World) -> Change:
 
 
 def alter(statement: AlterSource, world: World) -> Change:
+    """Columns are added."""
     relation = ddl.altered(statement, world.catalog, check_format)
     catalog = world.catalog.copy()
     catalog.add(relation, or_replace=True, span=statement.span)

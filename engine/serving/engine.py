@@ -1,0 +1,394 @@
+"""The engine as its users see it: statements in, results out; one object a server, one session a client.
+
+Statements that change something go one at a time: worked out (`changes.py`), done, written to the command log, entered in
+the catalog. Everything else reads the catalog as it is, which is replaced and never changed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..clock import Clock, SystemClock
+from ..config import Config
+from ..errors import Conflict, MergusError, Unsupported
+from ..io.topics import TopicInfo, Topics, Writer
+from ..plan.planner import plan_query
+from ..plan.steps import QueryPlan
+from ..plan.target import SinkTarget
+from ..runtime import processing_log
+from ..runtime.command_log import Command, CommandLog
+from ..runtime.data_folder import DataFolder
+from ..runtime.flow import FlowStatus
+from ..runtime.lifecycle import Lifecycle
+from ..sql.catalog import Catalog, FileOptions
+from ..sql.functions import FunctionRegistry
+from ..sql.parser import Parsed, iterate_statements, parse_statement
+from ..sql.schema import ColumnDef
+from ..sql.statements import (
+    AlterSystem,
+    CreateSourceAs,
+    Define,
+    Describe,
+    DescribeFunction,
+    Explain,
+    InsertInto,
+    InsertValues,
+    Query,
+    SetProperty,
+    Show,
+    Undefine,
+    UnsetProperty,
+)
+from ..state.duckdb import connect
+from . import opening
+from .change import Change, Start, World
+from .changes import changes_something, prepare
+from .describe import Watched, describe_function, describe_plan, describe_relation
+from .inserts import Inserter
+from .questions import Questions
+from .results import Done, Listing, Result
+from .settings import checked_property, known_properties
+from .show import Shown, show
+
+log = logging.getLogger("mergus.engine")
+
+
+@dataclass
+class Session:
+    """One client's own: variables (DEFINE) and properties (SET). Used by one thread at a time."""
+
+    variables: dict[str, str] = field(default_factory=dict)
+    properties: dict[str, str] = field(default_factory=dict)
+
+
+class Engine:
+    """Made by `open`. Methods may be called from any thread."""
+
+    def __init__(
+        self, config: Config, clock: Clock, folder: DataFolder, topics: Topics, lifecycle: Lifecycle, *, bounded: bool
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.folder = folder
+        self.topics = topics
+        self.lifecycle = lifecycle
+        self.commands = CommandLog(folder.commands)
+        self.catalog = Catalog()
+        self.registry: FunctionRegistry = opening.registry(config)
+        self.shipped = frozenset(self.registry.functions)
+        self.system: dict[str, str] = {}  # ALTER SYSTEM
+        self.plans: dict[str, QueryPlan] = {}
+        self.paused: set[str] = set()
+        self.connection = connect()
+        self.bounded = bounded
+        self.questions = Questions(self)
+        self._changing = threading.RLock()
+        self._inserting = threading.Lock()
+        self._writer: Writer | None = None
+
+    @classmethod
+    def open(
+        cls, config: Config, *, clock: Clock | None = None, in_process: bool = False, bounded: bool = False
+    ) -> Engine:
+        """Open the data folder, read the command log again, and start its queries. `in_process`: without host processes;
+        `bounded`: push queries end when they have read what is there. Raises EnvironmentFault where the folder is in
+        use, of another version, or the topics cannot be reached."""
+        clock = clock or SystemClock()
+        folder = DataFolder.open(Path(config["data"]))
+        try:
+            topics = opening.topics(config, folder.path, clock)
+            processing_log.prepare(topics)
+            lifecycle = Lifecycle(
+                opening.host_settings(config, folder.path), topics, opening.run_settings(config, in_process)
+            )
+            engine = cls(config, clock, folder, topics, lifecycle, bounded=bounded)
+            engine._replay()
+        except BaseException:
+            folder.close()
+            raise
+        return engine
+
+    def close(self) -> None:
+        """Stop every query at the end of its epoch, and give the folder back."""
+        self.questions.close()
+        self.lifecycle.close()
+        if self._writer is not None:
+            self._writer.close()
+        self.connection.close()
+        self.commands.close()
+        self.topics.close()
+        self.folder.close()
+
+    # ------------------------------------------------------------------------------------------------------ statements
+    def execute(
+        self, text: str, session: Session | None = None, *, properties: Mapping[str, str] | None = None
+    ) -> Iterator[Result]:
+        """Carry out the statements of `text`, one at a time as the iterator is asked. Raises the MergusError of the first
+        that is refused; those before it stay done."""
+        session = session or Session()
+        for parsed in iterate_statements(text, self.catalog.types, session.variables):
+            yield self.execute_statement(parsed, session, properties=properties)
+
+    def execute_statement(
+        self, parsed: Parsed, session: Session, *, properties: Mapping[str, str] | None = None
+    ) -> Result:
+        """Carry out one statement."""
+        settings = {**self.system, **session.properties, **(properties or {})}
+        try:
+            if changes_something(parsed.statement):
+                return self._change(parsed, settings)
+            return self._answer(parsed, session, settings)
+        except MergusError as error:
+            raise error.at(parsed.text) from None
+
+    def _answer(self, parsed: Parsed, session: Session, settings: Mapping[str, str]) -> Result:
+        text = parsed.text
+        match parsed.statement:
+            case Query() as query:
+                return self.questions.ask(query, text, settings)
+            case InsertValues() as insert:
+                return self._insert(insert, text)
+            case Show() as shown:
+                return show(shown, text, self._shown(session))
+            case Describe() as describe:
+                return self._describe(describe, text)
+            case DescribeFunction() as describe:
+                return describe_function(describe, text, self.registry)
+            case Explain() as explain:
+                return self._explain(explain, text, settings)
+            case SetProperty(name=name, value=value, span=span):
+                name, value = checked_property(name, value, span)
+                session.properties[name] = value
+                return Done(text, f"Successfully changed local property '{name}' to '{value}'.")
+            case UnsetProperty(name=name):
+                was = session.properties.pop(name, None)
+                return Done(text, f"Successfully unset local property '{name}' (value was '{was or ''}').")
+            case AlterSystem(name=name, value=value, span=span):
+                name, value = checked_property(name, value, span)
+                self.system[name] = value
+                self.commands.append(Command(text, {}, self.catalog.next_query))
+                return Done(text, f"System property '{name}' was set to '{value}'.")
+            case Define(name=name, value=value):
+                session.variables[name] = value
+                return Done(text, f"Variable {name} is '{value}'.")
+            case Undefine(name=name):
+                session.variables.pop(name, None)
+                return Done(text, f"Variable {name} is not defined any more.")
+            case other:
+                raise Unsupported(f"{type(other).__name__} is not supported here yet")
+
+    # --------------------------------------------------------------------------------------------------------- changes
+    def world(self, settings: Mapping[str, str], *, replaying: bool = False) -> World:
+        """What a statement with these settings may know."""
+        return World(
+            self.catalog,
+            self.registry,
+            settings,
+            self.topics.describe,
+            self._infer,
+            opening.inline_functions(self.config),
+            replaying,
+            self.shipped,
+        )
+
+    def _infer(self, file: FileOptions) -> list[ColumnDef]:
+        source = opening.file_source(self.config, file)
+        return [ColumnDef(name, sql_type) for name, sql_type in source.schema(self.connection)]
+
+    def _change(self, parsed: Parsed, settings: Mapping[str, str]) -> Result:
+        with self._changing:
+            before = self.catalog.next_query
+            change = prepare(parsed.statement, parsed.text, self.world(settings))
+            sequence = -1
+            if not change.nothing:
+                self._carry_out(change, settings)
+                sequence = self.commands.append(Command(parsed.text, dict(settings), before))
+                self._enter(change)
+                for start in change.start:
+                    self._start(start, settings)
+                for query_id in change.resume:
+                    self.lifecycle.resume(query_id)
+        return Done(parsed.text, change.message, change.entity, change.query_id, sequence)
+
+    def _carry_out(self, change: Change, settings: Mapping[str, str]) -> None:
+        """What comes before the change is on record: topics, and the end of what ends."""
+        for topic in change.create_topics:
+            self._make_topic(topic)
+        for query_id in change.pause:
+            self.lifecycle.pause(query_id)
+        for query_id in change.terminate:
+            self.lifecycle.terminate(query_id)
+        for name in change.delete_topics:
+            if self.topics.describe(name) is not None:
+                self.topics.delete(name)
+
+    def _make_topic(self, topic: TopicInfo) -> None:
+        try:
+            self.topics.create(topic.name, topic.partitions, topic.replicas, topic.config)
+        except Conflict:
+            log.info("topic is there already", extra={"topic": topic.name})
+
+    def _enter(self, change: Change) -> None:
+        self.catalog, self.registry = change.catalog, change.registry
+        for query_id in change.terminate:
+            self.plans.pop(query_id, None)
+            self.paused.discard(query_id)
+        for start in change.start:
+            self.plans[start.entry.query_id] = start.plan
+        self.paused = (self.paused | set(change.pause)) - set(change.resume)
+
+    def _start(self, start: Start, settings: Mapping[str, str]) -> None:
+        latest = settings.get("auto.offset.reset", "earliest") == "latest"
+        query_id = start.entry.query_id
+        self.lifecycle.start(start.plan, latest=latest, paused=query_id in self.paused)
+
+    def _replay(self) -> None:
+        """Enter every statement of the command log again, then start the queries that are left."""
+        settings_of: dict[str, Mapping[str, str]] = {}
+        for command in self.commands.read():
+            try:
+                statement = parse_statement(command.text, self.catalog.types)
+                if isinstance(statement, AlterSystem):
+                    self.system[statement.name] = statement.value
+                    continue
+                self.catalog.skip_query_ids(command.next_query)
+                change = prepare(statement, command.text, self.world(command.settings, replaying=True))
+            except MergusError as error:
+                log.error("a statement of the command log cannot be carried out again: %s", error.message)
+                continue
+            self._enter(change)
+            settings_of |= {s.entry.query_id: command.settings for s in change.start}
+        self._ready_processing_log()
+        for query_id, entry in self.catalog.queries.items():
+            for source in entry.sources:
+                self._recreate_topic(source)
+            self._start(Start(self.plans[query_id], entry), settings_of[query_id])
+
+    def _recreate_topic(self, source: str) -> None:
+        relation = self.catalog.find(source)
+        if relation is not None and relation.topic and self.topics.describe(relation.topic) is None:
+            log.error("a query's topic is gone: %s is made anew, empty", relation.topic)
+            self._make_topic(TopicInfo(relation.topic, relation.partitions or 1, relation.replicas or 1))
+
+    def _ready_processing_log(self) -> None:
+        text = processing_log.STATEMENT
+        change = prepare(parse_statement(text), text, self.world({}))
+        if not change.nothing:
+            self._enter(change)
+
+    # ---------------------------------------------------------------------------------------------------------- inserts
+    def _insert(self, statement: InsertValues, text: str) -> Done:
+        relation = self.catalog.get(statement.name, statement.span)
+        with self._inserting:
+            records = Inserter(relation, self.connection).from_statement(statement, self.registry, self.clock.now_ms())
+            self._write(relation.topic, records)
+        return Done(text, "")
+
+    def insert_rows(self, target: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[MergusError | None]:
+        """Write JSON objects as records; for each, None or why it is refused. Raises where `target` takes none."""
+        relation = self.catalog.get(target)
+        inserter = Inserter(relation, self.connection)
+        for row in rows:
+            try:
+                with self._inserting:
+                    self._write(relation.topic, inserter.from_json(row, self.clock.now_ms()))
+            except MergusError as error:
+                yield error
+            else:
+                yield None
+
+    def _write(self, topic: str, records: Any) -> None:
+        if self._writer is None:
+            self._writer = self.topics.writer()
+        self._writer.write(topic, records)
+        self._writer.flush()
+
+    # ----------------------------------------------------------------------------------------------------- looking about
+    def _shown(self, session: Session) -> Shown:
+        properties = [*self.config.shown(), *known_properties(self.system, session.properties)]
+        return Shown(
+            self.catalog,
+            self.registry,
+            self.topics.list(),
+            {query_id: status.state for query_id, status in self.lifecycle.statuses().items()},
+            properties,
+            session.variables,
+        )
+
+    def _describe(self, statement: Describe, text: str) -> Listing:
+        if statement.name is None:
+            raise Unsupported("DESCRIBE takes the name of a stream or table", span=statement.span)
+        relation = self.catalog.get(statement.name, statement.span)
+        statuses = self.lifecycle.statuses(ends=statement.extended)
+        watched = {query_id: _watched(status) for query_id, status in statuses.items()}
+        topic = self.topics.describe(relation.topic) if relation.topic else None
+        return describe_relation(statement, text, self.catalog, topic, watched)
+
+    def _explain(self, statement: Explain, text: str, settings: Mapping[str, str]) -> Listing:
+        match statement.subject:
+            case str() as query_id:
+                entry = self.catalog.query(query_id, statement.span)
+                status = self.lifecycle.statuses().get(entry.query_id)
+                plan = self.plans[entry.query_id]
+                return describe_plan(text, plan, entry, None if status is None else _watched(status))
+            case Query() as query if not query.is_push:
+                return Listing(text, "queryDescription", {}, (), (), self.questions.explain(query))
+            case Query() as query:
+                plan = self._plan(query, None, settings)
+            case CreateSourceAs(name=name, kind=kind, query=query):
+                plan = self._plan(query, SinkTarget(name, name, kind == "TABLE"), settings)
+            case InsertInto(query=query):
+                plan = self._plan(query, None, settings)
+        return describe_plan(text, plan, None, None)
+
+    def _plan(self, query: Query, sink: SinkTarget | None, settings: Mapping[str, str]) -> QueryPlan:
+        return plan_query(query, self.catalog, self.registry, query_id="EXPLAINED", sink=sink, settings=settings)
+
+    def statuses(self) -> dict[str, FlowStatus]:
+        """How the persistent queries stand."""
+        known = self.lifecycle.statuses(ends=True)
+        return {query_id: status for query_id, status in known.items() if query_id in self.catalog.queries}
+
+    def wait_caught_up(self, timeout_s: float = 3600.0) -> list[str]:
+        """Return when the persistent queries have worked in all that their topics hold; the ids of those that failed."""
+        if not self.catalog.queries:
+            return []
+        statuses = self.lifecycle.wait_caught_up(list(self.catalog.queries), timeout_s)
+        return [s.query_id for s in statuses if s.state == "ERROR"]
+
+    def failures(self) -> dict[str, int]:
+        """Rows that could not be processed and rows that came late, over all queries since their start."""
+        metrics = [status.metrics for status in self.lifecycle.statuses().values()]
+        return {"bad": sum(m.rows_bad for m in metrics), "late": sum(m.rows_late for m in metrics)}
+
+    def metrics_text(self) -> str:
+        """What /metrics answers."""
+        return self.lifecycle.metrics().decode()
+
+    def info(self) -> dict[str, Any]:
+        """What /info answers."""
+        return opening.info(self.config)
+
+
+def _watched(status: FlowStatus) -> Watched:
+    metrics = status.metrics
+    return Watched(
+        status.state,
+        {
+            "rows in": metrics.rows_in,
+            "rows out": metrics.rows_out,
+            "bad": metrics.rows_bad,
+            "late": metrics.rows_late,
+            "lag": metrics.lag_records,
+            "mean batch": metrics.rows_in / max(1, sum(metrics.batch_rows.counts)),
+            "latency p50 ms": 1000 * (metrics.latency_seconds.quantile(0.5) or 0),
+            "latency p99 ms": 1000 * (metrics.latency_seconds.quantile(0.99) or 0),
+            "state bytes": metrics.state_bytes,
+            "restarts": metrics.restarts,
+        },
+    )

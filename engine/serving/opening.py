@@ -1,0 +1,119 @@
+"""From settings to the parts of an engine: topics, functions, hosts, what is allowed."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ..clock import Clock
+from ..config import Config
+from ..errors import UserError
+from ..io.embedded import EmbeddedTopics
+from ..io.embedded_store import Durability
+from ..io.files import FileSource
+from ..io.kafka import KafkaTopics
+from ..io.topics import Topics
+from ..runtime.host import HostSettings
+from ..runtime.lifecycle import RunSettings
+from ..sql.builtin.registry import default_registry
+from ..sql.catalog import FileOptions
+from ..sql.functions import FunctionRegistry
+from ..sql.udf_load import add_functions
+
+SHIPPED = Path(__file__).resolve().parents[2] / "udfs"
+_DURABILITIES: dict[str, Durability] = {"normal": "process", "full": "power"}
+
+
+def durability(config: Config) -> Durability:
+    """What embedded topics survive."""
+    chosen = _DURABILITIES.get(config["topic.sync"])
+    if chosen is None:
+        raise UserError(f'setting "topic.sync" is normal or full, not {config["topic.sync"]}')
+    return chosen
+
+
+def topics(config: Config, folder: Path, clock: Clock) -> Topics:
+    """The topics that the settings name: on Kafka, or embedded in the data folder."""
+    if config["kafka.bootstrap"] is not None:
+        return KafkaTopics(config["kafka.bootstrap"], config.kafka())
+    return EmbeddedTopics(folder / "topics", clock=clock, durability=durability(config))
+
+
+def registry(config: Config) -> FunctionRegistry:
+    """All functions that ship, and those of the user's folder."""
+    made = default_registry()
+    add_functions(made, SHIPPED)
+    if config["functions"] is not None:
+        add_functions(made, Path(config["functions"]))
+    return made
+
+
+def _cores(config: Config) -> int:
+    return (
+        config["threads"] or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+
+
+def host_settings(config: Config, folder: Path) -> HostSettings:
+    """What every host process is told. Each uses one thread for DuckDB and models: hosts and workers are the parallelism."""
+    return HostSettings(
+        data=folder,
+        kafka=config["kafka.bootstrap"],
+        kafka_settings=config.kafka(),
+        durability=durability(config),
+        memory_mb=max(128, config["memory.mb"] // max(2, _cores(config))),
+        threads=1,
+        idle_park_ms=config["idle.park.ms"],
+    )
+
+
+def run_settings(config: Config, in_process: bool) -> RunSettings:
+    """How queries run unless a statement says otherwise."""
+    if config["workers"] < 1:
+        raise UserError(f'setting "workers" is at least 1, not {config["workers"]}')
+    return RunSettings(
+        workers=config["workers"],
+        epoch_ms=config["epoch.ms"],
+        rows_max=config["batch.rows.max"],
+        bytes_max=config["inflight.bytes.max"],
+        in_process=in_process,
+    )
+
+
+def is_loopback(config: Config) -> bool:
+    """Whether only this machine can reach the HTTP interface."""
+    host = str(config["listen"]).rpartition(":")[0].strip("[]")
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def inline_functions(config: Config) -> bool:
+    """Whether CREATE FUNCTION … AS may be used: as set, else on loopback only (it runs any Python)."""
+    chosen = config["functions.inline"]
+    return is_loopback(config) if chosen is None else bool(chosen)
+
+
+def allowed_folders(config: Config) -> list[Path] | None:
+    """The folders that files may be read from; None: any."""
+    chosen = config["files.allowed"]
+    if chosen is None:
+        return None if is_loopback(config) else []
+    return [Path(part) for part in str(chosen).split(":") if part]
+
+
+def file_source(config: Config, file: FileOptions) -> FileSource:
+    """The files of a stream, checked against what is allowed."""
+    options = {name.lower(): value for name, value in file.options.items()}
+    return FileSource(file.path, file.format, options, allowed=allowed_folders(config))
+
+
+def info(config: Config) -> dict[str, Any]:
+    """What /info answers, in ksqlDB's names."""
+    try:
+        release = version("mergus")
+    except PackageNotFoundError:
+        release = "source"
+    cluster = "embedded" if config["kafka.bootstrap"] is None else "kafka"
+    server = {"version": release, "kafkaClusterId": cluster, "ksqlServiceId": "mergus_", "serverStatus": "RUNNING"}
+    return {"KsqlServerInfo": server}

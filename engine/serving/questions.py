@@ -1,0 +1,187 @@
+"""SELECT statements: pull queries answered from what queries keep, push queries that go on until they are ended.
+
+A pull query goes to the host that has the table's state, as a plan; over a stream it reads the topic once, from its
+beginning to where it ends now. A push query is a dataflow of its own, thrown away at its end.
+"""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from ..errors import EnvironmentFault, MergusError, UnknownName
+from ..plan.planner import plan_query
+from ..plan.pull import PullPlan, check_clauses, explain_pull, plan_pull
+from ..plan.steps import QueryPlan
+from ..runtime.flow import FlowStatus
+from ..sql.statements import Query
+from ..sql.types import arrow_type
+from .results import Push, Rows
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+WAITING_BATCHES_MAX = 1_000
+"""A client that reads slower than its query gives may fall so many batches behind; then the query is ended."""
+
+
+class Questions:
+    """Runs the SELECTs of one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._numbers = itertools.count(1)
+        self._running: dict[str, Push] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """End all push queries."""
+        for push in list(self._running.values()):
+            push.close()
+
+    def running(self) -> list[str]:
+        """The ids of the push queries at work."""
+        return sorted(self._running)
+
+    def end(self, query_id: str) -> None:
+        """End one push query; raises UnknownName where there is none of that id."""
+        push = self._running.get(query_id)
+        if push is None:
+            raise UnknownName(f"query {query_id} does not exist")
+        push.close()
+
+    def ask(self, query: Query, text: str, settings: Mapping[str, str]) -> Rows | Push:
+        """The answer of a SELECT."""
+        if query.is_push:
+            return self._push(query, text, settings)
+        check_clauses(query, self._engine.registry)
+        source = query.sources()[0]
+        if not self._engine.catalog.get(source.name, source.span).is_table:
+            return self._scan(query, text, settings)
+        pull = plan_pull(query, self._engine.catalog, self._engine.registry)
+        return Rows(text, pull.schema, self._pull(pull))
+
+    def explain(self, query: Query) -> str:
+        """How a pull query would be answered."""
+        return explain_pull(plan_pull(query, self._engine.catalog, self._engine.registry))
+
+    def _pull(self, pull: PullPlan) -> pa.Table:
+        relation = self._engine.catalog.get(pull.relation)
+        query_id = relation.query_id
+        if query_id is None or query_id not in self._engine.catalog.queries:
+            raise UnknownName(
+                f"table {relation.name} is not kept by a query",
+                detail="the query that made it has been terminated"
+                if relation.statement.upper().lstrip().startswith("CREATE TABLE") and query_id is None
+                else None,
+                hint=f"CREATE TABLE … AS SELECT * FROM {relation.name} keeps its rows",
+            )
+        return self._engine.lifecycle.pull(query_id, pull)
+
+    def _scan(self, query: Query, text: str, settings: Mapping[str, str]) -> Rows:
+        """A pull query over a stream: everything that its topic holds now, then the end."""
+        push = self._start(query, text, settings, latest=False, bounded=True)
+        try:
+            tables = [table.select(_columns(push)) for table in push]
+        finally:
+            push.close()
+        schema = push.schema
+        if not tables:
+            tables = [_empty(push)]
+        made = pa.concat_tables(tables)
+        return Rows(text, schema, made if query.limit is None else made.slice(0, query.limit))
+
+    def _push(self, query: Query, text: str, settings: Mapping[str, str]) -> Push:
+        latest = settings.get("auto.offset.reset", "latest") == "latest"
+        files = all(self._engine.catalog.get(s.name, s.span).file is not None for s in query.sources())
+        bounded = files or self._engine.bounded
+        return self._start(query, text, settings, latest=latest and not bounded, bounded=bounded)
+
+    def _start(self, query: Query, text: str, settings: Mapping[str, str], *, latest: bool, bounded: bool) -> Push:
+        engine = self._engine
+        query_id = f"transient_{next(self._numbers)}_{engine.clock.now_ms()}"
+        plan = plan_query(query, engine.catalog, engine.registry, query_id=query_id, sink=None, settings=settings)
+        tail = _Tail(engine, plan, self._forget)
+        push = Push(text, plan.schema, tail.batches(), tail.stop, query_id)
+        with self._lock:
+            self._running[query_id] = push
+        try:
+            engine.lifecycle.start_push(plan, tail.take, ended=tail.ended, latest=latest, bounded=bounded)
+        except MergusError:
+            self._forget(query_id)
+            raise
+        return push
+
+    def _forget(self, query_id: str) -> None:
+        with self._lock:
+            self._running.pop(query_id, None)
+
+
+class _Tail:
+    """Takes what a push query gives on the runtime's threads, and hands it to the client's."""
+
+    def __init__(self, engine: Engine, plan: QueryPlan, forget: Callable[[str], None]) -> None:
+        self._engine = engine
+        self._plan = plan
+        self._forget: Callable[[str], None] | None = forget
+        self._queue: queue.Queue[pa.Table | MergusError | None] = queue.Queue()
+        self._stopped = threading.Event()
+
+    def take(self, table: pa.Table) -> None:
+        """A batch from the query."""
+        if self._stopped.is_set():
+            return
+        if self._queue.qsize() >= WAITING_BATCHES_MAX:
+            self._queue.put(EnvironmentFault("the push query was ended: its reader is too far behind"))
+            self._stopped.set()
+            return
+        self._queue.put(table)
+
+    def ended(self, status: FlowStatus) -> None:
+        """The query has finished, or failed."""
+        if status.state == "ERROR":
+            self._queue.put(EnvironmentFault("the push query has failed", detail=status.error))
+        self._queue.put(None)
+
+    def stop(self) -> None:
+        """The client wants no more."""
+        self._stopped.set()
+        self._queue.put(None)
+        self._end()
+
+    def batches(self) -> Iterator[pa.Table]:
+        """What comes, up to LIMIT."""
+        left = self._plan.limit
+        try:
+            while left is None or left > 0:
+                item = self._queue.get()
+                if item is None:
+                    return
+                if isinstance(item, MergusError):
+                    raise item
+                table = item if left is None else item.slice(0, left)
+                left = None if left is None else left - table.num_rows
+                if table.num_rows:
+                    yield table
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        self._stopped.set()
+        forget, self._forget = self._forget, None
+        if forget is not None:
+            forget(self._plan.query_id)
+            self._engine.lifecycle.terminate(self._plan.query_id)
+
+
+def _columns(push: Push) -> list[str]:
+    return [f"c{i}" for i in range(len(push.schema))]
+
+
+def _empty(push: Push) -> pa.Table:
+    return pa.table({f"c{i}": pa.array([], arrow_type(c.type)) for i, c in enumerate(push.schema)})

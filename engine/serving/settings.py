@@ -1,0 +1,55 @@
+"""Properties that a session may SET and a server ALTER SYSTEM: which there are, and what they may be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import Span, UnknownName, UserError
+from ..sql.scope import suggestion
+
+STREAMS_PREFIX = "ksql.streams."
+DEFAULTS: Mapping[str, str] = {
+    "auto.offset.reset": "earliest for persistent queries, latest for push queries",
+    "processing.guarantee": "at_least_once",
+    "cache.max.bytes.buffering": "0",
+    "commit.interval.ms": "500",
+    "ksql.persistence.default.format.key": "KAFKA",
+    "ksql.persistence.default.format.value": "",
+    "ksql.persistence.wrap.single.values": "",
+    "ksql.output.topic.name.prefix": "",
+    "ksql.functions.collect_list.limit": "",
+    "ksql.functions.collect_set.limit": "",
+    "ksql.timestamp.throw.on.invalid": "false",
+    "ksql.query.pull.table.scan.enabled": "true",
+    "ksql.suppress.enabled": "true",
+    "ksql.new.query.planner.enabled": "false",
+}
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "auto.offset.reset": ("earliest", "latest"),
+    "processing.guarantee": ("at_least_once", "exactly_once_v2"),
+}
+
+
+def checked_property(name: str, value: str, span: Span | None) -> tuple[str, str]:
+    """The property under its short name, and its value. Raises UserError where there is none of that name."""
+    short = name.strip().removeprefix(STREAMS_PREFIX)
+    if short not in DEFAULTS and not short.startswith("ksql."):
+        raise UnknownName(
+            f"there is no property '{name}'",
+            hint=suggestion(short, DEFAULTS) or "SHOW PROPERTIES lists them",
+            span=span,
+        )
+    choices = _CHOICES.get(short)
+    if choices is not None:
+        value = value.lower()
+        if value not in choices:
+            raise UserError(f"'{short}' is one of {', '.join(choices)}", detail=f"got '{value}'", span=span)
+    return short, value
+
+
+def known_properties(system: Mapping[str, str], session: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """(name, value, origin) of every property, the session's over the system's over the defaults."""
+    merged = {name: (value, "default") for name, value in DEFAULTS.items()}
+    merged |= {name: (value, "system") for name, value in system.items()}
+    merged |= {name: (value, "session") for name, value in session.items()}
+    return [(name, value, origin) for name, (value, origin) in sorted(merged.items())]
