@@ -128,6 +128,7 @@ class FlowRun:
         self._checkpoint = Checkpoint()
         self._lanes: tuple[str, ...] = ()
         self._lock = threading.Lock()
+        self.opened = threading.Event()  # all workers here have their tasks, or the flow has failed
 
     # ------------------------------------------------------------------------------------------------------------ run
     def run(self, start: Callable[[Checkpoint], Positions] | None = None) -> None:
@@ -214,11 +215,15 @@ class FlowRun:
             readers = WorkerReaders(self.inputs, self._checkpoint.positions, self.clock, self.settings.rows_max)
             worker = Worker(index, self._lanes[index], readers, task, self._open_delivery(index), epoch)
             worker.times_before = dict(self._checkpoint.stream_times)
+            worker.positions = dict(self._checkpoint.positions)  # also of parts that will give nothing in this run
         except Exception as error:  # noqa: BLE001 - none may leave a step (control.py)
             self.control.fail(error, epoch)
+            self.opened.set()
             return
         with self._lock:
             self.workers[threading.get_ident()] = worker
+            if len(self.workers) == self.settings.workers:
+                self.opened.set()
 
     def _readers(self) -> tuple[str, WorkerReaders]:
         worker = self.workers.get(threading.get_ident())

@@ -241,21 +241,24 @@ class Flow:
         if self._wanted != "RUNNING":
             control.stop()
         self._set("RUNNING")
-        try:
-            run.run(self.query.recover)
-            self.query.recover(run.checkpoint())
-        except Exception as error:  # noqa: BLE001 - a flow's failure is its own: it is shown, and the flow starts again
-            message = str(error) if isinstance(error, MergusError) else f"{type(error).__name__}: {error}"
-            return control.failure or FlowFailure(message, traceback.format_exc(), 0), False
-        finally:
-            with self._reads:
-                self._reads.wait_for(lambda: not self._readers)
-                self._last_positions = self._positions(run)
-                run.close()
-                self._run = None
-            with self._news:
-                self._news.notify_all()
-        return control.failure, not control.stopping
+        failure = self._through(run)
+        return control.failure or failure, not control.stopping
+
+    def _through(self, run: FlowRun) -> FlowFailure | None:
+        """Run to the end and give everything back, whatever happens on the way."""
+        failure = _attempt(lambda: run.run(self.query.recover))
+        with self._reads:
+            run.opened.set()
+            self._reads.wait_for(lambda: not self._readers)
+            self._last_positions = self._positions(run)
+            failure = _attempt(run.close) or failure
+            if failure is None and run.control.failure is None:
+                failure = _attempt(lambda: self.query.recover(run.checkpoint()))
+            self._run = None
+        with self._news:
+            self._news.notify_all()
+        return failure
+
 
     _last_positions: Positions | None = None
 
@@ -318,6 +321,9 @@ class Flow:
 
     def pull(self, pull: PullPlan) -> pa.Table:
         """Answer a pull query from the state of every worker here, one worker's rows after the other's."""
+        run = self._run
+        if run is not None:
+            run.opened.wait(10)
         with self._reads:
             if self._run is not None:
                 tasks = [worker.task for worker in list(self._run.workers.values())]
@@ -347,6 +353,15 @@ class Flow:
         for task in self._reading:
             task.close()
         self._reading = []
+
+
+def _attempt(do: Callable[[], object]) -> FlowFailure | None:
+    try:
+        do()
+    except Exception as error:  # noqa: BLE001 - a flow's failure is its own: it is shown, and the flow starts again
+        message = str(error) if isinstance(error, MergusError) else f"{type(error).__name__}: {error}"
+        return FlowFailure(message, traceback.format_exc(), 0)
+    return None
 
 
 @contextlib.contextmanager

@@ -236,6 +236,10 @@ class Lifecycle:
         with self._lock:
             return list(self._hosts.values())
 
+    def host_processes(self) -> list[HostProcess]:
+        """The processes that run queries now."""
+        return [host for host in self._hosts_now() if isinstance(host, HostProcess)]
+
     def _hosts_for(self, entry: _Entry, processes: int) -> list[Host | HostProcess]:
         if self._run.in_process:
             return [self._host("here")]

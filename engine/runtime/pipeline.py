@@ -28,7 +28,7 @@ from ..operators.stage import open_stage
 from ..plan.pull import PullPlan
 from ..plan.steps import Aggregate, Evaluate, Materialize, QueryPlan, Retract, StreamTableJoin
 from ..sql.compile import bind_functions, compile_condition, compile_sql
-from ..state.duckdb import fetch
+from ..state.duckdb import cursor, fetch
 from ..state.store import StateStore
 from .checkpoint import Checkpoint, Positions
 from .delivery import AtOnce, Nowhere, Outbox, Output, Positioned, positions_of
@@ -69,7 +69,8 @@ class PlanTask:
         self._plan = plan
         self._log = log
         self._path = path
-        self._store = StateStore(engine.instance, path)
+        self._instance = cursor(engine.instance)  # of its own: a connection refuses a second thread
+        self._store = StateStore(self._instance, path)
         connection, report = self._store.evaluation, log.report
         models = engine.models() if plan_infers(plan) else None
         self._decoding = Decoding(plan.sources, topics, connection, report)
@@ -150,6 +151,7 @@ class PlanTask:
             reader.close()
         self._readers.clear()
         self._store.close()
+        self._instance.close()
         self._log.close()
 
 
@@ -216,7 +218,9 @@ class PlanQuery:
         self._stateless = self.stages == 1 and not plan_remembers(plan)
         if plan.table_view is not None:
             where = plan.table_view.where
-            bind_functions(engine.instance, [*plan.table_view.columns, *([] if where is None else [where])])
+            own = cursor(engine.instance)
+            bind_functions(own, [*plan.table_view.columns, *([] if where is None else [where])])
+            own.close()
 
     def open_task(self, worker: int, workers: int) -> PlanTask:
         self._folder.mkdir(parents=True, exist_ok=True)

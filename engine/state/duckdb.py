@@ -8,6 +8,7 @@ each shape of input (another 0.4 ms).
 
 from __future__ import annotations
 
+import itertools
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -145,7 +146,7 @@ class Prepared:
     table and gives no rows (turning its count into Arrow would cost half a millisecond).
     """
 
-    _count = 0
+    _numbers = itertools.count(1)  # of the process: several flows prepare at the same time
 
     def __init__(
         self,
@@ -180,15 +181,15 @@ class Prepared:
             slot.clear()
 
     def _prepare(self, table: pa.Table) -> tuple[Slot, str]:
-        Prepared._count += 1
-        slot = Slot(self._connection, f"_in{Prepared._count}", table)
+        number = next(self._numbers)
+        slot = Slot(self._connection, f"_in{number}", table)
         sql = self._build(slot.name, table.schema.names)
         try:
-            self._connection.execute(f"PREPARE _do{Prepared._count} AS {sql}")
+            self._connection.execute(f"PREPARE _do{number} AS {sql}")
         except duckdb.Error:
             slot.close()
             raise
-        sql = f"EXECUTE _do{Prepared._count}"
+        sql = f"EXECUTE _do{number}"
         self._known[table.schema] = (slot, sql)
         return slot, sql
 

@@ -1,0 +1,33 @@
+"""A server of three chained queries on embedded topics, to be killed: `python server_for_kill.py FOLDER WORKERS MODE`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mergus.engine.runtime.host import HostSettings
+from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from plans import big, counts, open_topics, passed
+
+
+def main(folder: Path, workers: int, mode: str) -> None:
+    topics = open_topics(folder)
+    run = RunSettings(workers=workers, epoch_ms=60, rows_max=500, in_process=mode == "threads")
+    lifecycle = Lifecycle(HostSettings(folder), topics, run)
+    for plan in (counts(), big(), passed()):
+        lifecycle.start(plan)
+    print("started", flush=True)
+    for line in sys.stdin:
+        if line.strip() == "finish":
+            failed = [s.trace or s.error for s in lifecycle.wait_caught_up(limit_s=60) if s.error]
+            print(*failed, sep="\n", file=sys.stderr, flush=True)
+            lifecycle.close()
+            print("finished", flush=True)
+            return
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
