@@ -19,6 +19,7 @@ from sqlglot.tokens import Tokenizer
 
 from ..errors import ParseError, Span
 
+_NUMBER = re.compile(r"\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 _BODY = re.compile(r"\$\$.*?\$\$", re.DOTALL)
 _QUOTED_OR_BODY = re.compile(
     r"'(?:[^']|'')*'|`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|(?P<body>\$\$.*?\$\$)", re.DOTALL
@@ -74,21 +75,27 @@ def _masked(piece: re.Match[str]) -> str:
 
 
 def _names_with_digits(tokens: Sequence[Token]) -> list[Token]:
-    """ksqlDB takes `1R` for a name; the tokenizer gives a number and a word without a blank between them."""
+    """ksqlDB takes `1R` for a name; the tokenizer gives a number and a word without a blank between them, and takes `1e`,
+    an exponent without digits, for a number."""
     made: list[Token] = []
     for token in tokens:
         last = made[-1] if made else None
-        if (
-            last is not None
-            and last.token_type is TokenType.NUMBER
-            and last.text.isdigit()
-            and token.token_type is TokenType.VAR
-            and last.end + 1 == token.start
-        ):
+        if token.token_type is TokenType.NUMBER and not _NUMBER.fullmatch(token.text):
+            if not token.text.isalnum():
+                span = Span(token.start, token.end + 1)
+                raise ParseError(f"syntax error: {token.text} is not a number", span=span)
+            made.append(Token(TokenType.VAR, token.text, start=token.start, end=token.end))
+        elif last is not None and token.token_type is TokenType.VAR and _continues(last, token):
             made[-1] = Token(TokenType.VAR, last.text + token.text, start=last.start, end=token.end)
         else:
             made.append(token)
     return made
+
+
+def _continues(last: Token, token: Token) -> bool:
+    """Whether a word goes on with what starts like a number."""
+    digits = last.token_type in (TokenType.NUMBER, TokenType.VAR) and last.text[0].isdigit() and last.text.isalnum()
+    return digits and last.end + 1 == token.start
 
 
 def body_at(text: str, token: Token) -> str | None:

@@ -62,6 +62,12 @@ def test_the_place_is_a_line_and_a_column() -> None:
     assert "line 3:6" in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["SELECT 1.5e FROM s", "CREATE STREAM s WITH (partitions = 1e)"])
+def test_a_number_is_whole(text: str) -> None:
+    with pytest.raises(ParseError):
+        parse_statement(text)
+
+
 @pytest.mark.parametrize("text", ["SELECT 'a FROM s", "SELECT `a FROM s", "SELECT a /* no end", "AS $$ body"])
 def test_what_is_opened_must_be_closed(text: str) -> None:
     with pytest.raises(ParseError, match="not closed"):
