@@ -8,6 +8,7 @@ division by zero raises (the row's value is NULL and the row is logged); DOUBLE 
 from __future__ import annotations
 
 import decimal
+import re
 from collections.abc import Callable, Sequence
 
 from ..errors import Span, TypeMismatch
@@ -41,10 +42,18 @@ def _integer(symbol: str) -> Callable[[Sequence[str], Sequence[SqlType], SqlType
 
 
 def _divide(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
+    if result in _MASKS and types[1] in _RANGE and _positive(args[1]):
+        return f"({args[0]} // {args[1]})"
     if result in _MASKS:  # one size up: the smallest number divided by -1 wraps
         wide = _MASKS[result][0]
         return _wrapped(f"({args[0]})::{wide} // ({args[1]})::{wide}", result)
     return f"({args[0]} / {args[1]})"
+
+
+def _positive(text: str) -> bool:
+    """Whether the divisor's text is a constant above 0: nothing can wrap or fail then, at a quarter of the cost."""
+    digits = re.fullmatch(r"(\d+)|CAST\((\d+) AS BIGINT\)", text)
+    return digits is not None and int(digits[1] or digits[2]) > 0
 
 
 def _modulo(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:

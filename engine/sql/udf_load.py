@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import UserError
 from .functions import AggregateFunction, Function, FunctionRegistry, ScalarFunction, TableFunction
+from .types import SqlType
 from .udf import udf
 
 
@@ -66,9 +67,12 @@ def _import(file: Path) -> ModuleType:
     return module
 
 
-def function_from_source(name: str, source: str) -> Function:
-    """The function `name` that a CREATE FUNCTION's text defines; raises UserError where the text does not compile or
-    run, or does not define it."""
+def function_from_source(
+    name: str, source: str, *, params: Sequence[SqlType] | None = None, returns: SqlType | None = None
+) -> Function:
+    """The function `name` that a CREATE FUNCTION's text defines. The types that the statement declares (`params`,
+    `returns`) stand above annotations, for a function without a decorator. Raises UserError where the text does not
+    compile or run, or does not define it."""
     place = f"<function {name}>"
     module = ModuleType(f"mergus_function_{name.lower()}")
     try:
@@ -84,10 +88,10 @@ def function_from_source(name: str, source: str) -> Function:
         raise
     except Exception as error:
         raise UserError(f"function {name}: its text does not run", detail=_reason(error, place)) from error
-    return _named(name, module)
+    return _named(name, module, params, returns)
 
 
-def _named(name: str, module: ModuleType) -> Function:
+def _named(name: str, module: ModuleType, params: Sequence[SqlType] | None, returns: SqlType | None) -> Function:
     found = {key.upper(): value for key, value in vars(module).items() if callable(value) and not key.startswith("__")}
     value = found.get(name.upper())
     if value is None:
@@ -97,7 +101,9 @@ def _named(name: str, module: ModuleType) -> Function:
         )
     entry = _entry(value)
     if entry is None:
-        entry = udf(value, name=name.upper()).sql_function()
+        declared = None if params is None else [str(t) for t in params]
+        result = None if returns is None else str(returns)
+        entry = udf(value, name=name.upper(), params=declared, returns=result).sql_function()
     return replace(entry, name=name.upper())
 
 

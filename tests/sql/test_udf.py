@@ -236,3 +236,13 @@ def test_source_text_with_helpers_replaced_while_the_old_one_runs() -> None:
     assert evaluate("NEXT_ONE(I)", COLUMNS, [ROW], registry) == [4]
     registry.add(second, replace=True)
     assert evaluate("NEXT_ONE(I)", COLUMNS, [ROW], registry) == [103]
+
+
+def test_a_statement_declares_the_types_of_a_text_without_annotations() -> None:
+    types = [parse_type("INTEGER")]
+    function = function_from_source(
+        "half", "def half(x):\n    return x / 2\n", params=types, returns=parse_type("DOUBLE")
+    )
+    registry = default_registry()
+    registry.add(function)
+    assert evaluate("HALF(CAST(I AS INTEGER))", COLUMNS, [ROW], registry) == [1.5]

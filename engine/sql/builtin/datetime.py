@@ -33,7 +33,7 @@ def _naive(moment: dt.datetime) -> dt.datetime:
 
 
 def _format_timestamp(moment: dt.datetime, pattern: str, where: str = "UTC") -> str:
-    return format_moment(_utc(moment).astimezone(zone(where)), pattern)
+    return format_moment(_utc(moment) if where == "UTC" else _utc(moment).astimezone(zone(where)), pattern)
 
 
 def _parse_timestamp(text: str, pattern: str, where: str = "UTC") -> dt.datetime:
