@@ -1,7 +1,8 @@
-"""The command log: every statement that changed something, in order, in one SQLite file.
+"""The command log: what a server must know after a restart, in the order in which it was said.
 
-Statements are kept, not plans: a server plans again when it starts. Beside each stands what its meaning hung on: the
-settings of the client, and the number that the next query was to get, so that ids come out the same.
+Statements are kept, not plans: a server plans them again when it starts. A statement is in the log before its effect is
+shown to the user; one that fails while it is carried out is taken out again. Sources of functions lie here too, each with its
+sha256, and the counter that keeps query ids from ever being used twice.
 """
 
 from __future__ import annotations
@@ -16,77 +17,159 @@ from pathlib import Path
 
 from ..errors import EnvironmentFault
 
-_TABLE = """CREATE TABLE IF NOT EXISTS commands (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    text TEXT NOT NULL,
-    settings TEXT NOT NULL,
-    next_query INTEGER NOT NULL,
-    sha256 TEXT NOT NULL)"""
+LAYOUT = 1
+_TABLES = f"""
+CREATE TABLE statements (sequence INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT NOT NULL, settings TEXT NOT NULL,
+    query_id TEXT, time_ms INTEGER NOT NULL);
+CREATE TABLE functions (name TEXT PRIMARY KEY, source TEXT NOT NULL, sha256 TEXT NOT NULL);
+CREATE TABLE numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE states (query_id TEXT PRIMARY KEY, state TEXT NOT NULL);
+PRAGMA user_version = {LAYOUT};
+"""
 
 
 @dataclass(frozen=True)
 class Command:
-    """One statement. `settings`: the client's properties at the time; `next_query`: the catalog's number before it."""
+    """One statement as it was given. `settings`: the properties that were SET when it was; `query_id`: of the query
+    that it started, so that a restart gives it the same."""
 
+    sequence: int
     text: str
     settings: Mapping[str, str] = field(default_factory=dict)
-    next_query: int = 0
-
-    def digest(self) -> str:
-        """What tells a changed file from the one that was written."""
-        content = json.dumps([self.text, dict(sorted(self.settings.items())), self.next_query])
-        return hashlib.sha256(content.encode()).hexdigest()
+    query_id: str | None = None
+    time_ms: int = 0
 
 
 class CommandLog:
-    """Appends and reads commands. An append is on disk, power failure included, when it returns."""
+    """The file `commands.db`; None keeps it in memory. Safe to share between threads. Every change is on disk when the
+    call returns."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._path = path
         self._lock = threading.Lock()
         try:
-            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute(_TABLE)
+            self._store = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+            self._store.execute("PRAGMA journal_mode = WAL")
+            self._store.execute("PRAGMA synchronous = FULL")
+            (layout,) = self._store.execute("PRAGMA user_version").fetchone()
+            if layout == 0:
+                self._store.executescript(f"BEGIN; {_TABLES} COMMIT;")
         except sqlite3.Error as why:
-            raise self._fault(why) from None
+            raise self._fault(why) from why
+        if layout not in (0, LAYOUT):
+            raise EnvironmentFault(
+                f"the command log {path} is of layout {layout}, this Mergus knows {LAYOUT}",
+                hint="run the Mergus that wrote it, or begin with a new data folder",
+            )
 
-    def append(self, command: Command) -> int:
-        """Write one command; its sequence number, from 1. Raises EnvironmentFault where the disk refuses."""
-        values = (command.text, json.dumps(dict(command.settings)), command.next_query, command.digest())
-        try:
-            with self._lock:
-                made = self._connection.execute(
-                    "INSERT INTO commands (text, settings, next_query, sha256) VALUES (?, ?, ?, ?)", values
+    def _fault(self, why: sqlite3.Error) -> EnvironmentFault:
+        return EnvironmentFault(
+            f"cannot use the command log {self._path}",
+            detail=str(why),
+            hint="see whether the disk is full or read-only",
+        )
+
+    def _do(self, sql: str, *values: object) -> sqlite3.Cursor:
+        with self._lock:
+            try:
+                return self._store.execute(sql, values)
+            except sqlite3.Error as why:
+                raise self._fault(why) from why
+
+    def append(
+        self, text: str, *, settings: Mapping[str, str] | None = None, query_id: str | None = None, time_ms: int = 0
+    ) -> int:
+        """Add a statement; gives its sequence number."""
+        made = self._do(
+            "INSERT INTO statements (text, settings, query_id, time_ms) VALUES (?, ?, ?, ?)",
+            text,
+            json.dumps(dict(settings or {}), sort_keys=True),
+            query_id,
+            time_ms,
+        ).lastrowid
+        return int(made or 0)
+
+    def remove(self, sequence: int) -> None:
+        """Take back a statement that could not be carried out."""
+        self._do("DELETE FROM statements WHERE sequence = ?", sequence)
+
+    def commands(self) -> list[Command]:
+        """All statements in order."""
+        rows = self._do(
+            "SELECT sequence, text, settings, query_id, time_ms FROM statements ORDER BY sequence"
+        ).fetchall()
+        return [Command(n, text, json.loads(settings), query, at) for n, text, settings, query, at in rows]
+
+    def next_number(self, name: str = "query") -> int:
+        """A number that this log has not given before; counted up on disk first."""
+        with self._lock:
+            try:
+                row = self._store.execute(
+                    "INSERT INTO numbers VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value",
+                    (name,),
+                ).fetchone()
+            except sqlite3.Error as why:
+                raise self._fault(why) from why
+        return int(row[0])
+
+    def last_number(self, name: str = "query") -> int:
+        """The newest number given, 0 when there was none."""
+        row = self._do("SELECT value FROM numbers WHERE name = ?", name).fetchone()
+        return int(row[0]) if row else 0
+
+    def at_least(self, number: int, name: str = "query") -> None:
+        """Numbers up to `number` are taken (ids that were given without asking here)."""
+        self._do(
+            "INSERT INTO numbers VALUES (?, ?) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+            name,
+            number,
+        )
+
+    def put_function(self, name: str, source: str) -> str:
+        """Keep a function's source; gives its sha256."""
+        digest = hashlib.sha256(source.encode()).hexdigest()
+        self._do(
+            "INSERT INTO functions VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET source = excluded.source,"
+            " sha256 = excluded.sha256",
+            name,
+            source,
+            digest,
+        )
+        return digest
+
+    def drop_function(self, name: str) -> None:
+        """Forget a function's source."""
+        self._do("DELETE FROM functions WHERE name = ?", name)
+
+    def functions(self) -> dict[str, str]:
+        """Sources by name. Raises EnvironmentFault when one is not what was kept."""
+        found: dict[str, str] = {}
+        for name, source, digest in self._do("SELECT name, source, sha256 FROM functions ORDER BY name").fetchall():
+            if hashlib.sha256(source.encode()).hexdigest() != digest:
+                raise EnvironmentFault(
+                    f"the stored source of function {name} has changed",
+                    detail=f"its sha256 is not {digest}",
+                    hint="drop the function and create it anew",
                 )
-        except sqlite3.Error as why:
-            raise self._fault(why) from None
-        return int(made.lastrowid or 0)
+            found[name] = source
+        return found
 
-    def read(self) -> list[Command]:
-        """All commands in order. Raises EnvironmentFault where one is not as it was written."""
-        try:
-            with self._lock:
-                rows = self._connection.execute(
-                    "SELECT sequence, text, settings, next_query, sha256 FROM commands ORDER BY sequence"
-                ).fetchall()
-        except sqlite3.Error as why:
-            raise self._fault(why) from None
-        commands = []
-        for sequence, text, settings, next_query, digest in rows:
-            command = Command(text, json.loads(settings), next_query)
-            if command.digest() != digest:
-                raise EnvironmentFault(f"command {sequence} in {self._path} has been changed since it was written")
-            commands.append(command)
-        return commands
+    def set_state(self, query_id: str, state: str) -> None:
+        """Remember that a query is PAUSED, or RUNNING again."""
+        if state == "RUNNING":
+            self._do("DELETE FROM states WHERE query_id = ?", query_id)
+        else:
+            self._do(
+                "INSERT INTO states VALUES (?, ?) ON CONFLICT (query_id) DO UPDATE SET state = excluded.state",
+                query_id,
+                state,
+            )
+
+    def states(self) -> dict[str, str]:
+        """The queries that are not RUNNING by the user's will."""
+        return {str(query): str(state) for query, state in self._do("SELECT query_id, state FROM states").fetchall()}
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            self._connection.close()
-
-    def _fault(self, why: sqlite3.Error) -> EnvironmentFault:
-        return EnvironmentFault(
-            f"the command log {self._path} cannot be used", detail=str(why), hint="see that its disk has space"
-        )
+            self._store.close()

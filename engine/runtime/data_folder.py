@@ -1,104 +1,112 @@
-"""The data folder: its layout, its version, and the lock that keeps a second server out.
+"""The data folder: what lies where, of which version, and whose it is.
 
-VERSION   the layout's number      lock      held by the server; produce, consume and topics never take it
-topics/   embedded topics          commands.db   statements      state/<query>/<worker>.duckdb      models/   log/
+VERSION            the layout's number: another one is refused, never guessed
+lock               held by the server (flock), with its process id for the one who comes second
+topics/            the embedded topics; produce and consume open them beside a running server, without the lock
+commands.db        statements, functions' sources, settings (command_log.py)
+state/<query id>/  <worker>.duckdb, checkpoint/, outbox/<worker>/
+models/, log/
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
-from dataclasses import dataclass
+import shutil
 from pathlib import Path
-from typing import IO
+from types import TracebackType
 
 from ..errors import EnvironmentFault
 
 VERSION = 1
-ROOMS = ("topics", "state", "models", "log")
 
 
-@dataclass
 class DataFolder:
-    """An open data folder; `close` gives the lock back."""
+    """A data folder held by this process until `close`. Raises EnvironmentFault when another holds it, when it is of
+    another version, or when it cannot be written. `private`: removed at the end."""
 
-    path: Path
-    _lock: IO[str]
+    def __init__(self, path: Path, *, private: bool = False) -> None:
+        self.path = path
+        self._private = private
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as why:
+            raise EnvironmentFault(
+                f"cannot use the data folder {path}", detail=str(why), hint="choose another one with --data"
+            ) from why
+        try:
+            self._take()
+            check_version(path)
+            for name in ("topics", "state", "models", "log"):
+                (path / name).mkdir(exist_ok=True)
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _take(self) -> None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._lock, 32, 0).decode(errors="replace").strip()
+            raise EnvironmentFault(
+                f"the data folder {self.path} is in use by another process",
+                detail=f"process {holder or 'unknown'} holds {self.path / 'lock'}",
+                hint="stop that server, connect to it with --server, or choose another folder with --data",
+            ) from None
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, str(os.getpid()).encode(), 0)
 
     @property
     def commands(self) -> Path:
         """The command log's file."""
         return self.path / "commands.db"
 
-    @classmethod
-    def open(cls, path: Path) -> DataFolder:
-        """Make it when missing, lock it, and see that its layout is ours.
+    @property
+    def models(self) -> Path:
+        """Where models that statements bring are kept."""
+        return self.path / "models"
 
-        Raises EnvironmentFault when another process has it open, when it cannot be written, or when its version is
-        another: an older one would have to be migrated, a newer one is not guessed at.
-        """
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            lock = (path / "lock").open("a+")
-        except OSError as why:
-            raise _unusable(path, why) from None
-        try:
-            _take(lock, path)
-            _check_version(path)
-            for room in ROOMS:
-                (path / room).mkdir(exist_ok=True)
-        except OSError as why:
-            lock.close()
-            raise _unusable(path, why) from None
-        except EnvironmentFault:
-            lock.close()
-            raise
-        return cls(path, lock)
+    def state(self, query_id: str) -> Path:
+        """A query's state."""
+        return self.path / "state" / query_id
 
     def close(self) -> None:
-        """Give the lock back."""
-        self._lock.close()
+        """Let go of it; a private one is removed."""
+        if self._private:
+            shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
+
+    def __enter__(self) -> DataFolder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
-def _unusable(path: Path, why: OSError) -> EnvironmentFault:
-    hint = "free space on its disk" if why.errno == errno.ENOSPC else "choose another with --data DIR"
-    return EnvironmentFault(f"the data folder {path} cannot be used", detail=why.strerror, hint=hint)
-
-
-def _take(lock: IO[str], path: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.seek(0)
-        holder = lock.read().strip() or "unknown"
-        raise EnvironmentFault(
-            f"the data folder {path} is in use",
-            detail=f"by process {holder}",
-            hint="stop that one, or choose another folder with --data DIR; `mergus --server URL` talks to a running server",
-        ) from None
-    lock.seek(0)
-    lock.truncate()
-    lock.write(f"{os.getpid()}\n")
-    lock.flush()
-
-
-def _check_version(path: Path) -> None:
+def check_version(path: Path) -> None:
+    """Write the version into a new folder; refuse one of another version, and one that is not ours."""
     file = path / "VERSION"
     if not file.exists():
-        if any((path / room).exists() for room in ("topics", "state", "commands.db")):
+        strange = sorted(p.name for p in path.iterdir() if p.name not in ("lock", "topics"))
+        if strange:
             raise EnvironmentFault(
-                f"{path} is no data folder of Mergus", detail="it holds files of these names but no VERSION"
+                f"{path} is not a data folder of Mergus",
+                detail=f"it holds {', '.join(strange[:3])} and no VERSION",
+                hint="choose an empty or a new folder with --data",
             )
-        file.write_text(f"{VERSION}\n")
+        fresh = file.with_suffix(".new")
+        fresh.write_text(f"{VERSION}\n")
+        fresh.replace(file)
         return
-    found = file.read_text().strip()
-    if found == str(VERSION):
+    text = file.read_text().strip()
+    if text == str(VERSION):
         return
-    newer = found.isdigit() and int(found) > VERSION
+    older = text.isdigit() and int(text) < VERSION
     raise EnvironmentFault(
-        f"the data folder {path} has layout {found or '?'}, this release reads {VERSION}",
-        hint="use the release that wrote it"
-        if newer
-        else "start with an empty folder, or use the release that wrote it",
+        f"the data folder {path} is of version {text}, this Mergus writes version {VERSION}",
+        detail="an older layout cannot be migrated by this version" if older else "a newer Mergus has written it",
+        hint="run the Mergus that wrote it, or begin with a new folder and let the queries read their topics again",
     )

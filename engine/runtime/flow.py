@@ -259,7 +259,6 @@ class Flow:
             self._news.notify_all()
         return failure
 
-
     _last_positions: Positions | None = None
 
     def _failed(self, failure: FlowFailure) -> None:

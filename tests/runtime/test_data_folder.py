@@ -1,0 +1,104 @@
+"""The data folder and the command log: whose they are, and what they refuse."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+import pytest
+
+from mergus.engine.errors import EnvironmentFault
+from mergus.engine.runtime.command_log import CommandLog
+from mergus.engine.runtime.data_folder import VERSION, DataFolder
+
+
+def test_a_second_holder_is_told_who_the_first_is(tmp_path):
+    with DataFolder(tmp_path / "d"):
+        with pytest.raises(EnvironmentFault, match="in use by another process") as caught:
+            DataFolder(tmp_path / "d")
+        assert f"process {os.getpid()}" in (caught.value.detail or "")
+    DataFolder(tmp_path / "d").close()
+
+
+@pytest.mark.parametrize(("version", "says"), [(str(VERSION + 1), "newer Mergus"), ("0", "older layout")])
+def test_another_version_is_refused(tmp_path, version, says):
+    DataFolder(tmp_path).close()
+    (tmp_path / "VERSION").write_text(version)
+    with pytest.raises(EnvironmentFault, match=f"is of version {version}") as caught:
+        DataFolder(tmp_path)
+    assert says in (caught.value.detail or "")
+
+
+def test_a_strange_folder_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(EnvironmentFault, match="not a data folder") as caught:
+        DataFolder(tmp_path)
+    assert "thesis.tex" in (caught.value.detail or "")
+
+
+def test_topics_may_be_there_before_the_first_server(tmp_path):
+    (tmp_path / "topics").mkdir()
+    DataFolder(tmp_path).close()
+
+
+def test_a_file_in_its_place(tmp_path):
+    (tmp_path / "d").write_text("")
+    with pytest.raises(EnvironmentFault, match="cannot use the data folder"):
+        DataFolder(tmp_path / "d")
+
+
+def test_a_private_folder_is_removed(tmp_path):
+    DataFolder(tmp_path / "p", private=True).close()
+    assert not (tmp_path / "p").exists()
+
+
+def test_statements_come_back_in_order_with_their_settings(tmp_path):
+    log = CommandLog(tmp_path / "commands.db")
+    log.append("CREATE STREAM a …", settings={"auto.offset.reset": "latest"})
+    wrong = log.append("CREATE STREAM b …")
+    log.append("CREATE TABLE c AS …", query_id="CTAS_C_1", time_ms=7)
+    log.remove(wrong)
+    log.close()
+    again = CommandLog(tmp_path / "commands.db")
+    first, second = again.commands()
+    assert (first.text, first.settings) == ("CREATE STREAM a …", {"auto.offset.reset": "latest"})
+    assert (second.text, second.query_id, second.time_ms) == ("CREATE TABLE c AS …", "CTAS_C_1", 7)
+    assert again.append("x") > second.sequence
+
+
+def test_numbers_are_never_given_twice(tmp_path):
+    log = CommandLog(tmp_path / "commands.db")
+    assert [log.next_number(), log.next_number()] == [1, 2]
+    log.at_least(9)
+    log.close()
+    again = CommandLog(tmp_path / "commands.db")
+    assert (again.last_number(), again.next_number()) == (9, 10)
+
+
+def test_functions_and_states(tmp_path):
+    log = CommandLog(None)
+    log.put_function("F", "def f(): pass")
+    log.put_function("F", "def f(): return 1")
+    log.set_state("Q", "PAUSED")
+    assert log.functions() == {"F": "def f(): return 1"}
+    assert log.states() == {"Q": "PAUSED"}
+    log.drop_function("F")
+    log.set_state("Q", "RUNNING")
+    assert (log.functions(), log.states()) == ({}, {})
+
+
+def test_a_changed_source_is_refused(tmp_path):
+    path = tmp_path / "commands.db"
+    log = CommandLog(path)
+    log.put_function("F", "def f(): pass")
+    with sqlite3.connect(path) as store:
+        store.execute("UPDATE functions SET source = 'import os'")
+    store.close()
+    with pytest.raises(EnvironmentFault, match="source of function F has changed"):
+        log.functions()
+
+
+def test_a_damaged_log_is_refused(tmp_path):
+    (tmp_path / "commands.db").write_text("not SQLite, surely" * 100)
+    with pytest.raises(EnvironmentFault, match="cannot use the command log"):
+        CommandLog(tmp_path / "commands.db")
