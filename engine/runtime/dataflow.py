@@ -59,8 +59,8 @@ class FlowSettings:
 
 @dataclass(frozen=True)
 class Piece:
-    """What crosses an exchange: a frame's share for one worker. `size` is acknowledged by whoever is last; it travels
-    with one of the shares only."""
+    """What crosses an exchange: a frame's share for one worker. `size`: its part of the bytes under way, which the last
+    stage acknowledges."""
 
     epoch: int
     frame: Frame | None
@@ -241,7 +241,7 @@ class FlowRun:
     def _epoch_begun(self, epoch: int) -> None:
         """A source is asked for the first records of `epoch`: nothing of earlier ones is under way."""
         if len(self.settings.addresses) > 1:
-            self.control.credits.reset()  # acknowledged in other processes too: counted anew each epoch
+            self.control.credits.reset()
         self.metrics.epoch = epoch
 
     # ---------------------------------------------------------------------------------------------------------- steps
@@ -294,9 +294,11 @@ class FlowRun:
     def _shares(self, worker: Worker, stage: int, frame: Frame | None, piece: Piece) -> list[tuple[str, Piece]]:
         parts = [] if frame is None else worker.task.shares(stage, frame, len(self._lanes))
         shares = []
+        each, rest = divmod(piece.size, len(self._lanes))
         for index, lane in enumerate(self._lanes):
             part = parts[index] if parts else None
-            shares.append((lane, Piece(piece.epoch, part, piece.size if not index else 0, piece.fetched_at)))
+            size = each + rest if not index else each
+            shares.append((lane, Piece(piece.epoch, part, size, piece.fetched_at)))
         return shares
 
     def _behind(self, stage: int, pieces: list[Piece]) -> Iterable[Any]:
@@ -331,7 +333,8 @@ class FlowRun:
             rows = sum(records.num_rows for _, records in output)
             now = self.clock()
             self.metrics.delivered(rows, [now - p.fetched_at for p in pieces if p.fetched_at])
-        self.control.credits.give(sum(p.size for p in pieces))
+        if len(self.settings.addresses) <= 1:  # else they may be another process's: `_epoch_begun` acknowledges all
+            self.control.credits.give(sum(p.size for p in pieces))
 
 
 class _Guarded:

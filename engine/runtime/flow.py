@@ -86,7 +86,10 @@ class FlowStatus:
     @property
     def caught_up(self) -> bool:
         """Whether all records that its sources held are worked in and their output is visible."""
-        return not self.under_way and all(self.positions.get(p, 0) >= end for p, end in self.ends.items())
+        return self.state == "FINISHED" or (not self.under_way and self._at_the_ends())
+
+    def _at_the_ends(self) -> bool:
+        return all(self.positions.get(p, 0) >= end for p, end in self.ends.items())
 
 
 class Flow:

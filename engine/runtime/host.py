@@ -50,6 +50,7 @@ class HostSettings:
     memory_mb: int = 512
     threads: int = 1
     idle_park_ms: int = 30_000
+    files_allowed: tuple[Path, ...] | None = None
 
     def open_topics(self) -> Topics:
         """The topics, as every process of the engine opens them."""
@@ -98,7 +99,15 @@ class Host:
         instance = connect(threads=self.settings.threads, memory_limit_mb=self.settings.memory_mb)
         embedded = self.settings.kafka is None
         sync = self.settings.durability == "power"
-        return Engine(self.topics, instance, SystemClock(), self._models, exactly_once=embedded, sync=sync)
+        return Engine(
+            self.topics,
+            instance,
+            SystemClock(),
+            self._models,
+            exactly_once=embedded,
+            sync=sync,
+            files_allowed=self.settings.files_allowed,
+        )
 
     @cached_property
     def _runtime(self) -> Models:

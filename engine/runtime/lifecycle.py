@@ -334,6 +334,7 @@ def _together(statuses: Iterable[FlowStatus]) -> FlowStatus:
     for other in rest:
         positions = {p: max(o, other.positions.get(p, o)) for p, o in (other.positions | first.positions).items()}
         metrics = first.metrics.plus(other.metrics)
+        metrics.lag_records = sum(max(0, end - positions.get(p, end)) for p, end in first.ends.items())
         worse = other if first.state == "RUNNING" else first
         first = replace(
             worse, positions=positions, metrics=metrics, under_way=first.under_way or other.under_way, ends=first.ends

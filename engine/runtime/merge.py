@@ -58,7 +58,7 @@ class Heads:
             self._batches[topic] = rest.to_batches() if rest.num_rows else []
             if count:
                 self._latest[topic] = int(places[topic][count - 1])
-        merged = pa.concat_tables(go)
+        merged = pa.concat_tables(go, promote_options="default")  # rows of files have columns of their own
         topics = np.repeat([topic for topic, _ in held], [t.num_rows for t in go])
         order = np.lexsort((topics, np.concatenate(keys)))  # stable: offsets keep their order
         return [b for b in merged.take(pa.array(order)).combine_chunks().to_batches() if b.num_rows]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..clock import Clock
 from ..errors import InternalError
@@ -23,7 +24,7 @@ from ..operators.encode import SinkEncoder
 from ..operators.exchange import with_groups
 from ..operators.frame import merge_frames
 from ..operators.group_state import GroupState
-from ..operators.operator import KEY_GROUP, ROWTIME, WINDOW_START, Frame
+from ..operators.operator import KEY_GROUP, ROWTIME, WINDOW_START, Frame, Report
 from ..operators.stage import open_stage
 from ..plan.pull import PullPlan
 from ..plan.steps import Aggregate, Evaluate, Materialize, QueryPlan, Retract, StreamTableJoin
@@ -32,6 +33,7 @@ from ..state.duckdb import cursor, fetch
 from ..state.store import StateStore
 from .checkpoint import Checkpoint, Positions
 from .delivery import AtOnce, Nowhere, Outbox, Output, Positioned, positions_of
+from .file_inputs import FileEdges, FileInputs, input_name
 from .inputs import TopicInputs
 from .metrics import QueryMetrics
 from .processing_log import ProcessingLog
@@ -40,7 +42,8 @@ from .work import Delivery, owner
 
 class Engine:
     """What the queries of one process share. `instance`: its DuckDB; `models` is asked for when a plan first infers.
-    `exactly_once`: whether the topics' transactions hold for everyone who reads them (embedded topics)."""
+    `exactly_once`: whether the topics' transactions hold for everyone who reads them (embedded topics).
+    `files_allowed`: folders that file sources may read, None: any."""
 
     def __init__(
         self,
@@ -51,7 +54,9 @@ class Engine:
         *,
         exactly_once: bool,
         sync: bool = False,
+        files_allowed: Sequence[Path] | None = None,
     ) -> None:
+        self.files_allowed = files_allowed
         self.topics = topics
         self.instance = instance
         self.clock = clock
@@ -73,7 +78,7 @@ class PlanTask:
         self._store = StateStore(self._instance, path)
         connection, report = self._store.evaluation, log.report
         models = engine.models() if plan_infers(plan) else None
-        self._decoding = Decoding(plan.sources, topics, connection, report)
+        self._decoding = decoding(plan, topics, connection, report)
         self._stages = [open_stage(plan, i, self._store, report, models) for i in range(len(plan.stages))]
         self._encoder = SinkEncoder(plan.sink, connection, report) if plan.sink else None
         self._view = "" if plan.materialized is None else view_sql(plan, self._store.database)
@@ -155,6 +160,43 @@ class PlanTask:
         self._log.close()
 
 
+class MixedEdges:
+    """Records of topics and rows of files in one batch, told apart by their topic's index."""
+
+    def __init__(self, records: Decoding, rows: FileEdges, files: frozenset[int]) -> None:
+        self._records = records
+        self._rows = rows
+        self._files = pa.array(sorted(files), pa.int32())
+
+    def decode(self, batches: Sequence[pa.RecordBatch]) -> Frame:
+        """One frame of both, in their order."""
+        frames = []
+        for batch in batches:
+            of_file = pc.is_in(batch.column("topic"), self._files)
+            for decoder, part in (
+                (self._rows, batch.filter(of_file)),
+                (self._records, batch.filter(pc.invert(of_file))),
+            ):
+                if part.num_rows:
+                    frames.append(decoder.decode([part]))
+        return merge_frames(frames)
+
+
+def decoding(
+    plan: QueryPlan, topics: Sequence[str], connection: duckdb.DuckDBPyConnection, report: Report
+) -> Decoding | FileEdges | MixedEdges:
+    """What makes edge tables of what the plan's sources give."""
+    files = [s for s in plan.sources if s.file is not None]
+    if not files:
+        return Decoding(plan.sources, topics, connection, report)
+    rows = FileEdges(files, topics, report)
+    records = [s for s in plan.sources if s.file is None]
+    if not records:
+        return rows
+    places = frozenset(list(topics).index(input_name(s)) for s in files)
+    return MixedEdges(Decoding(records, topics, connection, report), rows, places)
+
+
 def view_sql(plan: QueryPlan, database: str) -> str:
     """The rows of a plan's table, as SQL over its state: c0, c1 … of the plan's schema and the system columns."""
     steps = [step for stage in plan.stages for step in stage.steps]
@@ -209,8 +251,13 @@ class PlanQuery:
     ) -> None:
         self.plan = plan
         self.stages = len(plan.stages)
-        topics = list(dict.fromkeys(s.topic for s in plan.sources))
-        self.inputs = TopicInputs(engine.topics, topics, needed_columns(plan.sources), latest=latest, bounded=bounded)
+        self._read = list(dict.fromkeys(s.topic for s in plan.sources if s.file is None))
+        columns = needed_columns([s for s in plan.sources if s.file is None])
+        topics = TopicInputs(engine.topics, self._read, columns, latest=latest, bounded=bounded)
+        self.inputs: TopicInputs | FileInputs = topics
+        if any(s.file is not None for s in plan.sources):
+            now_ms, allowed = engine.clock.now_ms(), engine.files_allowed
+            self.inputs = FileInputs(plan.sources, topics, lambda: cursor(engine.instance), now_ms, allowed)
         self._engine = engine
         self._metrics = metrics
         self._folder = folder
@@ -260,7 +307,7 @@ class PlanQuery:
 
     def begins(self) -> Positions:
         topics = self._engine.topics
-        return {(name, p): at for name in self.inputs.topics for p, at in topics.begin_offsets(name).items()}
+        return {(name, p): at for name in self._read for p, at in topics.begin_offsets(name).items()}
 
     def _outbox(self, worker: int) -> Path:
         return self._folder / "outbox" / str(worker)

@@ -55,8 +55,11 @@ class Watch:
             self._ended.wait(min(1.0, self._idle_park_ms / 4000))
             return
         self._follow(parked)
-        records = None if self._reader is None else self._reader.poll(10_000, POLL_MS)
-        if records is not None and self._reader is not None:
+        if self._reader is None:
+            self._ended.wait(POLL_MS / 1000)
+            return
+        records = self._reader.poll(10_000, POLL_MS)
+        if records is not None:
             came = {self._reader.topics[i] for i in set(records.column("topic").to_pylist())}
             for flow in parked:
                 if came & set(flow.query.inputs.topics):
@@ -70,9 +73,12 @@ class Watch:
         self._forget()
         positions: dict[tuple[str, int], int] = {}
         for flow in parked:
-            for place, at in (flow.query.begins() | flow.status().positions).items():
+            begins = flow.query.begins()  # of topics: files do not grow
+            known = flow.status().positions
+            for place, begin in begins.items():
+                at = known.get(place, begin)
                 positions[place] = min(at, positions.get(place, at))
-        self._reader = self._topics.reader(positions, ("value",))
+        self._reader = None if not positions else self._topics.reader(positions, ("value",))
         self._watched = watched
 
     def _forget(self) -> None:

@@ -15,7 +15,7 @@ from plans import big, counts, open_topics, passed
 
 def main(folder: Path, workers: int, mode: str) -> None:
     topics = open_topics(folder)
-    run = RunSettings(workers=workers, epoch_ms=60, rows_max=500, in_process=mode == "threads")
+    run = RunSettings(workers=workers, epoch_ms=60, rows_max=2_000, in_process=mode == "threads")
     lifecycle = Lifecycle(HostSettings(folder), topics, run)
     for plan in (counts(), big(), passed()):
         lifecycle.start(plan)

@@ -36,7 +36,7 @@ class Load:
         self._thread.start()
 
     def _live(self) -> None:
-        while not self._end.wait(0.004):
+        while not self._end.wait(0.02):
             rows = [(f"k{self._random.randrange(50)}", self._random.randrange(1000)) for _ in range(40)]
             produce(self.topics, rows, at=len(self.produced))
             self.produced += rows
@@ -101,13 +101,13 @@ def kill_server(folder: Path, *, times: int, workers: int, mode: str, seed: int)
     check(folder, load.produced, workers)
 
 
-@pytest.mark.parametrize("mode", ["hosts", "threads"])
+@pytest.mark.parametrize("mode", ["hosts", pytest.param("threads", marks=pytest.mark.slow)])
 def test_a_killed_server_loses_and_repeats_nothing(tmp_path, mode):
-    kill_server(tmp_path, times=3, workers=1, mode=mode, seed=1)
+    kill_server(tmp_path, times=2, workers=1, mode=mode, seed=1)
 
 
 def test_a_killed_server_of_two_workers_loses_and_repeats_nothing(tmp_path):
-    kill_server(tmp_path, times=3, workers=2, mode="hosts", seed=2)
+    kill_server(tmp_path, times=2, workers=2, mode="hosts", seed=2)
 
 
 @pytest.mark.slow
@@ -142,7 +142,7 @@ def test_any_copy_of_the_folder_goes_on_to_the_same_end(tmp_path):
     lifecycle = Lifecycle(HostSettings(folder), load.topics, RunSettings(in_process=True, epoch_ms=40, rows_max=200))
     for plan in (counts(), big(), passed()):
         lifecycle.start(plan)
-    until(lambda: len(load.produced) > 4_000)
+    until(lambda: len(load.produced) > 1_500)
     load.stop()
     lifecycle.wait_caught_up(limit_s=60)
     lifecycle.close()

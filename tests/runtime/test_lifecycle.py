@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 
 import pytest
+from pyarrow import RecordBatch
 from flows import until
 from plans import big, counts, open_topics, passed, produce, pull_all, records, rows_of
 
@@ -69,8 +71,6 @@ def test_a_paused_query_stays_readable_and_goes_on(lifecycle, topics):
 def test_bad_records_are_counted_and_logged(lifecycle, topics):
     produce(topics, [("k", 1)])
     writer = topics.writer()
-    from pyarrow import RecordBatch
-
     writer.write("events", RecordBatch.from_pydict({"key": [b"k"], "value": [b"{not json"]}))
     writer.close()
     lifecycle.start(counts())
@@ -88,3 +88,51 @@ def test_terminate_removes_the_state(lifecycle, topics):
     lifecycle.terminate("CTAS_COUNTS")
     assert lifecycle.statuses() == {}
     assert not lifecycle.folder("CTAS_COUNTS").exists()
+
+
+def test_an_idle_query_is_parked_answers_and_wakes(tmp_path, topics):
+    hosts = HostSettings(tmp_path, idle_park_ms=100)
+    lifecycle = Lifecycle(hosts, topics, RunSettings(in_process=True, epoch_ms=30))
+    produce(topics, EVENTS)
+    lifecycle.start(counts())
+    lifecycle.start(passed())
+    until(lambda: all(s.parked for s in lifecycle.statuses().values()))
+    assert rows_of(lifecycle.pull("CTAS_COUNTS", pull_all())) == WANTED
+    for round_ in range(1, 4):
+        begun = time.monotonic()
+        produce(topics, [("k0", 0)])
+        until(lambda n=round_: rows_of(lifecycle.pull("CTAS_COUNTS", pull_all()))["k0"][0] == 400 + n)
+        assert time.monotonic() - begun < 5  # 0.1 s on an idle machine: bench/idle.py measures it
+        until(lambda n=round_: len(records(topics, "passed")) == 1_000 + n)
+        until(lambda: all(s.parked for s in lifecycle.statuses().values()))
+    lifecycle.close()
+
+
+@pytest.mark.parametrize("how", [{"workers": 2}, {"processes": 2}, {"workers": 2, "processes": 2}])
+def test_several_workers_and_processes_give_the_same_answers(tmp_path, topics, how):
+    produce(topics, EVENTS)
+    for _ in range(2):  # and go on from their checkpoints
+        lifecycle = Lifecycle(HostSettings(tmp_path), topics, RunSettings(epoch_ms=50, **how))
+        lifecycle.start(counts())
+        lifecycle.wait_caught_up(limit_s=60)
+        rows = rows_of(lifecycle.pull("CTAS_COUNTS", pull_all()))
+        lifecycle.close()
+        assert {k: n for k, (n, _) in rows.items()} == dict.fromkeys(WANTED, 400)
+    last = {k.decode(): json.loads(v)["N"] for _, _, k, v in records(topics, "counts")}
+    assert last == {k: n for k, (n, _) in WANTED.items()}
+
+
+def test_a_query_that_fails_is_shown_logged_and_tried_again(lifecycle, topics):
+    lifecycle.start(passed())
+    lifecycle.start(counts())
+    topics.delete("counts")
+    produce(topics, EVENTS)
+    until(lambda: lifecycle.statuses()["CTAS_COUNTS"].error is not None)
+    assert "counts" in lifecycle.statuses()["CTAS_COUNTS"].error
+    until(lambda: len(records(topics, "passed")) == 1_000)  # the neighbour lives
+    topics.create("counts", 2)
+    lifecycle.resume("CTAS_COUNTS")
+    until(lambda: lifecycle.status("CTAS_COUNTS").state == "RUNNING" and lifecycle.status("CTAS_COUNTS").caught_up)
+    assert rows_of(lifecycle.pull("CTAS_COUNTS", pull_all())) == WANTED
+    entries = [json.loads(v) for _, _, _, v in records(topics, "mergus_processing_log")]
+    assert ("CTAS_COUNTS", "query") in {(e["QUERY"], e["KIND"]) for e in entries}
