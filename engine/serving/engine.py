@@ -7,6 +7,7 @@ the catalog. Everything else reads the catalog as it is, which is replaced and n
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from ..plan.planner import plan_query
 from ..plan.steps import QueryPlan
 from ..plan.target import SinkTarget
 from ..runtime import processing_log
-from ..runtime.command_log import Command, CommandLog
+from ..runtime.command_log import CommandLog
 from ..runtime.data_folder import DataFolder
 from ..runtime.flow import FlowStatus
 from ..runtime.lifecycle import Lifecycle
@@ -55,6 +56,7 @@ from .results import Done, Listing, Result
 from .settings import checked_property, known_properties
 from .show import Shown, show
 
+_NUMBER = re.compile(r"_(\d+)\Z")
 log = logging.getLogger("mergus.engine")
 
 
@@ -93,13 +95,19 @@ class Engine:
 
     @classmethod
     def open(
-        cls, config: Config, *, clock: Clock | None = None, in_process: bool = False, bounded: bool = False
+        cls,
+        config: Config,
+        *,
+        clock: Clock | None = None,
+        in_process: bool = False,
+        bounded: bool = False,
+        private: bool = False,
     ) -> Engine:
         """Open the data folder, read the command log again, and start its queries. `in_process`: without host processes;
-        `bounded`: push queries end when they have read what is there. Raises EnvironmentFault where the folder is in
-        use, of another version, or the topics cannot be reached."""
+        `bounded`: push queries end when they have read what is there; `private`: the folder is removed at the end.
+        Raises EnvironmentFault where the folder is in use, of another version, or the topics cannot be reached."""
         clock = clock or SystemClock()
-        folder = DataFolder.open(Path(config["data"]))
+        folder = DataFolder(Path(config["data"]), private=private)
         try:
             topics = opening.topics(config, folder.path, clock)
             processing_log.prepare(topics)
@@ -171,7 +179,7 @@ class Engine:
             case AlterSystem(name=name, value=value, span=span):
                 name, value = checked_property(name, value, span)
                 self.system[name] = value
-                self.commands.append(Command(text, {}, self.catalog.next_query))
+                self.commands.append(text, time_ms=self.clock.now_ms())
                 return Done(text, f"System property '{name}' was set to '{value}'.")
             case Define(name=name, value=value):
                 session.variables[name] = value
@@ -202,12 +210,14 @@ class Engine:
 
     def _change(self, parsed: Parsed, settings: Mapping[str, str]) -> Result:
         with self._changing:
-            before = self.catalog.next_query
             change = prepare(parsed.statement, parsed.text, self.world(settings))
             sequence = -1
             if not change.nothing:
                 self._carry_out(change, settings)
-                sequence = self.commands.append(Command(parsed.text, dict(settings), before))
+                query_id = change.start[0].entry.query_id if change.start else None
+                sequence = self.commands.append(
+                    parsed.text, settings=settings, query_id=query_id, time_ms=self.clock.now_ms()
+                )
                 self._enter(change)
                 for start in change.start:
                     self._start(start, settings)
@@ -250,13 +260,15 @@ class Engine:
     def _replay(self) -> None:
         """Enter every statement of the command log again, then start the queries that are left."""
         settings_of: dict[str, Mapping[str, str]] = {}
-        for command in self.commands.read():
+        for command in self.commands.commands():
             try:
                 statement = parse_statement(command.text, self.catalog.types)
                 if isinstance(statement, AlterSystem):
                     self.system[statement.name] = statement.value
                     continue
-                self.catalog.skip_query_ids(command.next_query)
+                numbered = _NUMBER.search(command.query_id or "")
+                if numbered is not None:
+                    self.catalog.skip_query_ids(int(numbered[1]))
                 change = prepare(statement, command.text, self.world(command.settings, replaying=True))
             except MergusError as error:
                 log.error("a statement of the command log cannot be carried out again: %s", error.message)
@@ -365,6 +377,16 @@ class Engine:
         """Rows that could not be processed and rows that came late, over all queries since their start."""
         metrics = [status.metrics for status in self.lifecycle.statuses().values()]
         return {"bad": sum(m.rows_bad for m in metrics), "late": sum(m.rows_late for m in metrics)}
+
+    def health(self) -> dict[str, bool]:
+        """What /healthcheck answers: whether topics and the command log can be reached."""
+        try:
+            self.topics.list()
+            self.commands.commands()
+        except MergusError as error:
+            log.warning("not healthy: %s", error.message)
+            return {"kafka": False, "commandRunner": False}
+        return {"kafka": True, "commandRunner": True}
 
     def metrics_text(self) -> str:
         """What /metrics answers."""

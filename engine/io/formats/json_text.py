@@ -11,7 +11,7 @@ import datetime
 import decimal
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -82,19 +82,21 @@ _SCALAR_WRITERS: dict[SqlType, Writer] = {
 }
 
 
-def writer(sql_type: SqlType) -> Writer:
-    """A function from the Python value of an Arrow cell of `sql_type` to its JSON text; None gives null."""
+def writer(sql_type: SqlType, scalars: Mapping[SqlType, Writer] | None = None) -> Writer:
+    """A function from the Python value of an Arrow cell of `sql_type` to its JSON text; None gives null. `scalars`:
+    writers that stand above the format's own (a response writes dates as text)."""
     match sql_type:
         case Array(item):
-            inner = _list_writer(writer(item))
+            inner = _list_writer(writer(item, scalars))
         case Vector():
             inner = _list_writer(_float32)
         case Map(key, value):
-            inner = _map_writer(key, writer(key), writer(value))
+            inner = _map_writer(key, writer(key, scalars), writer(value, scalars))
         case Struct(fields):
-            inner = _struct_writer([(f"f{i}", name, writer(t)) for i, (name, t) in enumerate(fields)])
+            inner = _struct_writer([(f"f{i}", name, writer(t, scalars)) for i, (name, t) in enumerate(fields)])
         case _:
-            inner = _SCALAR_WRITERS.get(sql_type, str)
+            own = _SCALAR_WRITERS.get(sql_type, str)
+            inner = own if scalars is None else scalars.get(sql_type, own)
     return lambda v: "null" if v is None else inner(v)
 
 

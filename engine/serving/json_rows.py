@@ -1,0 +1,41 @@
+"""Rows as JSON text in a response: names restored, numbers with all their digits, times as ISO 8601 text."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+
+import pyarrow as pa
+
+from ..io.formats.json_text import Writer, text, writer
+from ..sql.schema import Schema
+from ..sql.types import DATE, TIME, TIMESTAMP, SqlType
+
+
+def _timestamp(value: datetime.datetime) -> str:
+    return f'"{value.isoformat(timespec="milliseconds")}"'
+
+
+def _time(value: datetime.time) -> str:
+    return f'"{value.isoformat(timespec="milliseconds" if value.microsecond else "seconds")}"'
+
+
+_TIMES: Mapping[SqlType, Writer] = {TIMESTAMP: _timestamp, DATE: lambda v: f'"{v.isoformat()}"', TIME: _time}
+
+
+def row_texts(schema: Schema, table: pa.Table) -> Iterator[str]:
+    """Each row of `table` (c0, c1 … of `schema`) as a JSON array."""
+    writers = [writer(c.type, _TIMES) for c in schema]
+    columns = [table.column(f"c{i}").to_pylist() for i in range(len(schema))]
+    for row in zip(*columns, strict=True):
+        yield "[" + ",".join(write(value) for write, value in zip(writers, row, strict=True)) + "]"
+
+
+def object_texts(schema: Schema, table: pa.Table) -> Iterator[str]:
+    """Each row as a JSON object by column name."""
+    names = [text(c.name) + ":" for c in schema]
+    writers = [writer(c.type, _TIMES) for c in schema]
+    columns = [table.column(f"c{i}").to_pylist() for i in range(len(schema))]
+    for row in zip(*columns, strict=True):
+        cells = [name + write(value) for name, write, value in zip(names, writers, row, strict=True)]
+        yield "{" + ",".join(cells) + "}"
