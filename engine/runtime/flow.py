@@ -312,7 +312,8 @@ class Flow:
     def _positions(self, run: FlowRun) -> Positions:
         positions = dict(run.begun_at)
         for worker in list(run.workers.values()):
-            positions |= worker.positions
+            for place, at in worker.positions.copy().items():  # each also knows where the others' began
+                positions[place] = max(at, positions.get(place, at))
         return positions
 
     def _positions_at_rest(self) -> Positions:

@@ -7,9 +7,9 @@ import time
 from collections import Counter
 
 import pytest
-from pyarrow import RecordBatch
 from flows import until
 from plans import big, counts, open_topics, passed, produce, pull_all, records, rows_of
+from pyarrow import RecordBatch
 
 from mergus.engine.runtime.host import HostSettings
 from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
