@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from ..sql.parser import Parsed, iterate_statements, parse_statement
 from ..sql.schema import ColumnDef
 from ..sql.statements import (
     AlterSystem,
+    CreateSource,
     CreateSourceAs,
     Define,
     Describe,
@@ -52,7 +53,7 @@ from .changes import changes_something, prepare
 from .describe import Watched, describe_function, describe_plan, describe_relation
 from .inserts import Inserter
 from .questions import Questions
-from .results import Done, Listing, Result
+from .results import Done, Listing, Push, Result
 from .settings import checked_property, known_properties
 from .show import Shown, show
 
@@ -134,13 +135,45 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------------------ statements
     def execute(
-        self, text: str, session: Session | None = None, *, properties: Mapping[str, str] | None = None
+        self,
+        text: str,
+        session: Session | None = None,
+        *,
+        properties: Mapping[str, str] | None = None,
+        before_pull: Callable[[], object] | None = None,
     ) -> Iterator[Result]:
         """Carry out the statements of `text`, one at a time as the iterator is asked. Raises the MergusError of the first
-        that is refused; those before it stay done."""
+        that is refused; those before it stay done. `before_pull` is called before each pull query."""
         session = session or Session()
         for parsed in iterate_statements(text, self.catalog.types, session.variables):
+            if before_pull is not None and isinstance(parsed.statement, Query) and not parsed.statement.is_push:
+                before_pull()
             yield self.execute_statement(parsed, session, properties=properties)
+
+    def execute_all(self, text: str, *, skip_existing: bool = False) -> None:
+        """Carry out a text whose answers nobody reads (a file at the start). `skip_existing`: what a second start finds
+        there already is passed over. Raises the MergusError of the first statement that is refused."""
+        session = Session()
+        for parsed in iterate_statements(text, self.catalog.types, session.variables):
+            if skip_existing and self._is_there(parsed):
+                continue
+            result = self.execute_statement(parsed, session)
+            if isinstance(result, Push):
+                result.close()
+
+    def _is_there(self, parsed: Parsed) -> bool:
+        statement = parsed.statement
+        if isinstance(statement, InsertInto):
+            return any(entry.statement == parsed.text for entry in self.catalog.queries.values())
+        if not isinstance(statement, CreateSource | CreateSourceAs) or statement.or_replace:
+            return False
+        found = self.catalog.find(statement.name)
+        return found is not None and found.statement == parsed.text
+
+    def set_property(self, session: Session, name: str, value: str) -> None:
+        """What SET does, from the command line. Raises UserError for a name that is none."""
+        name, value = checked_property(name, value, None)
+        session.properties[name] = value
 
     def execute_statement(
         self, parsed: Parsed, session: Session, *, properties: Mapping[str, str] | None = None

@@ -1,0 +1,68 @@
+"""The command `mergus`: which commands there are; each is a module of its own, loaded when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from cyclopts import App
+
+from .failing import told
+
+app = App(
+    name="mergus",
+    help="""ksqlDB's SQL in Python, with models inside.
+
+    Examples:
+
+        mergus run -e "SELECT * FROM lines;" setup.sql    # run statements and print what they answer
+        mergus server --data ./data                       # a server on http://127.0.0.1:8088
+        mergus --server http://127.0.0.1:8088             # a prompt on that server
+        mergus --data ./data                              # a prompt on an engine of its own
+        echo '{"message": "hello"}' | mergus produce logs --data ./data
+    """,
+    help_format="plaintext",
+    version_flags=["--version"],
+)
+app.command("mergus.engine.cli.server:server", name="server", help="Run a server: HTTP, queries, tables.")
+app.command("mergus.engine.cli.run:run", name="run", help="Run statements and print what SELECTs answer.")
+app.command(
+    "mergus.engine.cli.topics:produce", name="produce", help="Write standard input to a topic, a line a record."
+)
+app.command("mergus.engine.cli.topics:consume", name="consume", help="Print a topic's records, a line each.")
+app.command("mergus.engine.cli.topics:topics", name="topics", help="List the topics.")
+app.command("mergus.engine.cli.test_command:test", name="test", help="Run SQL test files with ASSERT statements.")
+app.register_install_completion_command(name="completion", help="Install completion for this shell.")
+app.command("mergus.engine.cli.prompt:prompt", name="prompt", help="Open a prompt (what mergus alone does).")
+_FLAGS = ("--help", "-h", "--version")
+
+
+def words(arguments: list[str]) -> list[str]:
+    """The command line with `prompt` said where no command is.
+
+    >>> words(["--server", "http://127.0.0.1:8088"])
+    ['prompt', '--server', 'http://127.0.0.1:8088']
+    >>> words(["run", "a.sql"]), words([]), words(["--help"])
+    (['run', 'a.sql'], ['prompt'], ['--help'])
+    """
+    bare = not arguments or (arguments[0].startswith("-") and arguments[0] not in _FLAGS)
+    return ["prompt", *arguments] if bare else arguments
+
+
+def main() -> None:
+    """Run the command line; 0 when all went well, 1 when something was refused or failed, 2 for wrong usage."""
+    try:
+        status = app(words(sys.argv[1:]), exit_on_error=False, print_error=False, result_action="return_value")
+    except Exception as error:  # noqa: BLE001 - the last place where an error can be told
+        status = told(error)
+    except KeyboardInterrupt:
+        status = 130
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if isinstance(status, int) and status:
+        sys.exit(status)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    main()

@@ -1,0 +1,144 @@
+"""Results as text: tables for people, and JSON, CSV or Arrow for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, Literal, TextIO
+
+import pyarrow as pa
+from rich.console import Console
+from rich.table import Table
+
+from ..io.formats.json_text import writer
+from ..serving.arrow import named
+from ..serving.json_rows import object_texts
+from ..serving.results import Done, Listing, Push, Rows
+from ..sql.schema import Schema
+from ..sql.types import BYTES, DOUBLE, FLOAT, STRING, Array, Map, SqlType, Struct, Vector, arrow_type
+
+OutputFormat = Literal["table", "json", "csv", "arrow"]
+
+
+def tables_of(answer: Rows | Push) -> Iterator[pa.Table]:
+    """The answer's tables as they come."""
+    return iter([answer.table]) if isinstance(answer, Rows) else iter(answer)
+
+
+def write_answer(answer: Rows | Push, form: OutputFormat, out: TextIO) -> None:
+    """Write what a SELECT answers."""
+    match form:
+        case "csv":
+            _write_csv(answer, out)
+        case "json":
+            for table in tables_of(answer):
+                for line in object_texts(answer.schema, table):
+                    out.write(line + "\n")
+                out.flush()
+        case "arrow":
+            _write_arrow(answer, out.buffer if hasattr(out, "buffer") else sys.stdout.buffer)
+        case "table":
+            _write_table(answer, out)
+
+
+def _write_arrow(answer: Rows | Push, out: BinaryIO) -> None:
+    empty = named(answer.schema, _no_rows(answer.schema))
+    with pa.ipc.new_stream(out, empty.schema) as stream:
+        for table in tables_of(answer):
+            stream.write_table(named(answer.schema, table))
+    out.flush()
+
+
+def _no_rows(schema: Schema) -> pa.Table:
+    return pa.table({f"c{i}": pa.array([], arrow_type(c.type)) for i, c in enumerate(schema)})
+
+
+def _cell(sql_type: SqlType) -> Callable[[Any], str]:
+    """A value as CSV writes it: NULL empty, nested values as JSON, text as it is."""
+    if sql_type == STRING:
+        return lambda v: "" if v is None else v
+    if isinstance(sql_type, Array | Map | Struct | Vector) or sql_type in (BYTES, DOUBLE, FLOAT):
+        write = writer(sql_type)
+        return lambda v: "" if v is None else write(v).strip('"') if sql_type in (BYTES, DOUBLE, FLOAT) else write(v)
+    return lambda v: "" if v is None else str(v).lower() if isinstance(v, bool) else _plain(v)
+
+
+def _plain(value: Any) -> str:
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    return format(value, "f") if hasattr(value, "as_tuple") else str(value)
+
+
+def _write_csv(answer: Rows | Push, out: TextIO) -> None:
+    lines = csv.writer(out, lineterminator="\n")
+    lines.writerow([c.name for c in answer.schema])
+    cells = [_cell(c.type) for c in answer.schema]
+    for table in tables_of(answer):
+        columns = [table.column(f"c{i}").to_pylist() for i in range(len(cells))]
+        for row in zip(*columns, strict=True):
+            lines.writerow([cell(value) for cell, value in zip(cells, row, strict=True)])
+        out.flush()
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def console(out: TextIO) -> Console:
+    """A console whose width is the terminal's, or wide enough for anything."""
+    return Console(file=out, highlight=False, markup=False, width=None if out.isatty() else 10_000, soft_wrap=True)
+
+
+def _write_table(answer: Rows | Push, out: TextIO) -> None:
+    if isinstance(answer, Rows):
+        whole = named(answer.schema, answer.table)
+        _print_table(out, [c.name for c in answer.schema], zip(*(c.to_pylist() for c in whole.columns), strict=True))
+        return
+    out.write(" | ".join(c.name for c in answer.schema) + "\n")
+    for table in answer:
+        columns = named(answer.schema, table).columns
+        for row in zip(*(c.to_pylist() for c in columns), strict=True):
+            out.write(" | ".join(map(_shown, row)) + "\n")
+        out.flush()
+
+
+def _print_table(out: TextIO, names: list[str], rows: Any) -> None:
+    table = Table()
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*map(_shown, row))
+    console(out).print(table)
+
+
+def write_told(result: Done | Listing, out: TextIO) -> None:
+    """What a statement other than SELECT answers, for people."""
+    if isinstance(result, Done):
+        if result.message:
+            out.write(result.message + "\n")
+        for warning in result.warnings:
+            out.write(f"warning: {warning}\n")
+        return
+    if result.columns:
+        _print_table(out, list(result.columns), result.rows)
+    if result.text:
+        out.write(result.text.rstrip() + "\n")
+
+
+def as_text(result: Done | Listing | Rows) -> str:
+    """The same as one text (the prompt)."""
+    out = io.StringIO()
+    if isinstance(result, Rows):
+        _write_table(result, out)
+    else:
+        write_told(result, out)
+    return out.getvalue()

@@ -1,0 +1,87 @@
+"""`mergus server`: the engine behind HTTP, until it is told to stop."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from ..errors import UserError
+from ..runtime import hosts
+from ..serving.engine import Engine
+from ..serving.http_server import bind, run
+from .options import log_to_stderr, quiet, settings
+
+
+def server(
+    *,
+    config: Path | None = None,
+    data: Path | None = None,
+    kafka: str | None = None,
+    listen: str | None = None,
+    queries: Path | None = None,
+    workers: int | None = None,
+    setting: Annotated[list[str] | None, Parameter(negative="")] = None,
+) -> int:
+    """Run a server: HTTP, queries, tables.
+
+    Settings come from here, over MERGUS_* of the environment, over --config, over defaults; SHOW PROPERTIES tells which.
+
+    Examples:
+
+        mergus server --data ./data
+        mergus server --kafka localhost:9092 --queries alerts.sql
+        mergus server --setting kafka.sasl.username=me --setting log.format=json
+
+    Parameters
+    ----------
+    config
+        A TOML file of settings.
+    data
+        The data folder. Without one a private folder, removed at the end.
+    kafka
+        Bootstrap servers of a Kafka cluster; without one, topics are embedded in the data folder.
+    listen
+        HOST:PORT of the HTTP interface (127.0.0.1:8088); port 0 takes a free one.
+    queries
+        A file of statements to run at the start.
+    workers
+        Workers (threads) a query.
+    setting
+        Any other setting, as name=value; may be repeated.
+    """
+    quiet()
+    given = {
+        "data": None if data is None else str(data),
+        "kafka.bootstrap": kafka,
+        "listen": listen,
+        "queries": None if queries is None else str(queries),
+        "workers": workers,
+    }
+    chosen = settings(given, config, setting or ())
+    log_to_stderr(chosen)
+    listening = bind(chosen["listen"])
+    hosts.prepare()
+    private = chosen["data"] is None
+    if private:
+        chosen = settings({**given, "data": tempfile.mkdtemp(prefix="mergus-")}, config, setting or ())
+    engine = Engine.open(chosen, private=private)
+    try:
+        if chosen["queries"] is not None:
+            _start_queries(engine, Path(chosen["queries"]))
+        run(engine, listening, lambda url: print(f"mergus listens on {url}", flush=True))
+    finally:
+        listening.close()
+        engine.close()
+    return 0
+
+
+def _start_queries(engine: Engine, path: Path) -> None:
+    """Run the statements of a file; those whose stream or table is there already (a second start) are passed over."""
+    try:
+        text = path.read_text()
+    except OSError as why:
+        raise UserError(f"cannot read {path}", detail=why.strerror) from None
+    engine.execute_all(text, skip_existing=True)
