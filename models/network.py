@@ -19,51 +19,56 @@ import numpy as np
 import tensorflow as tf
 
 from mergus.models import tokens
+from mergus.models.corpus import slots
 
 PLACES, CLAUSES, AFTER = 16, 4, 3
 UNKNOWN, ENGLISH = 0, 1
-"""Rows of words that training has not seen: names and the like, and words of the language."""
+"""Learned rows of words that training has not seen: names and the like, and words of the language."""
 HIDE = 0.2
 """How often training hides a known word, so that an unknown one is judged by its kind and its neighbours."""
 
 
 class Vocabulary:
-    """The words met in lines often enough to be learned; `table` maps a token's hash to its row.
+    """All words that have a row: those met in the training lines, and those of the corpus' list with their vectors.
 
-    Other words have one of two rows: ENGLISH for those of the corpus' list of words, UNKNOWN for the rest.
+    `table` maps a token's hash to its row (0: none); `learned` maps a row to the row of what training learns about the
+    word (UNKNOWN, ENGLISH for all words of the list that training has not met, or one of its own); `vectors` holds what
+    documentation says about the word, zero where it says nothing.
     """
 
-    def __init__(self, lines: Iterable[Sequence[str]], english: Sequence[str], least: int = 4) -> None:
+    def __init__(self, lines: Iterable[Sequence[str]], least: int = 4) -> None:
         counts = Counter(word for words in lines for word in words)
         known = sorted(w for w, n in counts.items() if n >= least)
-        self._rows = dict.fromkeys(english, ENGLISH) | {w: row for row, w in enumerate(known, start=ENGLISH + 1)}
-        self.count = len(known) + ENGLISH + 1
+        own = {w: i for i, w in enumerate(known, start=ENGLISH + 1)}
+        listed = np.load(slots.HERE / "vectors.npy").astype(np.float32) / 127
+        self._rows = {w: row for row, w in enumerate(dict.fromkeys([*slots.ENGLISH, *known]), start=1)}
+        self.learned = np.array([UNKNOWN, *(own.get(w, ENGLISH) for w in self._rows)], dtype=np.int32)
+        self.learned_count = len(known) + ENGLISH + 1
+        self.vectors = np.zeros((len(self._rows) + 1, listed.shape[1]), dtype=np.float32)
+        self.vectors[1 : len(listed) + 1] = listed
         self.table = np.zeros(tokens.HASHES, dtype=np.int16)
-        slots = tokens.hashes(tf.constant(list(self._rows))).numpy() % tokens.HASHES
-        # English first: where two words meet in one slot, the one that training knows wins.
-        self.table[slots] = list(self._rows.values())
-        for word, slot in zip(self._rows, slots, strict=True):
-            if self._rows[word] != ENGLISH:
-                self.table[slot] = self._rows[word]
+        places = tokens.hashes(tf.constant(list(self._rows))).numpy() % tokens.HASHES
+        # Where two words meet in one place, the one that training has met wins.
+        for met in (False, True):
+            for (word, row), place in zip(self._rows.items(), places, strict=True):
+                if (word in own) == met:
+                    self.table[place] = row
 
     def encode(self, words: Sequence[str]) -> list[int]:
         """The row of each word, as the graph finds it (but for a word that meets another's hash)."""
         return [self._rows.get(word, UNKNOWN) for word in words]
 
     def row(self, word: str) -> int:
-        """The row of a word that must be known."""
+        """The row of a word that must have one."""
         return self._rows[word]
 
     def plain(self) -> np.ndarray[Any, Any]:
         """For each row whether its word is made of letters (or unknown): neither punctuation nor a parameter."""
-        flags = np.ones(self.count, dtype=bool)
-        for word, row in self._rows.items():
-            flags[row] = row <= ENGLISH or word[0].isalpha()
-        return flags
+        return np.array([True, *(word[0].isalpha() for word in self._rows)])
 
 
 class Network(tf.Module):
-    """Tokens in, one vector of `width` a token out."""
+    """Tokens in, one vector of `width` a token out; `word` is the size of what is learned of a word."""
 
     def __init__(self, vocabulary: Vocabulary, *, word: int, width: int, seed: int) -> None:
         super().__init__()
@@ -77,10 +82,13 @@ class Network(tf.Module):
         self.table = tf.constant(vocabulary.table)
         self.plain = tf.constant(vocabulary.plain())
         self.colon, self.parameter = vocabulary.row(":"), vocabulary.row("#")
-        self.words = weights(vocabulary.count, word, scale=0.3)
+        self.learned = tf.constant(vocabulary.learned)
+        self.vectors = tf.constant(vocabulary.vectors)
+        self.words = weights(vocabulary.learned_count, word, scale=0.3)
         self.place = weights(PLACES, 4, scale=0.3)
         self.clause = weights(CLAUSES * AFTER, 4, scale=0.3)
-        inner = word + 8
+        self.word_size = word + vocabulary.vectors.shape[1]
+        inner = self.word_size + 8
         self.first, self.first_bias = weights(3 * inner, width), tf.Variable(tf.zeros(width))
         self.second, self.second_bias = weights(3 * width, width), tf.Variable(tf.zeros(width))
 
@@ -88,9 +96,14 @@ class Network(tf.Module):
         """The vocabulary row of each token's hash."""
         return tf.cast(tf.gather(self.table, hashes % tokens.HASHES), tf.int32)
 
-    def __call__(self, rows: Any, line: Any) -> tuple[Any, Any]:
+    def read(self, hashes: Any) -> tuple[Any, Any]:
+        """The row of each token, and that of what is learned of it."""
+        rows = self.rows(hashes)
+        return rows, tf.gather(self.learned, rows)
+
+    def __call__(self, rows: Any, learned: Any, line: Any) -> tuple[Any, Any]:
         """Vectors of the tokens before and after the convolutions; `line` is each token's line, ascending."""
-        words = tf.gather(self.words, rows)
+        words = tf.concat([tf.gather(self.words, learned), tf.gather(self.vectors, rows)], 1)
         at = tf.range(tf.size(line))
         start = line != tf.concat([[-1], line], 0)[: tf.size(line)]
         begin = tf.gather(tf.boolean_mask(at, start), tf.cumsum(tf.cast(start, tf.int32)) - 1)
@@ -163,8 +176,9 @@ def hashes_of(words: Sequence[str]) -> Any:
 class Batches:
     """Encoded lines, handed out in shuffled batches with known words hidden at random."""
 
-    def __init__(self, rows: Sequence[Sequence[int]], words: Sequence[Sequence[str]], seed: int) -> None:
-        self.rows = [np.asarray(r, dtype=np.int32) for r in rows]
+    def __init__(self, vocabulary: Vocabulary, words: Sequence[Sequence[str]], seed: int) -> None:
+        self.rows = [np.asarray(vocabulary.encode(ws), dtype=np.int32) for ws in words]
+        self.learned = vocabulary.learned
         self.plain = [np.array([w[0].isalpha() for w in ws], dtype=bool) for ws in words]
         self.random = np.random.default_rng(seed)
 
@@ -173,14 +187,17 @@ class Batches:
         order = self.random.permutation(len(self.rows))
         return (order[i : i + size] for i in range(0, len(order), size))
 
-    def feed(self, chosen: Sequence[int], hide: float = HIDE) -> tuple[Any, Any]:
+    def feed(self, chosen: Sequence[int], hide: float = HIDE) -> tuple[Any, Any, Any]:
         """What `Network` takes, for these lines."""
         rows = np.concatenate([self.rows[i] for i in chosen])
         plain = np.concatenate([self.plain[i] for i in chosen])
-        hidden = plain & (rows > ENGLISH) & (self.random.random(len(rows)) < hide)
-        rows = np.where(hidden, np.where(self.random.random(len(rows)) < 0.8, ENGLISH, UNKNOWN), rows)
         line = np.repeat(np.arange(len(chosen), dtype=np.int32), [len(self.rows[i]) for i in chosen])
-        return tf.constant(rows), tf.constant(line)
+        learned = self.learned[rows]
+        hidden = plain & (learned > ENGLISH) & (self.random.random(len(rows)) < hide)
+        vanished = hidden & (self.random.random(len(rows)) < 0.2)
+        learned = np.where(vanished, UNKNOWN, np.where(hidden, ENGLISH, learned)).astype(np.int32)
+        rows = np.where(vanished, 0, rows).astype(np.int32)
+        return tf.constant(rows), tf.constant(learned), tf.constant(line)
 
 
 def train(variables: Sequence[Any], loss_of: Any, batches: Iterable[Sequence[Any]], rate: float, steps: int) -> None:
@@ -212,18 +229,21 @@ def freeze_network(network: Network) -> None:
 
 def export(folder: Path, answer: Any, **others: Any) -> None:
     """Save `answer(text)` as a SavedModel's default signature, `others` by name, and the manifest of its files."""
-    shutil.rmtree(folder, ignore_errors=True)
+    made = folder.with_name(folder.name + ".new")
+    shutil.rmtree(made, ignore_errors=True)
     module = tf.Module()
     signatures = {}
     for name, function in {"serving_default": answer, **others}.items():
         signatures[name] = tf.function(function, input_signature=[tf.TensorSpec([None], tf.string, name="text")])
         setattr(module, name, signatures[name])
-    tf.saved_model.save(module, str(folder), signatures=signatures)
-    for empty in [d for d in folder.iterdir() if d.is_dir() and not any(d.iterdir())]:
+    tf.saved_model.save(module, str(made), signatures=signatures)
+    for empty in [d for d in made.iterdir() if d.is_dir() and not any(d.iterdir())]:
         empty.rmdir()
-    files = sorted(f for f in folder.rglob("*") if f.is_file())
-    listed = {f.relative_to(folder).as_posix(): _entry(f) for f in files}
-    (folder / "manifest.json").write_text(json.dumps({"files": listed}, indent=1) + "\n", "utf-8")
+    files = sorted(f for f in made.rglob("*") if f.is_file())
+    listed = {f.relative_to(made).as_posix(): _entry(f) for f in files}
+    (made / "manifest.json").write_text(json.dumps({"files": listed}, indent=1) + "\n", "utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    made.rename(folder)
     print(f"saved {folder.name}: {sum(e['size'] for e in listed.values()) / 1e6:.2f} MB")
 
 

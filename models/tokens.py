@@ -26,8 +26,12 @@ _PARAMETER = (
     r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b"
     rf"|[^{_D}:]*\d(?:[^{_D}]*[^{_D}:.])?"  # whatever holds a digit, without a colon or full stop behind it
 )
+_NAME = r"[A-Za-z][^\s,;:()\[\]#]*"
 _STEPS = (
     (_PARAMETER, "#"),
+    (rf"\b((?:for|invalid|illegal|unknown|as|of|to|with) user) +{_NAME}", r"\1 #"),
+    (rf"\b([Uu]ser|[Aa]ccount|[Ll]ogin) +{_NAME} (from|by|on|at|logged|is|was|has|not|into)\b", r"\1 # \2"),
+    (rf"\bfor +{_NAME} from ", "for # from "),
     (r"([a-z])([A-Z])", r"\1 \2"),
     (r"\.\b", " ~ "),
     (r"([:=\"'(\[/,])", r" \1 "),
@@ -81,6 +85,11 @@ def split_with_roles(text: str, roles: Sequence[int]) -> list[tuple[str, int]]:
 
 
 def _spread(piece: str, found: re.Match[str], roles: Sequence[int]) -> list[int]:
-    if found.re.groups == 2:  # camel case: the second letter keeps its own role
-        return [roles[found.start()], roles[found.start()], roles[found.end() - 1]]
-    return [roles[found.start()]] * len(piece)
+    """Roles of what a match was rewritten to: what a group kept has its own, the rest the role of the match's start."""
+    spread = [roles[found.start()]] * len(piece)
+    at = 0
+    for group in range(1, found.re.groups + 1):
+        at = piece.index(found[group], at)
+        spread[at : at + len(found[group])] = roles[found.start(group) : found.end(group)]
+        at += len(found[group])
+    return spread

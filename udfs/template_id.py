@@ -18,6 +18,7 @@ DAY_OR_MONTH = r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Se
 ADDRESS = r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]*"
 MAIL = rf"[^{END}]+@[^{END}]+"
 PATH = rf"[^{END}:/]*(?:/[^{END}:/]+){{2,}}/?"
+NAME = r"[A-Za-z][^\s,;:()\[\]]*"  # where only a name stands
 HOLDS_A_DIGIT = rf"[^{END}:]*\d(?:[^{END}]*[^{END}:.])?"  # a colon or full stop behind it stays
 
 PASSES = (
@@ -25,8 +26,9 @@ PASSES = (
     (rf"{MAIL}|{PATH}|{DAY_OR_MONTH}|{HOLDS_A_DIGIT}", "#"),
     (r"=[^\s,;()\[\]{}]+", "=#"),
     (r"\b(?:[A-Za-z_$]+\.){2,}[A-Za-z_$]+", "#"),  # dotted names
-    (r"\b([Uu]ser|by|[Ll]ogin|account) +[A-Za-z][^\s,;:()\[\]]*", r"\1 #"),
-    (r"\bfor +[A-Za-z][^\s,;:()\[\]]* from #", "for # from #"),
+    (rf"\b((?:for|invalid|illegal|unknown|as|of|to|with) user) +{NAME}", r"\1 #"),
+    (rf"\b([Uu]ser|[Aa]ccount|[Ll]ogin) +{NAME} (from|by|on|at|logged|is|was|has|not|into)\b", r"\1 # \2"),
+    (rf"\bfor +{NAME} from ", "for # from "),
     (r"\( *\)", "(#)"),  # a value that is absent
     (rf"#(?: ?(?:{UNIT})\b|%|[^{END}:.]+|\{{#\}}|\[#\]|\(#\))", "#"),  # units, and what hangs on a parameter
     (r"#(?:[ ,:;/|.-]*#)+", "#"),  # lists of any length

@@ -92,14 +92,13 @@ class ModelRuntime:
 
         Raises UserError or EnvironmentFault only when the model cannot be loaded; whatever rows do is in the result.
         """
-        started = time.perf_counter()
-        columns = [_one_chunk(a, t) for a, t in zip(args, function.arrow_inputs, strict=True)]
         loaded = self._loaded(function)
         with loaded.lock:
-            before = loaded.stats.model_seconds + loaded.stats.load_seconds
+            started, model_before = time.perf_counter(), loaded.stats.model_seconds
+            columns = [_one_chunk(a, t) for a, t in zip(args, function.arrow_inputs, strict=True)]
             result = _infer(function, columns, loaded, self._rows_max)
-            spent = loaded.stats.model_seconds + loaded.stats.load_seconds - before
-            loaded.stats.glue_seconds += time.perf_counter() - started - spent
+            model_seconds = loaded.stats.model_seconds - model_before
+            loaded.stats.glue_seconds += time.perf_counter() - started - model_seconds
         return result
 
     def stats(self, function: ModelFunction) -> ModelStats:

@@ -25,7 +25,7 @@ SEED = 11
 EPOCHS, BATCH, RATE = 7, 192, 3e-3
 KEEP_WEIGHT = 1.7
 """A word wrongly kept splits a group; one wrongly left out may join lines that mean different things, which is worse."""
-WORD, WIDTH = 24, 32
+WORD, WIDTH = 16, 32
 CLASSES = lines.FIRST_PHRASE + len(lines.PHRASES)
 STOP_WORDS = frozenset(slots.LISTS["stop_words"])
 LEVELS = frozenset(slots.LISTS["levels"])
@@ -72,18 +72,18 @@ class Coder(tf.Module):
     def __init__(self, vocabulary: network.Vocabulary) -> None:
         super().__init__()
         self.network = network.Network(vocabulary, word=WORD, width=WIDTH, seed=SEED)
-        self.out = self.network.weights(WIDTH + WORD, CLASSES, scale=0.1)
+        self.out = self.network.weights(WIDTH + self.network.word_size, CLASSES, scale=0.1)
         self.out_bias = tf.Variable(tf.zeros(CLASSES))
 
-    def logits(self, rows: Any, line: Any) -> Any:
-        words, context = self.network(rows, line)
+    def logits(self, rows: Any, learned: Any, line: Any) -> Any:
+        words, context = self.network(rows, learned, line)
         return tf.concat([context, words], 1) @ self.out + self.out_bias
 
     def decide(self, text: Any) -> tuple[Any, Any, Any, Any]:
         """Tokens, their hashes, lines and classes."""
         words, hashes, line = network.tokenize(text)
-        rows = self.network.rows(hashes)
-        decided = tf.argmax(self.logits(rows, line), 1, tf.int32)
+        rows, learned = self.network.read(hashes)
+        decided = tf.argmax(self.logits(rows, learned, line), 1, tf.int32)
         return words, hashes, line, tf.where(tf.gather(self.network.plain, rows), decided, lines.DROP)
 
     def code(self, text: Any) -> dict[str, Any]:
@@ -119,11 +119,11 @@ def _scramble(x: Any) -> Any:
 
 
 def fit(coder: Coder, vocabulary: network.Vocabulary, words: Any, wanted: Any) -> None:
-    batches = network.Batches([vocabulary.encode(w) for w in words], words, SEED)
+    batches = network.Batches(vocabulary, words, SEED)
     wanted = [np.asarray(w, dtype=np.int32) for w in wanted]
 
-    def loss(rows: Any, line: Any, labels: Any, weight: Any) -> Any:
-        each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, coder.logits(rows, line))
+    def loss(rows: Any, learned: Any, line: Any, labels: Any, weight: Any) -> Any:
+        each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, coder.logits(rows, learned, line))
         return tf.reduce_sum(each * weight) / tf.reduce_sum(weight)
 
     def feeds() -> Iterable[Sequence[Any]]:
@@ -167,10 +167,10 @@ def main() -> None:
     network.set_up(SEED)
     everything = lines.templates()
     seen = [t for t in everything if not t.held_out]
-    words, wanted = encoded(seen, SEED, 20, 4)
+    words, wanted = encoded(seen, SEED, 24, 4)
     print(f"{len(seen)} templates, {len(words)} lines")
-    vocabulary = network.Vocabulary(words, slots.ENGLISH)
-    print(f"{vocabulary.count} words")
+    vocabulary = network.Vocabulary(words)
+    print(f"{vocabulary.learned_count} words learned")
     coder = Coder(vocabulary)
     fit(coder, vocabulary, words, wanted)
     network.freeze_network(coder.network)

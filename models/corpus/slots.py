@@ -12,7 +12,7 @@ from random import Random
 
 HERE = Path(__file__).parent
 ENGLISH = (HERE / "words.txt").read_text("utf-8").split()
-"""Words of the documentation of common programs: what a word of a line that is no name looks like."""
+"""Words of the documentation and sources of common programs (and of the templates)."""
 
 
 def _lists() -> dict[str, list[str]]:

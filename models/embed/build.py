@@ -17,12 +17,12 @@ import numpy as np
 import tensorflow as tf
 
 from mergus.models import network
-from mergus.models.corpus import lines, slots
+from mergus.models.corpus import lines
 
 HERE = Path(__file__).parent
 SEED = 37
 STEPS, MEANINGS, RATE = 1200, 128, 3e-3
-WORD, WIDTH, SIZE = 24, 32, 64
+WORD, WIDTH, SIZE = 16, 32, 64
 SPELLINGS, SPELLING = 4096, 24
 TEMPERATURE = 0.08
 PAIR = (
@@ -45,9 +45,9 @@ class Embedder(tf.Module):
         self.spelling = tf.constant(fixed)
         self.kind = self.network.weights(SIZE, len(lines.LABELS), scale=0.1)
 
-    def vectors(self, rows: Any, line: Any, hashes: Any, count: Any) -> Any:
+    def vectors(self, rows: Any, learned: Any, line: Any, hashes: Any, count: Any) -> Any:
         """One vector of length one a line."""
-        _, context = self.network(rows, line)
+        _, context = self.network(rows, learned, line)
         pooled, weight = network.pool(context, self.weight, line, count)
         spelling = tf.gather(self.spelling, tf.cast(tf.bitwise.bitwise_and(hashes, SPELLINGS - 1), tf.int32)) * weight
         total = network.by_line(tf.math.segment_sum, tf.concat([spelling, weight], 1), line, count)
@@ -58,8 +58,7 @@ class Embedder(tf.Module):
         """A vector a line; a line without a token has the first unit vector, so that lengths are always one."""
         _, hashes, line = network.tokenize(text)
         count = tf.size(text)
-        rows = self.network.rows(hashes)
-        vectors = self.vectors(rows, line, hashes, count)
+        vectors = self.vectors(*self.network.read(hashes), line, hashes, count)
         empty = network.is_empty(line, count)
         return {"embedding": tf.where(empty[:, None], tf.one_hot(0, SIZE)[None, :], vectors)}
 
@@ -81,8 +80,8 @@ def pairs(groups: Sequence[Sequence[lines.Template]], r: Random, steps: int) -> 
 
 
 def fit(model: Embedder, vocabulary: network.Vocabulary, groups: Sequence[Sequence[lines.Template]]) -> None:
-    def loss(rows: Any, line: Any, hashes: Any, labels: Any) -> Any:
-        vectors = model.vectors(rows, line, hashes, 2 * MEANINGS)
+    def loss(rows: Any, learned: Any, line: Any, hashes: Any, labels: Any) -> Any:
+        vectors = model.vectors(rows, learned, line, hashes, 2 * MEANINGS)
         near = vectors @ tf.transpose(vectors) / TEMPERATURE - 1e4 * tf.eye(2 * MEANINGS)
         partner = tf.bitwise.bitwise_xor(tf.range(2 * MEANINGS), 1)
         apart = tf.nn.sparse_softmax_cross_entropy_with_logits(partner, near)
@@ -92,7 +91,7 @@ def fit(model: Embedder, vocabulary: network.Vocabulary, groups: Sequence[Sequen
     def feeds() -> Iterable[Sequence[Any]]:
         for step, (texts, labels) in enumerate(pairs(groups, Random(SEED), STEPS)):
             words = [w or ["#"] for w in network.words_of(texts)]
-            batch = network.Batches([vocabulary.encode(w) for w in words], words, SEED + step)
+            batch = network.Batches(vocabulary, words, SEED + step)
             hashes = network.hashes_of([w for ws in words for w in ws])
             yield (*batch.feed(range(len(words))), hashes, tf.constant(labels))
 
@@ -123,8 +122,8 @@ def main() -> None:
     groups = meanings([t for t in everything if not t.held_out])
     r = Random(SEED + 2)
     sample = [lines.fill(t, r).text for group in groups for t in group for _ in range(1 if t.literal else 8)]
-    vocabulary = network.Vocabulary([*network.words_of(sample)], slots.ENGLISH)
-    print(f"{len(groups)} meanings, {vocabulary.count} words")
+    vocabulary = network.Vocabulary([*network.words_of(sample)])
+    print(f"{len(groups)} meanings, {vocabulary.learned_count} words learned")
     model = Embedder(vocabulary)
     fit(model, vocabulary, groups)
     network.freeze_network(model.network)
