@@ -77,6 +77,7 @@ class Client:
 def server(data: Path) -> Iterator[Client]:
     """`mergus server` on a free port until the block ends."""
     command = [sys.executable, "-m", "mergus.engine.cli.main", "server", "--data", str(data), "--listen", "127.0.0.1:0"]
+    command += ["--setting", "log.level=warning"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -113,7 +114,7 @@ class Producer:
     """Sends the lines from a thread of its own, at a pace that leaves something to watch."""
 
     data: Path
-    pace_rows_s: float = 6_000
+    pace_rows_s: float = 20_000
     sent: int = 0
     failure: list[BaseException] = field(default_factory=list)
 
@@ -250,7 +251,7 @@ def main(arguments: list[str] | None = None) -> int:
                     f"\nThe server stays at {client.url}; Ctrl-C ends it.\n  .venv/bin/mergus --server {client.url}"
                 )
                 signal.sigwait({signal.SIGINT, signal.SIGTERM})
-        _next(console, Path("./data"))
+        _next(console, Path("data"))
     except urllib.error.HTTPError as error:
         console.print(f"the server refused: {error.read().decode()}", style="red", markup=False)
         return 1

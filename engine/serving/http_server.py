@@ -53,11 +53,12 @@ async def _serve(engine: Engine, listening: socket.socket, ready: Callable[[str]
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     config = HypercornConfig()
-    config.bind = [f"fd://{listening.fileno()}"]
+    url = url_of(listening)
+    config.bind = [f"fd://{listening.detach()}"]  # hypercorn's to close
     config.graceful_timeout = GRACE_S
     config.errorlog = None
     config.accesslog = None
-    ready(url_of(listening))
+    ready(url)
 
     async def stopped() -> None:
         await stop.wait()
