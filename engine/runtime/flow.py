@@ -13,7 +13,7 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -55,8 +55,13 @@ class Query(Protocol):
         """The delivery of a worker, on its thread."""
         ...
 
-    def recover(self, checkpoint: Checkpoint) -> Positions:
-        """Before and after a run: bring the topics to the checkpoint; positions that output is ahead of it with."""
+    def prepare(self, checkpoint: Checkpoint, workers: int) -> Positions:
+        """Before a run: bring state and topics to the checkpoint, for so many workers; gives positions that output is
+        ahead of it with."""
+        ...
+
+    def settle(self, checkpoint: Checkpoint, workers: Sequence[int]) -> None:
+        """After a run of these workers: publish what has become durable with its end."""
         ...
 
     def begins(self) -> Positions:
@@ -249,18 +254,27 @@ class Flow:
 
     def _through(self, run: FlowRun) -> FlowFailure | None:
         """Run to the end and give everything back, whatever happens on the way."""
-        failure = _attempt(lambda: run.run(self.query.recover))
+        failure = _attempt(lambda: run.run(self._prepare))
         with self._reads:
             run.opened.set()
             self._reads.wait_for(lambda: not self._readers)
             self._last_positions = self._positions(run)
             failure = _attempt(run.close) or failure
             if failure is None and run.control.failure is None:
-                failure = _attempt(lambda: self.query.recover(run.checkpoint()))
+                failure = _attempt(lambda: self._settle(run))
             self._run = None
         with self._news:
             self._news.notify_all()
         return failure
+
+    def _prepare(self, checkpoint: Checkpoint) -> Positions:
+        if self.settings.process:  # the first process does it for all, before it joins them
+            return {}
+        return self.query.prepare(checkpoint, self.settings.workers_total)
+
+    def _settle(self, run: FlowRun) -> None:
+        first = self.settings.process * self.settings.workers
+        self.query.settle(run.checkpoint(), range(first, first + self.settings.workers))
 
     _last_positions: Positions | None = None
 

@@ -7,6 +7,7 @@ and their queries go on from their checkpoints.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import threading
@@ -304,7 +305,10 @@ class Lifecycle:
         with self._lock:
             self._log.query_id = query_id
             self._log.report(Failure(reason, "query"))
-            self._log.flush()
+            with contextlib.suppress(
+                EnvironmentFault, UnknownName
+            ):  # the topics are away: the status says it all the same
+                self._log.flush()
 
 
 def _end(host: Host | HostProcess) -> None:

@@ -37,6 +37,7 @@ from .file_inputs import FileEdges, FileInputs, input_name
 from .inputs import TopicInputs
 from .metrics import QueryMetrics
 from .processing_log import ProcessingLog
+from .rescale import note_workers, rescale, workers_before
 from .work import Delivery, owner
 
 
@@ -288,22 +289,45 @@ class PlanQuery:
             return Positioned(writer)
         return Outbox(self._outbox(worker), writer, sync=self._engine.sync)
 
-    def recover(self, checkpoint: Checkpoint) -> Positions:
+    def prepare(self, checkpoint: Checkpoint, workers: int) -> Positions:
+        if plan_remembers(self.plan):
+            self._rescale(checkpoint, workers)
+        found = [int(folder.name) for folder in (self._folder / "outbox").glob("*")]
+        if not self._stateless or not self._publishes:
+            self.settle(checkpoint, found)
+            return {}
         ahead: Positions = {}
-        if self.plan.sink is None or not self._engine.exactly_once:
-            return ahead
-        for folder in sorted((self._folder / "outbox").glob("*")):
-            worker = int(folder.name)
+        for worker in found:
             writer = self._engine.topics.transactional_writer(self._transactional_id(worker))
-            if self._stateless:
-                for place, at in positions_of(writer.last_marker()).items():
-                    ahead[place] = max(at, ahead.get(place, at))
-                writer.close()
-            else:
-                outbox = Outbox(folder, writer)
+            for place, at in positions_of(writer.last_marker()).items():
+                ahead[place] = max(at, ahead.get(place, at))
+            writer.close()
+        return ahead
+
+    def settle(self, checkpoint: Checkpoint, workers: Sequence[int]) -> None:
+        if self._stateless or not self._publishes:
+            return
+        for worker in workers:
+            if self._outbox(worker).exists():
+                writer = self._engine.topics.transactional_writer(self._transactional_id(worker))
+                outbox = Outbox(self._outbox(worker), writer)
                 outbox.recover(checkpoint.epoch)
                 outbox.close()
-        return ahead
+
+    def _rescale(self, checkpoint: Checkpoint, workers: int) -> None:
+        before = workers_before(self._folder)
+        if before is not None and before != workers:
+            for worker in range(before):
+                task = self.open_task(worker, before)
+                task.rollback_to(checkpoint.epoch)
+                task.durable(checkpoint.epoch)
+                task.close()
+            rescale(self._folder, self._engine.instance, before, workers)
+        note_workers(self._folder, workers)
+
+    @property
+    def _publishes(self) -> bool:
+        return self.plan.sink is not None and self._engine.exactly_once
 
     def begins(self) -> Positions:
         topics = self._engine.topics

@@ -122,6 +122,18 @@ def test_several_workers_and_processes_give_the_same_answers(tmp_path, topics, h
     assert last == {k: n for k, (n, _) in WANTED.items()}
 
 
+def test_another_number_of_workers_takes_the_state_over(tmp_path, topics):
+    for round_, workers in enumerate((1, 3, 2, 1), start=1):
+        produce(topics, EVENTS)
+        lifecycle = Lifecycle(HostSettings(tmp_path), topics, RunSettings(epoch_ms=50, workers=workers))
+        lifecycle.start(counts())
+        lifecycle.start(big())
+        lifecycle.wait_caught_up(limit_s=60)
+        assert {n for n, _ in rows_of(lifecycle.pull("CTAS_COUNTS", pull_all())).values()} == {400 * round_}
+        assert len(list(lifecycle.folder("CTAS_COUNTS").glob("*.duckdb"))) == workers
+        lifecycle.close()
+
+
 def test_a_query_that_fails_is_shown_logged_and_tried_again(lifecycle, topics):
     lifecycle.start(passed())
     lifecycle.start(counts())
