@@ -6,7 +6,7 @@ import random
 
 import pyarrow as pa
 
-FIELDS = "sensor STRING, kind STRING, reading DOUBLE, status INT, at BIGINT, note STRING"
+FIELDS = "sensor STRING, kind STRING, reading DOUBLE, status INT, at_ms BIGINT, note STRING"
 START_MS = 1_700_000_000_000
 
 
@@ -17,9 +17,9 @@ def payloads(count: int, *, keys: int = 100, seed: int = 1) -> list[bytes]:
     for i in range(count):
         head = (
             f'{{"sensor":"sensor-{chance.randrange(keys):07d}","kind":"temperature",'
-            f'"reading":{chance.uniform(0, 100):.4f},"status":{chance.randrange(2)},"at":{START_MS + i * 3}'
+            f'"reading":{chance.uniform(0, 100):.4f},"status":{chance.randrange(2)},"at_ms":{START_MS + i * 3}'
         )
-        made.append(f'{head},"note":"{"n" * (158 - len(head))}"}}'.encode())
+        made.append(f'{head},"note":"{"n" * (161 - len(head))}"}}'.encode())
     return made
 
 

@@ -1,0 +1,135 @@
+"""Mergus from Python: statements, pull and push queries, functions, and a second start on the same folder."""
+
+import asyncio
+import threading
+
+import pyarrow as pa
+import pytest
+
+import mergus
+from mergus.engine.errors import EnvironmentFault, UserError
+
+STREAM = "CREATE STREAM s (k STRING KEY, a INT, b STRUCT<x INT, y ARRAY<STRING>>) WITH (kafka_topic='s', value_format='JSON', partitions=2);"
+TABLE = "CREATE TABLE t AS SELECT k, COUNT(*) AS n, SUM(a) AS total FROM s GROUP BY k EMIT CHANGES;"
+
+
+@pytest.fixture
+def db():
+    with mergus.connect() as db:
+        yield db
+
+
+def test_statements_and_answers(db):
+    db.execute(STREAM + TABLE)
+    db.execute("INSERT INTO s VALUES ('p', 1, STRUCT(x := 1, y := ARRAY['q'])); INSERT INTO s (k, a) VALUES ('p', 2);")
+    db.wait()
+    assert db.query("SELECT * FROM t;").rows() == [{"K": "p", "N": 2, "TOTAL": 3}]
+    assert db.query("SELECT n FROM t WHERE k = 'nobody';").one() is None
+    assert db.query("SELECT b FROM s;").arrow().to_pylist() == [{"B": {"X": 1, "Y": ["q"]}}, {"B": None}]
+    assert list(db.query("SELECT * FROM t;").df().columns) == ["K", "N", "TOTAL"]
+
+
+def test_push_from_the_beginning_and_on(db):
+    db.execute(STREAM)
+    db.insert("S", [{"k": "one", "a": 1}])
+    with db.push("SELECT k, a FROM s EMIT CHANGES LIMIT 2;", from_beginning=True) as push:
+        rows = iter(push)
+        assert next(rows) == {"K": "one", "A": 1}
+        db.insert("S", [{"k": "two", "a": 2}])
+        assert list(rows) == [{"K": "two", "A": 2}]
+
+
+def test_push_as_async_iterator(db):
+    db.execute(STREAM)
+    db.insert("S", [{"k": str(i), "a": i} for i in range(3)])
+
+    async def collect():
+        push = db.push("SELECT a FROM s EMIT CHANGES LIMIT 3;", from_beginning=True)
+        return [row["A"] async for row in push]
+
+    assert sorted(asyncio.run(collect())) == [0, 1, 2]
+
+
+def test_close_ends_a_waiting_push(db):
+    db.execute(STREAM)
+    push = db.push("SELECT * FROM s EMIT CHANGES;")
+    threading.Timer(0.05, push.close).start()
+    assert list(push) == []
+
+
+def test_functions(db):
+    @mergus.udf
+    def shout(text: str) -> str:
+        if text == "bad":
+            raise ValueError("no")
+        return text.upper() + "!"
+
+    @mergus.udf(vectorized=True, params=["INT"], returns="INT")
+    def twice(numbers):
+        return pa.compute.multiply(numbers, 2)
+
+    db.register(shout)
+    db.register(twice)
+    db.execute(STREAM + "CREATE STREAM u AS SELECT k, shout(k) AS s, twice(a) AS d FROM s EMIT CHANGES;")
+    db.insert("S", [{"k": "good", "a": 2}, {"k": "bad", "a": 3}])
+    db.wait()
+    rows = sorted(db.query("SELECT * FROM u;").rows(), key=lambda r: r["K"])
+    assert rows == [{"K": "bad", "S": None, "D": 6}, {"K": "good", "S": "GOOD!", "D": 4}]
+    assert db.engine.failures()["bad"] == 1
+    (entry,) = db.query("SELECT query, reason FROM mergus_processing_log;").rows()
+    assert entry["QUERY"] == "CSAS_U_0"
+
+
+def test_function_in_sql(db):
+    db.execute(STREAM)
+    db.execute(
+        "CREATE FUNCTION half(n INT) RETURNS DOUBLE LANGUAGE PYTHON AS $$\n"
+        "import mergus\n"
+        "@mergus.udf(params=['INT'], returns='DOUBLE')\n"
+        "def half(n):\n"
+        "    return n / 2\n"
+        "$$;"
+    )
+    db.execute("CREATE STREAM u AS SELECT k, half(a) AS h FROM s EMIT CHANGES; INSERT INTO s (k, a) VALUES ('x', 3);")
+    db.wait()
+    assert db.query("SELECT h FROM u;").rows() == [{"H": 1.5}]
+
+
+def test_a_second_start(tmp_path):
+    with mergus.connect(tmp_path) as db:
+        db.execute(STREAM + TABLE + "CREATE TYPE pair AS STRUCT<x INT>; SHOW STREAMS;")
+        db.insert("S", [{"k": "a", "a": 1}, {"k": "b", "a": 5}])
+        db.wait()
+        db.execute("PAUSE CTAS_T_0;")
+    with mergus.connect(tmp_path) as db:
+        assert db.engine.statuses()["CTAS_T_0"].state == "PAUSED"
+        db.insert("S", [{"k": "a", "a": 2}])
+        db.execute("RESUME CTAS_T_0;")
+        db.wait()
+        assert sorted(r["TOTAL"] for r in db.query("SELECT total FROM t;").rows()) == [3, 5]
+        db.execute("TERMINATE CTAS_T_0; DROP TABLE t;" + TABLE)
+        assert "CTAS_T_1" in db.engine.catalog.queries
+
+
+def test_one_folder_one_engine(tmp_path):
+    with mergus.connect(tmp_path), pytest.raises(EnvironmentFault, match="in use"):
+        mergus.connect(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("SELECT * FROM s;", "does not exist"),
+        (STREAM + "SELECT nope FROM s EMIT CHANGES;", "column NOPE does not exist"),
+        (STREAM + "CREATE STREAM s (a INT) WITH (kafka_topic='s', value_format='JSON');", "already exists"),
+        (STREAM + TABLE + "DROP STREAM s;", "cannot drop stream S"),
+        (STREAM + "CREATE TABLE x AS SELECT k, a FROM s EMIT CHANGES;", "produces a STREAM"),
+        ("CREATE STREAM n (a INT) WITH (kafka_topic='n', value_format='JSON');", "topic n does not exist"),
+        ("SET 'auto.offset.rest' = 'earliest';", "there is no property"),
+        ("TERMINATE nothing;", "does not exist"),
+        ("SELCT 1;", "syntax error|unknown statement|did you mean"),
+    ],
+)
+def test_refusals(db, sql, words):
+    with pytest.raises(UserError, match=words):
+        db.execute(sql)
