@@ -7,7 +7,7 @@ from ..sql.udf import udf
 
 
 def _bad_udf(text: str) -> str:
-    """Fails every second time that it meets a value ending in an odd digit."""
+    """Fails for text that ends in 1."""
     if text.endswith("1"):
         raise ValueError("boom")
     return text
