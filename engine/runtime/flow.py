@@ -193,6 +193,11 @@ class Flow:
         """Whether it waits for a record without a thread at work."""
         return self._parked and self._run is None
 
+    @property
+    def settling(self) -> bool:
+        """Whether it is being parked, and its last run has not ended yet."""
+        return self._parked and self._run is not None
+
     def wake(self) -> None:
         """A record has come for a parked flow."""
         with self._news:

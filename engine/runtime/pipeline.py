@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import duckdb
@@ -75,6 +75,7 @@ class PlanTask:
         self._plan = plan
         self._log = log
         self._path = path
+        self._remembers = plan_remembers(plan)
         self._instance = cursor(engine.instance)  # of its own: a connection refuses a second thread
         self._store = StateStore(self._instance, path)
         connection, report = self._store.evaluation, log.report
@@ -121,7 +122,7 @@ class PlanTask:
         return [] if records is None else [(self._plan.sink.topic, records)]
 
     def transaction(self) -> AbstractContextManager[None]:
-        return self._store.transaction()
+        return self._store.transaction() if self._remembers else nullcontext()
 
     def begin_epoch(self, epoch: int) -> None:
         self._store.begin_epoch(epoch)
