@@ -22,7 +22,7 @@ from mergus.models.corpus import lines, slots
 
 HERE = Path(__file__).parent
 SEED = 11
-EPOCHS, BATCH, RATE = 7, 192, 3e-3
+EPOCHS, BATCH, RATE = 9, 192, 3e-3
 KEEP_WEIGHT = 1.7
 """A word wrongly kept splits a group; one wrongly left out may join lines that mean different things, which is worse."""
 WORD, WIDTH = 16, 32
@@ -37,14 +37,18 @@ PHRASES = sorted(
 
 
 def wanted_of(split: Sequence[tuple[str, int]]) -> list[int]:
-    """What training wants of each token: the template's roles, and four rules that hold in every line."""
+    """What training wants of each token: the template's roles, and rules that hold in every line.
+
+    A wording's role stands on its longest word, so that "failed" and "has failed" are learned alike.
+    """
     words = [w for w, _ in split]
     wanted = [role if role <= lines.KEEP else lines.KEEP for _, role in split]
     for start in range(len(words)):
         for wording, role in reversed(PHRASES):  # longer wordings come later in order, so they are tried first
             end = start + len(wording)
             if words[start:end] == wording and split[start][1] != lines.DROP and wanted[start] == lines.KEEP:
-                wanted[start:end] = [role] + [lines.DROP] * (len(wording) - 1)
+                wanted[start:end] = [lines.DROP] * len(wording)
+                wanted[start + max(range(len(wording)), key=lambda i: len(wording[i]))] = role
                 break
     for i, word in enumerate(words):
         behind = words[i + 1] if i + 1 < len(words) else ""
@@ -93,8 +97,8 @@ class Coder(tf.Module):
             [0, 0, *[0x1F0E_2D3C_4B5A_6978 ^ (k * 0x0101_0101_0101_0101) for k in range(CLASSES - 2)]], tf.int64
         )
         part = tf.where(chosen == lines.KEEP, hashes, tf.gather(phrases, chosen))
-        # A line of which nothing is kept (only numbers, only names) is known by all that it has.
-        each = tf.stack([part, tf.cast(chosen != lines.DROP, tf.int64), hashes], 1)
+        # A line of which no word is kept as it is (only numbers, names, a bare "failed") is known by all that it has.
+        each = tf.stack([part, tf.cast(chosen == lines.KEEP, tf.int64), hashes], 1)
         total, kept, whole = tf.unstack(network.by_line(tf.math.segment_sum, each, line, tf.size(text)), axis=1)
         return {"code": _scramble(tf.where(kept > 0, total, whole))}
 
