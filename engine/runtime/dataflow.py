@@ -21,13 +21,13 @@ from typing import Any
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
-from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.testing import cluster_main, run_main
 
 from ..errors import InternalError
 from ..operators.operator import Frame
-from .checkpoint import Checkpoint, CheckpointStore, Positions, StepSnapshot, StreamTimes
+from .checkpoint import Checkpoint, CheckpointStore, Positions, StreamTimes
 from .control import FlowControl
+from .keyed_step import End, KeyedStep
 from .lanes import lanes
 from .metrics import QueryMetrics
 from .source import FlowSource, Inputs, Records, WorkerReaders
@@ -118,7 +118,7 @@ class FlowRun:
         self.settings = settings
         self.control = control
         self.metrics = metrics
-        self.workers: dict[int, Worker] = {}
+        self._workers: dict[int, Worker] = {}
         self.inputs = inputs
         self._stages = stages
         self.clock = clock
@@ -129,6 +129,11 @@ class FlowRun:
         self._lanes: tuple[str, ...] = ()
         self._lock = threading.Lock()
         self.opened = threading.Event()  # all workers here have their tasks, or the flow has failed
+
+    @property
+    def workers(self) -> dict[int, Worker]:
+        """This process's workers by the id of their threads."""
+        return self._workers
 
     # ------------------------------------------------------------------------------------------------------------ run
     def run(self, start: Callable[[Checkpoint], Positions] | None = None) -> None:
@@ -191,19 +196,19 @@ class FlowRun:
         )
         items = op.input(SOURCE_STEP, flow, source)
         if self.settings.workers_total == 1:
-            done = op.stateful_batch(FIRST_STEP, items, lambda _: _Step(self, self._whole))
+            done = op.stateful_batch(FIRST_STEP, items, lambda _: KeyedStep(self, self._whole))
         else:
             done = self._staged(items)
-        op.output("end", done, _End(self._open_worker))
+        op.output("end", done, End(self._open_worker))
         return flow
 
     def _staged(self, items: Any) -> Any:
-        at = op.stateful_batch(FIRST_STEP, items, lambda _: _Step(self, self._first))
+        at = op.stateful_batch(FIRST_STEP, items, lambda _: KeyedStep(self, self._first))
         for stage in range(1, self._stages):
             at = op.stateful_batch(f"stage{stage}", _routed(stage, at), _builder(self, partial(self._behind, stage)))
         if self._stages > 1:
             return at
-        return op.stateful_batch("deliver", _routed(1, at), lambda _: _Step(self, self._last))
+        return op.stateful_batch("deliver", _routed(1, at), lambda _: KeyedStep(self, self._last))
 
     # -------------------------------------------------------------------------------------------------------- workers
     def _open_worker(self, index: int) -> None:
@@ -221,19 +226,19 @@ class FlowRun:
             self.opened.set()
             return
         with self._lock:
-            self.workers[threading.get_ident()] = worker
-            if len(self.workers) == self.settings.workers:
+            self._workers[threading.get_ident()] = worker
+            if len(self._workers) == self.settings.workers:
                 self.opened.set()
 
     def _readers(self) -> tuple[str, WorkerReaders]:
-        worker = self.workers.get(threading.get_ident())
+        worker = self._workers.get(threading.get_ident())
         if worker is None:  # it could not be opened: the flow has failed, its sources end at once
             return "0", WorkerReaders(self.inputs, {}, self.clock, 0)
         return worker.lane, worker.readers
 
     def worker(self) -> Worker:
         """The one whose thread calls."""
-        worker = self.workers.get(threading.get_ident())
+        worker = self._workers.get(threading.get_ident())
         if worker is None:
             raise InternalError("a step runs on a thread that is no worker's")
         return worker
@@ -337,75 +342,10 @@ class FlowRun:
             self.control.credits.give(sum(p.size for p in pieces))
 
 
-class _Guarded:
-    """Calls a step; an exception fails the flow instead of leaving, and after a failure nothing is done any more."""
-
-    def __init__(self, run: FlowRun, step: Callable[[Any], Iterable[Any]]) -> None:
-        self._run = run
-        self._step = step
-
-    def __call__(self, values: Any) -> Iterable[Any]:
-        control = self._run.control
-        if control.failure is not None:
-            return ()
-        try:
-            return self._step(values)
-        except Exception as error:  # noqa: BLE001 - none may leave a step (control.py)
-            control.fail(error, _epoch_of(values))
-            return ()
-
-
-def _epoch_of(values: Any) -> int:
-    return int(values[0].epoch)
-
-
 def _routed(stage: int, values: Any) -> Any:
     """What a keyed step gives is keyed by where it was made; its values name the lanes where they go."""
     return op.flat_map_batch(f"route{stage}", values, lambda batch: [value for _, value in batch])
 
 
-def _builder(run: FlowRun, step: Callable[[Any], Iterable[Any]]) -> Callable[[Any], _Step]:
-    return lambda _: _Step(run, step)
-
-
-class _Step(op.StatefulBatchLogic[Any, Any, StepSnapshot]):
-    """A keyed step: gets the list of what is queued for its worker, and the close of every epoch in which it got any."""
-
-    def __init__(self, run: FlowRun, step: Callable[[Any], Iterable[Any]]) -> None:
-        self._run = run
-        self._step = _Guarded(run, step)
-        self._epoch = 0
-
-    def on_batch(self, values: list[Any]) -> tuple[Iterable[Any], bool]:
-        self._epoch = _epoch_of(values)
-        return self._step(values), False
-
-    def snapshot(self) -> StepSnapshot:
-        """The epoch closes: what was delivered in it must not be lost any more."""
-        control = self._run.control
-        worker = self._run.workers.get(threading.get_ident())
-        if worker is None:
-            return StepSnapshot(self._epoch, {}, {})
-        if control.failure is None:
-            try:
-                worker.delivery.flush(self._epoch)
-            except Exception as error:  # noqa: BLE001 - none may leave a step (control.py)
-                control.fail(error, self._epoch)
-        times = worker.times if control.failure is None else worker.times_before
-        return StepSnapshot(self._epoch, dict(times), dict(worker.times_before))
-
-
-class _EndPart(StatelessSinkPartition[Any]):
-    def write_batch(self, items: list[Any]) -> None:
-        return
-
-
-class _End(DynamicSink[Any]):
-    """Every flow ends in a sink; this one tells each worker's thread its index, and takes nothing."""
-
-    def __init__(self, opened: Callable[[int], None]) -> None:
-        self._opened = opened
-
-    def build(self, step_id: str, worker_index: int, worker_count: int) -> _EndPart:
-        self._opened(worker_index)
-        return _EndPart()
+def _builder(run: FlowRun, step: Callable[[Any], Iterable[Any]]) -> Callable[[Any], KeyedStep]:
+    return lambda _: KeyedStep(run, step)

@@ -13,10 +13,9 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -26,51 +25,11 @@ from .checkpoint import Checkpoint, CheckpointStore, Positions
 from .control import FlowControl, FlowFailure
 from .dataflow import FlowRun, FlowSettings
 from .metrics import QueryMetrics
-from .source import Inputs
-from .work import Delivery, WorkerTask
+from .work import Query, WorkerTask
 
 RETRY_FIRST_S = 0.25
 RETRY_LAST_S = 30.0
 RECOVERED_AFTER_S = 60.0
-
-
-class Query(Protocol):
-    """A query as a flow runs it: its inputs, tasks and deliveries. `pipeline.py` makes one of a plan."""
-
-    @property
-    def inputs(self) -> Inputs:
-        """Where its records come from."""
-        ...
-
-    @property
-    def stages(self) -> int:
-        """How many stages it has."""
-        ...
-
-    def open_task(self, worker: int, workers: int) -> WorkerTask:
-        """The task of a worker; on the worker's thread, or for reading while no run has it open."""
-        ...
-
-    def open_delivery(self, worker: int) -> Delivery:
-        """The delivery of a worker, on its thread."""
-        ...
-
-    def prepare(self, checkpoint: Checkpoint, workers: int) -> Positions:
-        """Before a run: bring state and topics to the checkpoint, for so many workers; gives positions that output is
-        ahead of it with."""
-        ...
-
-    def settle(self, checkpoint: Checkpoint, workers: Sequence[int]) -> None:
-        """After a run of these workers: publish what has become durable with its end."""
-        ...
-
-    def begins(self) -> Positions:
-        """Where a query that has read nothing stands."""
-        ...
-
-    def close(self) -> None:
-        """Give back what it holds."""
-        ...
 
 
 @dataclass(frozen=True)

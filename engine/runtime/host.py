@@ -32,11 +32,12 @@ from ..state.duckdb import connect
 from .control import FlowFailure
 from .dataflow import FlowSettings
 from .delivery import Output
-from .flow import Flow, FlowStatus, Query
+from .flow import Flow, FlowStatus
 from .metrics import QueryMetrics
 from .pipeline import Engine, PlanQuery
 from .watch import Watch
 from .wire import table_bytes, unpack
+from .work import Query
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ import pyarrow as pa
 
 from ..operators.operator import Frame
 from ..plan.pull import PullPlan
+from .checkpoint import Checkpoint, Positions
+from .source import Inputs
 
 
 def owner(group: Any, workers: int) -> Any:
@@ -92,6 +94,45 @@ class Delivery(Protocol):
 
     def pending(self) -> bool:
         """Whether output waits for its epoch to be durable."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
+
+class Query(Protocol):
+    """A query as a flow runs it: its inputs, tasks and deliveries. `pipeline.py` makes one of a plan."""
+
+    @property
+    def inputs(self) -> Inputs:
+        """Where its records come from."""
+        ...
+
+    @property
+    def stages(self) -> int:
+        """How many stages it has."""
+        ...
+
+    def open_task(self, worker: int, workers: int) -> WorkerTask:
+        """The task of a worker; on the worker's thread, or for reading while no run has it open."""
+        ...
+
+    def open_delivery(self, worker: int) -> Delivery:
+        """The delivery of a worker, on its thread."""
+        ...
+
+    def prepare(self, checkpoint: Checkpoint, workers: int) -> Positions:
+        """Before a run: bring state and topics to the checkpoint, for so many workers; gives positions that output is
+        ahead of it with."""
+        ...
+
+    def settle(self, checkpoint: Checkpoint, workers: Sequence[int]) -> None:
+        """After a run of these workers: publish what has become durable with its end."""
+        ...
+
+    def begins(self) -> Positions:
+        """Where a query that has read nothing stands."""
         ...
 
     def close(self) -> None:

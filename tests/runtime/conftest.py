@@ -1,3 +1,5 @@
+"""The runtime's tests share plans, flows and fakes, which the processes that they start import too."""
+
 import sys
 from pathlib import Path
 
