@@ -285,8 +285,9 @@ def _finish(
         return pa.nulls(count, wanted), {}
     if failed:
         outputs = {k: v[good] for k, v in outputs.items()}
+    refused: dict[int, str] = {}
     try:
-        column, refused = _finished(function, outputs, len(good), wanted), {}
+        column = _finished(function, outputs, len(good), wanted)
     except Exception:  # noqa: BLE001 - a user's function may raise anything; its rows are found one by one
         column, refused = _finish_each(function, outputs, len(good), wanted)
     if failed:
