@@ -1,10 +1,10 @@
 """A query as one Bytewax dataflow: source → stage → (exchange → stage)* → delivery, over Arrow batches.
 
-Items are `(lane, value)`: a lane is the key that Bytewax routes to one worker (`lanes.py`). One worker needs no exchange:
-all stages and the delivery run in one step, a batch goes through them in one go. With several, stage 0 runs where its
-part is read, and every exchange is a keyed step that gets all that is queued for its worker in one list. The last step
-delivers; its `snapshot()` is called when the epoch closes, before Bytewax believes the epoch: the hook where output is
-flushed. News of an epoch (`Records` without batches) goes the same way as records, to every lane.
+Items are `(lane, value)`: a lane is the key that Bytewax routes to one worker (`lanes.py`). One worker, or one stage,
+needs no exchange: all stages and the delivery run in one step, a batch goes through them in one go. With several, stage 0
+runs where its part is read, and every exchange is a keyed step that gets all that is queued for its worker in one list.
+The last step delivers; its `snapshot()` is called when the epoch closes, before Bytewax believes the epoch: the hook where
+output is flushed. News of an epoch (`Records` without batches) goes the same way as records, to every lane.
 
 The argument for exactly-once is in `delivery.py` and `checkpoint.py`.
 """
@@ -195,7 +195,7 @@ class FlowRun:
             epoch_begun=self._epoch_begun,
         )
         items = op.input(SOURCE_STEP, flow, source)
-        if self.settings.workers_total == 1:
+        if self.settings.workers_total == 1 or self._stages == 1:
             done = op.stateful_batch(FIRST_STEP, items, lambda _: KeyedStep(self, self._whole))
         else:
             done = self._staged(items)
@@ -206,9 +206,7 @@ class FlowRun:
         at = op.stateful_batch(FIRST_STEP, items, lambda _: KeyedStep(self, self._first))
         for stage in range(1, self._stages):
             at = op.stateful_batch(f"stage{stage}", _routed(stage, at), _builder(self, partial(self._behind, stage)))
-        if self._stages > 1:
-            return at
-        return op.stateful_batch("deliver", _routed(1, at), lambda _: KeyedStep(self, self._last))
+        return at
 
     # -------------------------------------------------------------------------------------------------------- workers
     def _open_worker(self, index: int) -> None:
@@ -251,7 +249,7 @@ class FlowRun:
 
     # ---------------------------------------------------------------------------------------------------------- steps
     def _whole(self, values: list[Records]) -> Iterable[Any]:
-        """One worker: everything in one go."""
+        """One worker, or one stage: no exchange, everything in one go."""
         worker = self.worker()
         frame, piece = self._read(worker, values)
         if frame is not None:
@@ -292,8 +290,6 @@ class FlowRun:
         frame, piece = self._read(worker, values)
         if frame is not None:
             frame = self._stage0(worker, frame)
-        if self._stages == 1:
-            return [(worker.lane, Piece(piece.epoch, frame, piece.size, piece.fetched_at))]
         return self._shares(worker, 0, frame, piece)
 
     def _shares(self, worker: Worker, stage: int, frame: Frame | None, piece: Piece) -> list[tuple[str, Piece]]:
@@ -323,13 +319,6 @@ class FlowRun:
         fetched = min((p.fetched_at for p in pieces if p.fetched_at), default=0.0)
         merged = worker.task.merge(frames) if frames else None
         return merged, Piece(epoch, None, sum(p.size for p in pieces), fetched)
-
-    def _last(self, pieces: list[Piece]) -> Iterable[Any]:
-        """A query of one stage on several workers: delivery alone."""
-        worker = self.worker()
-        frame, _ = self._gather(worker, pieces)
-        self._deliver(worker, frame, pieces)
-        return ()
 
     def _deliver(self, worker: Worker, frame: Frame | None, pieces: Sequence[Piece]) -> None:
         if frame is not None:

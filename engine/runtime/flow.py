@@ -177,6 +177,8 @@ class Flow:
             self.query.close()
 
     def _next_run(self) -> bool:
+        if self._wanted == "PAUSED" and self._state == "ERROR":
+            self._set("PAUSED")
         with self._news:
             self._news.wait_for(lambda: self._wanted == "CLOSED" or (self._wanted == "RUNNING" and not self._parked))
             if self._wanted == "CLOSED":
@@ -271,7 +273,7 @@ class Flow:
         self.metrics.lag_records = sum(max(0, e - positions.get(p, e)) for p, e in offsets.items())
         if run is not None:
             self.metrics.state_bytes = sum(w.task.state_bytes() for w in list(run.workers.values()))
-        failure = self._failure if self._state == "ERROR" or self._failure is not None else None
+        failure = self._failure  # the last one, also when the flow has been started again since
         return FlowStatus(
             self.settings.query_id,
             self._state,

@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..errors import EnvironmentFault
+from ..errors import EnvironmentFault, MergusError
 from ..plan.pull import PullPlan
 from ..plan.steps import Evaluate, Infer, QueryPlan
 from ..sql.expressions import Call, walk
@@ -140,7 +140,8 @@ class HostProcess:
             while True:
                 kind, *rest = self._pipe.recv()
                 if kind == "event":
-                    self._tell(rest[0])
+                    with contextlib.suppress(MergusError):  # what is done about it must not end the listening
+                        self._tell(rest[0])
                     continue
                 number, result = rest
                 answer = self._waiting.pop(number, None)
