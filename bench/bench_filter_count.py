@@ -33,7 +33,10 @@ from mergus.engine.serving.engine import Engine
 from tests.kafka_broker import running_broker
 
 TOPIC = "readings"
-SOURCE = f"CREATE STREAM readings ({FIELDS}) WITH (KAFKA_TOPIC='{TOPIC}', VALUE_FORMAT='JSON', PARTITIONS={{parts}}, TIMESTAMP='at_ms');"
+SOURCE = (
+    f"CREATE STREAM readings ({FIELDS}) WITH (KAFKA_TOPIC='{TOPIC}', VALUE_FORMAT='JSON',"
+    " PARTITIONS={parts}, TIMESTAMP='at_ms');"
+)
 TABLE = (
     "CREATE TABLE per_minute AS SELECT sensor, COUNT(*) AS readings, AVG({reading}) AS mean FROM readings"
     " WINDOW TUMBLING (SIZE 1 MINUTE) WHERE status = 1{condition} GROUP BY sensor EMIT CHANGES;"

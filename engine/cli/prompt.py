@@ -20,9 +20,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import EnvironmentFault, MergusError
-from ..serving.engine import Engine, Session
+from ..serving.engine import Engine
 from ..serving.json_rows import row_texts
 from ..serving.results import Push, Rows
+from ..serving.session import Session
 from ..sql.parser import split_statements
 from .options import log_to_stderr, quiet, settings
 from .rendering import as_text

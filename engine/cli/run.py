@@ -11,8 +11,9 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from ..errors import MergusError, UserError
-from ..serving.engine import Engine, Session
+from ..serving.engine import Engine
 from ..serving.results import Push, Rows
+from ..serving.session import Session
 from .options import log_to_stderr, quiet, settings
 from .rendering import OutputFormat, write_answer, write_told
 

@@ -75,10 +75,10 @@ class PullPlan:
 
 def plan_pull(query: Query, catalog: Catalog, registry: FunctionRegistry) -> PullPlan:
     """The plan of a SELECT without EMIT. Raises a UserError where only a push query could answer."""
-    _check_clauses(query, registry)
+    check_clauses(query, registry)
     rows = rows_from(query.from_, catalog, registry)
     read = rows.node
-    assert isinstance(read, Read)  # _check_clauses refuses joins
+    assert isinstance(read, Read)  # check_clauses refuses joins
     _check_materialized(catalog.get(read.source.name))
     items = items_of(query.select, rows, _star(rows), registry, persistent=False)
     check_names([item.name for item in items])
@@ -117,7 +117,8 @@ def explain_pull(plan: PullPlan) -> str:
     return f"Pull query ({columns})\n  reads {how}{windowed(plan.window)}\n  {plan.sql(name)}\n"
 
 
-def _check_clauses(query: Query, registry: FunctionRegistry) -> None:
+def check_clauses(query: Query, registry: FunctionRegistry) -> None:
+    """Refuse what only a push query can answer."""
     refused = {
         "JOIN": not isinstance(query.from_, SourceRef),
         "GROUP BY": bool(query.group_by),

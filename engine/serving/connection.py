@@ -22,8 +22,9 @@ from ..errors import UserError
 from ..inference.model_function import ModelFunction
 from ..sql.udf import UserFunction
 from .arrow import named
-from .engine import Engine, Session
+from .engine import Engine
 from .results import Done, Listing, Push, Rows
+from .session import Session
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,6 +10,7 @@ from ..errors import UnknownName
 from ..io.topics import TopicInfo
 from ..plan.explain import explain
 from ..plan.steps import QueryPlan
+from ..runtime.flow import FlowStatus
 from ..sql.catalog import Catalog, QueryEntry, Relation
 from ..sql.functions import (
     AggregateFunction,
@@ -36,6 +37,26 @@ class Watched:
 
     state: str
     metrics: Mapping[str, float]
+
+
+def watched_of(status: FlowStatus) -> Watched:
+    """What DESCRIBE EXTENDED says of a query's status."""
+    metrics = status.metrics
+    return Watched(
+        status.state,
+        {
+            "rows in": metrics.rows_in,
+            "rows out": metrics.rows_out,
+            "bad": metrics.rows_bad,
+            "late": metrics.rows_late,
+            "lag": metrics.lag_records,
+            "mean batch": metrics.rows_in / max(1, sum(metrics.batch_rows.counts)),
+            "latency p50 ms": 1000 * (metrics.latency_seconds.quantile(0.5) or 0),
+            "latency p99 ms": 1000 * (metrics.latency_seconds.quantile(0.99) or 0),
+            "state bytes": metrics.state_bytes,
+            "restarts": metrics.restarts,
+        },
+    )
 
 
 def describe_relation(

@@ -10,14 +10,13 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..clock import Clock, SystemClock
 from ..config import Config
 from ..errors import Conflict, MergusError, Unsupported
-from ..io.topics import TopicInfo, Topics, Writer
+from ..io.topics import TopicInfo, Topics
 from ..plan.planner import plan_query
 from ..plan.steps import QueryPlan
 from ..plan.target import SinkTarget
@@ -50,23 +49,16 @@ from ..state.duckdb import connect
 from . import opening
 from .change import Change, Start, World
 from .changes import changes_something, prepare
-from .describe import Watched, describe_function, describe_plan, describe_relation
-from .inserts import Inserter
+from .describe import describe_function, describe_plan, describe_relation, watched_of
+from .inserts import Inserts
 from .questions import Questions
 from .results import Done, Listing, Push, Result
+from .session import Session
 from .settings import checked_property, known_properties
 from .show import Shown, show
 
 _NUMBER = re.compile(r"_(\d+)\Z")
 log = logging.getLogger("mergus.engine")
-
-
-@dataclass
-class Session:
-    """One client's own: variables (DEFINE) and properties (SET). Used by one thread at a time."""
-
-    variables: dict[str, str] = field(default_factory=dict)
-    properties: dict[str, str] = field(default_factory=dict)
 
 
 class Engine:
@@ -91,8 +83,7 @@ class Engine:
         self.bounded = bounded
         self.questions = Questions(self)
         self._changing = threading.RLock()
-        self._inserting = threading.Lock()
-        self._writer: Writer | None = None
+        self.inserts = Inserts(topics, self.connection, clock)
 
     @classmethod
     def open(
@@ -126,8 +117,7 @@ class Engine:
         """Stop every query at the end of its epoch, and give the folder back."""
         self.questions.close()
         self.lifecycle.close()
-        if self._writer is not None:
-            self._writer.close()
+        self.inserts.close()
         self.connection.close()
         self.commands.close()
         self.topics.close()
@@ -193,7 +183,9 @@ class Engine:
             case Query() as query:
                 return self.questions.ask(query, text, settings)
             case InsertValues() as insert:
-                return self._insert(insert, text)
+                relation = self.catalog.get(insert.name, insert.span)
+                self.inserts.values(insert, relation, self.registry)
+                return Done(text, "")
             case Show() as shown:
                 return show(shown, text, self._shown(session))
             case Describe() as describe:
@@ -326,32 +318,9 @@ class Engine:
         if not change.nothing:
             self._enter(change)
 
-    # ---------------------------------------------------------------------------------------------------------- inserts
-    def _insert(self, statement: InsertValues, text: str) -> Done:
-        relation = self.catalog.get(statement.name, statement.span)
-        with self._inserting:
-            records = Inserter(relation, self.connection).from_statement(statement, self.registry, self.clock.now_ms())
-            self._write(relation.topic, records)
-        return Done(text, "")
-
     def insert_rows(self, target: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[MergusError | None]:
         """Write JSON objects as records; for each, None or why it is refused. Raises where `target` takes none."""
-        relation = self.catalog.get(target)
-        inserter = Inserter(relation, self.connection)
-        for row in rows:
-            try:
-                with self._inserting:
-                    self._write(relation.topic, inserter.from_json(row, self.clock.now_ms()))
-            except MergusError as error:
-                yield error
-            else:
-                yield None
-
-    def _write(self, topic: str, records: Any) -> None:
-        if self._writer is None:
-            self._writer = self.topics.writer()
-        self._writer.write(topic, records)
-        self._writer.flush()
+        return self.inserts.rows(self.catalog.get(target), rows)
 
     # ----------------------------------------------------------------------------------------------------- looking about
     def _shown(self, session: Session) -> Shown:
@@ -370,7 +339,7 @@ class Engine:
             raise Unsupported("DESCRIBE takes the name of a stream or table", span=statement.span)
         relation = self.catalog.get(statement.name, statement.span)
         statuses = self.lifecycle.statuses(ends=statement.extended)
-        watched = {query_id: _watched(status) for query_id, status in statuses.items()}
+        watched = {query_id: watched_of(status) for query_id, status in statuses.items()}
         topic = self.topics.describe(relation.topic) if relation.topic else None
         return describe_relation(statement, text, self.catalog, topic, watched)
 
@@ -380,7 +349,7 @@ class Engine:
                 entry = self.catalog.query(query_id, statement.span)
                 status = self.lifecycle.statuses().get(entry.query_id)
                 plan = self.plans[entry.query_id]
-                return describe_plan(text, plan, entry, None if status is None else _watched(status))
+                return describe_plan(text, plan, entry, None if status is None else watched_of(status))
             case Query() as query if not query.is_push:
                 return Listing(text, "queryDescription", {}, (), (), self.questions.explain(query))
             case Query() as query:
@@ -428,22 +397,3 @@ class Engine:
     def info(self) -> dict[str, Any]:
         """What /info answers."""
         return opening.info(self.config)
-
-
-def _watched(status: FlowStatus) -> Watched:
-    metrics = status.metrics
-    return Watched(
-        status.state,
-        {
-            "rows in": metrics.rows_in,
-            "rows out": metrics.rows_out,
-            "bad": metrics.rows_bad,
-            "late": metrics.rows_late,
-            "lag": metrics.lag_records,
-            "mean batch": metrics.rows_in / max(1, sum(metrics.batch_rows.counts)),
-            "latency p50 ms": 1000 * (metrics.latency_seconds.quantile(0.5) or 0),
-            "latency p99 ms": 1000 * (metrics.latency_seconds.quantile(0.99) or 0),
-            "state bytes": metrics.state_bytes,
-            "restarts": metrics.restarts,
-        },
-    )

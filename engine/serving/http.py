@@ -22,7 +22,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import MergusError, Unsupported, UserError
-from .engine import Engine, Session
+from .engine import Engine
 from .http_answers import (
     BAD_REQUEST,
     NOT_FOUND,
@@ -36,6 +36,7 @@ from .http_answers import (
 )
 from .json_rows import row_texts
 from .results import Done, Listing, Push, Result, Rows
+from .session import Session
 
 BODY_MAX = 32 << 20
 NDJSON = "application/vnd.ksqlapi.delimited.v1"

@@ -6,16 +6,19 @@ key must not be NULL; windowed sources and sources made read-only take no insert
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from ..errors import AnalysisError, RecordError, UnknownName
+from ..clock import Clock
+from ..errors import AnalysisError, MergusError, RecordError, UnknownName
 from ..io.formats.format import FormatColumn
 from ..io.formats.json_exact import reader
 from ..io.formats.registry import find
+from ..io.topics import Topics, Writer
 from ..sql.catalog import Relation
 from ..sql.compile import evaluate_constant
 from ..sql.functions import FunctionRegistry
@@ -126,6 +129,46 @@ class Inserter:
                     f"a value for primary key {missing[0]} is needed",
                     detail=f"{self.relation.name} is a table: its rows are told apart by their keys",
                 )
+
+
+class Inserts:
+    """Writes records to topics for one engine; any thread may call."""
+
+    def __init__(self, topics: Topics, connection: duckdb.DuckDBPyConnection, clock: Clock) -> None:
+        self._topics = topics
+        self._connection = connection
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._writer: Writer | None = None
+
+    def values(self, statement: InsertValues, relation: Relation, registry: FunctionRegistry) -> None:
+        """INSERT INTO … VALUES."""
+        with self._lock:
+            inserter = Inserter(relation, self._connection)
+            self._write(relation.topic, inserter.from_statement(statement, registry, self._clock.now_ms()))
+
+    def rows(self, relation: Relation, rows: Iterable[Mapping[str, Any]]) -> Iterator[MergusError | None]:
+        """JSON objects as records; for each, None or why it is refused."""
+        inserter = Inserter(relation, self._connection)
+        for row in rows:
+            try:
+                with self._lock:
+                    self._write(relation.topic, inserter.from_json(row, self._clock.now_ms()))
+            except MergusError as error:
+                yield error
+            else:
+                yield None
+
+    def _write(self, topic: str, records: pa.RecordBatch) -> None:
+        if self._writer is None:
+            self._writer = self._topics.writer()
+        self._writer.write(topic, records)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Give the writer back."""
+        if self._writer is not None:
+            self._writer.close()
 
 
 def _check_target(relation: Relation) -> None:

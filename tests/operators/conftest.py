@@ -1,3 +1,5 @@
+"""A state and a connection for every test of operators."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -9,7 +9,10 @@ import pytest
 import mergus
 from mergus.engine.errors import EnvironmentFault, UserError
 
-STREAM = "CREATE STREAM s (k STRING KEY, a INT, b STRUCT<x INT, y ARRAY<STRING>>) WITH (kafka_topic='s', value_format='JSON', partitions=2);"
+STREAM = (
+    "CREATE STREAM s (k STRING KEY, a INT, b STRUCT<x INT, y ARRAY<STRING>>)"
+    " WITH (kafka_topic='s', value_format='JSON', partitions=2);"
+)
 TABLE = "CREATE TABLE t AS SELECT k, COUNT(*) AS n, SUM(a) AS total FROM s GROUP BY k EMIT CHANGES;"
 
 

@@ -1,0 +1,123 @@
+"""SELECT as a value: projection, sources and joins, clauses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlglot import exp
+
+from ..errors import ParseError, Span
+
+JOIN_KINDS = ("INNER", "LEFT", "RIGHT", "OUTER")
+WINDOW_KINDS = ("TUMBLING", "HOPPING", "SESSION")
+
+
+@dataclass(frozen=True)
+class SelectItem:
+    """One item of a projection: an expression with an optional alias; `*` or `source.*` (no expression); or
+    `expression->*`, all fields of a struct."""
+
+    expression: exp.Expression | None
+    alias: str | None = None
+    is_star: bool = False
+    is_struct_star: bool = False
+    source: str | None = None
+    span: Span | None = None
+
+    def __post_init__(self) -> None:
+        if self.is_star != (self.expression is None):
+            raise ParseError("an item of a projection is an expression or a star", span=self.span)
+        if (self.is_star or self.is_struct_star) and self.alias is not None:
+            raise ParseError("a star takes no alias", span=self.span)
+
+
+@dataclass(frozen=True)
+class SourceRef:
+    """A stream or table in FROM; without an alias of its own it goes by its name."""
+
+    name: str
+    alias: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
+class WithinClause:
+    """How far apart in event time the two sides of a stream-stream join may lie."""
+
+    before_ms: int
+    after_ms: int
+    grace_ms: int | None = None
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
+class Join:
+    """`left JOIN right ON on`; `right` is one source, so joins lean to the left."""
+
+    left: SourceRef | Join
+    right: SourceRef
+    kind: str
+    on: exp.Expression
+    within: WithinClause | None = None
+    span: Span | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in JOIN_KINDS:
+            raise ParseError(f"{self.kind} is not a kind of join", span=self.span)
+
+
+FromClause = SourceRef | Join
+
+
+@dataclass(frozen=True)
+class WindowClause:
+    """WINDOW TUMBLING (SIZE …), HOPPING (SIZE …, ADVANCE BY …) or SESSION (gap: `size_ms`)."""
+
+    kind: str
+    size_ms: int | None
+    advance_ms: int | None = None
+    grace_ms: int | None = None
+    retention_ms: int | None = None
+    span: Span | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in WINDOW_KINDS:
+            raise ParseError(f"{self.kind} is not a kind of window", span=self.span)
+        if self.kind == "HOPPING" and self.advance_ms is None:
+            raise ParseError("a HOPPING window needs ADVANCE BY", span=self.span)
+
+
+@dataclass(frozen=True)
+class Query:
+    """A SELECT. With `emit` it is a push query (or feeds a sink), without one a pull query."""
+
+    select: tuple[SelectItem, ...]
+    from_: FromClause
+    where: exp.Expression | None = None
+    group_by: tuple[exp.Expression, ...] = ()
+    partition_by: tuple[exp.Expression, ...] = ()
+    having: exp.Expression | None = None
+    window: WindowClause | None = None
+    emit: Literal["CHANGES", "FINAL"] | None = None
+    limit: int | None = None
+    span: Span | None = None
+
+    def __post_init__(self) -> None:
+        if not self.select:
+            raise ParseError("SELECT takes at least one item", span=self.span)
+
+    @property
+    def is_push(self) -> bool:
+        """Whether, standing alone, it goes on until it is ended."""
+        return self.emit is not None
+
+    def sources(self) -> tuple[SourceRef, ...]:
+        """The streams and tables it reads, in order."""
+        return _sources(self.from_)
+
+
+def _sources(relation: FromClause) -> tuple[SourceRef, ...]:
+    if isinstance(relation, SourceRef):
+        return (relation,)
+    return (*_sources(relation.left), relation.right)
