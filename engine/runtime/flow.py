@@ -304,27 +304,32 @@ class Flow:
 
     def pull(self, pull: PullPlan) -> pa.Table:
         """Answer a pull query from the state of every worker here, one worker's rows after the other's."""
-        run = self._run
-        if run is not None:
-            run.opened.wait(10)
-        with self._reads:
-            if self._run is not None:
-                tasks = [worker.task for worker in list(self._run.workers.values())]
-            else:
-                tasks = self._reading = self._reading or self._open_for_reading()
-            self._readers += 1
+        tasks = self._tasks_to_read()
         try:
-            if not tasks:
-                raise Conflict(
-                    f"query {self.settings.query_id} is starting",
-                    hint="ask again in a moment; its table is not open yet",
-                )
             rows = pa.concat_tables([task.query(pull) for task in tasks])
             return rows if pull.limit is None else rows.slice(0, pull.limit)
         finally:
             with self._reads:
                 self._readers -= 1
                 self._reads.notify_all()
+
+    def _tasks_to_read(self, limit_s: float = 10.0) -> list[WorkerTask]:
+        """The open tasks, one more reader noted; those of a run that is starting are waited for."""
+        end = time.monotonic() + limit_s
+        while True:
+            run = self._run
+            if run is not None:
+                run.opened.wait(limit_s)
+            with self._reads:
+                tasks = [worker.task for worker in list(self._run.workers.values())] if self._run is not None else []
+                if self._run is None:
+                    tasks = self._reading = self._reading or self._open_for_reading()
+                if tasks:
+                    self._readers += 1
+                    return tasks
+            if time.monotonic() > end:
+                raise Conflict(f"query {self.settings.query_id} is starting", hint="ask again in a moment")
+            time.sleep(0.002)  # a run that could not open its tasks is on its way out
 
     def _open_for_reading(self) -> list[WorkerTask]:
         workers = self.settings.workers_total
