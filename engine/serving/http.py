@@ -7,6 +7,7 @@ Nothing of a request's or answer's body is logged.
 from __future__ import annotations
 
 import asyncio
+import decimal
 import json
 import logging
 import time
@@ -246,7 +247,7 @@ class _Http:
         """POST /inserts-stream: a line that names the target, then a JSON object a line; an answer a row."""
         lines = (await _body(request)).splitlines()
         try:
-            rows = [json.loads(line) for line in lines if line.strip()]
+            rows = [json.loads(line, parse_float=decimal.Decimal) for line in lines if line.strip()]
         except (ValueError, RecursionError):
             raise _BadRequest("a line is not JSON") from None
         if not rows or not all(isinstance(row, dict) for row in rows):
