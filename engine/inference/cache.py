@@ -45,8 +45,10 @@ class OutputCache:
         return {name: values[rows] for name, values in self._store.items()}
 
     def put(self, keys: Sequence[Any], outputs: Tensors) -> None:
-        """Remember the outputs of keys that are not in the cache yet, one row each."""
+        """Remember the outputs of these keys, one row each; what is there already stays as it is."""
         chosen = self._worth_keeping(keys)
+        if self._rows:
+            chosen = np.array([i for i in chosen.tolist() if keys[i] not in self._rows], dtype=np.int64)
         if not len(chosen):
             return
         self._prepare(outputs)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -50,15 +51,25 @@ class ModelStats:
     glue_seconds: float = 0.0
     load_seconds: float = 0.0
 
+    def add(self, other: ModelStats) -> None:
+        """Count what one batch has done."""
+        for part in fields(self):
+            setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
+
 
 @dataclass
 class _Loaded:
-    """A model version in memory, shared by all functions on the same artefact and preparation."""
+    """A model version in memory, shared by all functions on the same artefact and preparation.
+
+    `lock` guards cache and stats, never a call of the model: workers run one model side by side. `users` counts the
+    batches under way, which unloading waits for.
+    """
 
     artefact: Artefact
     model: SavedModel
     cache: OutputCache
     stats: ModelStats
+    users: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -81,24 +92,25 @@ class ModelRuntime:
         self._cache_rows = cache_rows
         self._threads = (intra_op_threads, inter_op_threads)
         self._models: dict[tuple[str, str | None, Prepare | None], _Loaded] = {}
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
 
     def load(self, function: ModelFunction) -> str:
         """Have the function's model in memory and answer its version; raises UserError or EnvironmentFault if it cannot."""
-        return _version(function, self._loaded(function))
+        with self._using(function) as loaded:
+            return _version(function, loaded)
 
     def infer(self, function: ModelFunction, args: Sequence[pa.Array | pa.ChunkedArray]) -> InferResult:
         """Run `function` over a batch, one Arrow column an argument, all of one length.
 
         Raises UserError or EnvironmentFault only when the model cannot be loaded; whatever rows do is in the result.
         """
-        loaded = self._loaded(function)
-        with loaded.lock:
-            started, model_before = time.perf_counter(), loaded.stats.model_seconds
+        with self._using(function) as loaded:
+            started, spent = time.perf_counter(), ModelStats()
             columns = [_one_chunk(a, t) for a, t in zip(args, function.arrow_inputs, strict=True)]
-            result = _infer(function, columns, loaded, self._rows_max)
-            model_seconds = loaded.stats.model_seconds - model_before
-            loaded.stats.glue_seconds += time.perf_counter() - started - model_seconds
+            result = _infer(function, columns, loaded, spent, self._rows_max)
+            spent.glue_seconds = time.perf_counter() - started - spent.model_seconds
+            with loaded.lock:
+                loaded.stats.add(spent)
         return result
 
     def stats(self, function: ModelFunction) -> ModelStats:
@@ -107,21 +119,28 @@ class ModelRuntime:
         return loaded.stats if loaded else ModelStats()
 
     def unload(self, function: ModelFunction) -> None:
-        """Free the function's model and its cache; the next row loads it again."""
-        with self._lock:
+        """Free the function's model and its cache once no batch uses it; the next row loads it again."""
+        with self._changed:
             loaded = self._models.pop(_key(function), None)
-        if loaded is not None:
-            with loaded.lock:
+            if loaded is not None:
+                self._changed.wait_for(lambda: loaded.users == 0)
                 loaded.cache.clear()
                 loaded.model.unload()
 
-    def _loaded(self, function: ModelFunction) -> _Loaded:
+    @contextmanager
+    def _using(self, function: ModelFunction) -> Iterator[_Loaded]:
         key = _key(function)
-        with self._lock:
-            found = self._models.get(key)
-            if found is None:
-                found = self._models[key] = self._load(function)
-            return found
+        with self._changed:
+            loaded = self._models.get(key)
+            if loaded is None:
+                loaded = self._models[key] = self._load(function)
+            loaded.users += 1
+        try:
+            yield loaded
+        finally:
+            with self._changed:
+                loaded.users -= 1
+                self._changed.notify_all()
 
     def _load(self, function: ModelFunction) -> _Loaded:
         started = time.perf_counter()
@@ -148,17 +167,18 @@ def _one_chunk(column: pa.Array | pa.ChunkedArray, wanted: pa.DataType) -> pa.Ar
     return column if column.type == wanted else column.cast(wanted)
 
 
-def _infer(function: ModelFunction, columns: Sequence[pa.Array], loaded: _Loaded, rows_max: int) -> InferResult:
+def _infer(
+    function: ModelFunction, columns: Sequence[pa.Array], loaded: _Loaded, stats: ModelStats, rows_max: int
+) -> InferResult:
     asked = distinct(columns)
-    stats = loaded.stats
     stats.rows += len(asked.slot)
     stats.nulls += int((asked.slot < 0).sum())
     stats.distinct += asked.count
-    outputs, failed = _outputs(function, asked, loaded, rows_max)
+    outputs, failed = _outputs(function, asked, loaded, stats, rows_max)
     column, unfinished = _finish(function, outputs, asked.count, failed)
     failed |= unfinished
-    # Rows in order of arrival that map one to one (nothing repeats, nothing is NULL) need no gather.
-    straight = asked.count == len(asked.slot) and not failed
+    # Where nothing repeats and nothing is NULL the inputs are the rows, in order, and need no gather.
+    straight = asked.count == len(asked.slot) and not failed and bool((asked.slot == np.arange(asked.count)).all())
     values = column if straight else column.take(_positions(asked, failed))
     errors = _rows_of(asked, failed)
     stats.errors += len(errors)
@@ -181,27 +201,31 @@ def _rows_of(asked: Distinct, failed: Mapping[int, str]) -> list[tuple[int, str]
 
 
 def _outputs(
-    function: ModelFunction, asked: Distinct, loaded: _Loaded, rows_max: int
+    function: ModelFunction, asked: Distinct, loaded: _Loaded, stats: ModelStats, rows_max: int
 ) -> tuple[dict[str, np.ndarray[Any, Any]], dict[int, str]]:
     """Raw outputs for every distinct input, from the cache or the model, and the inputs that failed with the reason."""
     cache, keys = loaded.cache, asked.keys
     if keys is None or cache.capacity == 0:
-        return _run(function, asked.inputs, loaded, rows_max)
-    cached = cache.find(keys)
-    missing = np.flatnonzero(cached < 0)
-    loaded.stats.cache_hits += len(keys) - len(missing)
-    if len(missing) == len(keys):
-        outputs, failed = _run(function, asked.inputs, loaded, rows_max)
-        cache.put(*_succeeded(keys, outputs, failed))
-        return outputs, failed
-    outputs = cache.gather(np.maximum(cached, 0))
+        return _run(function, asked.inputs, loaded.model, stats, rows_max)
+    with loaded.lock:
+        cached = cache.find(keys)
+        missing = np.flatnonzero(cached < 0)
+        outputs = cache.gather(np.maximum(cached, 0)) if len(missing) < len(keys) else {}
     if not len(missing):
+        stats.cache_hits += len(keys)
         return outputs, {}
-    picked = pa.array(missing)
-    fresh, failed = _run(function, [a.take(picked) for a in asked.inputs], loaded, rows_max)
+    some = len(missing) < len(keys)
+    inputs = [a.take(pa.array(missing)) for a in asked.inputs] if some else asked.inputs
+    fresh, failed = _run(function, inputs, loaded.model, stats, rows_max)
+    if any(name not in outputs or outputs[name].shape[1:] != v.shape[1:] for name, v in fresh.items()) and some:
+        return _run(function, asked.inputs, loaded.model, stats, rows_max)  # rows of another shape cannot be mixed
+    with loaded.lock:
+        cache.put(*_succeeded([keys[i] for i in missing] if some else keys, fresh, failed))
+    if not some:
+        return fresh, failed
+    stats.cache_hits += len(keys) - len(missing)
     for name, values in fresh.items():
         outputs[name][missing] = values
-    cache.put(*_succeeded([keys[i] for i in missing], fresh, failed))
     return outputs, {int(missing[i]): reason for i, reason in failed.items()}
 
 
@@ -215,7 +239,7 @@ def _succeeded(
 
 
 def _run(
-    function: ModelFunction, inputs: Sequence[pa.Array], loaded: _Loaded, rows_max: int
+    function: ModelFunction, inputs: Sequence[pa.Array], model: SavedModel, stats: ModelStats, rows_max: int
 ) -> tuple[dict[str, np.ndarray[Any, Any]], dict[int, str]]:
     """Run the model over all of `inputs` in calls of at most `rows_max` rows, halving a call that fails."""
     count = len(inputs[0])
@@ -226,7 +250,7 @@ def _run(
     while pending:
         start, end = pending.pop()
         try:
-            outputs = _call(function, [a.slice(start, end - start) for a in inputs], loaded)
+            outputs = _call(function, [a.slice(start, end - start) for a in inputs], model, stats)
         except EnvironmentFault:
             raise
         except Exception as error:  # noqa: BLE001 - a model or a user's function may raise anything; its row is told
@@ -240,7 +264,7 @@ def _run(
     return _join(pieces, count), failed
 
 
-def _call(function: ModelFunction, inputs: Sequence[pa.Array], loaded: _Loaded) -> Tensors:
+def _call(function: ModelFunction, inputs: Sequence[pa.Array], model: SavedModel, stats: ModelStats) -> Tensors:
     rows = len(inputs[0])
     if function.prepare is not None:
         tensors = dict(function.prepare(*inputs))
@@ -250,10 +274,10 @@ def _call(function: ModelFunction, inputs: Sequence[pa.Array], loaded: _Loaded) 
     if wanted > rows:
         tensors = {k: np.concatenate([v, np.repeat(v[-1:], wanted - rows, axis=0)]) for k, v in tensors.items()}
     started = time.perf_counter()
-    outputs = loaded.model(tensors)
-    loaded.stats.model_seconds += time.perf_counter() - started
-    loaded.stats.model_calls += 1
-    loaded.stats.model_rows += rows
+    outputs = model(tensors)
+    stats.model_seconds += time.perf_counter() - started
+    stats.model_calls += 1
+    stats.model_rows += rows
     short = [k for k, v in outputs.items() if v.ndim == 0 or v.shape[0] != wanted]
     if short:
         shape = list(outputs[short[0]].shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,33 @@ def test_several_arguments_are_one_input(fake: Path) -> None:
     result = ModelRuntime().infer(function, [pa.array([1, 1, 2, 1]), pa.array([3, 4, 3, 3])])
     assert result.values.to_pylist() == [13, 14, 23, 13]
     assert sorted(FakeModel.asked[0]) == [1, 1, 2]
+
+
+def test_several_distinct_arguments_keep_their_rows(fake: Path) -> None:
+    function = mergus.model_function("f", artefact=fake, inputs={"x": "BIGINT", "y": "BIGINT"}, output="BIGINT")
+    result = ModelRuntime().infer(function, [pa.array([3, 1, 2]), pa.array([1, 2, 3])])
+    assert result.values.to_pylist() == [31, 12, 23]
+
+
+def test_workers_share_a_model_and_unloading_waits_for_them(fake: Path) -> None:
+    runtime = ModelRuntime(cache_rows=8)
+    wrong: list[object] = []
+
+    def work(start: int) -> None:
+        for i in range(60):
+            values = [(start + i + k) % 23 for k in range(7)]
+            result = runtime.infer(double(fake), [pa.array(values)])
+            if result.errors or result.values.to_pylist() != [2 * v for v in values]:
+                wrong.append(result)
+            if i % 10 == 9:
+                runtime.unload(double(fake))
+
+    threads = [threading.Thread(target=work, args=(start,)) for start in (0, 5, 11)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
 
 
 def test_vectors_go_in_and_come_out_as_32_bit_floats(fake: Path) -> None:
