@@ -6,6 +6,7 @@ The same class serves a process of its own (`hosts.py` starts one from the fork 
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import threading
@@ -88,6 +89,8 @@ class Host:
         self._flows: dict[str, Flow] = {}
         self._lock = threading.Lock()
         self._watch: Watch | None = None
+        if not alone:
+            atexit.register(self.close_all)  # a thread inside Bytewax must not be there when the interpreter ends
 
     @cached_property
     def topics(self) -> Topics:
@@ -191,7 +194,8 @@ class Host:
         return [flow.status(ends=ends) for flow in self._flows_now()]
 
     def close_all(self) -> None:
-        """Stop everything, each flow at the end of its epoch."""
+        """Stop everything, each flow at the end of its epoch. A second call does nothing."""
+        atexit.unregister(self.close_all)
         if self._watch is not None:
             self._watch.close()
         flows = self._flows_now()
@@ -202,9 +206,9 @@ class Host:
         with self._lock:
             self._flows.clear()
         if "engine" in self.__dict__:
-            self.engine.instance.close()
+            self.__dict__.pop("engine").instance.close()
         if "topics" in self.__dict__:
-            self.topics.close()
+            self.__dict__.pop("topics").close()
 
 
 def _die(failure: FlowFailure) -> None:
