@@ -237,14 +237,20 @@ def export(folder: Path, answer: Any, **others: Any) -> None:
         signatures[name] = tf.function(function, input_signature=[tf.TensorSpec([None], tf.string, name="text")])
         setattr(module, name, signatures[name])
     tf.saved_model.save(module, str(made), signatures=signatures)
+    (made / "fingerprint.pb").unlink(missing_ok=True)  # a random number: without it the same build gives the same bytes
     for empty in [d for d in made.iterdir() if d.is_dir() and not any(d.iterdir())]:
         empty.rmdir()
-    files = sorted(f for f in made.rglob("*") if f.is_file())
-    listed = {f.relative_to(made).as_posix(): _entry(f) for f in files}
-    (made / "manifest.json").write_text(json.dumps({"files": listed}, indent=1) + "\n", "utf-8")
+    write_manifest(made)
     shutil.rmtree(folder, ignore_errors=True)
     made.rename(folder)
-    print(f"saved {folder.name}: {sum(e['size'] for e in listed.values()) / 1e6:.2f} MB")
+    print(f"saved {folder.name}: {sum(f.stat().st_size for f in folder.rglob('*') if f.is_file()) / 1e6:.2f} MB")
+
+
+def write_manifest(folder: Path) -> None:
+    """List size and digest of an artefact's files beside them."""
+    files = sorted(f for f in folder.rglob("*") if f.is_file() and f.name != "manifest.json")
+    listed = {f.relative_to(folder).as_posix(): _entry(f) for f in files}
+    (folder / "manifest.json").write_text(json.dumps({"files": listed}, indent=1) + "\n", "utf-8")
 
 
 def _entry(file: Path) -> dict[str, Any]:
