@@ -27,6 +27,7 @@ from .kafka_writer import MARKERS, KafkaTransactionalWriter, KafkaWriter
 from .topics import TopicInfo, TopicPartition
 
 TIMEOUT_S = 30.0
+REACH_S = 10.0  # metadata: longer means that no broker is there
 _LOOKS = 500  # how often to look, every _LOOK_S, for a change that the cluster has agreed to
 _LOOK_S = 0.02
 
@@ -91,9 +92,9 @@ class KafkaTopics:
     def _metadata(self, name: str | None) -> builtins.list[TopicInfo]:
         try:
             # Asking for all topics never makes one, where a broker creates what it is asked for.
-            topics = self._admin.list_topics(timeout=TIMEOUT_S).topics
+            topics = self._admin.list_topics(timeout=REACH_S).topics
         except KafkaException as error:
-            raise fault("cannot list the topics of Kafka", error) from error
+            raise fault(f"cannot list the topics of Kafka at {self._settings['bootstrap.servers']}", error) from error
         return [
             TopicInfo(each, len(meta.partitions), max((len(p.replicas) for p in meta.partitions.values()), default=1))
             for each, meta in sorted(topics.items())

@@ -1,0 +1,67 @@
+"""The same statements over a real Apache Kafka broker."""
+
+import json
+import uuid
+
+import pytest
+from confluent_kafka import Consumer, Producer
+
+import mergus
+from mergus.engine.errors import EnvironmentFault, MergusError
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def name():
+    return "t" + uuid.uuid4().hex[:10]
+
+
+def test_streams_and_tables(kafka, name, tmp_path):
+    source = f"CREATE STREAM s (k STRING KEY, a INT) WITH (kafka_topic='{name}', value_format='JSON', partitions=3);"
+    table = (
+        f"CREATE TABLE t WITH (kafka_topic='{name}_t') AS SELECT k, COUNT(*) AS n, SUM(a) AS total FROM s GROUP BY k;"
+    )
+    with mergus.connect(tmp_path, kafka=kafka) as db:
+        db.execute(source + table)
+        producer = Producer({"bootstrap.servers": kafka})
+        for i in range(3_000):
+            producer.produce(name, json.dumps({"A": i}).encode(), f"key{i % 7}".encode())
+        producer.produce(name, b"not json", b"key0")
+        producer.flush()
+        db.wait(60)
+        rows = db.query("SELECT * FROM t;").rows()
+        assert sum(r["N"] for r in rows) == 3_000
+        assert sum(r["TOTAL"] for r in rows) == sum(range(3_000))
+        assert db.engine.failures()["bad"] == 1
+        assert db.engine.topics.describe(name).partitions == 3
+    with mergus.connect(tmp_path, kafka=kafka) as db:
+        db.insert("S", [{"k": "key0", "a": 1}])
+        db.wait(60)
+        assert db.query("SELECT n FROM t WHERE k = 'key0';").one() == {"N": 430}
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": name, "auto.offset.reset": "earliest"})
+    consumer.subscribe([f"{name}_t"])
+    last = {}
+    while last.get(b"key0", {}).get("N") != 430:
+        message = consumer.poll(30)
+        assert message is not None
+        assert message.error() is None
+        last[message.key()] = json.loads(message.value())
+    consumer.close()
+
+
+def test_a_broker_that_is_not_there(tmp_path):
+    with pytest.raises(EnvironmentFault, match=r"Kafka at 127\.0\.0\.1:1"):
+        mergus.connect(tmp_path, kafka="127.0.0.1:1")
+
+
+def test_secrets_stay_out_of_words(tmp_path):
+    settings = {
+        "kafka.security.protocol": "SASL_PLAINTEXT",
+        "kafka.sasl.mechanism": "PLAIN",
+        "kafka.sasl.username": "me",
+    }
+    settings["kafka.sasl.password"] = "very-hidden"
+    with pytest.raises(MergusError) as refused:
+        mergus.connect(tmp_path, kafka="127.0.0.1:1", settings=settings)
+    assert "very-hidden" not in str(refused.value)
