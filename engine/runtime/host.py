@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -220,6 +221,7 @@ def _die(failure: FlowFailure) -> None:
 def serve(connection: Connection, settings: HostSettings) -> None:
     """The main of a host process: answers commands until its server goes away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides when its hosts end
+    sys.setswitchinterval(2e-4)  # a busy flow holds up its neighbours and pull queries 25 times shorter
     sending = threading.Lock()
 
     def tell(event: Event) -> None:
