@@ -21,6 +21,11 @@ def named_type(sql_type: SqlType) -> pa.DataType:
             return arrow_type(sql_type)
 
 
+def named_schema(schema: Schema) -> pa.Schema:
+    """The Arrow schema of what `named` gives."""
+    return pa.schema([(c.name, named_type(c.type)) for c in schema])
+
+
 def named(schema: Schema, table: pa.Table) -> pa.Table:
     """`table` (c0, c1 … and perhaps system columns) with the schema's columns only, by name."""
     columns = [_renamed(table.column(f"c{i}"), c.type) for i, c in enumerate(schema)]

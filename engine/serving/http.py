@@ -6,23 +6,23 @@ Nothing of a request's or answer's body is logged.
 
 from __future__ import annotations
 
-import asyncio
-import decimal
 import json
 import logging
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
 from starlette.applications import Starlette
-from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..errors import MergusError, Unsupported, UserError
+from ..errors import MergusError, RecordError, UserError
+from ..io.formats.json_exact import parse
 from .engine import Engine
 from .http_answers import (
     BAD_REQUEST,
@@ -35,13 +35,27 @@ from .http_answers import (
     status_of,
     stream_header,
 )
-from .json_rows import row_texts
+from .http_stream import (
+    ARRAY,
+    ARROW,
+    LINES,
+    OLDER_ARRAY,
+    AcknowledgedResponse,
+    LineTooLong,
+    QueryResponse,
+    Shape,
+    arrow_pieces,
+    end_all,
+    lines_of,
+    texts,
+    together,
+)
 from .results import Done, Listing, Push, Result, Rows
 from .session import Session
 
 BODY_MAX = 32 << 20
-NDJSON = "application/vnd.ksqlapi.delimited.v1"
 log = logging.getLogger("mergus.http")
+_NO_OBJECT = UserError("the line is not a JSON object")
 
 
 def application(engine: Engine) -> ASGIApp:
@@ -89,14 +103,17 @@ def _refused(request: Request, why: Exception) -> Response:
 
 
 def _internal(request: Request, why: Exception) -> Response:
+    places = "".join(traceback.format_tb(why.__traceback__))
+    log.error("%s %s: %s\n%s", request.method, request.url.path, type(why).__name__, places)  # its words may hold data
     return JSONResponse(generic_error(SERVER_ERROR, "an error of the server's own; its log says more"), 500)
 
 
 class _AccessLog:
-    """One line a request: method, path, status, time."""
+    """One line a request: method, path, status, time. A path that is none of ours may hold anything, so it is not told."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: Starlette) -> None:
         self.app = app
+        self.paths = {route.path for route in app.routes if isinstance(route, Route)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -115,7 +132,8 @@ class _AccessLog:
         finally:
             took_ms = 1000 * (time.monotonic() - begun)
             level = logging.DEBUG if scope["path"] in ("/metrics", "/healthcheck") else logging.INFO
-            log.log(level, "%s %s %d %.1f ms", scope["method"], scope["path"], status, took_ms)
+            path = scope["path"] if scope["path"] in self.paths else "(another path)"
+            log.log(level, "%s %s %d %.1f ms", scope["method"], path, status, took_ms)
 
 
 async def _body(request: Request) -> bytes:
@@ -202,39 +220,34 @@ class _Http:
         )
 
     # ---------------------------------------------------------------------------------------------------------- queries
-    def _ask(self, text: str, session: Session) -> Rows | Push | Listing:
-        results = list(self.engine.execute(text, session))
-        if len(results) != 1 or not isinstance(results[0], Rows | Push):
-            for result in results:
-                if isinstance(result, Push):
-                    result.close()
-            raise UserError("one SELECT is expected here", hint="send other statements to /ksql", statement=text)
-        return results[0]
+    def _ask(self, text: str, session: Session) -> Rows | Push:
+        results = together(self.engine.execute(text, session))
+        if len(results) == 1 and isinstance(results[0], Rows | Push):
+            return results[0]
+        end_all(results)
+        raise UserError("one SELECT is expected here", hint="send other statements to /ksql", statement=text)
 
     async def query_stream(self, request: Request) -> Response:
-        """POST /query-stream: a header, then a row a line; or, for `application/json`, one array."""
-        body = await _object(request)
-        answer = await run_in_threadpool(self._ask, _text(body, "sql", "ksql"), _session(body))
-        if isinstance(answer, Listing):
-            raise Unsupported("only SELECTs are answered here")
-        as_array = "application/json" in request.headers.get("accept", "") and not isinstance(answer, Push)
-        header = orjson.dumps(stream_header(answer.query_id, answer.schema)).decode()
-        if as_array:
-            lines = _array(header, _texts(answer))
-        else:
-            lines = (line + "\n" for line in _first(header, _texts(answer)))
-        media = "application/json" if as_array else NDJSON
-        return StreamingResponse(_pieces(answer, lines), media_type=media)
+        """POST /query-stream: a header, then a row a line; for `Accept: application/json` one array of the same, for
+        Arrow's media type an IPC stream, for ksqlDB's older one what /query gives."""
+        return await self._answer(request, ("sql", "ksql"), LINES)
 
     async def query(self, request: Request) -> Response:
         """POST /query: the older form, one array of a header and rows."""
+        return await self._answer(request, ("ksql", "sql"), OLDER_ARRAY)
+
+    async def _answer(self, request: Request, names: tuple[str, ...], usual: Shape) -> Response:
         body = await _object(request)
-        answer = await run_in_threadpool(self._ask, _text(body, "ksql", "sql"), _session(body))
-        if isinstance(answer, Listing):
-            raise Unsupported("only SELECTs are answered here")
-        header = orjson.dumps(row_header(answer.query_id, answer.schema)).decode()
-        rows = (f'{{"row":{{"columns":{row}}}}}' for row in _texts(answer))
-        return StreamingResponse(_pieces(answer, _array(header, rows)), media_type="application/vnd.ksql.v1+json")
+        answer = await run_in_threadpool(self._ask, _text(body, *names), _session(body))
+        accepted = request.headers.get("accept", "")
+        if ARROW in accepted:
+            return QueryResponse(answer, arrow_pieces(answer), ARROW)
+        shape = next((s for s in (usual, LINES, OLDER_ARRAY, ARRAY) if s.media in accepted), usual)
+        if shape is ARRAY and usual is OLDER_ARRAY:
+            shape = OLDER_ARRAY
+        of = row_header if shape is OLDER_ARRAY else stream_header
+        header = orjson.dumps(of(answer.query_id, answer.schema)).decode()
+        return QueryResponse(answer, texts(answer, header, shape), shape.media)
 
     async def close_query(self, request: Request) -> Response:
         """POST /close-query: end a push query by its id."""
@@ -244,27 +257,46 @@ class _Http:
 
     # ---------------------------------------------------------------------------------------------------------- inserts
     async def inserts(self, request: Request) -> Response:
-        """POST /inserts-stream: a line that names the target, then a JSON object a line; an answer a row."""
-        lines = (await _body(request)).splitlines()
+        """POST /inserts-stream: a line that names the target, then a JSON object a line, for as long as the client likes;
+        each row is acknowledged when it is written."""
+        lines = lines_of(request.stream(), BODY_MAX)
         try:
-            rows = [json.loads(line, parse_float=decimal.Decimal) for line in lines if line.strip()]
-        except (ValueError, RecursionError):
-            raise _BadRequest("a line is not JSON") from None
-        if not rows or not all(isinstance(row, dict) for row in rows):
-            raise _BadRequest("the first line names the target, the others are JSON objects")
-        target = _text(rows[0], "target")
+            first: list[bytes] = await anext(lines, [])
+        except LineTooLong as why:
+            raise _BadRequest(str(why), 413) from None
+        except ClientDisconnect:
+            raise _BadRequest("the client has gone") from None
+        if not first or not isinstance(head := _json(first[0]), dict):
+            raise _BadRequest("the first line is a JSON object that names the target")
+        target = _text(head, "target")
         target = target[1:-1] if target.startswith("`") else target.upper()
-        answers = await run_in_threadpool(lambda: list(self._insert(target, rows[1:])))
-        return PlainTextResponse("".join(answers), media_type=NDJSON)
+        await run_in_threadpool(lambda: list(self.engine.insert_rows(target, [])))  # is there one that takes rows?
+        return AcknowledgedResponse(self._acks(target, first[1:], lines), LINES.media)
 
-    def _insert(self, target: str, rows: list[dict[str, Any]]) -> Iterator[str]:
-        for number, error in enumerate(self.engine.insert_rows(target, rows)):
-            if error is None:
-                yield orjson.dumps({"status": "ok", "seq": number}).decode() + "\n"
-                continue
-            _, code = status_of(error)
-            told = {"status": "error", "seq": number, "error_code": code, "message": str(error)}
-            yield orjson.dumps(told).decode() + "\n"
+    async def _acks(self, target: str, first: list[bytes], lines: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
+        number = 0
+        try:
+            if first:
+                yield await run_in_threadpool(self._insert, target, first, 0)
+                number = len(first)
+            async for some in lines:
+                yield await run_in_threadpool(self._insert, target, some, number)
+                number += len(some)
+        except LineTooLong as why:
+            yield _acknowledged(number, UserError(str(why)))
+        except ClientDisconnect:
+            log.info("a client has gone while it inserted: %d rows are written or refused", number)
+
+    def _insert(self, target: str, lines: list[bytes], number: int) -> bytes:
+        rows = [_json(line) for line in lines]
+        objects = [row for row in rows if isinstance(row, dict)]
+        errors: Iterator[MergusError | None]
+        try:
+            errors = iter(list(self.engine.insert_rows(target, objects)))
+        except MergusError as why:  # the target went away meanwhile
+            errors = iter([why] * len(objects))
+        answered = (next(errors) if isinstance(row, dict) else _NO_OBJECT for row in rows)
+        return b"".join(_acknowledged(number + i, error) for i, error in enumerate(answered))
 
     # ------------------------------------------------------------------------------------------------------------ state
     async def info(self, request: Request) -> Response:
@@ -292,35 +324,16 @@ class _Http:
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _texts(answer: Rows | Push) -> Iterator[str]:
-    tables = [answer.table] if isinstance(answer, Rows) else iter(answer)
-    for table in tables:
-        yield from row_texts(answer.schema, table)
-
-
-def _first(header: str, rows: Iterator[str]) -> Iterator[str]:
-    yield header
-    yield from rows
-
-
-def _array(header: str, rows: Iterator[str]) -> Iterator[str]:
-    yield "[" + header
-    for row in rows:
-        yield ",\n" + row
-    yield "]\n"
-
-
-async def _pieces(answer: Rows | Push, lines: Iterator[str]) -> AsyncIterator[str]:
-    """The lines as they come; a push query is ended when its client goes."""
-    if isinstance(answer, Rows):
-        joined = "".join(lines)
-        for start in range(0, len(joined), 1 << 20):
-            yield joined[start : start + (1 << 20)]
-        return
+def _json(line: bytes) -> Any:
+    """What a line says, numbers with all their digits; None where it is not JSON (a `null` is as wrong)."""
     try:
-        async for line in iterate_in_threadpool(lines):
-            yield line
-    except MergusError as error:
-        yield orjson.dumps(error_body(error)).decode() + "\n"
-    finally:
-        await asyncio.shield(run_in_threadpool(answer.close))
+        return parse(line)
+    except RecordError:
+        return None
+
+
+def _acknowledged(number: int, error: MergusError | None) -> bytes:
+    if error is None:
+        return b'{"status":"ok","seq":%d}\n' % number
+    told = {"status": "error", "seq": number, "error_code": status_of(error)[1], "message": str(error)}
+    return orjson.dumps(told) + b"\n"
