@@ -250,7 +250,7 @@ class FlowRun:
     # ---------------------------------------------------------------------------------------------------------- steps
     def _whole(self, values: list[Records]) -> Iterable[Any]:
         """One worker, or one stage: no exchange, everything in one go."""
-        worker = self.worker()
+        worker, begun = self.worker(), self.clock()
         frame, piece = self._read(worker, values)
         if frame is not None:
             with worker.task.transaction():
@@ -259,6 +259,7 @@ class FlowRun:
                     (frame,) = worker.task.shares(stage - 1, frame, 1)
                     frame = worker.task.process(stage, frame)
             self._deliver(worker, frame, [piece])
+            worker.readers.pace.took(sum(v.rows for v in values), self.clock() - begun)
         return ()
 
     def _read(self, worker: Worker, values: Sequence[Records]) -> tuple[Frame | None, Piece]:
@@ -286,10 +287,11 @@ class FlowRun:
 
     def _first(self, values: list[Records]) -> Iterable[tuple[str, Piece]]:
         """Several workers: stage 0 where the records are read, then to the owners."""
-        worker = self.worker()
+        worker, begun = self.worker(), self.clock()
         frame, piece = self._read(worker, values)
         if frame is not None:
             frame = self._stage0(worker, frame)
+            worker.readers.pace.took(sum(v.rows for v in values), self.clock() - begun)
         return self._shares(worker, 0, frame, piece)
 
     def _shares(self, worker: Worker, stage: int, frame: Frame | None, piece: Piece) -> list[tuple[str, Piece]]:

@@ -20,6 +20,7 @@ from ..io.topics import Reader
 from .checkpoint import Checkpoint, Positions, SourceSnapshot
 from .control import FlowControl
 from .merge import Heads
+from .pace import Pace
 
 FETCH_ROWS = 10_000
 _SOON = timedelta(milliseconds=1)
@@ -79,7 +80,7 @@ class WorkerReaders:
         self._inputs = inputs
         self._start = start
         self._clock = clock
-        self._rows_max = rows_max
+        self.pace = Pace(rows_max)
         self.parts: list[int] = []
         self._heads: dict[int, Heads] = {}
         self._readers: list[BoundedReader] = []
@@ -121,7 +122,7 @@ class WorkerReaders:
         self.begun_at = dict(self._fetched)
 
     def _poll(self) -> None:
-        room = self._rows_max
+        room = self.pace.rows
         for topic, reader in enumerate(self._readers):
             waiting = sum(heads.waiting()[topic] for heads in self._heads.values())
             while waiting < room:
