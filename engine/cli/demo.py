@@ -114,12 +114,13 @@ class Producer:
     """Sends the lines from a thread of its own, at a pace that leaves something to watch."""
 
     data: Path
-    pace_rows_s: float = 20_000
+    pace_rows_s: float = 12_000
     sent: int = 0
+    warm: threading.Event = field(default_factory=threading.Event)
     failure: list[BaseException] = field(default_factory=list)
 
     def run(self) -> None:
-        """Send all lines."""
+        """Send all lines: the first few to load the models, the rest when `warm` is set."""
         try:
             topics = EmbeddedTopics(self.data / "topics", clock=SystemClock())
             writer = topics.writer()
@@ -128,6 +129,9 @@ class Producer:
                 writer.write("logs", batch)
                 writer.flush()
                 self.sent += batch.num_rows
+                if self.sent == batch.num_rows:
+                    self.warm.wait()
+                    begun = time.monotonic()
                 time.sleep(max(0.0, begun + self.sent / self.pace_rows_s - time.monotonic()))
             writer.close()
             topics.close()
@@ -167,8 +171,8 @@ class Progress:
         """Ask; True when all lines have gone through all queries."""
         self.rows = client.metric("mergus_query_rows_in_total") / self.queries
         now = time.monotonic()
-        if self.rows and not self.begun:
-            self.begun = now
+        if not self.begun and client.rows("SELECT kind FROM kinds LIMIT 1;")[1]:
+            self.begun = now  # the models are loaded
         self.ended = now
         return self.rows >= LINES
 
@@ -182,15 +186,18 @@ def watch(client: Client, producer: Producer, console: Console) -> Progress:
     live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
     if live:
         live.start()
+    console.print("loading the models …")
     try:
         while not progress.look(client):
+            if progress.begun:
+                producer.warm.set()
             if producer.failure:
                 raise producer.failure[0]
             names, rows = _alerts(client)
             title = f"alerts: {len(rows)} clusters a minute · {producer.sent:,} lines sent · {progress.rows:,.0f} read"
             if live:
                 live.update(_table(title, names, rows))
-            elif time.monotonic() - shown > 2:
+            elif time.monotonic() - shown > 1 and progress.begun:
                 shown = time.monotonic()
                 most = f"; most: {rows[0][1]} × {_cell(rows[0][3])}" if rows else ""
                 console.print(title + most, soft_wrap=True)

@@ -78,7 +78,9 @@ def create_function(statement: CreateFunction, world: World) -> Change:
         return Change(message, world.catalog, world.registry, entity, nothing=True)
     if statement.name in world.shipped:
         raise Conflict(f"function {statement.name} ships with Mergus and cannot be replaced", span=statement.span)
-    function = _as_declared(statement, function_from_source(statement.name, statement.body))
+    params = [p.type for p in statement.parameters]
+    made = function_from_source(statement.name, statement.body, params=params, returns=statement.returns)
+    function = _as_declared(statement, made)
     registry = world.registry.copy()
     registry.add(function, replace=statement.or_replace)
     return Change(f"Function {statement.name} created", world.catalog, registry, entity)

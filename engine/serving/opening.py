@@ -66,6 +66,7 @@ def host_settings(config: Config, folder: Path) -> HostSettings:
         memory_mb=max(128, config["memory.mb"] // max(2, _cores(config))),
         threads=1,
         idle_park_ms=config["idle.park.ms"],
+        files_allowed=allowed_folders(config),
     )
 
 
@@ -94,12 +95,12 @@ def inline_functions(config: Config) -> bool:
     return is_loopback(config) if chosen is None else bool(chosen)
 
 
-def allowed_folders(config: Config) -> list[Path] | None:
+def allowed_folders(config: Config) -> tuple[Path, ...] | None:
     """The folders that files may be read from; None: any."""
     chosen = config["files.allowed"]
     if chosen is None:
-        return None if is_loopback(config) else []
-    return [Path(part) for part in str(chosen).split(":") if part]
+        return None if is_loopback(config) else ()
+    return tuple(Path(part) for part in str(chosen).split(":") if part)
 
 
 def file_source(config: Config, file: FileOptions) -> FileSource:

@@ -85,14 +85,7 @@ def test_functions(db):
 
 def test_function_in_sql(db):
     db.execute(STREAM)
-    db.execute(
-        "CREATE FUNCTION half(n INT) RETURNS DOUBLE LANGUAGE PYTHON AS $$\n"
-        "import mergus\n"
-        "@mergus.udf(params=['INT'], returns='DOUBLE')\n"
-        "def half(n):\n"
-        "    return n / 2\n"
-        "$$;"
-    )
+    db.execute("CREATE FUNCTION half(n INT) RETURNS DOUBLE LANGUAGE PYTHON AS $$\ndef half(n):\n    return n / 2\n$$;")
     db.execute("CREATE STREAM u AS SELECT k, half(a) AS h FROM s EMIT CHANGES; INSERT INTO s (k, a) VALUES ('x', 3);")
     db.wait()
     assert db.query("SELECT h FROM u;").rows() == [{"H": 1.5}]
