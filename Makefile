@@ -52,7 +52,7 @@ models: $(STAMP) ## build, train and evaluate the embedded models anew
 	@for build in models/*/build.py; do echo "models: $$build"; $(PYTHON) "$$build" --seed $(SEED) || exit 1; done
 
 bench: $(STAMP) ## every benchmark, one table each
-	@for bench in bench/bench_*.py; do echo "bench: $$bench"; $(PYTHON) "$$bench" || exit 1; done
+	@for bench in bench/bench_*.py; do echo "bench: $$bench"; PYTHONPATH=. $(PYTHON) "$$bench" || exit 1; done
 
 clean: ## what the commands above have made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
