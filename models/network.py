@@ -22,6 +22,8 @@ from mergus.models import tokens
 from mergus.models.corpus import slots
 
 PLACES, CLAUSES, AFTER = 16, 4, 3
+SIGNS = 4
+"""How many things a token may know of all that stands before it (that something failed, say)."""
 UNKNOWN, ENGLISH = 0, 1
 """Learned rows of words that training has not seen: names and the like, and words of the language."""
 HIDE = 0.2
@@ -90,7 +92,8 @@ class Network(tf.Module):
         self.word_size = word + vocabulary.vectors.shape[1]
         inner = self.word_size + 8
         self.first, self.first_bias = weights(3 * inner, width), tf.Variable(tf.zeros(width))
-        self.second, self.second_bias = weights(3 * width, width), tf.Variable(tf.zeros(width))
+        self.signs = weights(width, SIGNS, scale=0.1)
+        self.second, self.second_bias = weights(3 * width + SIGNS, width), tf.Variable(tf.zeros(width))
 
     def rows(self, hashes: Any) -> Any:
         """The vocabulary row of each token's hash."""
@@ -108,17 +111,22 @@ class Network(tf.Module):
         start = line != tf.concat([[-1], line], 0)[: tf.size(line)]
         begin = tf.gather(tf.boolean_mask(at, start), tf.cumsum(tf.cast(start, tf.int32)) - 1)
         place = tf.minimum(at - begin, PLACES - 1)
-        clause = tf.minimum(_count_before(rows == self.colon, begin), CLAUSES - 1)
-        after = tf.minimum(_count_before(rows == self.parameter, begin), AFTER - 1)
+        clause = tf.minimum(_before(tf.cast(rows == self.colon, tf.int32), begin), CLAUSES - 1)
+        after = tf.minimum(_before(tf.cast(rows == self.parameter, tf.int32), begin), AFTER - 1)
         x = tf.concat([words, tf.gather(self.place, place), tf.gather(self.clause, clause * AFTER + after)], 1)
         h = tf.nn.relu(_neighbours(x, line, 1) @ self.first + self.first_bias)
-        return words, tf.nn.relu(_neighbours(h, line, 2) @ self.second + self.second_bias)
+        seen = tf.tanh(_before(tf.nn.relu(h @ self.signs), begin))
+        mixed = tf.concat([_neighbours(h, line, 2), seen], 1)
+        return words, tf.nn.relu(mixed @ self.second + self.second_bias)
 
 
-def _count_before(flags: Any, begin: Any) -> Any:
-    """How many of the flags stand before each token in its line."""
-    total = tf.cumsum(tf.cast(flags, tf.int32), exclusive=True)
-    return total - tf.gather(total, begin)
+def _before(values: Any, begin: Any) -> Any:
+    """The sum of the values before each token in its line, which begins at `begin`.
+
+    Summed over the batch in 64 bits and taken apart again, so that a line's answer does not feel the lines before it.
+    """
+    total = tf.cumsum(tf.cast(values, tf.float64), exclusive=True)
+    return tf.cast(total - tf.gather(total, begin), values.dtype)
 
 
 def _neighbours(x: Any, line: Any, distance: int) -> Any:
@@ -223,7 +231,7 @@ def freeze(variable: Any) -> Any:
 
 def freeze_network(network: Network) -> None:
     """Turn every weight of the network into a constant of the graph."""
-    for name in ("words", "place", "clause", "first", "first_bias", "second", "second_bias"):
+    for name in ("words", "place", "clause", "first", "first_bias", "signs", "second", "second_bias"):
         setattr(network, name, freeze(getattr(network, name)))
 
 

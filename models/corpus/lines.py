@@ -205,6 +205,9 @@ def header(label: str, r: Random) -> str:
             f"{clock} {level} {slots.number(r)} --- [{thread}] {origin} : ",
             f"{origin}: ",
             f"[{origin}] ",
+            f"[{thread}] ",
+            "Caused by: ",
+            f'Exception in thread "{thread}" ',
             f"[{origin} id={slots.number(r)}] ",
             f"{level[0].upper()}{slots.number(r)} {clock} {origin}.go:{slots.number(r)}] ",
             f"time={clock} level={level.lower()} msg=",
@@ -216,9 +219,7 @@ def _surround(pieces: list[tuple[str, int]], template: Template, r: Random) -> l
     if r.random() < 0.35:
         pieces = [(header(template.label, r), DROP), *pieces]
     if template.label == "failure" and not template.literal and r.random() < 0.15:
-        tail = r.choice(
-            [": {}", "; {}", " ({})", " - {}", ", caused by {}", " due to {}", " because of {}", ". Reason: {}"]
-        )
+        tail = r.choice(slots.LISTS["tails"])
         pieces = [*pieces, (tail.format(slots.reason(r)), DROP)]
     if r.random() < 0.08:
         pairs = [

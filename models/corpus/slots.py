@@ -117,8 +117,13 @@ def listing(r: Random) -> str:
 
 
 def reason(r: Random) -> str:
-    text = pick(r, "reasons")
+    """Why something failed: a usual reason, or any words, since a tail is known by its place and not by its words."""
+    if r.random() < 0.4:
+        text = " ".join(r.choice(ENGLISH) for _ in range(r.randint(1, 6)))
+    else:
+        text = pick(r, "reasons")
     text = text.capitalize() if r.random() < 0.4 else text
+    text = f"{class_name(r)}: {text}" if r.random() < 0.08 else text
     return text + (f" ({r.choice(['errno', 'code', 'status'])} {r.randint(1, 600)})" if r.random() < 0.1 else "")
 
 
