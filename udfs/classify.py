@@ -35,8 +35,8 @@ classify_detail = mergus.model_function(
     "classify_detail",
     artefact="classify/artefact",
     inputs={"text": "STRING"},
-    output="STRUCT<`label` STRING, `probability` DOUBLE>",
+    output="STRUCT<label STRING, probability DOUBLE>",
     finish=label_and_probability,
     description="The kind of a log line with its probability.",
-    examples=["SELECT classify_detail(message)->`probability` FROM logs EMIT CHANGES;"],
+    examples=["SELECT classify_detail(message)->probability FROM logs EMIT CHANGES;"],
 )
