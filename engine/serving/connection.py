@@ -1,96 +1,30 @@
 """Mergus from Python: `mergus.connect()` opens an engine in this process and speaks Arrow, pandas and rows.
 
-with mergus.connect() as db:
-db.execute("CREATE STREAM s (id INT KEY, v DOUBLE) WITH (kafka_topic='s', value_format='JSON', partitions=1);")
-db.execute("INSERT INTO s VALUES (1, 2.5);")
-print(db.query("SELECT * FROM s;").rows())
+>>> with connect() as db:
+...     made = db.execute("CREATE STREAM s (id INT KEY) WITH (kafka_topic='s', value_format='JSON', partitions=1);")
+...     db.insert("s", [{"id": 1}])
+...     db.query("SELECT * FROM s;").rows()
+[{'ID': 1}]
 """
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
+from typing import Any, overload
 
 from ..config import load
 from ..errors import UserError
 from ..inference.model_function import ModelFunction
 from ..sql.udf import UserFunction
-from .arrow import named
+from .arrow import named, named_schema
+from .connection_answers import Answer, PushRows, answers_of, one_answer, one_push
+from .connection_remote import RemoteConnection
 from .engine import Engine
 from .results import Done, Listing, Push, Rows
 from .session import Session
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-class Answer:
-    """A pull query's rows."""
-
-    def __init__(self, rows: Rows) -> None:
-        self.schema = rows.schema
-        self._table = rows.table
-
-    def arrow(self) -> pa.Table:
-        """An Arrow table, columns and struct fields by name."""
-        return named(self.schema, self._table)
-
-    def df(self) -> pd.DataFrame:
-        """A pandas data frame. Raises ImportError without the extra `mergus[pandas]`."""
-        return self.arrow().to_pandas()
-
-    def rows(self) -> list[dict[str, Any]]:
-        """A dictionary a row."""
-        return list(self.arrow().to_pylist())
-
-    def one(self) -> dict[str, Any] | None:
-        """The first row, None when there is none."""
-        rows = named(self.schema, self._table.slice(0, 1)).to_pylist()
-        return rows[0] if rows else None
-
-
-class PushRows:
-    """A push query's rows as they come: iterate with `for` or `async for`; `close` ends it, from any thread."""
-
-    def __init__(self, push: Push) -> None:
-        self.schema = push.schema
-        self._push = push
-
-    def batches(self) -> Iterator[pa.Table]:
-        """Arrow tables as they come."""
-        return (named(self.schema, table) for table in self._push)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        for table in self.batches():
-            yield from table.to_pylist()
-
-    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
-        batches, end = self.batches(), object()
-        try:
-            while (table := await asyncio.to_thread(next, batches, end)) is not end:
-                assert isinstance(table, pa.Table)
-                for row in table.to_pylist():
-                    yield row
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """End the query."""
-        self._push.close()
-
-    def __enter__(self) -> PushRows:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class Connection:
@@ -100,33 +34,28 @@ class Connection:
         self.engine = engine
         self.session = Session()
 
+    def results(self, sql: str, *, from_beginning: bool = False) -> Iterator[Done | Listing | Answer | PushRows]:
+        """Carry out statements, one at a time as the iterator is asked; raises the first refusal."""
+        reset = {"auto.offset.reset": "earliest"} if from_beginning else {}
+        for result in self.engine.execute(sql, self.session, properties=reset):
+            if isinstance(result, Push):
+                yield _push_rows(result)
+            else:
+                yield Answer(named(result.schema, result.table)) if isinstance(result, Rows) else result
+
     def execute(self, sql: str) -> list[Done | Listing | Answer]:
         """Carry out statements; raises the MergusError of the first that is refused. Push queries go to `push`."""
-        made: list[Done | Listing | Answer] = []
-        for result in self.engine.execute(sql, self.session):
-            if isinstance(result, Push):
-                result.close()
-                raise UserError("a push query goes on until it is ended", hint="call push() instead of execute()")
-            made.append(Answer(result) if isinstance(result, Rows) else result)
-        return made
+        return answers_of(self.results(sql))
 
     def query(self, sql: str) -> Answer:
         """One pull query."""
-        answers = [a for a in self.execute(sql) if isinstance(a, Answer)]
-        if len(answers) != 1:
-            raise UserError("query() takes one SELECT without EMIT", hint="execute() takes other statements")
-        return answers[0]
+        return one_answer(self.results(sql))
+
+    sql = query
 
     def push(self, sql: str, *, from_beginning: bool = False) -> PushRows:
         """One push query; `from_beginning`: with what is there already, else from now on."""
-        reset = {"auto.offset.reset": "earliest"} if from_beginning else {}
-        results = list(self.engine.execute(sql, self.session, properties=reset))
-        if len(results) == 1 and isinstance(results[0], Push):
-            return PushRows(results[0])
-        for result in results:
-            if isinstance(result, Push):
-                result.close()
-        raise UserError("push() takes one SELECT … EMIT CHANGES")
+        return one_push(self.results(sql, from_beginning=from_beginning))
 
     def register(self, function: UserFunction | ModelFunction | Callable[..., Any]) -> None:
         """Make a function of @mergus.udf, udaf, udtf or mergus.model_function known to SQL, for this connection's life."""
@@ -141,6 +70,7 @@ class Connection:
 
     def insert(self, target: str, rows: list[Mapping[str, Any]]) -> None:
         """Write rows (JSON values by column name); raises at the first that is refused."""
+        target = target[1:-1] if target.startswith("`") else target.upper()
         for error in self.engine.insert_rows(target, rows):
             if error is not None:
                 raise error
@@ -164,20 +94,48 @@ class Connection:
         self.close()
 
 
+def _push_rows(push: Push) -> PushRows:
+    return PushRows(named_schema(push.schema), (named(push.schema, table) for table in push), push.close)
+
+
+@overload
 def connect(
     data: str | Path | None = None,
     *,
     kafka: str | None = None,
-    settings: Mapping[str, Any] | None = None,
+    server: None = None,
     in_process: bool = True,
-) -> Connection:
-    """Open an engine.
+    settings: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Connection: ...
+
+
+@overload
+def connect(*, server: str) -> RemoteConnection: ...
+
+
+def connect(
+    data: str | Path | None = None,
+    *,
+    kafka: str | None = None,
+    server: str | None = None,
+    in_process: bool = True,
+    settings: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Connection | RemoteConnection:
+    """Open an engine, or speak to a server that runs.
 
     `data`: the data folder; without one a private folder, removed at `close`. `kafka`: bootstrap servers; without them
-    topics are embedded. `settings`: any setting of the server by name. `in_process`: queries run as threads of this
-    process; False gives them host processes, as a server does. Raises EnvironmentFault where the folder is in use.
+    topics are embedded. `server`: a server's URL, and then nothing else. `in_process`: queries run as threads of this
+    process; False gives them host processes, as a server does. `settings`: any setting of the server by name; or as
+    arguments, `_` for the dots: `workers=2, epoch_ms=100`. Raises EnvironmentFault where the folder is in use, or no
+    server answers.
     """
-    private = data is None
+    if server is not None:
+        if data is not None or kafka is not None or settings or more:
+            raise UserError("a server has its own data, topics and settings", hint="connect(server=…) alone")
+        return RemoteConnection(server)
     folder = tempfile.mkdtemp(prefix="mergus-") if data is None else str(data)
-    config = load({**(settings or {}), "data": folder, "kafka.bootstrap": kafka}, {})
-    return Connection(Engine.open(config, in_process=in_process, private=private))
+    dotted = {name.replace("_", "."): value for name, value in more.items()}
+    config = load({**(settings or {}), **dotted, "data": folder, "kafka.bootstrap": kafka}, {})
+    return Connection(Engine.open(config, in_process=in_process, private=data is None))

@@ -63,16 +63,19 @@ def texts(answer: Rows | Push, header: str, shape: Shape) -> Iterator[bytes]:
 def arrow_pieces(answer: Rows | Push) -> Iterator[bytes]:
     """The body as an Arrow IPC stream, columns by name; the query's id is in the schema's metadata. A failure on the way
     is told in the metadata of a last, empty batch."""
-    schema = named_schema(answer.schema).with_metadata({"query_id": answer.query_id})
+    schema = named_schema(answer.schema).with_metadata(
+        {"query_id": answer.query_id, "push": "true" if isinstance(answer, Push) else "false"}
+    )
     out = io.BytesIO()
+    empty = pa.RecordBatch.from_pylist([], schema)
     with pa.ipc.new_stream(out, schema) as stream:
+        stream.write_batch(empty)  # the schema is written with the first batch: the client shall have it at once
         yield _taken(out)
         try:
             for table in _tables(answer):
                 stream.write_table(named(answer.schema, table).replace_schema_metadata(schema.metadata))
                 yield _taken(out)
         except MergusError as error:
-            empty = pa.RecordBatch.from_pylist([], schema)
             stream.write_batch(empty, custom_metadata={"error": orjson.dumps(error_body(error))})
     yield _taken(out)
 

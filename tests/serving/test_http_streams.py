@@ -5,18 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import threading
 import time
 
 import httpx
 import pyarrow as pa
 import pytest
-from hypercorn.asyncio import serve
-from hypercorn.config import Config as HypercornConfig
 
 import mergus
-from mergus.engine.serving.http import BODY_MAX, application
-from mergus.engine.serving.http_server import bind, url_of
+from mergus.engine.serving.http import BODY_MAX
 
 STREAM = (
     "CREATE STREAM s (k STRING KEY, a INT, b STRUCT<x INT>) WITH (kafka_topic='s', value_format='JSON', partitions=1);"
@@ -29,29 +25,6 @@ def db():
     with mergus.connect() as db:
         db.execute(STREAM)
         yield db
-
-
-@pytest.fixture(scope="module")
-def url(db):
-    """The application on a thread of this process, so that tests can look behind it."""
-    listening = bind("127.0.0.1:0")
-    found, stop, ready = url_of(listening), asyncio.Event(), threading.Event()
-    loops = []
-
-    async def main():
-        loops.append(asyncio.get_running_loop())
-        config = HypercornConfig()
-        config.bind = [f"fd://{listening.detach()}"]
-        config.errorlog = None
-        ready.set()
-        await serve(application(db.engine), config, shutdown_trigger=stop.wait)
-
-    thread = threading.Thread(target=asyncio.run, args=(main(),))
-    thread.start()
-    assert ready.wait(30)
-    yield found
-    loops[0].call_soon_threadsafe(stop.set)
-    thread.join(30)
 
 
 @pytest.fixture
