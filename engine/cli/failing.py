@@ -7,7 +7,11 @@ import sys
 
 from cyclopts import CycloptsError
 
-from ..errors import InternalError, MergusError
+from ..errors import InternalError, MergusError, UserError
+
+
+class UsageError(UserError):
+    """The command line itself is wrong."""
 
 
 def told(error: Exception) -> int:
@@ -15,6 +19,9 @@ def told(error: Exception) -> int:
     if isinstance(error, CycloptsError):
         print(f"mergus: {error}", file=sys.stderr)
         print("Try: mergus --help", file=sys.stderr)
+        return 2
+    if isinstance(error, UsageError):
+        print(f"mergus: {error}", file=sys.stderr)
         return 2
     if isinstance(error, MergusError) and not isinstance(error, InternalError):
         print(f"mergus: {error}", file=sys.stderr)

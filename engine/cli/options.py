@@ -13,6 +13,7 @@ from typing import Any
 
 from ..config import Config, load
 from ..errors import UserError
+from .failing import UsageError
 
 _LEVELS = ("debug", "info", "warning", "error")
 
@@ -23,7 +24,7 @@ def settings(given: Mapping[str, Any], file: Path | None = None, assignments: Se
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals:
-            raise UserError(f"--setting takes name=value, not {assignment!r}")
+            raise UsageError(f"--setting takes name=value, not {assignment!r}")
         named[name.strip()] = value.strip()
     return load(named, os.environ, file)
 

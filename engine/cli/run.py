@@ -14,6 +14,7 @@ from ..errors import MergusError, UserError
 from ..serving.engine import Engine
 from ..serving.results import Push, Rows
 from ..serving.session import Session
+from .failing import UsageError
 from .options import log_to_stderr, quiet, settings
 from .rendering import OutputFormat, write_answer, write_told
 
@@ -33,7 +34,7 @@ def run(
     Standard output holds only the answers of SELECTs; all else goes to standard error. A push SELECT ends with bounded
     input, at LIMIT, or with --until caught-up; queries that were started have caught up before the command ends.
 
-    Examples:
+    By example:
 
         mergus run -e "SELECT * FROM s;" setup.sql
         mergus run -e "CREATE STREAM l WITH (PATH='app.log', PATH_FORMAT='text'); SELECT * FROM l EMIT CHANGES;"
@@ -61,7 +62,7 @@ def run(
     quiet()
     texts = list(_texts(files, e or []))
     if not texts:
-        raise UserError("there is nothing to run", hint='give a FILE, or -e "SQL"')
+        raise UsageError("there is nothing to run", hint='give a FILE, or -e "SQL"')
     with tempfile.TemporaryDirectory(prefix="mergus-", ignore_cleanup_errors=True) as private:
         given = {"data": private if data is None else str(data), "kafka.bootstrap": kafka}
         chosen = settings(given, config)
@@ -87,7 +88,7 @@ def _run(engine: Engine, texts: list[str], form: OutputFormat, assignments: list
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals:
-            raise UserError(f"--set takes name=value, not {assignment!r}")
+            raise UsageError(f"--set takes name=value, not {assignment!r}")
         engine.set_property(session, name.strip(), value.strip())
     try:
         for text in texts:

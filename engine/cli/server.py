@@ -29,7 +29,7 @@ def server(
 
     Settings come from here, over MERGUS_* of the environment, over --config, over defaults; SHOW PROPERTIES tells which.
 
-    Examples:
+    By example:
 
         mergus server --data ./data
         mergus server --kafka localhost:9092 --queries alerts.sql

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from ..errors import UserError
 from . import test_jsonl
+from .failing import UsageError
 from .options import quiet
 
 
@@ -17,7 +18,7 @@ def test(*files: Path, jsonl: Annotated[bool, Parameter(negative="")] = False) -
 
     Each file runs on an engine of its own; every record is a batch of its own, as ksqlDB without buffering.
 
-    Examples:
+    By example:
 
         mergus test tests/cases/filter.sql
         mergus test --jsonl < cases.jsonl
@@ -33,5 +34,5 @@ def test(*files: Path, jsonl: Annotated[bool, Parameter(negative="")] = False) -
     if jsonl:
         return test_jsonl.main()
     if not files:
-        raise UserError("there is nothing to test", hint="give a FILE, or --jsonl")
+        raise UsageError("there is nothing to test", hint="give a FILE, or --jsonl")
     raise UserError("SQL test files are not supported yet", hint="use --jsonl")

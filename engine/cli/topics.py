@@ -22,6 +22,7 @@ from ..errors import UnknownName, UserError
 from ..io.topics import Topics
 from ..serving import opening
 from ..sql.scope import suggestion
+from .failing import UsageError
 from .options import settings
 
 CHUNK_LINES = 5_000
@@ -32,7 +33,7 @@ POLL_MS = 200.0
 def _topics(data: Path | None, kafka: str | None, config: Path | None) -> Iterator[Topics]:
     chosen = settings({"data": None if data is None else str(data), "kafka.bootstrap": kafka}, config)
     if chosen["data"] is None and chosen["kafka.bootstrap"] is None:
-        raise UserError("which topics?", hint="give --data DIR for embedded topics, or --kafka HOST:PORT")
+        raise UsageError("which topics?", hint="give --data DIR for embedded topics, or --kafka HOST:PORT")
     folder = Path(chosen["data"] or tempfile.gettempdir())
     if chosen["kafka.bootstrap"] is None and not (folder / "VERSION").exists():
         raise UserError(f"{folder} is no data folder", hint="start a server with --data, or check the path")
@@ -63,7 +64,7 @@ def produce(
 ) -> int:
     """Write standard input to a topic, a line a record.
 
-    Examples:
+    By example:
 
         echo '{"message": "hello"}' | mergus produce logs --data ./data
         printf 'web:{"message": "hi"}' | mergus produce logs --data ./data --key-separator :
@@ -138,7 +139,7 @@ def consume(
 ) -> int:
     """Print a topic's records, a line each, until Ctrl-C.
 
-    Examples:
+    By example:
 
         mergus consume ALERTS --data ./data --from-beginning --max 10
         mergus consume ALERTS --data ./data --from-beginning --until caught-up
@@ -194,7 +195,7 @@ def _print(batch: pa.RecordBatch, keys: bool) -> None:
 def topics(*, data: Path | None = None, kafka: str | None = None, config: Path | None = None) -> int:
     """List the topics.
 
-    Examples:
+    By example:
 
         mergus topics --data ./data
 

@@ -43,7 +43,8 @@ class Change:
 @dataclass(frozen=True)
 class World:
     """What `prepare` may know: the catalog, functions, settings of the statement, the topics there are, how the columns
-    of files are found, and whether functions may come as text."""
+    of files are found, and whether functions may come as text. `replaying`: the command log is read again. `makes_topics`:
+    a missing topic is made with one partition where no PARTITIONS are given."""
 
     catalog: Catalog
     registry: FunctionRegistry
@@ -52,4 +53,5 @@ class World:
     infer: ddl.InferColumns | None = None
     inline_functions: bool = True
     replaying: bool = False
+    makes_topics: bool = False
     shipped: frozenset[str] = field(default_factory=frozenset)
