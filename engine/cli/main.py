@@ -16,23 +16,66 @@ app = App(
 
     By example:
 
-        mergus run -e "SELECT * FROM lines;" setup.sql    # run statements and print what they answer
-        mergus server --data ./data                       # a server on http://127.0.0.1:8088
-        mergus --server http://127.0.0.1:8088             # a prompt on that server
-        mergus --data ./data                              # a prompt on an engine of its own
+        mergus run -e "SELECT * FROM lines;" setup.sql  # run statements
+        mergus server --data ./data                     # a server
+        mergus --server http://127.0.0.1:8088           # a prompt on that server
+        mergus --data ./data                            # or on an own engine
         echo '{"message": "hello"}' | mergus produce logs --data ./data
     """,
     help_format="plaintext",
     version_flags=["--version"],
 )
-app.command("mergus.engine.cli.server:server", name="server", help="Run a server: HTTP, queries, tables.")
-app.command("mergus.engine.cli.run:run", name="run", help="Run statements and print what SELECTs answer.")
-app.command(
-    "mergus.engine.cli.topics:produce", name="produce", help="Write standard input to a topic, a line a record."
+
+
+def _command(module: str, name: str, help: str, *examples: str) -> None:
+    """Name a command; its module is loaded when it is called, so what the help says of it stands here."""
+    shown = "".join(f"\n    {example}" for example in examples)
+    app.command(f"mergus.engine.cli.{module}:{name}", name=name, help=f"{help}\n\nBy example:\n{shown}\n")
+
+
+_command(
+    "server",
+    "server",
+    "Run a server: HTTP, queries, tables.",
+    "mergus server --data ./data",
+    "mergus server --kafka localhost:9092 --queries alerts.sql",
+    "mergus server --setting kafka.sasl.username=me --setting log.format=json",
 )
-app.command("mergus.engine.cli.topics:consume", name="consume", help="Print a topic's records, a line each.")
-app.command("mergus.engine.cli.topics:topics", name="topics", help="List the topics.")
-app.command("mergus.engine.cli.test_command:test", name="test", help="Run SQL test files with ASSERT statements.")
+_command(
+    "run",
+    "run",
+    "Run statements and print what SELECTs answer.",
+    'mergus run -e "SELECT * FROM s;" setup.sql',
+    '''mergus run -e "CREATE STREAM l WITH (PATH='app.log', PATH_FORMAT='text'); SELECT * FROM l EMIT CHANGES;"''',
+    "mergus run alerts.sql --data ./data --format csv --set auto.offset.reset=earliest",
+)
+_command(
+    "topics",
+    "produce",
+    "Write standard input to a topic, a line a record.",
+    """echo '{"message": "hello"}' | mergus produce logs --data ./data""",
+    """printf 'web:{"message": "hi"}' | mergus produce logs --data ./data --key-separator :""",
+)
+_command(
+    "topics",
+    "consume",
+    "Print a topic's records, a line each, until Ctrl-C.",
+    "mergus consume ALERTS --data ./data --from-beginning --max 10",
+    "mergus consume ALERTS --data ./data --from-beginning --until caught-up",
+)
+_command(
+    "topics",
+    "topics",
+    "List the topics.",
+    "mergus topics --data ./data",
+)
+_command(
+    "test_command",
+    "test",
+    "Run SQL test files with ASSERT statements.",
+    "mergus test tests/cases/filter.sql",
+    "mergus test --jsonl < cases.jsonl",
+)
 app.register_install_completion_command(name="completion", help="Install completion for this shell.")
 app.command("mergus.engine.cli.prompt:prompt", name="prompt", help="Open a prompt (what mergus alone does).")
 _FLAGS = ("--help", "-h", "--version")

@@ -34,12 +34,6 @@ def run(
     Standard output holds only the answers of SELECTs; all else goes to standard error. A push SELECT ends with bounded
     input, at LIMIT, or with --until caught-up; queries that were started have caught up before the command ends.
 
-    By example:
-
-        mergus run -e "SELECT * FROM s;" setup.sql
-        mergus run -e "CREATE STREAM l WITH (PATH='app.log', PATH_FORMAT='text'); SELECT * FROM l EMIT CHANGES;"
-        mergus run alerts.sql --data ./data --format csv --set auto.offset.reset=earliest
-
     Parameters
     ----------
     files

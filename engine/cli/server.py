@@ -29,12 +29,6 @@ def server(
 
     Settings come from here, over MERGUS_* of the environment, over --config, over defaults; SHOW PROPERTIES tells which.
 
-    By example:
-
-        mergus server --data ./data
-        mergus server --kafka localhost:9092 --queries alerts.sql
-        mergus server --setting kafka.sasl.username=me --setting log.format=json
-
     Parameters
     ----------
     config

@@ -18,11 +18,6 @@ def test(*files: Path, jsonl: Annotated[bool, Parameter(negative="")] = False) -
 
     Each file runs on an engine of its own; every record is a batch of its own, as ksqlDB without buffering.
 
-    By example:
-
-        mergus test tests/cases/filter.sql
-        mergus test --jsonl < cases.jsonl
-
     Parameters
     ----------
     files

@@ -64,11 +64,6 @@ def produce(
 ) -> int:
     """Write standard input to a topic, a line a record.
 
-    By example:
-
-        echo '{"message": "hello"}' | mergus produce logs --data ./data
-        printf 'web:{"message": "hi"}' | mergus produce logs --data ./data --key-separator :
-
     Parameters
     ----------
     topic
@@ -139,11 +134,6 @@ def consume(
 ) -> int:
     """Print a topic's records, a line each, until Ctrl-C.
 
-    By example:
-
-        mergus consume ALERTS --data ./data --from-beginning --max 10
-        mergus consume ALERTS --data ./data --from-beginning --until caught-up
-
     Parameters
     ----------
     topic
@@ -194,10 +184,6 @@ def _print(batch: pa.RecordBatch, keys: bool) -> None:
 
 def topics(*, data: Path | None = None, kafka: str | None = None, config: Path | None = None) -> int:
     """List the topics.
-
-    By example:
-
-        mergus topics --data ./data
 
     Parameters
     ----------

@@ -1,0 +1,56 @@
+"""The command `mergus` from outside: what goes to which output, and how it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pyarrow as pa
+import pytest
+
+MERGUS = [sys.executable, "-m", "mergus.engine.cli.main"]
+SETUP = (
+    "CREATE STREAM s (k STRING KEY, `aB` INT, l ARRAY<INT>) WITH (kafka_topic='s', value_format='JSON', partitions=1);"
+    """INSERT INTO s VALUES ('one, "two"', NULL, ARRAY[1, 2]);"""
+)
+
+
+def mergus(*arguments, **more):
+    return subprocess.run([*MERGUS, *arguments], capture_output=True, timeout=60, check=False, **more)
+
+
+def test_csv():
+    done = mergus("run", "--format", "csv", "-e", SETUP, "-e", "SELECT * FROM s;")
+    assert done.returncode == 0
+    assert done.stdout == b'K,aB,L\n"one, ""two""",,"[1,2]"\n'
+    assert b"created" in done.stderr.lower()
+
+
+def test_json_and_arrow():
+    done = mergus("run", "--format", "json", "-e", SETUP + "SELECT * FROM s;")
+    assert done.stdout == b'{"K":"one, \\"two\\"","aB":null,"L":[1,2]}\n'
+    done = mergus("run", "--format", "arrow", "-e", SETUP + "SELECT l FROM s;")
+    assert pa.ipc.open_stream(done.stdout).read_all().to_pylist() == [{"L": [1, 2]}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["run"], 2, b"nothing to run"),
+        (["run", "--form", "csv"], 2, b"--form"),
+        (["run", "-e", "SHOW STREAMS;", "--set", "x"], 2, b"name=value"),
+        (["topics"], 2, b"--data"),
+        (["run", "-e", "SELECT * FROM nobody;"], 1, b"NOBODY does not exist"),
+        (["run", "missing.sql"], 1, b"cannot read missing.sql"),
+    ],
+)
+def test_how_it_ends(arguments, status, words):
+    done = mergus(*arguments)
+    assert done.returncode == status
+    assert done.stdout == b""
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "server", "produce", "consume", "topics", "test"])
+def test_help_teaches_by_example(command):
+    assert f"    mergus {command}".encode() in mergus(command, "--help").stdout.replace(b"| mergus", b"    mergus")
