@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -54,3 +56,16 @@ def test_how_it_ends(arguments, status, words):
 @pytest.mark.parametrize("command", ["run", "server", "produce", "consume", "topics", "test"])
 def test_help_teaches_by_example(command):
     assert f"    mergus {command}".encode() in mergus(command, "--help").stdout.replace(b"| mergus", b"    mergus")
+
+
+def test_a_private_folder_goes_when_the_command_is_told_to_end(tmp_path):
+    command = [*MERGUS, "run", "--format", "csv", "-e", SETUP + "SELECT * FROM s EMIT CHANGES;"]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as process:
+        try:
+            assert process.stdout.readline() == b"K,aB,L\n"
+            process.terminate()
+            assert process.wait(20) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
+    assert list(tmp_path.glob("mergus-*")) == []
