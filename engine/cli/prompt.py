@@ -19,7 +19,7 @@ from prompt_toolkit.history import FileHistory, InMemoryHistory
 from rich.console import Console
 from rich.table import Table
 
-from ..errors import EnvironmentFault, MergusError
+from ..errors import EnvironmentFault, MergusError, ParseError
 from ..serving.engine import Engine
 from ..serving.json_rows import row_texts
 from ..serving.results import Push, Rows
@@ -250,9 +250,25 @@ def loop(backend: Backend) -> None:
 def _read(session: PromptSession[str], backend: Backend) -> str:
     completer = WordCompleter([*WORDS.split(), *backend.names()], ignore_case=True)
     text = session.prompt("mergus> ", completer=completer, complete_while_typing=False)
-    while text.strip() and not text.rstrip().endswith(";") and text.strip().lower() not in ("exit", "quit", "help"):
+    while not whole(text):
         text += "\n" + session.prompt("     -> ", completer=completer, complete_while_typing=False)
     return str(text)
+
+
+def whole(text: str) -> bool:
+    """Whether what was typed can be carried out: it ends with a semicolon that no string or `$$` body holds.
+
+    >>> whole("SHOW STREAMS;"), whole("help"), whole("SELECT 1"), whole("CREATE FUNCTION f AS $$ x;")
+    (True, True, False, False)
+    """
+    words = text.strip()
+    if not words or words.lower() in ("exit", "quit", "help"):
+        return True
+    try:
+        list(split_statements(text))
+    except ParseError:
+        return False
+    return words.endswith(";")
 
 
 def _history() -> FileHistory | InMemoryHistory:
