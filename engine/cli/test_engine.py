@@ -1,8 +1,7 @@
 """An engine for one test case: statements change a catalog and make plans; then the plans run over topics in memory.
 
-As ksqlDB's own executor does it: all statements first, then the queries one by one in the order of their creation, each
-input record a batch of its own. What a statement changes is worked out where the server has it worked out
-(`serving/changes.py`); topics that a case does not declare are there, with one partition.
+What a statement changes is worked out where a server's is (`serving.changes`); only what is done about it differs: topics
+lie in memory, and queries are run when the case says so, one after the other, each input record a batch of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from ..errors import MergusError, Unsupported
+from ..errors import AnalysisError, Conflict, Unsupported
 from ..io.topics import TopicInfo
 from ..operators.driver import Driver
 from ..plan.steps import QueryPlan
@@ -27,6 +26,7 @@ from ..sql.statements import (
     AlterSystem,
     Define,
     Describe,
+    DescribeFunction,
     Explain,
     InsertValues,
     SetProperty,
@@ -50,8 +50,9 @@ class CaseEngine:
         self.settings = dict(settings)
         self.plans: dict[str, QueryPlan] = {}
         self.shapes: dict[str, Relation] = {}  # the first relation over each topic, also when it has been dropped
+        self.instance = instance
         self.registry = registry
-        self._instance = instance
+        self._shipped = frozenset(registry.functions)
 
     def execute(self, text: str) -> None:
         """Carry out the statements of a text. Raises what a session would."""
@@ -65,46 +66,50 @@ class CaseEngine:
 
     def carry_out(self, parsed: Parsed) -> None:
         """Carry out one statement."""
-        if changes_something(parsed.statement):
-            self._enter(prepare(parsed.statement, parsed.text, self._world()))
-            return
+        statement, text = parsed.statement, parsed.text
         try:
-            match parsed.statement:
-                case InsertValues() as insert:
-                    self._insert(insert)
+            match statement:
+                case InsertValues():
+                    self._insert_values(statement)
                 case SetProperty(name=name, value=value) | AlterSystem(name=name, value=value):
                     self.settings[name] = value
                 case UnsetProperty(name=name):
                     self.settings.pop(name, None)
-                case Define() | Undefine() | Show() | Describe() | Explain():
+                case Define() | Undefine() | Show() | Describe() | DescribeFunction() | Explain():
                     return
-                case statement:
+                case _ if changes_something(statement):
+                    self._enter(prepare(statement, text, self._world()))
+                case _:
                     raise Unsupported(f"{type(statement).__name__} is not supported in a test case")
-        except MergusError as error:
-            raise error.at(parsed.text) from None
+        except (AnalysisError, Conflict, Unsupported) as error:
+            raise error.at(text) from None
 
     def _world(self) -> World:
-        return World(self.catalog, self.registry, self.settings, self._topic, makes_topics=True)
+        """Topics come into being when they are named, as when a command log is read again: a case does not make them."""
+        return World(self.catalog, self.registry, self.settings, self._topic, replaying=True, shipped=self._shipped)
 
     def _topic(self, name: str) -> TopicInfo | None:
-        """Topics are made as statements name them, with one partition where none says more."""
-        return TopicInfo(name, self.driver.topics.partitions[name]) if name in self.driver.topics.partitions else None
+        count = self.driver.topics.partitions.get(name)
+        return None if count is None else TopicInfo(name, count)
 
     def _enter(self, change: Change) -> None:
-        self.catalog, self.registry = change.catalog, change.registry
+        before, self.catalog, self.registry = self.catalog.relations, change.catalog, change.registry
         for topic in change.create_topics:
             self.driver.topics.partitions[topic.name] = topic.partitions
+        for name in change.delete_topics:
+            self.driver.topics.partitions.pop(name, None)
+        for name, relation in self.catalog.relations.items():
+            if before.get(name) is not relation:
+                self.shapes.setdefault(relation.topic, relation)
         for query_id in change.terminate:
             self.plans.pop(query_id, None)
         for start in change.start:
-            if start.plan.sink is not None:
-                self.plans[start.plan.query_id] = start.plan
-        for relation in self.catalog.relations.values():
-            self.shapes.setdefault(relation.topic, relation)
+            if start.plan.sink is not None:  # a source table's own query has nothing to show
+                self.plans[start.entry.query_id] = start.plan
 
-    def _insert(self, statement: InsertValues) -> None:
+    def _insert_values(self, statement: InsertValues) -> None:
         relation = writable(self.catalog, statement.name, statement.span)
-        records = Inserter(relation, self._instance).from_statement(statement, self.registry, 0)
+        records = Inserter(relation, self.instance).from_statement(statement, self.registry, 0)
         self.driver.topics.extend(relation.topic, records)
 
     def sources(self) -> list[dict[str, Any]]:
