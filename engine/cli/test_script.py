@@ -1,0 +1,152 @@
+"""SQL test files: cut into tests, each run on an engine of its own, statement by statement, records one a batch.
+
+A comment `--@test: name` begins a test; `--@expected.error: class` and `--@expected.message: text` below it say that it
+must be refused, as ksqlDB's own test runner reads them. What stands before the first `--@test:` is a test without a name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from ..errors import EnvironmentFault, MergusError, UserError
+from ..operators.driver import Running, batches
+from ..sql.functions import FunctionRegistry
+from ..sql.parser import Parsed, iterate_statements
+from ..sql.parser_split import split_statements
+from ..sql.statements import AssertSchema, AssertSource, AssertTopic, AssertValues
+from .test_asserts import AssertFailed, Claims
+from .test_engine import CaseEngine
+
+_DIRECTIVE = re.compile(r"^--@(test|expected\.error|expected\.message)\s*:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_ASSERTIONS = (AssertValues, AssertSource, AssertTopic, AssertSchema)
+
+
+@dataclass(frozen=True)
+class SqlTest:
+    """A test of a file: its statements, where they begin, and the refusal that is expected, if one is."""
+
+    name: str
+    text: str
+    line: int
+    error: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a test; `why` is None where it passed."""
+
+    test: SqlTest
+    why: str | None = None
+    line: int = 0
+
+
+def tests_of(text: str, name: str) -> list[SqlTest]:
+    r"""The tests of a file's text.
+
+    >>> [(t.name, t.line, t.error) for t in tests_of("--@test: a\nSHOW TABLES;\n--@test: b\n--@expected.error: X\n", "f")]
+    [('a', 1, None), ('b', 3, 'X')]
+    """
+    starts = [m for m in _DIRECTIVE.finditer(text) if m[1] == "test"]
+    places = [(m.start(), m[2]) for m in starts]
+    if any(split_statements(text[: places[0][0]] if places else text)):
+        places.insert(0, (0, name))
+    ends = [start for start, _ in places[1:]] + [len(text)]
+    made = []
+    for (start, title), end in zip(places, ends, strict=True):
+        part = text[start:end]
+        given = {m[1]: m[2] for m in _DIRECTIVE.finditer(part)}
+        line = text.count("\n", 0, start) + 1
+        made.append(SqlTest(title, part, line, given.get("expected.error"), given.get("expected.message")))
+    return made
+
+
+def read_tests(path: Path) -> list[SqlTest]:
+    """The tests of a file."""
+    try:
+        return tests_of(path.read_text(encoding="utf-8"), path.stem)
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}") from None
+    except (OSError, UnicodeDecodeError) as why:
+        raise EnvironmentFault(f"cannot read {path}", detail=str(why)) from None
+
+
+class Script(CaseEngine):
+    """An engine whose queries take in records as they are inserted."""
+
+    def __init__(self, instance: duckdb.DuckDBPyConnection, registry: FunctionRegistry) -> None:
+        super().__init__(instance, registry, {})
+        self._running: dict[str, tuple[Running, int]] = {}
+        self._claims = Claims(self)
+
+    def step(self, parsed: Parsed) -> None:
+        """Carry out one statement and let all queries take in what there is."""
+        if isinstance(parsed.statement, _ASSERTIONS):
+            self._claims.check(parsed.statement, parsed.text)
+            return
+        self.carry_out(parsed)
+        for query_id in [q for q, (running, _) in self._running.items() if self.plans.get(q) is not running.plan]:
+            self._running.pop(query_id)[0].close()
+        for query_id, plan in self.plans.items():
+            if query_id not in self._running:
+                self._running[query_id] = (Running(plan, self.instance), 0)
+        while any(self._take_in(query_id) for query_id in self.plans):
+            continue
+
+    def _take_in(self, query_id: str) -> bool:
+        """Give a query what it has not seen; whether there was any."""
+        running, seen = self._running[query_id]
+        fresh = [r for r in self.driver.topics.read(running.topics) if r.arrival > seen]
+        for batch in batches(fresh, running.topics, 1):
+            records = running.encode(running.process([batch]))
+            if records is not None and running.plan.sink is not None:
+                self.driver.topics.extend(running.plan.sink.topic, records)
+        if fresh:
+            self._running[query_id] = (running, fresh[-1].arrival)
+        return bool(fresh)
+
+    def close(self) -> None:
+        """End the queries."""
+        for running, _ in self._running.values():
+            running.close()
+
+
+def run_test(test: SqlTest, instance: duckdb.DuckDBPyConnection, registry: FunctionRegistry) -> Outcome:
+    """Run one test on an engine of its own."""
+    script = Script(instance, registry.copy())
+    line = test.line
+    try:
+        for parsed in iterate_statements(test.text):
+            line = test.line + test.text.count("\n", 0, parsed.span.start)
+            script.step(parsed)
+    except MergusError as error:
+        return _judged(test, error, line)
+    finally:
+        script.close()
+    if test.error is not None or test.message is not None:
+        return Outcome(test, f"a refusal was expected ({test.message or test.error}), and there was none", line)
+    return Outcome(test)
+
+
+def _judged(test: SqlTest, error: MergusError, line: int) -> Outcome:
+    said = "\n".join(filter(None, (error.message, error.detail)))
+    if test.error is None and test.message is None:
+        return Outcome(test, said, line)
+    name = (test.error or "").rsplit(".", 1)[-1]
+    asserted = isinstance(error, AssertFailed)
+    if name and name != type(error).__name__ and asserted != (name == "AssertionError"):
+        return Outcome(test, f"{name} was expected: {said}", line)
+    if test.message is not None and test.message not in said:
+        return Outcome(test, f"expected message: {test.message}\nfound message: {said}", line)
+    return Outcome(test)
+
+
+def run_file(path: Path, instance: duckdb.DuckDBPyConnection, registry: FunctionRegistry) -> Iterator[Outcome]:
+    """Run the tests of a file, one after the other."""
+    for test in read_tests(path):
+        yield run_test(test, instance, registry)
