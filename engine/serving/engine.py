@@ -225,8 +225,8 @@ class Engine:
             self.topics.describe,
             self._infer,
             opening.inline_functions(self.config),
-            replaying,
-            self.shipped,
+            replaying=replaying,
+            shipped=self.shipped,
         )
 
     def _infer(self, file: FileOptions) -> list[ColumnDef]:

@@ -53,6 +53,24 @@ def connection():
         yield connection
 
 
+LOWER_ODDITIES = [
+    '{"i":1,"I":3,"l":2,"d":1.5,"s":"x","b":true}', '{"i":1,"\\u0049":3,"l":2,"d":1.5,"s":"x","b":true}',
+    '{"i":1,"l":2,"d":1.5,"s":"I","b":true}', '{"i":1,"l":2,"d":1.5,"s":"x","b":true,"o":{"I":9}}',
+    ' {"i":1,"l":2,"d":1.5,"s":"x","b":true}', ' [1]', '[{"i":1}]', 'null', '"{"', '{"I":5}', '{"i":1,"I":null}',
+    '{"i":1.9,"l":2,"d":1.5,"s":"\\u001f","b":true}', '{"\\u0069":1,"S":"x"}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("oddity", LOWER_ODDITIES + ODDITIES + WHOLE)
+def test_both_ways_agree_in_another_spelling(oddity, connection):
+    plain = [PLAIN.lower().encode()] * (json_fast.ROWS_MIN + 20)
+    exact = find("JSON").decoder(COLUMNS, {}, is_key=False).decode(pa.array([oddity.encode()]), connection)
+    rows = pa.array([*plain, oddity.encode()], pa.binary())
+    fast = find("JSON").decoder(COLUMNS, {}, is_key=False).decode(rows, connection)
+    assert outcome(fast, len(plain)) == outcome(exact, 0)
+    assert outcome(fast, 0) == (False, ["1", "2", "1.5", "x", "True"])
+
+
 @pytest.mark.parametrize("oddity", PAYLOADS)
 def test_both_ways_agree(oddity, connection):
     plain = [PLAIN.encode()] * (json_fast.ROWS_MIN + 20)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from mergus.engine.sql.parser import parse_statements
-
 from mergus.engine.plan.planner import plan_query
 from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.plan.target import SinkTarget
 from mergus.engine.sql.builtin.registry import default_registry
 from mergus.engine.sql.catalog import Catalog, Relation
 from mergus.engine.sql.functions import FunctionRegistry, ModelCall, Overload, ScalarFunction
+from mergus.engine.sql.parser import parse_statements
 from mergus.engine.sql.schema import ColumnDef, Schema
 from mergus.engine.sql.statements import CreateSource, CreateSourceAs, InsertInto, Query
 from mergus.engine.sql.types import BIGINT, STRING
