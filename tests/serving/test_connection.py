@@ -123,6 +123,11 @@ def test_one_folder_one_engine(tmp_path):
         ("CREATE STREAM n (a INT) WITH (kafka_topic='n', value_format='JSON');", "topic n does not exist"),
         ("SET 'auto.offset.rest' = 'earliest';", "there is no property"),
         ("TERMINATE nothing;", "does not exist"),
+        (
+            "CREATE OR REPLACE FUNCTION ucase(x STRING) RETURNS STRING LANGUAGE PYTHON AS $$\ndef ucase(x):\n    return x\n$$;",
+            "ships with",
+        ),
+        ("DROP FUNCTION ucase;", "ships with"),
         ("SELCT 1;", "syntax error|unknown statement|did you mean"),
     ],
 )
