@@ -33,10 +33,10 @@ def _family(pid: int) -> list[int]:
     return family
 
 
-def cpu_seconds(pid: int) -> float:
-    """CPU-seconds of a process and all below it so far."""
+def cpu_seconds(pid: int, *, family: bool = True) -> float:
+    """CPU-seconds of a process so far; with `family`, of all below it too."""
     total = 0
-    for member in _family(pid):
+    for member in _family(pid) if family else [pid]:
         try:
             fields = Path(f"/proc/{member}/stat").read_text().rsplit(")", 1)[1].split()
         except (FileNotFoundError, ProcessLookupError):
