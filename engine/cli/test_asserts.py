@@ -110,7 +110,7 @@ class Claims:
     def _constant(self, node: exp.Expression, sql_type: SqlType) -> Any:
         expression = analyze_expression(node, NoColumns(), self._engine.registry, expected=sql_type)
         value = evaluate_constant(self._engine.instance, expression)
-        return pa.array([value], arrow_type(sql_type)).to_pylist()[0]
+        return pa.array([value], arrow_type(sql_type)).to_pylist(maps_as_pydicts="strict")[0]
 
     def _found(self, record: Record, relation: Relation) -> dict[str, Any]:
         key, found = record.key, {"ROWTIME": record.timestamp}
@@ -139,7 +139,7 @@ class Claims:
         if decoded.errors:
             raise AssertFailed(f"a record of {relation.name} cannot be read", detail=decoded.errors[0][1])
         return {
-            c.name: array.cast(arrow_type(c.type)).to_pylist()[0]
+            c.name: array.cast(arrow_type(c.type)).to_pylist(maps_as_pydicts="strict")[0]
             for c, array in zip(carried, decoded.columns, strict=True)
         }
 

@@ -165,6 +165,14 @@ def _coerce_constructor(call: Call, target: SqlType, span: Span | None) -> Expr 
     match call.function, target:
         case "ARRAY[]", Array(item):
             return replace(call, args=tuple(coerce(a, item, span, in_list=True) for a in call.args), type=target)
+        case "ARRAY[]", Vector(size):
+            if len(call.args) != size:
+                raise TypeMismatch(f"{target} takes {size} numbers, not {len(call.args)}", span=span)
+            floats = replace(call, args=tuple(coerce(a, FLOAT, span) for a in call.args), type=Array(FLOAT))
+            return Cast(floats, target, span)
+        case "ARRAY[]", Vector(size) if len(call.args) == size:
+            numbers = tuple(coerce(a, FLOAT, span) for a in call.args)
+            return Cast(replace(call, args=numbers, type=Array(FLOAT)), target, span)
         case "MAP()", Map(key, value):
             args = tuple(coerce(a, value if i % 2 else key, span, in_list=True) for i, a in enumerate(call.args))
             return replace(call, args=args, type=target)
