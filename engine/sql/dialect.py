@@ -11,11 +11,10 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from sqlglot import exp, parser
+from sqlglot import exp, parser, tokens
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
-from sqlglot.tokens import Tokenizer
 
 from ..errors import ParseError, Span
 
@@ -29,7 +28,7 @@ _QUOTED_OR_BODY = re.compile(
 class Ksql(Dialect):
     """ksqlDB. `sqlglot.parse_one(text, read=Ksql)` reads one expression."""
 
-    class Tokenizer(Tokenizer):
+    class Tokenizer(tokens.Tokenizer):
         """Signs, quotes and comments; no keywords."""
 
         IDENTIFIERS: ClassVar = ["`", '"']
