@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,9 @@ _DEFAULTS = {
     "fetch.message.max.bytes": "4194304",
 }
 _FIXED = {"enable.auto.commit": "false", "auto.offset.reset": "earliest", "isolation.level": "read_committed"}
+
+
+_MOMENT = operator.itemgetter(1)  # of (kind, milliseconds)
 
 
 class KafkaReader:
@@ -73,13 +77,13 @@ class KafkaReader:
     def _batch(self, messages: list[Message]) -> pa.RecordBatch:
         """Each attribute of a message is a Python object: taken a column at a time, only those that are needed."""
         count = len(messages)
-        offsets = np.array([m.offset() for m in messages], dtype=np.int64)
+        offsets = np.fromiter(map(Message.offset, messages), np.int64, count)
         if self._only is not None:
             partitions = np.full(count, self._only[1], dtype=np.int32)
             topics = np.zeros(count, dtype=np.int32)
             self._positions[self._only] = int(offsets[-1]) + 1
         else:
-            partitions = np.array([m.partition() for m in messages], dtype=np.int32)
+            partitions = np.fromiter(map(Message.partition, messages), np.int32, count)
             topics = self._topics_of(messages)
             for topic in np.unique(topics):
                 for partition in np.unique(partitions[topics == topic]):
@@ -89,7 +93,7 @@ class KafkaReader:
             "topic": topics,
             "partition": partitions,
             "offset": offsets,
-            "timestamp": np.array([m.timestamp()[1] for m in messages], dtype=np.int64),
+            "timestamp": np.fromiter(map(_MOMENT, map(Message.timestamp, messages)), np.int64, count),
         }
         for name in self._columns:
             if name == "headers":
