@@ -7,6 +7,7 @@ kill is a copy of the data folder of an engine that goes on running: the copy kn
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -180,11 +181,27 @@ def test_grid(case: SqlTest, setup: Setup, tmp_path: Path) -> None:
     found = real(parts, setup, tmp_path, set(expected))
     for topic, rows in expected.items():
         last = topic in tables
-        assert same(by_key(rows, last=last), by_key(found[topic], last=last)), (topic, rows, found[topic])
+        one, other = by_key(rows, last=last), by_key(found[topic], last=last)
+        if setup.partitions > 1 and "PARTITION BY" in case.text and not last:
+            one, other = (
+                anyhow(one),
+                anyhow(other),
+            )  # one key's rows come from several partitions: no order between them
+        assert same(one, other), (topic, rows, found[topic])
+
+
+def anyhow(rows: dict[bytes | None, Any]) -> dict[bytes | None, Any]:
+    return {key: sorted(values, key=repr) for key, values in rows.items()}
+
+
+def meaning(value: Any) -> Any:
+    """A JSON object's fields in whatever order: the entries of a MAP have none."""
+    return json.loads(value) if isinstance(value, bytes) and value.startswith(b"{") else value
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal, the order of a NULL key's rows across partitions and the last digits of DOUBLEs aside."""
+    """Equal, the order of a NULL key's rows across partitions, of a MAP's entries and the last digits of DOUBLEs aside."""
+    one, other = meaning(one), meaning(other)
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(
             same(sorted(v, key=repr), sorted(other[k], key=repr))
