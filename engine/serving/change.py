@@ -43,8 +43,8 @@ class Change:
 @dataclass(frozen=True)
 class World:
     """What `prepare` may know: the catalog, functions, settings of the statement, the topics there are, how the columns
-    of files are found, and whether functions may come as text. `replaying`: the command log is read again. `makes_topics`:
-    a missing topic is made with one partition where no PARTITIONS are given."""
+    of files are found, and whether functions may come as text. `replaying`: statements that were
+    accepted before are entered again, or taken as if they were: topics come into being when they are named."""
 
     catalog: Catalog
     registry: FunctionRegistry
@@ -53,5 +53,4 @@ class World:
     infer: ddl.InferColumns | None = None
     inline_functions: bool = True
     replaying: bool = False
-    makes_topics: bool = False
     shipped: frozenset[str] = field(default_factory=frozenset)

@@ -68,7 +68,7 @@ def _needed_topic(relation: Relation, world: World) -> tuple[TopicInfo, ...]:
     """The topic to make, if it is not there. Raises where it cannot be made, or is there in another shape."""
     found = world.topic(relation.topic)
     if found is None:
-        if relation.partitions is None and not (world.replaying or world.makes_topics):
+        if relation.partitions is None and not world.replaying:
             raise UnknownName(
                 f"topic {relation.topic} does not exist",
                 hint="give PARTITIONS in the WITH clause to have it made",

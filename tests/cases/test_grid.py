@@ -2,7 +2,8 @@
 
 Each case runs on the real runtime over embedded topics, and its topics are compared with those of the plain run. Sources
 are made and filled first and the queries started then, so that what a join sees is said by rowtime and not by chance. A
-kill is a copy of the data folder of an engine that goes on running: the copy knows no clean end.
+kill is a copy of the data folder of an engine that has worked in the first half and is not closed: the copy knows no
+clean end. Kills in the middle of work are `tests/runtime/test_kill.py`'s.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ PAIRS = [
     Setup(3, 1, 2, kill=False),
     Setup(50_000, 1, 1, kill=True),
 ]
-"""Every two of the choices meet in one of these."""
+"""Each choice is in one of these at least; every case runs in two of them, and in all with MERGUS_TEST_ALL=1."""
 
 
 def cases() -> list[Any]:
