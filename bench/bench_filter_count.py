@@ -22,8 +22,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from bench.processes import cpu_seconds
 from bench.records import FIELDS, batches
-from bench.server import cpu_seconds
 from mergus.engine.clock import SystemClock
 from mergus.engine.config import load
 from mergus.engine.io.embedded import EmbeddedTopics

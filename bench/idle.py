@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.server import cpu_seconds, resident_mb
+from bench.processes import cpu_seconds, resident_mb
 from mergus.engine.runtime.host import HostSettings
 from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
 
