@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from confluent_kafka import Consumer, KafkaException, Message
 from confluent_kafka import TopicPartition as Place
@@ -26,8 +28,7 @@ _DEFAULTS = {
     "fetch.message.max.bytes": "4194304",
 }
 _FIXED = {"enable.auto.commit": "false", "auto.offset.reset": "earliest", "isolation.level": "read_committed"}
-
-
+Ints = npt.NDArray[Any]
 _MOMENT = operator.itemgetter(1)  # of (kind, milliseconds)
 
 
@@ -40,6 +41,7 @@ class KafkaReader:
         self.topics: Sequence[str] = list(dict.fromkeys(topic for topic, _ in positions))
         self._positions = dict(positions)
         self._columns = [name for name in ("key", "value", "headers") if name in columns]
+        self._timed = "timestamp" in columns
         self._only = next(iter(positions)) if len(positions) == 1 else None
         self._consumer = Consumer({**_DEFAULTS, **settings, **_FIXED})
         self._assign()
@@ -77,23 +79,17 @@ class KafkaReader:
     def _batch(self, messages: list[Message]) -> pa.RecordBatch:
         """Each attribute of a message is a Python object: taken a column at a time, only those that are needed."""
         count = len(messages)
-        offsets = np.fromiter(map(Message.offset, messages), np.int64, count)
         if self._only is not None:
             partitions = np.full(count, self._only[1], dtype=np.int32)
             topics = np.zeros(count, dtype=np.int32)
-            self._positions[self._only] = int(offsets[-1]) + 1
         else:
             partitions = np.fromiter(map(Message.partition, messages), np.int32, count)
             topics = self._topics_of(messages)
-            for topic in np.unique(topics):
-                for partition in np.unique(partitions[topics == topic]):
-                    last = offsets[(topics == topic) & (partitions == partition)].max()
-                    self._positions[(self.topics[topic], int(partition))] = int(last) + 1
         columns: dict[str, Any] = {
             "topic": topics,
             "partition": partitions,
-            "offset": offsets,
-            "timestamp": np.fromiter(map(_MOMENT, map(Message.timestamp, messages)), np.int64, count),
+            "offset": self._offsets(messages, topics, partitions),
+            "timestamp": np.zeros(count, dtype=np.int64),
         }
         for name in self._columns:
             if name == "headers":
@@ -101,9 +97,27 @@ class KafkaReader:
             else:
                 read = Message.value if name == "value" else Message.key
                 columns[name] = pa.array(list(map(read, messages)), pa.binary())
+        if self._timed or ("value" in columns and columns["value"].null_count):
+            columns["timestamp"] = np.fromiter(map(_MOMENT, map(Message.timestamp, messages)), np.int64, count)
         return pa.RecordBatch.from_pydict(columns)
 
-    def _topics_of(self, messages: list[Message]) -> Any:
+    def _offsets(self, messages: list[Message], topics: Ints, partitions: Ints) -> Ints:
+        """Offsets, run by run of one topic partition. They ascend inside it, so a run as long as the distance from its
+        first to its last has no gap, and need not be asked message by message; the others (compaction, markers of
+        transactions) are. Moves the positions on."""
+        changes = np.flatnonzero((np.diff(partitions) != 0) | (np.diff(topics) != 0)) + 1
+        edges = [0, *changes.tolist(), len(messages)]
+        offsets = np.empty(len(messages), dtype=np.int64)
+        for begin, end in pairwise(edges):
+            first, last = messages[begin].offset() or 0, messages[end - 1].offset() or 0
+            if last - first == end - begin - 1:
+                offsets[begin:end] = np.arange(first, last + 1)
+            else:
+                offsets[begin:end] = np.fromiter(map(Message.offset, messages[begin:end]), np.int64, end - begin)
+            self._positions[self.topics[topics[begin]], int(partitions[begin])] = last + 1
+        return offsets
+
+    def _topics_of(self, messages: list[Message]) -> Ints:
         if len(self.topics) == 1:
             return np.zeros(len(messages), dtype=np.int32)
         index = {topic: i for i, topic in enumerate(self.topics)}

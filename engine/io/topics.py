@@ -24,7 +24,7 @@ RECORD_SCHEMA = pa.schema(
         ("headers", HEADERS),
     ]
 )
-"""What a reader gives. A column that was not asked for is absent (`key`, `headers` cost time)."""
+"""What a reader gives. A key, value or headers not asked for are absent: each attribute of a record costs time."""
 
 PRODUCE_SCHEMA = pa.schema(
     [
@@ -131,9 +131,10 @@ class Topics(Protocol):
         """The offset after the newest readable record, by partition."""
         ...
 
-    def reader(self, positions: Mapping[TopicPartition, int], columns: Sequence[str] = ("value",)) -> Reader:
-        """A reader of these partitions from these offsets. `columns`: which of key, value, headers are wanted; topic,
-        partition, offset and timestamp always come."""
+    def reader(self, positions: Mapping[TopicPartition, int], columns: Sequence[str] = ("value", "timestamp")) -> Reader:
+        """A reader of these partitions from these offsets. `columns`: which of key, value, headers and timestamp are
+        wanted; topic, partition and offset always come. A timestamp that is not wanted may be 0, but not where the value
+        is NULL: a tombstone has no other time."""
         ...
 
     def writer(self) -> Writer:

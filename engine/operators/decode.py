@@ -35,9 +35,11 @@ Records = pa.RecordBatch | pa.Table
 
 
 def needed_columns(sources: Sequence[Source]) -> tuple[str, ...]:
-    """Which of key, value and headers a reader must give for these sources."""
+    """Which of key, value, headers and timestamp a reader must give for a query's sources."""
     needed = set()
-    for source in sources:
+    if len({s.topic for s in sources}) > 1 or any(s.timestamp_column is None for s in sources):
+        needed.add("timestamp")  # it is the rowtime, or the order between topics
+    for source in (s for s in sources if s.file is None):
         if (
             source.is_table
             or source.windowed
@@ -47,7 +49,7 @@ def needed_columns(sources: Sequence[Source]) -> tuple[str, ...]:
         needed.add("value")  # a NULL value means something, whatever is read of it
         if any(c.header is not None and i in source.wanted for i, c in enumerate(source.schema)):
             needed.add("headers")
-    return tuple(c for c in ("key", "value", "headers") if c in needed)
+    return tuple(c for c in ("key", "value", "headers", "timestamp") if c in needed)
 
 
 class Decoding:

@@ -35,6 +35,7 @@ from .control import FlowFailure
 from .dataflow import FlowSettings
 from .delivery import Output
 from .flow import Flow, FlowStatus
+from .garbage import set_modules_apart
 from .metrics import QueryMetrics
 from .pipeline import Engine, PlanQuery
 from .watch import Watch
@@ -77,6 +78,12 @@ class FlowSpec:
     opener: Callable[[FlowSpec, Topics, QueryMetrics], Query] | None = None
 
 
+_NEIGHBOURLY_S = 2e-4
+"""How long a thread may keep Python to itself in a host of several queries: a busy flow holds up its neighbours and pull
+queries 25 times shorter than with the default."""
+_ALONE_S = 5e-3
+"""The same for a query of several workers, which has a host of its own: they would take Python from one another in the
+middle of a batch, at a fifth more CPU (bench/bench_filter_count.py)."""
 Event = tuple[str, str, Any]  # ("changed" | "output", query id, FlowStatus | Arrow IPC bytes)
 
 
@@ -126,6 +133,8 @@ class Host:
     def start(self, spec: FlowSpec) -> None:
         """Run a query from its checkpoint; one that is here already goes on (after a pause)."""
         query_id = spec.settings.query_id
+        if self._alone and spec.settings.workers > 1:
+            sys.setswitchinterval(_ALONE_S)
         with self._lock:
             flow = self._flows.get(query_id)
             if flow is None:
@@ -179,10 +188,10 @@ class Host:
         """Stop it at the end of its epoch; its table stays readable."""
         self._flow(query_id).pause()
 
-    def close(self, query_id: str) -> None:
-        """Stop it for good."""
+    def close(self, query_id: str, limit_s: float = 30.0) -> None:
+        """Stop it for good; raises EnvironmentFault where that takes longer."""
         flow = self._flow(query_id)
-        flow.close()
+        flow.close(limit_s)
         with self._lock:
             self._flows.pop(query_id, None)
 
@@ -221,7 +230,8 @@ def _die(failure: FlowFailure) -> None:
 def serve(connection: Connection, settings: HostSettings) -> None:
     """The main of a host process: answers commands until its server goes away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides when its hosts end
-    sys.setswitchinterval(2e-4)  # a busy flow holds up its neighbours and pull queries 25 times shorter
+    sys.setswitchinterval(_NEIGHBOURLY_S)
+    set_modules_apart()
     sending = threading.Lock()
 
     def tell(event: Event) -> None:

@@ -50,7 +50,7 @@ class TopicInputs:
         self,
         topics: Topics,
         names: Sequence[str],
-        columns: Sequence[str] = ("key", "value"),
+        columns: Sequence[str] = ("key", "value", "timestamp"),
         *,
         latest: bool = False,
         bounded: bool = False,

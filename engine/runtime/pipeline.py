@@ -254,7 +254,7 @@ class PlanQuery:
         self.plan = plan
         self.stages = len(plan.stages)
         self._read = list(dict.fromkeys(s.topic for s in plan.sources if s.file is None))
-        columns = needed_columns([s for s in plan.sources if s.file is None])
+        columns = needed_columns(plan.sources)
         topics = TopicInputs(engine.topics, self._read, columns, latest=latest, bounded=bounded)
         self.inputs: TopicInputs | FileInputs = topics
         if any(s.file is not None for s in plan.sources):

@@ -90,13 +90,20 @@ def test_records_come_back_as_they_went_in(topics: Topics, name: str, max_record
     headers = pa.array([[{"key": "h", "value": b"1"}, {"key": "h", "value": None}], None, None, None, None], HEADERS)
     times = pa.array([5, 1, 2, 3, 4], pa.int64())
     produce(topics, name, records(*given, headers=headers, timestamp=times), records((b"last", b"one")))
-    found = read_all(topics, name, ("key", "value", "headers"), max_records=max_records)
+    found = read_all(topics, name, ("key", "value", "headers", "timestamp"), max_records=max_records)
     assert [(r["key"], r["value"]) for r in found] == [*given, (b"last", b"one")]
     assert [r["offset"] for r in found] == list(range(6))
     assert [r["timestamp"] for r in found[:5]] == [5, 1, 2, 3, 4]
     assert found[5]["timestamp"] > 1_600_000_000_000
     assert found[0]["headers"] == [{"key": "h", "value": b"1"}, {"key": "h", "value": None}]
     assert not found[1]["headers"]
+
+
+def test_a_tombstone_has_its_time_also_where_times_are_not_wanted(topics: Topics, name: str) -> None:
+    topics.create(name)
+    produce(topics, name, records((b"k", b"v"), (b"k", None), timestamp=pa.array([5, 6], pa.int64())))
+    found = read_all(topics, name, ("value",), max_records=1)
+    assert [r["timestamp"] for r in found if r["value"] is None] == [6]
 
 
 def test_a_column_that_was_not_asked_for_is_absent(topics: Topics, name: str) -> None:

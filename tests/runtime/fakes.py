@@ -50,7 +50,7 @@ class MemoryTopics:
                 p = zlib.crc32(key or b"") % len(parts) if partition is None else partition
                 parts[p].append((at, key, value))
 
-    def reader(self, positions, columns=("value",)):
+    def reader(self, positions, columns=("value", "timestamp")):
         return MemoryReader(self, dict(positions))
 
     def writer(self):
