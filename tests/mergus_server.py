@@ -76,10 +76,10 @@ class Server:
         with self.open("/metrics") as answer:
             return str(answer.read().decode())
 
-    def metric(self, name: str) -> float:
-        """The sum of a metric over its labels."""
-        lines = self.metrics().splitlines()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((name + "{", name + " ")))
+    def metric(self, name: str, query: str | None = None) -> float:
+        """The sum of a metric over its labels, or of one query."""
+        begins = (name + "{", name + " ") if query is None else (f'{name}{{query="{query}"',)
+        return sum(float(line.rsplit(" ", 1)[1]) for line in self.metrics().splitlines() if line.startswith(begins))
 
     def hosts(self) -> list[int]:
         """The processes that run its queries: forked by its fork server, so the server's grandchildren."""

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -28,6 +29,8 @@ from .host import Event, FlowSpec, HostSettings, serve
 from .wire import pack, table_of
 
 ANSWER_S = 60.0
+STATUS_S = 5.0
+"""How long a status may take: a host that a function holds up must not hold up who looks at the others."""
 _PRELOADED = ["mergus.engine.runtime.host"]
 
 
@@ -61,6 +64,7 @@ class HostProcess:
         self._numbers = itertools.count(1)
         self._sending = threading.Lock()
         self._ending = False
+        self._unanswered: Future[Any] | None = None  # a status that took too long
         context = fork_server()
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, settings), name=f"mergus {name}", daemon=True)
@@ -73,6 +77,14 @@ class HostProcess:
         """The process's id."""
         return self._process.pid or 0
 
+    def ending(self) -> str:
+        """How the process came to its end."""
+        self._process.join(1.0)
+        status = self._process.exitcode
+        if status is None or status >= 0:
+            return f"status {status}"
+        return f"killed by {signal.Signals(-status).name}" if -status in set(signal.Signals) else f"signal {-status}"
+
     def start(self, spec: FlowSpec) -> None:
         """Run a query; returns when it is on its way."""
         self.queries.add(spec.settings.query_id)
@@ -82,9 +94,9 @@ class HostProcess:
         """Stop it at the end of its epoch."""
         self._ask("pause", query_id)
 
-    def close(self, query_id: str) -> None:
+    def close(self, query_id: str, limit_s: float = ANSWER_S) -> None:
         """Stop it for good."""
-        self._ask("close", query_id)
+        self._ask("close", query_id, limit_s=limit_s)
         self.queries.discard(query_id)
 
     def pull(self, query_id: str, pull: PullPlan) -> pa.Table:
@@ -92,8 +104,16 @@ class HostProcess:
         return table_of(self._ask("pull", query_id, pack(pull)))
 
     def statuses(self, *, ends: bool = False) -> list[FlowStatus]:
-        """How its queries stand."""
-        made: list[FlowStatus] = self._ask("statuses", ends)
+        """How its queries stand. Raises EnvironmentFault when it does not say so in time, and at once for as long as it
+        has not answered after that."""
+        if self._unanswered is not None and not self._unanswered.done():
+            raise self._silent()
+        asked = self._send("statuses", ends)
+        try:
+            made: list[FlowStatus] = asked.result(STATUS_S)
+        except TimeoutError:
+            self._unanswered = asked
+            raise self._silent() from None
         return made
 
     def end(self, limit_s: float = 30.0) -> None:
@@ -110,15 +130,22 @@ class HostProcess:
         self._process.kill()
         self._process.join()
 
-    def _ask(self, command: str, *args: Any) -> Any:
-        answer = self._send(command, *args)
+    def die(self) -> None:
+        """End the process as a crash would: `died` is called, and its queries are started again."""
+        self._process.kill()
+        self._process.join()
+
+    def _ask(self, command: str, *args: Any, limit_s: float = ANSWER_S) -> Any:
         try:
-            return answer.result(ANSWER_S)
+            return self._send(command, *args).result(limit_s)
         except TimeoutError:
-            raise EnvironmentFault(
-                f"host process {self.pid} does not answer",
-                hint="a function that one of its queries calls may hang; end the process, it is started again",
-            ) from None
+            raise self._silent() from None
+
+    def _silent(self) -> EnvironmentFault:
+        return EnvironmentFault(
+            f"host process {self.pid} does not answer",
+            hint="a function that one of its queries calls may hang; TERMINATE the query, or end the process",
+        )
 
     def _send(self, command: str, *args: Any) -> Future[Any]:
         answer: Future[Any] = Future()
@@ -161,8 +188,9 @@ class HostProcess:
 
 
 def placement(plan: QueryPlan, workers: int, taken: Sequence[str]) -> str:
-    """The name of the host that a query belongs in. Alone: several workers, or a row-at-a-time Python function, which
-    holds the interpreter. Together: those that use one model, which is loaded once. Others share, the least full first."""
+    """The name of the host that a query belongs in. Alone: several workers, a row-at-a-time Python function, which holds
+    the interpreter, or any function of the user's, which may end the process. Together: those that use one model, which
+    is loaded once. Others share, the least full first."""
     if workers > 1 or _runs_python(plan):
         return f"alone {plan.query_id}"
     models = sorted({call.model.name for step in _steps(plan) if isinstance(step, Infer) for call, _ in step.calls})
@@ -184,4 +212,5 @@ def _runs_python(plan: QueryPlan) -> bool:
         if isinstance(step, Evaluate):
             exprs += [*step.columns, *([] if step.where is None else [step.where])]
     calls = [node for expr in exprs for node in walk(expr) if isinstance(node, Call)]
-    return any(isinstance(c.implementation, ArrowFunction) and c.implementation.row_at_a_time for c in calls)
+    functions = [c.implementation for c in calls if isinstance(c.implementation, ArrowFunction)]
+    return any(function.row_at_a_time or function.users for function in functions)

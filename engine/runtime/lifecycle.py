@@ -34,6 +34,8 @@ from .wire import pack, table_of
 
 DEATHS_PAUSE_S = (0.0, 0.2, 1.0, 5.0, 15.0)
 """The wait before a host is started again, by how often it has died within the last minute."""
+CLOSE_S = 10.0
+"""How long a query that is terminated may take to end its epoch before its process is ended."""
 
 
 @dataclass(frozen=True)
@@ -152,9 +154,10 @@ class Lifecycle:
             self._entries.pop(query_id, None)
         for host in entry.hosts:
             try:
-                host.close(query_id)
+                host.close(query_id, CLOSE_S)
             except (EnvironmentFault, UnknownName):
-                self._end_host(host)  # it hangs or has died: what is left of it ends with its process
+                if isinstance(host, HostProcess):
+                    host.die()  # it hangs: its process ends, and its neighbours' go on from their checkpoints
         if entry.place.startswith("alone"):
             for host in entry.hosts:
                 self._end_host(host)
@@ -178,11 +181,11 @@ class Lifecycle:
                 for status in host.statuses(ends=ends):
                     found.setdefault(status.query_id, []).append(status)
             except EnvironmentFault:
-                continue  # it has just died: its queries show what was last known of them
+                continue  # it has just died, or hangs: its queries show what was last known of them
         made: dict[str, FlowStatus] = {}
         for query_id, entry in list(self._entries.items()):
             known = found.get(query_id)
-            entry.last = _together(known) if known else entry.last or _unknown(query_id, entry.paused)
+            entry.last = _together(known) if known else _last_known(query_id, entry)
             made[query_id] = replace(
                 entry.last, metrics=replace(entry.last.metrics, restarts=entry.last.metrics.restarts + entry.restarts)
             )
@@ -268,24 +271,40 @@ class Lifecycle:
                 return
             deaths = [at for at in self._deaths.get(host.name, []) if at > time.monotonic() - 60]
             self._deaths[host.name] = [*deaths, time.monotonic()]
+            hit = [entry for entry in self._entries.values() if host in entry.hosts]
+        reason = f"its process {host.pid} has ended: {host.ending()}"
+        for entry in hit:
+            self._lost(entry, reason, again=bool(deaths))
         pause_s = DEATHS_PAUSE_S[min(len(deaths), len(DEATHS_PAUSE_S) - 1)]
-        threading.Timer(pause_s, self._start_again, [host]).start()
+        threading.Timer(pause_s, self._start_again, [host, hit]).start()
 
-    def _start_again(self, host: HostProcess) -> None:
+    def _lost(self, entry: _Entry, reason: str, *, again: bool) -> None:
+        """A persistent query goes on from its checkpoint; a push query, which cannot take back what it gave, has failed."""
+        query_id = entry.plan.query_id
+        last = _last_known(query_id, entry)
+        if entry.take is None:
+            self._note(query_id, reason)
+            entry.last = replace(last, error=reason, state="ERROR" if again and not entry.paused else last.state)
+        elif entry.ended is not None:
+            entry.ended(replace(last, error=reason, state="ERROR"))
+
+    def _start_again(self, host: HostProcess, hit: list[_Entry]) -> None:
         with self._lock:
             if self._closing or self._hosts.get(host.name) is not host:
                 return
-            hit = [entry for entry in self._entries.values() if host in entry.hosts]
-            gone = {h.name: h for entry in hit for h in entry.hosts if isinstance(h, HostProcess)}
+            hit = [entry for entry in hit if self._entries.get(entry.plan.query_id) is entry and entry.take is None]
+            gone = {h.name: h for entry in hit for h in entry.hosts if isinstance(h, HostProcess)} | {host.name: host}
             for old in gone.values():  # a flow over several processes begins again in all of them
                 old.kill()
                 self._hosts.pop(old.name, None)
             for entry in hit:
                 entry.restarts += 1
                 entry.hosts = [self._host(h.name) for h in entry.hosts if isinstance(h, HostProcess)]
+                entry.last = replace(_last_known(entry.plan.query_id, entry), state=_wanted(entry))
         for entry in hit:
             if not entry.paused:
-                self._begin(entry)
+                with contextlib.suppress(EnvironmentFault):  # it died again: that is told by itself
+                    self._begin(entry)
 
     def _event(self, event: Event) -> None:
         kind, query_id, value = event
@@ -327,9 +346,15 @@ def _free_addresses(count: int) -> tuple[str, ...]:
     return addresses
 
 
-def _unknown(query_id: str, paused: bool) -> FlowStatus:
-    state = "PAUSED" if paused else "RUNNING"
-    return FlowStatus(query_id, state, False, None, None, QueryMetrics(query_id), under_way=not paused)
+def _last_known(query_id: str, entry: _Entry) -> FlowStatus:
+    """Of a query whose host does not answer: it cannot be said to have caught up."""
+    if entry.last is not None:
+        return replace(entry.last, under_way=not entry.paused)
+    return FlowStatus(query_id, _wanted(entry), False, None, None, QueryMetrics(query_id), under_way=not entry.paused)
+
+
+def _wanted(entry: _Entry) -> str:
+    return "PAUSED" if entry.paused else "RUNNING"
 
 
 def _together(statuses: Iterable[FlowStatus]) -> FlowStatus:

@@ -20,7 +20,7 @@ from ..runtime.lifecycle import RunSettings
 from ..sql.builtin.registry import default_registry
 from ..sql.catalog import FileOptions
 from ..sql.functions import FunctionRegistry
-from ..sql.udf_load import add_functions
+from ..sql.udf_load import add_functions, load_functions, trusted
 
 SHIPPED = Path(__file__).resolve().parents[2] / "udfs"
 _DURABILITIES: dict[str, Durability] = {"normal": "process", "full": "power"}
@@ -44,7 +44,8 @@ def topics(config: Config, folder: Path, clock: Clock) -> Topics:
 def registry(config: Config) -> FunctionRegistry:
     """All functions that ship, and those of the user's folder."""
     made = default_registry()
-    add_functions(made, SHIPPED)
+    for function in load_functions(SHIPPED):
+        made.add(trusted(function))
     if config["functions"] is not None:
         add_functions(made, Path(config["functions"]))
     return made

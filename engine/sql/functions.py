@@ -72,7 +72,7 @@ class ArrowFunction:
     """A vectorised function: Arrow arrays of equal length in, one of the result's Arrow type out; an exception spoils
     the chunk, which is then run again row by row. `null_in_null_out`: rows with a NULL argument are not given to it.
     `typed`: `evaluate` also gets `types` (of the arguments) and `result`, the SQL types of this call. Without arguments
-    it gets the number of rows."""
+    it gets the number of rows. `users`: it does not ship with the engine, so that its query runs apart."""
 
     name: str
     evaluate: Callable[..., pa.Array]
@@ -80,6 +80,7 @@ class ArrowFunction:
     volatile: bool = False
     row_at_a_time: bool = False
     typed: bool = False
+    users: bool = False
 
 
 @dataclass(frozen=True)

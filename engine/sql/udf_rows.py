@@ -65,7 +65,7 @@ def vectorized_implementation(
     name: str, function: Callable[..., Any], *, skip_null: bool, volatile: bool
 ) -> ArrowFunction:
     """A function over whole Arrow arrays, as the user wrote it."""
-    return ArrowFunction(name, function, null_in_null_out=skip_null, volatile=volatile)
+    return ArrowFunction(name, function, null_in_null_out=skip_null, volatile=volatile, users=True)
 
 
 class StoredAggregator:
