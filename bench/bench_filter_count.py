@@ -117,9 +117,9 @@ def fill(topics: Topics, made: list[pa.RecordBatch], parts: int) -> None:
 
 
 @contextmanager
-def engine(data: Path, workers: int, bootstrap: str | None) -> Iterator[Engine]:
+def engine(data: Path, workers: int, bootstrap: str | None, processes: int = 1) -> Iterator[Engine]:
     """An engine with host processes, as a server has it."""
-    settings = {"data": str(data), "workers": workers, "kafka.bootstrap": bootstrap}
+    settings = {"data": str(data), "workers": workers, "processes": processes, "kafka.bootstrap": bootstrap}
     opened = Engine.open(load(settings, {}))
     try:
         yield opened
@@ -200,12 +200,18 @@ def run(options: argparse.Namespace) -> list[Figure]:
         folder = Path(temporary)
 
         def one(
-            name: str, workers: int, bootstrap: str | None, prepare: Callable[[Path], None] | None, udf: bool = False
+            name: str,
+            workers: int,
+            bootstrap: str | None,
+            prepare: Callable[[Path], None] | None,
+            *,
+            udf: bool = False,
+            processes: int = 1,
         ) -> None:
             data = folder / name.replace(" ", "_").replace(",", "")
             if prepare is not None:
                 prepare(data)
-            with engine(data, workers, bootstrap) as opened:
+            with engine(data, workers, bootstrap, processes) as opened:
                 figures.append(measure(name, opened, parts, rows, udf=udf))
 
         def fill_embedded(data: Path) -> None:
@@ -223,6 +229,7 @@ def run(options: argparse.Namespace) -> list[Figure]:
                 figures.append(bare(bootstrap, parts, rows))
                 one("broker, 1 worker", 1, bootstrap, None)
                 one("broker, 2 workers", 2, bootstrap, None)
+                one("broker, 2 processes", 1, bootstrap, None, processes=2)
                 if options.udf:
                     one("broker, 1 worker, vectorised UDF", 1, bootstrap, None, udf=True)
         if options.only != "broker":

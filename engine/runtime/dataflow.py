@@ -12,7 +12,7 @@ The argument for exactly-once is in `delivery.py` and `checkpoint.py`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -148,6 +148,16 @@ class FlowRun:
         self._lanes = lanes(self.settings.workers_total)
         flow = self._dataflow()
         options = {"epoch_interval": timedelta(milliseconds=self.settings.epoch_ms), "recovery_config": recovery}
+        try:
+            self._run_in_bytewax(flow, options)
+        except BaseException as panic:
+            if isinstance(panic, Exception | KeyboardInterrupt | SystemExit):
+                raise
+            if not self.control.stopping:  # else another process of the flow has ended its share before this one
+                raise InternalError(f"the dataflow of {self.settings.query_id} broke off: {panic}") from panic
+
+    def _run_in_bytewax(self, flow: Dataflow, options: Mapping[str, Any]) -> None:
+        """Returns at the flow's end; Bytewax panics with what is no Exception."""
         if self.settings.workers_total == 1:
             run_main(flow, **options)  # type: ignore[no-untyped-call]
             return

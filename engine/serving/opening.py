@@ -73,10 +73,12 @@ def host_settings(config: Config, folder: Path) -> HostSettings:
 
 def run_settings(config: Config, in_process: bool) -> RunSettings:
     """How queries run unless a statement says otherwise."""
-    if config["workers"] < 1:
-        raise UserError(f'setting "workers" is at least 1, not {config["workers"]}')
+    for name in ("workers", "processes"):
+        if config[name] < 1:
+            raise UserError(f'setting "{name}" is at least 1, not {config[name]}')
     return RunSettings(
         workers=config["workers"],
+        processes=1 if in_process else config["processes"],
         epoch_ms=config["epoch.ms"],
         rows_max=config["batch.rows.max"],
         bytes_max=config["inflight.bytes.max"],
