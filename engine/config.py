@@ -7,6 +7,7 @@ is. Properties that a statement may SET (`ksql.…`, `auto.offset.reset`) live i
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ SETTINGS = (
     Setting("data", None, "the data folder; none: a private one, removed at the end", str),
     Setting("listen", "127.0.0.1:8088", "HOST:PORT of the HTTP interface; loopback unless said otherwise", str),
     Setting("kafka.bootstrap", None, "bootstrap servers of a Kafka cluster; none: embedded topics", str),
+    Setting("schema.registry.url", None, "a schema registry; none: the engine's own in the data folder", str),
     Setting("queries", None, "a file of statements that is run at start", str),
     Setting("workers", 1, "workers (threads) a query, in each of its processes", int),
     Setting("processes", 1, "processes a query: reading Kafka and Python functions run beside each other only so", int),
@@ -82,9 +84,14 @@ class Config:
     def shown(self) -> list[tuple[str, str, str]]:
         """(name, value, origin) of every setting, secrets hidden."""
         return [
-            (name, "" if v.value is None else "********" if is_secret(name) else str(v.value), v.origin)
+            (name, "" if v.value is None else "********" if is_secret(name) else _without_user(str(v.value)), v.origin)
             for name, v in sorted(self.values.items())
         ]
+
+
+def _without_user(value: str) -> str:
+    """A URL without the user and password in it."""
+    return re.sub(r"(?<=://)[^/@\s]+@", "********@", value)
 
 
 def is_secret(name: str) -> bool:

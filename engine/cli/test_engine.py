@@ -44,7 +44,9 @@ class CaseEngine:
         instance: duckdb.DuckDBPyConnection,
         registry: FunctionRegistry,
         settings: Mapping[str, str],
+        schema_registry: str = "memory:case",
     ) -> None:
+        self.schema_registry = schema_registry
         self.catalog = Catalog()
         self.driver = Driver(instance)
         self.settings = dict(settings)
@@ -86,7 +88,15 @@ class CaseEngine:
 
     def _world(self) -> World:
         """Topics come into being when they are named, as when a command log is read again: a case does not make them."""
-        return World(self.catalog, self.registry, self.settings, self._topic, replaying=True, shipped=self._shipped)
+        return World(
+            self.catalog,
+            self.registry,
+            self.settings,
+            self._topic,
+            replaying=True,
+            shipped=self._shipped,
+            schema_registry=self.schema_registry,
+        )
 
     def _topic(self, name: str) -> TopicInfo | None:
         count = self.driver.topics.partitions.get(name)

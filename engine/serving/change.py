@@ -44,7 +44,8 @@ class Change:
 class World:
     """What `prepare` may know: the catalog, functions, settings of the statement, the topics there are, how the columns
     of files are found, and whether functions may come as text. `replaying`: statements that were
-    accepted before are entered again, or taken as if they were: topics come into being when they are named."""
+    accepted before are entered again, or taken as if they were: topics come into being when they are named.
+    `schema_registry`: where schemas lie (`io.schemas.opening`), None where there is no registry."""
 
     catalog: Catalog
     registry: FunctionRegistry
@@ -54,3 +55,4 @@ class World:
     inline_functions: bool = True
     replaying: bool = False
     shipped: frozenset[str] = field(default_factory=frozenset)
+    schema_registry: str | None = None

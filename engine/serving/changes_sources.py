@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..errors import AnalysisError, Conflict, InternalError, UnknownName
 from ..io.formats.format import FormatColumn
 from ..io.formats.registry import find
+from ..io.schemas.opening import LOCATION, TOPIC
 from ..io.topics import TopicInfo
 from ..plan.planner import plan_query, plan_source_table
 from ..plan.steps import QueryPlan
@@ -40,6 +41,7 @@ def create(statement: CreateSource, text: str, world: World) -> Change:
     if old is not None and statement.if_not_exists:
         return _exists(statement.name, kind, world)
     relation = ddl.define_source(statement, text, world.catalog, world.settings, check_format, world.infer)
+    relation = replace(relation, properties=_with_registry(relation.properties, relation.topic, world))
     catalog = world.catalog.copy()
     terminate = _ended_with(old, catalog)
     topics = () if relation.file is not None else _needed_topic(relation, world)
@@ -100,7 +102,7 @@ def create_as(statement: CreateSourceAs, text: str, world: World) -> Change:
     terminate = _ended_with(old, catalog)
     prefix = "CSAS" if statement.kind == "STREAM" else "CTAS"
     query_id = catalog.new_query_id(prefix, statement.name)
-    target = _target(statement, properties, world.settings)
+    target = _target(statement, properties, world)
     plan = plan_query(
         statement.query, world.catalog, world.registry, query_id=query_id, sink=target, settings=world.settings
     )
@@ -131,14 +133,22 @@ def _ended_with(old: Relation | None, catalog: Catalog) -> tuple[str, ...]:
     return (old.query_id,)
 
 
-def _target(statement: CreateSourceAs, properties: SourceProperties, settings: Mapping[str, str]) -> SinkTarget:
+def _with_registry(properties: Mapping[str, str], topic: str, world: World) -> dict[str, str]:
+    """Properties of formats, with where a format finds its schemas: host processes are told nothing else."""
+    if world.schema_registry is None or not topic:
+        return dict(properties)
+    return {**properties, LOCATION: world.schema_registry, TOPIC: topic}
+
+
+def _target(statement: CreateSourceAs, properties: SourceProperties, world: World) -> SinkTarget:
+    topic = properties.topic or world.settings.get(TOPIC_PREFIX, "") + statement.name
     return SinkTarget(
         statement.name,
-        properties.topic or settings.get(TOPIC_PREFIX, "") + statement.name,
+        topic,
         statement.kind == "TABLE",
         properties.key_format,
         properties.value_format,
-        properties.format_properties,
+        _with_registry(properties.format_properties, topic, world),
         properties.timestamp,
         properties.timestamp_format,
     )

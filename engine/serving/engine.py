@@ -227,6 +227,7 @@ class Engine:
             opening.inline_functions(self.config),
             replaying=replaying,
             shipped=self.shipped,
+            schema_registry=opening.schema_registry(self.config, self.folder.path),
         )
 
     def _infer(self, file: FileOptions) -> list[ColumnDef]:

@@ -41,6 +41,12 @@ def topics(config: Config, folder: Path, clock: Clock) -> Topics:
     return EmbeddedTopics(folder / "topics", clock=clock, durability=durability(config))
 
 
+def schema_registry(config: Config, folder: Path) -> str:
+    """Where schemas lie: the registry that the settings name, else the engine's own in the data folder."""
+    url = config["schema.registry.url"]
+    return f"embedded:{folder / 'schemas.db'}" if url is None else str(url)
+
+
 def registry(config: Config) -> FunctionRegistry:
     """All functions that ship, and those of the user's folder."""
     made = default_registry()
