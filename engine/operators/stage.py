@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from ..plan.steps import (
+    STATEFUL,
     Aggregate,
     Edge,
     Evaluate,
@@ -21,6 +22,7 @@ from ..plan.steps import (
     Retract,
     Step,
     StreamTableJoin,
+    TableTableJoin,
 )
 from ..state.store import StateStore
 from .aggregate import AggregateOperator
@@ -33,6 +35,7 @@ from .operator import Frame, Report
 from .partial_aggregate import PartialAggregateOperator
 from .retract import RetractOperator
 from .stream_table_join import StreamTableJoinOperator
+from .table_table_join import TableTableJoinOperator
 
 
 def open_stage(plan: QueryPlan, index: int, store: StateStore, report: Report, models: Models | None = None) -> Stage:
@@ -53,7 +56,7 @@ class Stage:
         self._exchange = plan.stages[index + 1].exchange if index + 1 < len(plan.stages) else None
         self._wanted = _wanted(plan, self._exchange)
         self._operators = _operators(self._steps, context)
-        self._stateful = any(isinstance(s, Aggregate | Materialize | Retract | StreamTableJoin) for s in self._steps)
+        self._stateful = any(isinstance(s, STATEFUL) for s in self._steps)
 
     def process(self, frame: Frame) -> Frame:
         """Run all steps over one frame; gives the edges that the next stage, or the sink, reads."""
@@ -134,6 +137,9 @@ def _operator(step: Step, behind: Step | None, context: Context) -> Operator:
             return AggregateOperator(step, after, context)
         case StreamTableJoin():
             return StreamTableJoinOperator(step, context)
+        case TableTableJoin():
+            after = behind if isinstance(behind, Evaluate) and behind.input == step.output else None
+            return TableTableJoinOperator(step, after, context)
         case Materialize():
             return MaterializeOperator(step, context)
         case Retract():

@@ -23,6 +23,7 @@ from .steps import (
     Stage,
     Step,
     StreamTableJoin,
+    TableTableJoin,
     Window,
 )
 from .steps import Infer as InferStep
@@ -152,6 +153,9 @@ def _step(step: Step) -> str:
         case StreamTableJoin():
             on = f"e{step.left}.c{step.left_key} = e{step.right}.c{step.right_key}"
             return f"{step.kind} join of e{step.left} with {step.state}, the rows of e{step.right}, on {on}"
+        case TableTableJoin():
+            on = f"e{step.left}.c{step.left_key} = e{step.right}.c{step.right_key}"
+            return f"{step.kind} join of e{step.left} and e{step.right}, kept in {step.state}, on {on}"
         case Materialize():
             return f"keep e{step.input} in {step.state}"
         case RetractStep():

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from ..errors import AnalysisError, Span
-from ..sql.expressions import Column, Expr
-from ..sql.functions import FunctionRegistry
+from ..sql.expressions import Call, Column, Expr
+from ..sql.functions import FunctionRegistry, SqlTemplate
 from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import WINDOW_BOUNDS, span_of
+from ..sql.types import SqlType
 from ..sql.typing import analyze_expression
 from .logical import Join, Node, Project, Within, reads
 from .names import synthetic_key
@@ -40,7 +41,9 @@ def join_rows(
     _check_keys(left, right, kind, criteria)
     left = replace(left, entries=tuple(e for e in left.entries if e.source))  # an outer join's own key goes with it
     left_side, right_side = _side(left, criteria.left), _side(right, criteria.right)
-    node = Join(left_side.node, right_side.node, kind, left_side.key, right_side.key, within)
+    foreign = left.node.is_table and not _is_whole_key(criteria.left, left)
+    primary = tuple(_place(left_side, key.viable[0]) for key in left.keys) if foreign else ()
+    node = Join(left_side.node, right_side.node, kind, left_side.key, right_side.key, within, primary)
     entries = [_joined(e) for e in (*left_side.entries, *_shifted(right_side.entries, len(left_side.node.schema)))]
     keys = _keys(left, right, kind, criteria, entries, node)
     if not keys[0].viable[0].source:
@@ -223,6 +226,12 @@ def _side(rows: Rows, key: Expr) -> _Side:
     return _Side(node, entries, columns.index(key))
 
 
+def _place(side: _Side, entry: Entry) -> int:
+    placed = next(e.expr for e in side.entries if (e.source, e.name) == (entry.source, entry.name))
+    assert isinstance(placed, Column)  # _side made it one
+    return placed.index
+
+
 def _shifted(entries: Sequence[Entry], by: int) -> list[Entry]:
     moved = []
     for e in entries:
@@ -255,10 +264,21 @@ def _keys(
         else:
             viable += [now(e) for e in left.entries if e.expr == criteria.left]
         viable += [now(e) for e in right.entries if e.expr == criteria.right]
-    at = len(node.left.schema) + node.right_key if kind == "RIGHT" else node.left_key
+    value: Expr
     if not viable:
         name = synthetic_key(e.name for e in entries if not e.hidden)
-        value = Column(at, name, criteria.left.type)
+        value = _joined_value(kind, node, name, criteria.left.type)
         return (RowKey((Entry("", name, name, value, is_key=True),), value, name),)
-    value = Column(at, viable[0].name, criteria.left.type)
+    value = _joined_value(kind, node, viable[0].name, criteria.left.type)
     return (RowKey(tuple(viable), value, viable[0].result, forms),)
+
+
+_COALESCE = SqlTemplate(lambda args, types, result: f"coalesce({', '.join(args)})")
+
+
+def _joined_value(kind: str, node: Join, name: str, type_: SqlType) -> Expr:
+    """The joined value: of the side whose rows are all kept; of an outer join, of the side that has a row."""
+    left, right = Column(node.left_key, name, type_), Column(len(node.left.schema) + node.right_key, name, type_)
+    if kind == "OUTER":
+        return Call("COALESCE", (left, right), type_, _COALESCE)
+    return right if kind == "RIGHT" else left

@@ -12,7 +12,17 @@ from collections.abc import Iterator, Mapping
 from ..errors import Conflict
 from ..sql.functions import AggregateSpec
 from ..sql.schema import Schema
-from .steps import Aggregate, AggregateCall, Materialize, QueryPlan, Retract, Step, StreamTableJoin, Window
+from .steps import (
+    Aggregate,
+    AggregateCall,
+    Materialize,
+    QueryPlan,
+    Retract,
+    Step,
+    StreamTableJoin,
+    TableTableJoin,
+    Window,
+)
 
 
 def state_layout(plan: QueryPlan) -> dict[str, str]:
@@ -52,6 +62,13 @@ def _entries(step: Step) -> Iterator[tuple[str, str]]:
         case StreamTableJoin():
             columns = _types(step.right_schema, range(len(step.right_schema)))
             yield step.state, f"rows by column {step.right_key}: {columns}"
+        case TableTableJoin():
+            window = ", by window" if step.windowed else ""
+            for side, key, schema in (
+                ("left", step.left_key, step.left_schema),
+                ("right", step.right_key, step.right_schema),
+            ):
+                yield f"{step.state}_{side}", f"rows by column {key}{window}: {_types(schema, range(len(schema)))}"
         case Materialize():
             places = [i for i, c in enumerate(step.schema) if c.is_key]
             columns = _types(step.schema, range(len(step.schema)))

@@ -170,7 +170,8 @@ class Within:
 @dataclass(frozen=True)
 class Join:
     """Rows of two sides with the same key. Output: left's columns, then right's. Which join it is follows from the sides: a
-    stream with a table sees the table as of the stream's row, two streams meet `within` a time, two tables make a table."""
+    stream with a table sees the table as of the stream's row, two streams meet `within` a time, two tables make a table.
+    `primary`: the left table's primary key, where the join is on another column of it (a foreign key)."""
 
     left: Node
     right: Node
@@ -178,6 +179,7 @@ class Join:
     left_key: int
     right_key: int
     within: Within | None = None
+    primary: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.left.is_table and not self.right.is_table:
@@ -187,7 +189,9 @@ class Join:
 
     @property
     def between(self) -> str:
-        """Which join it is, in words: stream-table, stream-stream or table-table."""
+        """Which join it is, in words: stream-table, stream-stream, table-table or foreign-key."""
+        if self.primary:
+            return "foreign-key"
         return "-".join("table" if side.is_table else "stream" for side in (self.left, self.right))
 
     @property

@@ -13,7 +13,18 @@ from ..sql.expressions import Column, Expr
 from ..sql.schema import Schema
 from .logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract
 from .steps import Aggregate as AggregateStep
-from .steps import Edge, Evaluate, Exchange, Materialize, PartialAggregate, Source, Stage, Step, StreamTableJoin
+from .steps import (
+    Edge,
+    Evaluate,
+    Exchange,
+    Materialize,
+    PartialAggregate,
+    Source,
+    Stage,
+    Step,
+    StreamTableJoin,
+    TableTableJoin,
+)
 from .steps import Infer as InferStep
 from .steps import Retract as RetractStep
 
@@ -116,7 +127,7 @@ class _Builder:
         return self._append(at + 1, whole)
 
     def _join(self, node: Join) -> tuple[Edge, int]:
-        if node.between != "stream-table":
+        if node.between in ("stream-stream", "foreign-key"):
             raise Unsupported(
                 f"{node.between} joins cannot be run yet",
                 hint="a stream joins a table: SELECT … FROM stream [LEFT] JOIN table ON stream.x = table.key",
@@ -126,6 +137,8 @@ class _Builder:
         at = max(left_at, right_at) + 1
         self._cross(left, left_at, at, (node.left_key,))
         self._cross(right, right_at, at, (node.right_key,))
+        if node.is_table:
+            return self._append(at, self._tables(node, left, right))
         step = StreamTableJoin(
             left,
             right,
@@ -139,6 +152,21 @@ class _Builder:
             self._name("joined"),
         )
         return self._append(at, step)
+
+    def _tables(self, node: Join, left: Edge, right: Edge) -> TableTableJoin:
+        return TableTableJoin(
+            left,
+            right,
+            self._edge(),
+            node.kind,
+            node.left_key,
+            node.right_key,
+            node.left.schema,
+            node.right.schema,
+            node.schema,
+            self._name("joined"),
+            node.window is not None,
+        )
 
     def _append(self, at: int, step: Step) -> tuple[Edge, int]:
         self.steps[at].append(step)

@@ -147,6 +147,25 @@ class StreamTableJoin:
 
 
 @dataclass(frozen=True)
+class TableTableJoin:
+    """Two tables on their primary keys: `kind` is INNER, LEFT, RIGHT or OUTER. Keeps both sides' rows (`<state>_left`,
+    `<state>_right`); gives an update for each key that a batch changes, a tombstone where no joined row is left. Output
+    columns: left's, then right's. `windowed`: a key is one window's."""
+
+    left: Edge
+    right: Edge
+    output: Edge
+    kind: str
+    left_key: int
+    right_key: int
+    left_schema: Schema
+    right_schema: Schema
+    schema: Schema
+    state: str
+    windowed: bool = False
+
+
+@dataclass(frozen=True)
 class Materialize:
     """Keeps the newest row of every key of a table's changelog, so that pull queries can read it."""
 
@@ -171,7 +190,10 @@ class Retract:
     state: str
 
 
-Step = Evaluate | Infer | PartialAggregate | Aggregate | StreamTableJoin | Materialize | Retract
+Step = Evaluate | Infer | PartialAggregate | Aggregate | StreamTableJoin | TableTableJoin | Materialize | Retract
+
+STATEFUL = (Aggregate, StreamTableJoin, TableTableJoin, Materialize, Retract)
+"""The steps that remember."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,14 +23,14 @@ from ..operators.context import Models
 from ..operators.decode import Decoding, needed_columns
 from ..operators.encode import SinkEncoder
 from ..operators.exchange import with_groups
-from ..operators.frame import merge_frames
+from ..operators.frame import merge_frames, set_column
 from ..operators.group_state import GroupState
-from ..operators.operator import KEY_GROUP, ROWTIME, WINDOW_START, Frame, Report
+from ..operators.operator import KEY_GROUP, ROWTIME, SEQUENCE, SEQUENCE_STEP, WINDOW_START, Frame, Report
 from ..operators.stage import open_stage
 from ..plan.pull import PullPlan
-from ..plan.steps import Aggregate, Evaluate, Materialize, QueryPlan, Retract, StreamTableJoin
+from ..plan.steps import STATEFUL, Aggregate, Evaluate, Materialize, QueryPlan
 from ..sql.compile import bind_functions, compile_condition, compile_sql
-from ..state.duckdb import cursor, fetch
+from ..state.duckdb import connect_to_files, cursor, fetch
 from ..state.store import StateStore
 from .checkpoint import Checkpoint, Positions
 from .delivery import AtOnce, Nowhere, Outbox, Output, Positioned, positions_of
@@ -172,16 +173,22 @@ class MixedEdges:
 
     def decode(self, batches: Sequence[pa.RecordBatch]) -> Frame:
         """One frame of both, in their order."""
-        frames = []
-        for batch in batches:
-            of_file = pc.is_in(batch.column("topic"), self._files)
-            for decoder, part in (
-                (self._rows, batch.filter(of_file)),
-                (self._records, batch.filter(pc.invert(of_file))),
-            ):
-                if part.num_rows:
-                    frames.append(decoder.decode([part]))
-        return merge_frames(frames)
+        return merge_frames([self._decode(batch) for batch in batches])
+
+    def _decode(self, batch: pa.RecordBatch) -> Frame:
+        """Each kind is decoded apart, numbered from 0: its rows get back the places that they have in the batch."""
+        of_file = pc.is_in(batch.column("topic"), self._files)
+        whole = Frame({})
+        for decoder, here in ((self._rows, of_file), (self._records, pc.invert(of_file))):
+            part, places = batch.filter(here), pc.indices_nonzero(here).to_numpy().astype(np.int64)
+            if part.num_rows:
+                frame = decoder.decode([part])
+                for edge, table in frame.edges.items():
+                    row, rest = np.divmod(table.column(SEQUENCE).to_numpy(), SEQUENCE_STEP)
+                    sequence = pa.array(places[row] * SEQUENCE_STEP + rest)
+                    whole.edges[edge] = set_column(table, SEQUENCE, sequence)
+                whole.stream_time.update(frame.stream_time)
+        return whole
 
 
 def decoding(
@@ -232,8 +239,7 @@ def plan_infers(plan: QueryPlan) -> bool:
 
 def plan_remembers(plan: QueryPlan) -> bool:
     """Whether a plan has state."""
-    kinds = (Aggregate, StreamTableJoin, Materialize, Retract)
-    return any(isinstance(step, kinds) for stage in plan.stages for step in stage.steps)
+    return any(isinstance(step, STATEFUL) for stage in plan.stages for step in stage.steps)
 
 
 class PlanQuery:
@@ -259,7 +265,7 @@ class PlanQuery:
         self.inputs: TopicInputs | FileInputs = topics
         if any(s.file is not None for s in plan.sources):
             now_ms, allowed = engine.clock.now_ms(), engine.files_allowed
-            self.inputs = FileInputs(plan.sources, topics, lambda: cursor(engine.instance), now_ms, allowed)
+            self.inputs = FileInputs(plan.sources, topics, connect_to_files, now_ms, allowed, self._open_log)
         self._engine = engine
         self._metrics = metrics
         self._folder = folder
@@ -274,9 +280,11 @@ class PlanQuery:
     def open_task(self, worker: int, workers: int) -> PlanTask:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{worker}.duckdb" if plan_remembers(self.plan) else None
+        return PlanTask(self.plan, self.inputs.topics, path, self._engine, self._open_log())
+
+    def _open_log(self) -> ProcessingLog:
         topics, clock = self._engine.topics, self._engine.clock
-        log = ProcessingLog(self.plan.query_id, topics.writer, clock.now_ms, self._metrics.failed)
-        return PlanTask(self.plan, self.inputs.topics, path, self._engine, log)
+        return ProcessingLog(self.plan.query_id, topics.writer, clock.now_ms, self._metrics.failed)
 
     def open_delivery(self, worker: int) -> Delivery:
         topics = self._engine.topics

@@ -94,13 +94,14 @@ def _aggregate(node: Aggregate) -> tuple[Node, Places]:
 
 def _join(node: Join, needed: frozenset[int]) -> tuple[Node, Places]:
     width = len(node.left.schema)
-    left, left_places = _prune(node.left, frozenset(i for i in needed if i < width) | {node.left_key})
+    left, left_places = _prune(node.left, frozenset(i for i in needed if i < width) | {node.left_key, *node.primary})
     right_needed = frozenset(i - width for i in needed if i >= width) | {node.right_key}
     right, right_places = _prune(node.right, right_needed)
     start = len(left.schema)
     moved = {**left_places, **{width + was: start + now for was, now in right_places.items()}}
     left_key, right_key = left_places[node.left_key], right_places[node.right_key]
-    return replace(node, left=left, right=right, left_key=left_key, right_key=right_key), moved
+    primary = tuple(left_places[i] for i in node.primary)
+    return replace(node, left=left, right=right, left_key=left_key, right_key=right_key, primary=primary), moved
 
 
 def _moved(expr: Expr, places: Places) -> Expr:
