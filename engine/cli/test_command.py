@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ..sql.builtin.registry import default_registry
-from ..state.duckdb import connect
+from ..state.duckdb import connect, seal
 from . import test_jsonl
 from .failing import UsageError
 from .options import quiet
@@ -38,6 +38,7 @@ def test(*files: Path, jsonl: Annotated[bool, Parameter(negative="")] = False) -
 
 def _files(files: tuple[Path, ...]) -> int:
     instance, registry = connect(), default_registry()
+    seal(instance)
     passed = failed = 0
     for path in files:
         for outcome in run_file(path, instance, registry):

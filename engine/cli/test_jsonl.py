@@ -19,7 +19,7 @@ import duckdb
 from ..errors import MergusError
 from ..sql.builtin.registry import default_registry
 from ..sql.functions import FunctionRegistry
-from ..state.duckdb import connect
+from ..state.duckdb import connect, seal
 from .test_engine import CaseEngine
 from .test_functions import register
 from .test_records import TopicShape, checked, read_json, shape_guessed, shape_of, write_json
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 def main(lines: Iterable[str] | None = None, out: TextIO | None = None) -> int:
     """Answer every case of `lines` (standard input); the exit status, always 0: a failed case is an answer too."""
     instance = connect()
+    seal(instance)
     registry = default_registry()
     register(registry)
     for line in sys.stdin if lines is None else lines:

@@ -1,13 +1,14 @@
 """Files as a bounded source: the same SQL that streams also backfills.
 
-DuckDB reads them once to the end, in batches of columns c0, c1 …; the connection is given (they are made in `state/`
-only). A file outside the allowed folders, by `..` or by a link, is refused where a list of them is set.
+DuckDB reads them once to the end, in batches of columns c0, c1 … (`file_rows.py`); the connection is given (they are made
+in `state/` only). A file outside the allowed folders, by `..` or by a link, is refused where a list of them is set.
 """
 
 from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,21 @@ from ..sql.types import (
     Map,
     SqlType,
     Struct,
-    arrow_type,
-    duckdb_type,
+)
+from .file_rows import (
+    Columns,
+    Rejected,
+    csv_rows,
+    is_line_json,
+    json_rows,
+    line_structure,
+    lines_scan,
+    listed,
+    relation_rows,
+    spelled_columns,
+    text,
 )
 
-BATCH_ROWS = 50_000
 FORMATS = ("csv", "json", "parquet", "text")
 _SCALARS: dict[str, SqlType] = {
     "boolean": BOOLEAN,
@@ -90,48 +101,58 @@ class FileSource:
         """The columns as the files spell them, with the types that fit what they hold."""
         if self._format == "text":
             return [("line", STRING)]
-        relation = self._relation(connection)
+        try:
+            relation = connection.sql(f"SELECT * FROM {self._scan()}")
+        except duckdb.Error as error:
+            raise self._unreadable(error) from error
+        if relation.columns == ["json"] and self._format == "json" and self._lines:  # some lines are no objects
+            return [(name, _of_structure(kind, name)) for name, kind in line_structure(connection, self.files).items()]
         return [(name, _sql_type(kind, name)) for name, kind in zip(relation.columns, relation.types, strict=True)]
 
     def read(
-        self, connection: duckdb.DuckDBPyConnection, schema: Sequence[tuple[str, SqlType]]
+        self, connection: duckdb.DuckDBPyConnection, schema: Columns, rejected: Rejected
     ) -> Iterator[pa.RecordBatch]:
-        """The rows once, in file order, as batches of c0, c1 … of `schema`'s columns, by their names in the files."""
-        relation = self._relation(connection)
-        chosen = ", ".join(
-            f"{_cast(_quoted(name), sql_type)} AS c{place}" for place, (name, sql_type) in enumerate(schema)
-        )
-        wanted = pa.schema([(f"c{place}", arrow_type(sql_type)) for place, (_, sql_type) in enumerate(schema)])
+        """The rows once, in file order, as batches of c0, c1 … of `schema`'s columns, by their names in the files. Rows of
+        CSV and of JSON lines that are malformed are passed by; `rejected` is told of each, of CSV at the end."""
         try:
-            for batch in relation.project(chosen).to_arrow_reader(BATCH_ROWS):
-                yield batch.cast(wanted)
+            yield from self._rows(connection, schema, rejected)
         except duckdb.Error as error:
             raise self._unreadable(error) from error
 
-    def _relation(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        try:
-            return connection.sql(f"SELECT * FROM {self._scan()}")
-        except duckdb.Error as error:
-            raise self._unreadable(error) from error
+    def _rows(
+        self, connection: duckdb.DuckDBPyConnection, schema: Columns, rejected: Rejected
+    ) -> Iterator[pa.RecordBatch]:
+        if self._format == "csv":
+            return csv_rows(connection, self.files, self._dialect(), schema, rejected)
+        if self._format == "json" and self._lines:
+            return json_rows(connection, self.files, spelled_columns(schema, self.schema(connection)), rejected)
+        return relation_rows(connection, self._scan(), schema)
+
+    @cached_property
+    def _lines(self) -> bool:
+        """Whether JSON files hold an object a line."""
+        return all(is_line_json(file) for file in self.files)
+
+    def _dialect(self) -> str:
+        header = self._options.get("header", "true").lower()
+        if header not in ("true", "false"):
+            raise UserError(f"option header must be true or false, not {header}")
+        delimiter = text(self._options.get("delimiter", ","))
+        return f"delim = {delimiter}, header = {header}, quote = '\"', escape = '\"'"
 
     def _scan(self) -> str:
-        files = "[" + ", ".join(_text(str(path)) for path in self.files) + "]"
+        files = listed(self.files)
         match self._format:
             case "csv":
-                header = self._options.get("header", "true").lower()
-                if header not in ("true", "false"):
-                    raise UserError(f"option header must be true or false, not {header}")
-                delimiter = _text(self._options.get("delimiter", ","))
-                return f"read_csv({files}, delim = {delimiter}, header = {header}, quote = '\"', escape = '\"')"
+                return f"read_csv({files}, {self._dialect()}, ignore_errors = true)"
+            case "json" if self._lines:
+                return f"read_json({files}, format = 'newline_delimited', ignore_errors = true)"
             case "json":
                 return f"read_json({files}, format = 'auto')"
             case "parquet":
                 return f"read_parquet({files})"
-            case _:  # a line is a row: no byte but the line's end divides or quotes
-                return (
-                    f"read_csv({files}, columns = {{'line': 'VARCHAR'}}, delim = '', quote = '', escape = '',"
-                    " header = false, auto_detect = false, max_line_size = 20000000)"
-                )
+            case _:
+                return lines_scan(self.files)
 
     def _unreadable(self, error: duckdb.Error) -> UserError:
         return UserError(
@@ -185,14 +206,12 @@ def _sql_type(kind: duckdb.sqltypes.DuckDBPyType, name: str) -> SqlType:
             return known
 
 
-def _cast(expression: str, sql_type: SqlType) -> str:
-    """Struct fields lose their names on the way: they are f0, f1 … inside (DESIGN §7.5)."""
-    return f"CAST({expression} AS {duckdb_type(sql_type)})"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+def _of_structure(structure: Any, name: str) -> SqlType:
+    """The type of a value in JSON's structure: `{"x": "DOUBLE"}`, `["UBIGINT"]`, `"VARCHAR"`."""
+    match structure:
+        case dict():
+            return Struct(tuple((field, _of_structure(kind, name)) for field, kind in structure.items()))
+        case [item]:
+            return Array(_of_structure(item, name))
+        case _:
+            return BIGINT if structure == "UBIGINT" else _SCALARS.get(str(structure).lower(), STRING)

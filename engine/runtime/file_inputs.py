@@ -15,12 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..io.file_rows import RejectedRow
 from ..io.files import FileSource
 from ..operators.operator import OFFSET, PARTITION, ROWTIME, SEQUENCE, SEQUENCE_STEP, Failure, Frame, Report
 from ..operators.rowtime import rowtimes
 from ..plan.steps import Source
 from .checkpoint import Positions
 from .inputs import TopicInputs
+from .processing_log import ProcessingLog
 from .source import BoundedReader
 
 
@@ -30,39 +32,45 @@ def input_name(source: Source) -> str:
 
 
 class FileReader:
-    """Reads one source's files. `start`: how many rows to pass by; `own` False: another worker reads them."""
+    """Reads one source's files. `start`: how many rows to pass by; `own` False: another worker reads them. `connection` is
+    this reader's own, open to the files alone; `open_log` is asked for when a row is malformed."""
 
     def __init__(
         self,
         source: Source,
-        connection: duckdb.DuckDBPyConnection,
+        connect: Callable[[Sequence[Path]], duckdb.DuckDBPyConnection],
         *,
         start: int,
         now_ms: int,
         own: bool,
         allowed: Sequence[Path] | None,
+        open_log: Callable[[], ProcessingLog],
     ) -> None:
         self.topics: Sequence[str] = [input_name(source)]
         self._at = 0
         self._start = start
         self._now_ms = now_ms
-        self._connection = connection
+        self._open_log = open_log
+        self._rejected: list[RejectedRow] = []
+        self._connection: duckdb.DuckDBPyConnection | None = None
         self._rows: Iterator[pa.RecordBatch] = iter(())
         self._rest: pa.RecordBatch | None = None
         self.finished = not own
         if own and source.file is not None:
             files = FileSource(source.file.path, source.file.format, _lower(source.file.options), allowed=allowed)
             columns = [(c.name, c.type) for c in source.schema]
-            self._rows = files.read(connection, columns)
+            self._connection = connect(files.files)
+            self._rows = files.read(self._connection, columns, self._rejected.append)
 
     def poll(self, max_records: int, timeout_ms: float = 0.0) -> pa.RecordBatch | None:
         while not self.finished:
             batch = self._rest if self._rest is not None else next(self._rows, None)
             self._rest = None
             if batch is None:
-                self.finished = True
-                self._at = max(self._at, self._start)
+                self._end()
                 return None
+            if self._at >= self._start:
+                self._tell()
             if self._at < self._start:  # rows of an earlier run
                 passed = min(batch.num_rows, self._start - self._at)
                 self._at += passed
@@ -72,6 +80,23 @@ class FileReader:
             if batch.num_rows:
                 return self._placed(batch)
         return None
+
+    def _end(self) -> None:
+        if self._at > self._start or not self._start:  # else an earlier run came to the end, and told
+            self._tell()
+        self.finished = True
+        self._at = max(self._at, self._start)
+
+    def _tell(self) -> None:
+        """The malformed rows so far go to the processing log. Those before `start` were told by an earlier run."""
+        rejected, self._rejected[:] = list(self._rejected), []
+        if not rejected or self._at < self._start:
+            return
+        log = self._open_log()
+        for row in rejected:
+            reason = f"{row.file}, line {row.line}: {row.reason}"
+            log.report(Failure(reason, "deserialization", self.topics[0], 0, row.line, record=row.text.encode()))
+        log.close()
 
     def _placed(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         count = rows.num_rows
@@ -93,7 +118,8 @@ class FileReader:
 
     def close(self) -> None:
         self._rows = iter(())
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
 
 class FileInputs:
@@ -103,15 +129,17 @@ class FileInputs:
         self,
         sources: Sequence[Source],
         others: TopicInputs,
-        connect: Callable[[], duckdb.DuckDBPyConnection],
+        connect: Callable[[Sequence[Path]], duckdb.DuckDBPyConnection],
         now_ms: int,
         allowed: Sequence[Path] | None,
+        open_log: Callable[[], ProcessingLog],
     ) -> None:
         self._files = {input_name(s): s for s in sources if s.file is not None}
         self._others = others
         self._connect = connect
         self._now_ms = now_ms
         self._allowed = allowed
+        self._open_log = open_log
         self._readers: dict[str, FileReader] = {}
         self.topics = list(dict.fromkeys(input_name(s) for s in sources))
 
@@ -125,11 +153,12 @@ class FileInputs:
         start = positions.get((name, 0), 0)
         reader = FileReader(
             self._files[name],
-            self._connect(),
+            self._connect,
             start=start,
             now_ms=self._now_ms,
             own=0 in parts,
             allowed=self._allowed,
+            open_log=self._open_log,
         )
         if 0 in parts:
             self._readers[name] = reader

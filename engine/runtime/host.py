@@ -30,7 +30,7 @@ from ..io.topics import Topics
 from ..operators.context import Models
 from ..plan.pull import PullPlan
 from ..plan.steps import QueryPlan
-from ..state.duckdb import connect
+from ..state.duckdb import connect, seal
 from .control import FlowFailure
 from .dataflow import FlowSettings
 from .delivery import Output
@@ -108,7 +108,10 @@ class Host:
     @cached_property
     def engine(self) -> Engine:
         """The process's DuckDB and the rest that plans run on."""
-        instance = connect(threads=self.settings.threads, memory_limit_mb=self.settings.memory_mb)
+        state = self.settings.data / "state"
+        threads, memory_mb = self.settings.threads, self.settings.memory_mb
+        instance = connect(threads=threads, memory_limit_mb=memory_mb, spill=state / "spill")
+        seal(instance, [state])
         embedded = self.settings.kafka is None
         sync = self.settings.durability == "power"
         return Engine(

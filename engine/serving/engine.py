@@ -25,10 +25,9 @@ from ..runtime.command_log import CommandLog
 from ..runtime.data_folder import DataFolder
 from ..runtime.flow import FlowStatus
 from ..runtime.lifecycle import Lifecycle
-from ..sql.catalog import Catalog, FileOptions
+from ..sql.catalog import Catalog
 from ..sql.functions import FunctionRegistry
 from ..sql.parser import Parsed, iterate_statements, parse_statement
-from ..sql.schema import ColumnDef
 from ..sql.statements import (
     AlterSystem,
     CreateSource,
@@ -45,7 +44,7 @@ from ..sql.statements import (
     Undefine,
     UnsetProperty,
 )
-from ..state.duckdb import connect
+from ..state.duckdb import connect, seal
 from . import opening
 from .change import Change, Start, World
 from .changes import changes_something, prepare
@@ -80,6 +79,7 @@ class Engine:
         self.plans: dict[str, QueryPlan] = {}
         self.paused: set[str] = set()
         self.connection = connect()
+        seal(self.connection)
         self.bounded = bounded
         self.questions = Questions(self)
         self._changing = threading.RLock()
@@ -223,16 +223,12 @@ class Engine:
             self.registry,
             settings,
             self.topics.describe,
-            self._infer,
+            lambda file: opening.inferred_columns(self.config, file),
             opening.inline_functions(self.config),
             replaying=replaying,
             shipped=self.shipped,
             schema_registry=opening.schema_registry(self.config, self.folder.path),
         )
-
-    def _infer(self, file: FileOptions) -> list[ColumnDef]:
-        source = opening.file_source(self.config, file)
-        return [ColumnDef(name, sql_type) for name, sql_type in source.schema(self.connection)]
 
     def _change(self, parsed: Parsed, settings: Mapping[str, str]) -> Result:
         with self._changing:

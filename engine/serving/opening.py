@@ -20,7 +20,9 @@ from ..runtime.lifecycle import RunSettings
 from ..sql.builtin.registry import default_registry
 from ..sql.catalog import FileOptions
 from ..sql.functions import FunctionRegistry
+from ..sql.schema import ColumnDef
 from ..sql.udf_load import add_functions, load_functions, trusted
+from ..state.duckdb import connect_to_files
 
 SHIPPED = Path(__file__).resolve().parents[2] / "udfs"
 _DURABILITIES: dict[str, Durability] = {"normal": "process", "full": "power"}
@@ -116,6 +118,13 @@ def file_source(config: Config, file: FileOptions) -> FileSource:
     """The files of a stream, checked against what is allowed."""
     options = {name.lower(): value for name, value in file.options.items()}
     return FileSource(file.path, file.format, options, allowed=allowed_folders(config))
+
+
+def inferred_columns(config: Config, file: FileOptions) -> list[ColumnDef]:
+    """The columns of a stream of files, as the files have them."""
+    source = file_source(config, file)
+    with connect_to_files(source.files) as connection:
+        return [ColumnDef(name, sql_type) for name, sql_type in source.schema(connection)]
 
 
 def info(config: Config) -> dict[str, Any]:

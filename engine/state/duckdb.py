@@ -33,9 +33,14 @@ warnings.filterwarnings(
 
 
 def connect(
-    path: Path | str | None = None, *, threads: int = 1, memory_limit_mb: int | None = None
+    path: Path | str | None = None,
+    *,
+    threads: int = 1,
+    memory_limit_mb: int | None = None,
+    spill: Path | str | None = None,
 ) -> duckdb.DuckDBPyConnection:
-    """A new instance, in memory unless `path` names its file. UTC, no extension is looked for, no progress bar.
+    """A new instance, in memory unless `path` names its file. UTC, no extension is looked for, no progress bar. What does
+    not fit into memory goes to the folder `spill`, without one it is refused.
 
     Raises EnvironmentFault when the file cannot be opened.
     """
@@ -45,6 +50,7 @@ def connect(
         "autoload_known_extensions": False,
         "allow_community_extensions": False,
         "python_enable_replacements": False,
+        "temp_directory": "" if spill is None else str(spill),
     }
     if memory_limit_mb is not None:
         config["memory_limit"] = f"{memory_limit_mb}MB"
@@ -56,12 +62,22 @@ def connect(
     return connection
 
 
-def seal(connection: duckdb.DuckDBPyConnection, directories: Sequence[Path | str] = ()) -> None:
-    """From here on the instance reads and writes files below `directories` only, and its settings are fixed."""
-    allowed = ", ".join(_text(str(d)) for d in directories)
-    connection.execute(f"SET allowed_directories = [{allowed}]")
+def seal(
+    connection: duckdb.DuckDBPyConnection, directories: Sequence[Path | str] = (), files: Sequence[Path | str] = ()
+) -> None:
+    """From here on the instance reads and writes files below `directories`, and `files`, only, and its settings are fixed:
+    whatever comes to be evaluated in it, it reaches nothing else of the machine."""
+    for setting, paths in (("allowed_directories", directories), ("allowed_paths", files)):
+        connection.execute(f"SET {setting} = [{', '.join(_text(str(p)) for p in paths)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
+
+
+def connect_to_files(files: Sequence[Path]) -> duckdb.DuckDBPyConnection:
+    """An instance of its own that can read these files and nothing else; the caller closes it."""
+    connection = connect()
+    seal(connection, files=files)
+    return connection
 
 
 def cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

@@ -1,0 +1,76 @@
+"""Files as sources of whole queries: malformed rows are logged, and files stand beside topics."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+import mergus
+
+
+@pytest.fixture
+def db(tmp_path):
+    with mergus.connect(tmp_path / "data") as db:
+        yield db
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "bad"),
+    [
+        ("csv", "id,name\n1,a\nx,b\n3,c\n4\n", [(3, "x,b"), (5, "4")]),
+        ("json", '{"id":1,"name":"a"}\n{"id":\n{"id":3,"name":"c"}\n{"id":"x"}\n', [(2, '{"id":'), (4, '{"id":"x"}')]),
+    ],
+)
+def test_a_malformed_row_goes_to_the_processing_log(db, tmp_path, form, text, bad):
+    (tmp_path / f"in.{form}").write_text(text)
+    db.execute(f"CREATE STREAM f (id INT, name STRING) WITH (path='{tmp_path}/in.{form}', path_format='{form}');")
+    db.execute("CREATE STREAM g AS SELECT id, name FROM f EMIT CHANGES;")
+    db.wait(60)
+    assert db.query("SELECT * FROM g;").rows() == [{"ID": 1, "NAME": "a"}, {"ID": 3, "NAME": "c"}]
+    entries = db.query("SELECT * FROM mergus_processing_log;").rows()
+    assert [(e["OFFSET"], base64.b64decode(e["RECORD"]).decode()) for e in entries] == bad
+    assert all(f"in.{form}, line {e['OFFSET']}: " in e["REASON"] and e["QUERY"] == "CSAS_G_0" for e in entries)
+    assert db.engine.failures() == {"bad": 2, "late": 0}
+
+
+def test_malformed_rows_are_told_once(tmp_path):
+    (tmp_path / "in.csv").write_text("id\n" + "".join(f"{i}\n" for i in range(1_000)) + "x\n")
+    settings = {"batch.rows.max": 100, "epoch.ms": 20}
+    with mergus.connect(tmp_path / "data", settings=settings) as db:
+        db.execute(f"CREATE STREAM f (id INT) WITH (path='{tmp_path}/in.csv', path_format='csv');")
+        db.execute("CREATE STREAM g AS SELECT id FROM f EMIT CHANGES;")
+        db.wait(60)
+    with mergus.connect(tmp_path / "data", settings=settings) as db:
+        db.wait(60)
+        assert len(db.query("SELECT * FROM g;").rows()) == 1_000
+        assert len(db.query("SELECT * FROM mergus_processing_log;").rows()) == 1
+
+
+def test_files_beside_topics(db, tmp_path):
+    """A stream of files joined with a table over a topic, and files and a topic into one stream."""
+    (tmp_path / "orders.csv").write_text("item,amount\n" + "".join(f"i{i % 3},{i}\n" for i in range(300)))
+    db.execute(
+        "CREATE TABLE items (item STRING PRIMARY KEY, price INT) WITH (kafka_topic='items', value_format='JSON', partitions=1);"
+    )
+    for i in range(3):
+        db.execute(f"INSERT INTO items (rowtime, item, price) VALUES (0, 'i{i}', {i + 1});")
+    db.execute(
+        f"CREATE STREAM orders (item STRING, amount INT) WITH (path='{tmp_path}/orders.csv', path_format='csv');"
+    )
+    db.execute(
+        "CREATE STREAM paid AS SELECT o.item AS item, o.amount * i.price AS due FROM orders o JOIN items i ON o.item = i.item;"
+    )
+    db.execute("CREATE TABLE sums AS SELECT item, SUM(due) AS due, COUNT(*) AS n FROM paid GROUP BY item;")
+    db.wait(60)
+    wanted = {f"i{k}": (sum(i * (k + 1) for i in range(300) if i % 3 == k), 100) for k in range(3)}
+    assert {r["ITEM"]: (r["DUE"], r["N"]) for r in db.query("SELECT * FROM sums;").rows()} == wanted
+    db.execute(
+        "CREATE STREAM live (item STRING, amount INT) WITH (kafka_topic='live', value_format='JSON', partitions=2);"
+    )
+    db.execute("CREATE STREAM every AS SELECT item, amount FROM live;")
+    db.execute("INSERT INTO every SELECT item, amount FROM orders;")
+    db.execute("INSERT INTO live VALUES ('i9', 7);")
+    db.wait(60)
+    rows = db.query("SELECT item, amount FROM every;").rows()
+    assert (len(rows), sum(r["AMOUNT"] for r in rows)) == (301, sum(range(300)) + 7)
