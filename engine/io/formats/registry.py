@@ -10,9 +10,18 @@ from .format import Format
 from .json import JsonFormat
 from .kafka import KafkaFormat
 from .none import NoneFormat
+from .protobuf import ProtobufFormat, ProtobufNosrFormat
 
-_FORMATS: dict[str, Format] = {f.name: f for f in (JsonFormat(), DelimitedFormat(), KafkaFormat(), NoneFormat())}
-PLANNED = frozenset({"AVRO", "PROTOBUF", "PROTOBUF_NOSR", "JSON_SR"})
+_SHIPPED: tuple[Format, ...] = (
+    JsonFormat(),
+    DelimitedFormat(),
+    KafkaFormat(),
+    NoneFormat(),
+    ProtobufFormat(),
+    ProtobufNosrFormat(),
+)
+_FORMATS: dict[str, Format] = {f.name: f for f in _SHIPPED}
+PLANNED = frozenset({"AVRO", "JSON_SR"})
 """Formats of ksqlDB that need a schema registry: refused by name until it is there."""
 
 

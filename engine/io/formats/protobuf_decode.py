@@ -1,0 +1,233 @@
+"""PROTOBUF bytes to columns: Confluent's header off, one call of the parser a batch, a column a field.
+
+A record that does not parse, or holds what its column cannot, would spoil the call of its whole batch: the batch is then
+halved until the record stands alone, so that it costs itself only.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from google.protobuf import descriptor_pb2, message_factory
+from google.protobuf.message import DecodeError
+
+from ...errors import RecordError, UserError
+from ...sql.types import arrow_type
+from .format import Decoded, FormatColumn
+from .protobuf_compile import Compiled
+from .protobuf_read import Reader, joined, message_reader
+
+Descriptor = Any
+_numbers = itertools.count()
+_HEADER = 5
+_SIZE_MAX = 1 << 30  # of a message; pyarrow 26 miscounts a slice without an end
+FIRST_MESSAGE = (0,)
+
+
+class RowsParser:
+    """Parses a batch of messages of one type in one call."""
+
+    def __init__(self, schema: Compiled, message: Descriptor) -> None:
+        name = f"mergus_rows_{next(_numbers)}"
+        file = descriptor_pb2.FileDescriptorProto(name=f"{name}.proto", package=name, syntax="proto3")
+        file.dependency.append(message.file.name)
+        rows = file.message_type.add(name="Rows").field.add(name="rows", number=1)
+        rows.type, rows.label = rows.TYPE_MESSAGE, rows.LABEL_REPEATED
+        rows.type_name = f".{message.full_name}"
+        schema.pool.Add(file)
+        self.rows: Any = message_factory.GetMessageClass(schema.pool.FindMessageTypeByName(f"{name}.Rows"))
+        self.name = message.full_name
+
+    def parse(self, payload: pa.Array) -> list[Any]:
+        """The messages of a binary array without NULLs. Raises DecodeError where one of them is none."""
+        return list(self.rows.FromString(joined(payload)).rows)
+
+
+class MessageDecoder:
+    """Messages of one type to the wanted columns."""
+
+    def __init__(self, schema: Compiled, message: Descriptor, columns: Sequence[FormatColumn]) -> None:
+        self.types = [arrow_type(c.type) for c in columns]
+        self.parser = RowsParser(schema, message)
+        self.refused: str | None = None
+        self.readers: list[Reader] = []
+        try:
+            self.readers = message_reader(message, [(c.name, c.type) for c in columns])
+        except RecordError as why:
+            self.refused = why.message  # the schema does not fit the columns: each of its records is an error
+
+    def decode(self, payload: pa.Array) -> tuple[list[pa.Array], list[tuple[int, str]]]:
+        """Columns, and the rows that are errors (NULL in every column)."""
+        if self.refused is not None:
+            return self._nothing(len(payload)), [(row, self.refused) for row in range(len(payload))]
+        try:
+            messages = self.parser.parse(payload)
+            return [read(messages) for read in self.readers], []
+        except DecodeError:
+            reason = f"not a message of type {self.parser.name}"
+        except RecordError as why:
+            reason = why.message
+        except (ValueError, OverflowError, pa.ArrowException) as why:
+            reason = str(why)
+        if len(payload) == 1:
+            return self._nothing(1), [(0, reason)]
+        half = len(payload) // 2
+        left, bad_left = self.decode(payload.slice(0, half))
+        right, bad_right = self.decode(payload.slice(half))
+        columns = [pa.concat_arrays(pair) for pair in zip(left, right, strict=True)]
+        return columns, bad_left + [(row + half, why) for row, why in bad_right]
+
+    def _nothing(self, rows: int) -> list[pa.Array]:
+        return [pa.nulls(rows, t) for t in self.types]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of a batch that were written with one message type: where they stand, and their bytes without the header."""
+
+    rows: pa.Array
+    schema_id: int
+    indexes: tuple[int, ...]
+    body: pa.Array
+
+
+def parts(payload: pa.Array, errors: list[tuple[int, str]]) -> Iterator[Part]:
+    """A batch by the header of its records; records without a header are added to `errors`, NULLs left out."""
+    heads = pc.binary_slice(payload, 0, _HEADER + 1).dictionary_encode()
+    for code, head in enumerate(heads.dictionary.to_pylist()):
+        rows = pc.indices_nonzero(pc.equal(heads.indices, code))
+        if len(head) <= _HEADER or head[0] != 0:
+            errors += [(row, "no schema id before the message: unknown magic byte") for row in rows.to_pylist()]
+            continue
+        schema_id = int.from_bytes(head[1:_HEADER], "big")
+        mine = payload if len(rows) == len(payload) else payload.take(rows)
+        if head[_HEADER] == 0:
+            yield Part(rows, schema_id, FIRST_MESSAGE, pc.binary_slice(mine, _HEADER + 1, _SIZE_MAX))
+        else:
+            yield from _indexed(rows, schema_id, mine, errors)
+
+
+def _indexed(rows: pa.Array, schema_id: int, payload: pa.Array, errors: list[tuple[int, str]]) -> Iterator[Part]:
+    # Row by row because the list of message indexes has no fixed length; only schemas of several messages come here.
+    by_indexes: dict[tuple[int, ...], list[tuple[int, bytes]]] = {}
+    for row, raw in zip(rows.to_pylist(), payload.to_pylist(), strict=True):
+        try:
+            indexes, end = _message_indexes(raw)
+        except IndexError:
+            errors.append((row, "the message indexes after the schema id are cut short"))
+            continue
+        by_indexes.setdefault(indexes, []).append((row, raw[end:]))
+    for indexes, found in by_indexes.items():
+        places, bodies = zip(*found, strict=True)
+        yield Part(pa.array(places, pa.uint64()), schema_id, indexes, pa.array(bodies, pa.binary()))
+
+
+def _message_indexes(raw: bytes) -> tuple[tuple[int, ...], int]:
+    count, at = _zigzag(raw, _HEADER)
+    if not 0 <= count <= len(raw):
+        raise IndexError
+    indexes: list[int] = []
+    for _ in range(count):
+        index, at = _zigzag(raw, at)
+        indexes.append(index)
+    return tuple(indexes) or FIRST_MESSAGE, at
+
+
+def _zigzag(raw: bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        number |= (raw[at] & 0x7F) << shift
+        if raw[at] < 0x80:
+            return (number >> 1) ^ -(number & 1), at + 1
+        at, shift = at + 1, shift + 7
+
+
+class ProtobufDecoder:
+    """Bytes to columns. `schema_of` gives the schema of an id; None: records have no header and are of `fixed`."""
+
+    def __init__(
+        self,
+        columns: Sequence[FormatColumn],
+        schema_of: Callable[[int], Compiled] | None,
+        fixed: Callable[[], tuple[Compiled, Descriptor]] | None = None,
+    ) -> None:
+        self.types = [arrow_type(c.type) for c in columns]
+        self.places = [i for i, c in enumerate(columns) if c.wanted]
+        self.columns = [columns[i] for i in self.places]
+        self.schema_of = schema_of
+        self.fixed = fixed
+        self.known: dict[tuple[int, tuple[int, ...]], MessageDecoder | str] = {}
+
+    def decode(self, payload: pa.Array, connection: duckdb.DuckDBPyConnection) -> Decoded:
+        """A NULL payload is a tombstone; an empty one is a message of defaults only where there is no header."""
+        errors: list[tuple[int, str]] = []
+        is_null = pc.is_null(payload)
+        rows = pa.array(np.arange(len(payload)), pa.uint64())
+        if payload.null_count:
+            rows = pc.indices_nonzero(pc.is_valid(payload))
+            payload = payload.take(rows)
+        bare = self.schema_of is None
+        found = [Part(rows, 0, FIRST_MESSAGE, payload)] if bare else self._placed(rows, payload, errors)
+        pieces = [(part.rows, self._part(part, errors)) for part in found if len(part.rows)]
+        wanted = self._assembled(pieces, len(is_null))
+        columns = [pa.nulls(len(is_null), t) for t in self.types]
+        for place, column in zip(self.places, wanted, strict=True):
+            columns[place] = column
+        return Decoded(columns, is_null, sorted(errors))
+
+    def _placed(self, rows: pa.Array, payload: pa.Array, errors: list[tuple[int, str]]) -> list[Part]:
+        bad: list[tuple[int, str]] = []
+        found = [Part(rows.take(p.rows), p.schema_id, p.indexes, p.body) for p in parts(payload, bad)]
+        errors += [(rows[row].as_py(), why) for row, why in bad]
+        return found
+
+    def _part(self, part: Part, errors: list[tuple[int, str]]) -> list[pa.Array]:
+        decoder = self._decoder(part.schema_id, part.indexes)
+        if isinstance(decoder, str):
+            errors += [(row, decoder) for row in part.rows.to_pylist()]
+            return [pa.nulls(len(part.rows), self.types[i]) for i in self.places]
+        columns, bad = decoder.decode(part.body)
+        errors += [(part.rows[row].as_py(), why) for row, why in bad]
+        return columns
+
+    def _decoder(self, schema_id: int, indexes: tuple[int, ...]) -> MessageDecoder | str:
+        key = (schema_id, indexes)
+        if key not in self.known:
+            self.known[key] = self._made(schema_id, indexes)
+        return self.known[key]
+
+    def _made(self, schema_id: int, indexes: tuple[int, ...]) -> MessageDecoder | str:
+        if self.fixed is not None and self.schema_of is None:
+            schema, message = self.fixed()
+            return MessageDecoder(schema, message, self.columns)
+        assert self.schema_of is not None
+        try:
+            schema = self.schema_of(schema_id)
+        except UserError as why:
+            return f"schema {schema_id} cannot be had: {why.message}"
+        found = schema.at(indexes)
+        if found is None:
+            return f"schema {schema_id} has no message at {list(indexes)}"
+        return MessageDecoder(schema, found, self.columns)
+
+    def _assembled(self, pieces: list[tuple[pa.Array, list[pa.Array]]], rows: int) -> list[pa.Array]:
+        if len(pieces) == 1 and len(pieces[0][0]) == rows:
+            return pieces[0][1]
+        there = np.full(rows, -1, np.int64)  # of each row its place in the concatenated pieces, -1 where it has none
+        start = 0
+        for places, _ in pieces:
+            there[places.to_numpy()] = np.arange(start, start + len(places))
+            start += len(places)
+        indices = pa.array(there, pa.int64(), mask=there < 0)
+        out: list[pa.Array] = []
+        for number, place in enumerate(self.places):
+            chunks = [columns[number] for _, columns in pieces] or [pa.nulls(0, self.types[place])]
+            out.append(pa.concat_arrays(chunks).take(indices))
+        return out
