@@ -119,7 +119,7 @@ def _indexed(rows: pa.Array, schema_id: int, payload: pa.Array, errors: list[tup
     by_indexes: dict[tuple[int, ...], list[tuple[int, bytes]]] = {}
     for row, raw in zip(rows.to_pylist(), payload.to_pylist(), strict=True):
         try:
-            indexes, end = _message_indexes(raw)
+            indexes, end = message_indexes(raw)
         except IndexError:
             errors.append((row, "the message indexes after the schema id are cut short"))
             continue
@@ -129,7 +129,8 @@ def _indexed(rows: pa.Array, schema_id: int, payload: pa.Array, errors: list[tup
         yield Part(pa.array(places, pa.uint64()), schema_id, indexes, pa.array(bodies, pa.binary()))
 
 
-def _message_indexes(raw: bytes) -> tuple[tuple[int, ...], int]:
+def message_indexes(raw: bytes) -> tuple[tuple[int, ...], int]:
+    """The message indexes after the schema id, and where the message begins. Raises IndexError where they are cut short."""
     count, at = _zigzag(raw, _HEADER)
     if not 0 <= count <= len(raw):
         raise IndexError
