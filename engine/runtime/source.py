@@ -125,7 +125,7 @@ class WorkerReaders:
         room = self.pace.rows
         for topic, reader in enumerate(self._readers):
             waiting = sum(heads.waiting()[topic] for heads in self._heads.values())
-            while waiting < room:
+            while waiting < room or self._starves(topic):
                 records = reader.poll(min(FETCH_ROWS, room))
                 if records is None or not records.num_rows:
                     break
@@ -134,6 +134,18 @@ class WorkerReaders:
                 if records.num_rows < FETCH_ROWS // 2:
                     break
             self._fetched |= reader.positions()
+
+    def _starves(self, topic: int) -> bool:
+        """Whether a part's other records wait for this topic's backlog: other parts' records, however many are held,
+        must not keep it from being fetched, or two parts could wait for each other's topic for ever."""
+        name = self._inputs.topics[topic]
+        for part, heads in self._heads.items():
+            end = self._backlog.get((name, part))
+            if end is not None and self._fetched.get((name, part), end) < end:
+                waiting = heads.waiting()
+                if not waiting[topic] and any(waiting):
+                    return True
+        return False
 
     def _sort_in(self, topic: int, records: pa.RecordBatch) -> None:
         records = _of_topic(records, topic)
