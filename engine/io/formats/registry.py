@@ -8,12 +8,14 @@ from ...errors import UnknownName, Unsupported
 from .delimited import DelimitedFormat
 from .format import Format
 from .json import JsonFormat
+from .json_sr import JsonSrFormat
 from .kafka import KafkaFormat
 from .none import NoneFormat
 from .protobuf import ProtobufFormat, ProtobufNosrFormat
 
 _SHIPPED: tuple[Format, ...] = (
     JsonFormat(),
+    JsonSrFormat(),
     DelimitedFormat(),
     KafkaFormat(),
     NoneFormat(),
@@ -21,7 +23,7 @@ _SHIPPED: tuple[Format, ...] = (
     ProtobufNosrFormat(),
 )
 _FORMATS: dict[str, Format] = {f.name: f for f in _SHIPPED}
-PLANNED = frozenset({"AVRO", "JSON_SR"})
+PLANNED = frozenset({"AVRO"})
 """Formats of ksqlDB that need a schema registry: refused by name until it is there."""
 
 
