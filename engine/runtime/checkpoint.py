@@ -9,6 +9,7 @@ snapshots of their ends. Two facts of bytewax 0.21.1, each with a test:
 
 A step that failed in epoch n has lost that epoch's rows, and Bytewax closes the epoch all the same. `poison` writes n
 down before; a start that finds R - 1 = n goes back to the end of epoch n - 1, whose positions every snapshot carries too.
+The place for n is there before it is needed and written over: what has failed may be the disk, which is full.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from ..errors import EnvironmentFault
 Positions = dict[tuple[str, int], int]
 StreamTimes = dict[int, int]
 _PARTITION = "part-0.sqlite3"
+_EPOCH_BYTES = 20  # no more than the disk writes in one go
 
 
 @dataclass(frozen=True)
@@ -80,17 +82,18 @@ class CheckpointStore:
         return RecoveryConfig(self.folder)  # type: ignore[no-untyped-call]
 
     def _make(self) -> None:
+        if not self._poison.exists():
+            fresh = self._poison.with_suffix(".new")
+            fresh.write_bytes(b" " * _EPOCH_BYTES)
+            fresh.replace(self._poison)
         if not (self.folder / _PARTITION).exists():
             init_db_dir(self.folder, 1)  # type: ignore[no-untyped-call]
 
     def poison(self, epoch: int) -> None:
         """Epoch `epoch` must not be believed, even when it closes."""
-        fresh = self._poison.with_suffix(".new")
-        with fresh.open("w") as file:
-            file.write(str(epoch))
-            file.flush()
+        with self._poison.open("r+b", buffering=0) as file:
+            file.write(str(epoch).encode().ljust(_EPOCH_BYTES))
             os.fsync(file.fileno())
-        fresh.replace(self._poison)
 
     def read(self, flow: str, source: str, first: str) -> Checkpoint:
         """The point to go on from; `source` and `first` are steps of the flow. No flow of this process may be running on
@@ -114,7 +117,8 @@ class CheckpointStore:
         return _checkpoint(resume, parts, steps, self._void())
 
     def _void(self) -> int | None:
-        return int(self._poison.read_text()) if self._poison.exists() else None
+        text = self._poison.read_text().strip() if self._poison.exists() else ""
+        return int(text) if text else None
 
 
 def _resume_epoch(store: sqlite3.Connection) -> int | None:

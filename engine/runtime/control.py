@@ -94,9 +94,11 @@ class FlowControl:
         with self._lock:
             if self.failure is not None:
                 return
-            self._poison(epoch)
             message = str(error) if isinstance(error, MergusError) else f"{type(error).__name__}: {error}"
             trace = "".join(traceback.format_exception(error))
-            self.failure = FlowFailure(message, trace, epoch)
+            try:
+                self._poison(epoch)  # where even this fails, it leaves the step: no epoch must close any more
+            finally:
+                self.failure = FlowFailure(message, trace, epoch)
         if self._on_failure is not None:
             self._on_failure(self.failure)

@@ -41,6 +41,13 @@ class DataFolder:
             check_version(path)
             for name in ("topics", "state", "models", "log"):
                 (path / name).mkdir(exist_ok=True)
+        except OSError as why:
+            os.close(self._lock)
+            raise EnvironmentFault(
+                f"cannot write the data folder {path}",
+                detail=str(why),
+                hint="see whether its disk is full or read-only, or choose another folder with --data",
+            ) from why
         except BaseException:
             os.close(self._lock)
             raise

@@ -24,7 +24,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.testing import cluster_main, run_main
 
 from ..errors import InternalError
-from ..operators.operator import Frame
+from ..operators.operator import Frame, partition_of_time
 from .checkpoint import Checkpoint, CheckpointStore, Positions, StreamTimes
 from .control import FlowControl
 from .keyed_step import End, KeyedStep
@@ -97,7 +97,8 @@ class Worker:
 
     def times_at_start(self, known: StreamTimes) -> StreamTimes:
         """Where this worker's partitions stand before its first frame; -1 for one that has given nothing yet."""
-        return {part: known.get(part, -1) for part in self.readers.parts}
+        sides = {name: time for name, time in known.items() if partition_of_time(name) in self.readers.parts}
+        return {part: -1 for part in self.readers.parts} | sides
 
 
 class FlowRun:
@@ -222,6 +223,7 @@ class FlowRun:
     def _open_worker(self, index: int) -> None:
         """On each worker's thread, while the flow is built."""
         epoch = self._checkpoint.resume_epoch
+        task: WorkerTask | None = None
         try:
             task = self._open_task(index, self.settings.workers_total)
             task.rollback_to(self._checkpoint.epoch)
@@ -231,6 +233,8 @@ class FlowRun:
             worker.positions = dict(self._checkpoint.positions)  # also of parts that will give nothing in this run
         except Exception as error:  # noqa: BLE001 - none may leave a step (control.py)
             self.control.fail(error, epoch)
+            if task is not None:
+                task.close()
             self.opened.set()
             return
         with self._lock:

@@ -26,7 +26,7 @@ from ..operators.exchange import with_groups
 from ..operators.frame import merge_frames, set_column
 from ..operators.group_state import GroupState
 from ..operators.operator import KEY_GROUP, ROWTIME, SEQUENCE, SEQUENCE_STEP, WINDOW_START, Frame, Report
-from ..operators.stage import open_stage
+from ..operators.stage import Stage, open_stage
 from ..plan.pull import PullPlan
 from ..plan.steps import STATEFUL, Aggregate, Evaluate, Materialize, QueryPlan
 from ..sql.compile import bind_functions, compile_condition, compile_sql
@@ -79,14 +79,23 @@ class PlanTask:
         self._remembers = plan_remembers(plan)
         self._instance = cursor(engine.instance)  # of its own: a connection refuses a second thread
         self._store = StateStore(self._instance, path)
-        connection, report = self._store.evaluation, log.report
-        models = engine.models() if plan_infers(plan) else None
-        self._decoding = decoding(plan, topics, connection, report)
-        self._stages = [open_stage(plan, i, self._store, report, models) for i in range(len(plan.stages))]
-        self._encoder = SinkEncoder(plan.sink, connection, report) if plan.sink else None
-        self._view = "" if plan.materialized is None else view_sql(plan, self._store.database)
         self._readers: list[duckdb.DuckDBPyConnection] = []
         self._lock = threading.Lock()
+        self._stages: list[Stage] = []
+        try:
+            self._open(topics, engine, log.report)
+        except BaseException:
+            self.close()  # a state file that stays open could not be opened by the next try
+            raise
+
+    def _open(self, topics: Sequence[str], engine: Engine, report: Report) -> None:
+        plan, connection = self._plan, self._store.evaluation
+        models = engine.models() if plan_infers(plan) else None
+        self._decoding = decoding(plan, topics, connection, report)
+        for number in range(len(plan.stages)):
+            self._stages.append(open_stage(plan, number, self._store, report, models))
+        self._encoder = SinkEncoder(plan.sink, connection, report) if plan.sink else None
+        self._view = "" if plan.materialized is None else view_sql(plan, self._store.database)
 
     def decode(self, records: Sequence[pa.RecordBatch]) -> Frame:
         return self._decoding.decode(records)
@@ -218,6 +227,7 @@ def view_sql(plan: QueryPlan, database: str) -> str:
             systems += [WINDOW_START, "_we"] if step.partial.window else []
         elif isinstance(step, Materialize) and step.state == plan.materialized:
             bounds = [WINDOW_START, f"{WINDOW_START} + {step.window.size_ms} AS _we"] if step.window else []
+            bounds = [WINDOW_START, "_we"] if step.window and step.window.kind == "SESSION" else bounds
             columns = [f"c{i}" for i in range(len(step.schema))]
             rows = f"SELECT {', '.join([*columns, ROWTIME, KEY_GROUP, *bounds])} FROM {table}"
             systems += [WINDOW_START, "_we"] if step.window else []

@@ -33,10 +33,11 @@ from .show import function_kind
 
 @dataclass(frozen=True)
 class Watched:
-    """What DESCRIBE EXTENDED says of a query: its state and its metrics by name."""
+    """What DESCRIBE EXTENDED says of a query: its state, its metrics by name, and why it failed last."""
 
     state: str
     metrics: Mapping[str, float]
+    error: str | None = None
 
 
 def watched_of(status: FlowStatus) -> Watched:
@@ -56,6 +57,7 @@ def watched_of(status: FlowStatus) -> Watched:
             "state bytes": metrics.state_bytes,
             "restarts": metrics.restarts,
         },
+        status.error,
     )
 
 
@@ -80,7 +82,7 @@ def describe_relation(
         "type": relation.kind,
         "timestamp": relation.timestamp_column or "",
         "statistics": _statistics(catalog.writers(relation.name), watched) if statement.extended else "",
-        "errorStats": "",
+        "errorStats": _errors(catalog.writers(relation.name), watched) if statement.extended else "",
         "extended": statement.extended,
         "keyFormat": relation.key_format,
         "valueFormat": relation.value_format,
@@ -110,6 +112,11 @@ def _statistics(query_ids: Sequence[str], watched: Mapping[str, Watched]) -> str
     return "\n".join(lines)
 
 
+def _errors(query_ids: Sequence[str], watched: Mapping[str, Watched]) -> str:
+    known = [(query_id, watched[query_id].error) for query_id in query_ids if query_id in watched]
+    return "\n".join(f"{query_id}  failed last: {error}" for query_id, error in known if error)
+
+
 def _extended(relation: Relation, shape: Mapping[str, Any]) -> str:
     lines = [
         f"Topic: {relation.topic} (partitions: {shape['partitions']}, replicas: {shape['replication']})",
@@ -120,6 +127,8 @@ def _extended(relation: Relation, shape: Mapping[str, Any]) -> str:
     lines += [f"Written by: {q['id']} ({q['state']})" for q in shape["writeQueries"]]
     if shape["statistics"]:
         lines.append(str(shape["statistics"]))
+    if shape["errorStats"]:
+        lines.append(str(shape["errorStats"]))
     return "\n".join(lines)
 
 
@@ -202,7 +211,9 @@ def describe_plan(text: str, plan: QueryPlan, entry: QueryEntry | None, watched:
         "overriddenProperties": dict(plan.settings),
         "ksqlHostQueryStatus": {},
         "queryType": "PUSH" if plan.sink is None else "PERSISTENT",
-        "queryErrors": [],
+        "queryErrors": []
+        if watched is None or not watched.error
+        else [{"errorMessage": watched.error, "type": "UNKNOWN"}],
         "tasksMetadata": [],
         "state": None if watched is None else watched.state,
     }

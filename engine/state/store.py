@@ -40,13 +40,21 @@ class StateStore:
         self.evaluation = cursor(instance)
         self._tables: dict[str, StateTable] = {}
         self._inside = False
-        self.connection.execute(
-            f"CREATE TABLE IF NOT EXISTS {self.database}.layout (state VARCHAR, fingerprint VARCHAR)"
-        )
-        self.connection.execute(f"CREATE TABLE IF NOT EXISTS {self.database}.durable (epoch BIGINT)")
+        try:
+            self._durable = self._recorded = self._prepare()
+        except BaseException:
+            self.close()  # else the file stays attached, and the next try finds it in use
+            raise
+
+    def _prepare(self) -> int | None:
+        """Make the store's own tables; the epoch up to which it is durable."""
+        with faults("cannot write the state"):
+            self.connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {self.database}.layout (state VARCHAR, fingerprint VARCHAR)"
+            )
+            self.connection.execute(f"CREATE TABLE IF NOT EXISTS {self.database}.durable (epoch BIGINT)")
         row = self.connection.execute(f"SELECT max(epoch) FROM {self.database}.durable").fetchone()
-        self._durable: int | None = row[0] if row else None
-        self._recorded = self._durable
+        return row[0] if row else None
 
     def table(self, name: str, keys: Sequence[Column], values: Sequence[Column]) -> StateTable:
         """The state table of that name, made when there is none; raises Conflict when one of another layout is there."""

@@ -24,6 +24,7 @@ from tests.mergus_server import Server, kill_9, start, until
 
 TIMES = [3, pytest.param(20, marks=pytest.mark.slow)]
 PARTS = 2
+BEGUN_MS = int(time.time() * 1000) - 3_600_000  # what is older than a week a broker may remove
 SOURCE = (
     "CREATE STREAM events (k STRING KEY, v BIGINT) WITH (kafka_topic='{topic}', value_format='JSON', partitions=2);"
 )
@@ -76,7 +77,7 @@ class Load:
             rows = []
             for i in range(40):
                 value = json.dumps({"V": self._random.randrange(1000)}).encode()
-                rows.append((1_000 + (self.count + i) * 3, b"k%d" % self._random.randrange(50), value))
+                rows.append((BEGUN_MS + (self.count + i) * 3, b"k%d" % self._random.randrange(50), value))
             self.write(rows)
             self.count += len(rows)
 
@@ -182,7 +183,9 @@ def kafka_records(bootstrap: str, topic: str) -> list[list[pa.RecordBatch]]:
         _, end = consumer.get_watermark_offsets(TopicPartition(topic, part))
         rows: list[tuple[int, bytes, bytes]] = []
         while len(rows) < end:
-            rows += [(m.timestamp()[1], m.key(), m.value()) for m in consumer.consume(end - len(rows), 5.0)]
+            got = consumer.consume(end - len(rows), 30.0)
+            assert got, f"{len(rows)} of {end} records of partition {part} came"
+            rows += [(m.timestamp()[1], m.key(), m.value()) for m in got]
         made.append([columns(rows)])
     consumer.close()
     return made
