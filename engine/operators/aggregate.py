@@ -15,14 +15,15 @@ from ..errors import Unsupported
 from ..plan.steps import Aggregate, Evaluate
 from ..sql.compile import bind_functions
 from ..sql.functions import AggregateSpec, PythonAggregate
-from ..state.duckdb import Prepared, fetch
-from ..state.table import ROW, StateTable
+from ..state.duckdb import Prepared
+from ..state.table import ROW
+from .closing import Closing
 from .context import Context
-from .frame import conform, one_chunk, set_column
+from .frame import conform, set_column
 from .group_state import GroupState, having_of
 from .operator import KEY_GROUP, PARTITION, PASSED, ROWTIME, SEQUENCE, WINDOW_END, WINDOW_START, Frame
 from .python_aggregate import PythonGroups
-from .windows import grace_ms, retention_ms
+from .rounds import rounds
 
 
 class AggregateOperator:
@@ -40,7 +41,7 @@ class AggregateOperator:
         python = any(isinstance(c.spec, PythonAggregate) for c in step.partial.calls)
         self._python = PythonGroups(self._layout, self._table, context) if python else None
         self._merge = Prepared(context.connection, self._merge_sql, size=self._table.size)
-        self._closing = _Closing(step, self._layout, self._table, context) if step.partial.window else None
+        self._closing = Closing(step, self._layout, self._table, context) if step.partial.window else None
 
     def run(self, frame: Frame) -> None:
         table = frame.edges.get(self._step.input)
@@ -107,87 +108,6 @@ class AggregateOperator:
         return conform(made, self._step.schema)
 
 
-class _Closing:
-    """The windows' end: emits them once (EMIT FINAL), and deletes what is past retention."""
-
-    def __init__(self, step: Aggregate, layout: GroupState, table: StateTable, context: Context) -> None:
-        assert step.partial.window is not None
-        self._window = step.partial.window
-        self._final = step.emit_final
-        self._keys = step.partial.keys
-        self._layout = layout
-        self._table = table
-        self._context = context
-        self._times: dict[int, int] = {}
-        self._marks = context.store.table(f"{step.state}_marks", [("mark", "VARCHAR")], [("until", "BIGINT")])
-        self._until: dict[str, int] = {}
-        self._expired = -1
-        self.reload()
-
-    def reload(self) -> None:
-        """Read again what is stored: the state has been rolled back."""
-        stored = self._context.connection.execute(f"SELECT mark, until FROM {self._marks.name}").fetchall()
-        self._until = dict(stored)
-
-    def advance(self, stream_time: dict[int, int]) -> pa.Table | None:
-        """Close and expire up to the least stream time; gives the rows of windows that closed."""
-        for partition, time in stream_time.items():
-            self._times[partition] = max(time, self._times.get(partition, time))
-        if not self._times:
-            return None
-        now = min(self._times.values())
-        made = self._emit(now) if self._final else None
-        self._expire(now)
-        return made
-
-    def _emit(self, now: int) -> pa.Table | None:
-        closed, before = self._last_closed(now), self._until.get("closed", -1)
-        if closed <= before:
-            return None
-        where = f"{WINDOW_START} > {before} AND {WINDOW_START} <= {closed}"
-        keys = ", ".join(f"c{i}" for i in range(self._keys))
-        rows = f"{self._layout.view_sql(self._table.name, where)} ORDER BY {WINDOW_START}, {keys}"
-        made = fetch(self._context.connection, f"SELECT *, false AS {PASSED} FROM ({rows})")
-        self._mark("closed", closed)
-        return set_column(made, SEQUENCE, pa.array(range(made.num_rows), pa.int64()))
-
-    def _last_closed(self, now: int) -> int:
-        """The start of the newest window that `now` has closed, below 0 when there is none."""
-        grace = grace_ms(self._window)
-        start = now - grace - self._window.size_ms
-        return start // self._window.advance_ms * self._window.advance_ms if start >= 0 else -1
-
-    def _mark(self, mark: str, until: int) -> None:
-        known = self._context.connection.execute(
-            f"SELECT rowid FROM {self._marks.name} WHERE mark = '{mark}'"
-        ).fetchone()
-        change = {
-            "mark": [mark],
-            "until": pa.array([until], pa.int64()),
-            ROW: pa.array([known[0] if known else None], pa.int64()),
-            "old_until": pa.array([self._until.get(mark)], pa.int64()),
-        }
-        self._marks.apply(pa.table(change))
-        self._until[mark] = until
-
-    def _expire(self, now: int) -> None:
-        edge = (now - retention_ms(self._window)) // self._window.advance_ms * self._window.advance_ms
-        if edge > self._expired and edge >= 0:
-            if self._expired >= 0 or self._table.rows:
-                self._table.expire(f"{WINDOW_START} < {edge}")
-            self._expired = edge
-
-    def without_closed(self, table: pa.Table) -> pa.Table:
-        """Rows of windows that were emitted already are late: by another partition's time than their own."""
-        closed = self._until.get("closed", -1)
-        late = pc.less_equal(table.column(WINDOW_START), closed)
-        rows = pc.indices_nonzero(late).to_pylist()
-        for row in rows:
-            start = table.column(WINDOW_START)[row].as_py()
-            self._context.fail(table, row, "late", f"the window that starts at {start} has given its final result")
-        return table.filter(pc.invert(late)) if rows else table
-
-
 def _check(step: Aggregate) -> None:
     if not step.table_input:
         return
@@ -205,20 +125,11 @@ def _without(table: pa.Table, name: str) -> list[str]:
 
 
 def _rounds(table: pa.Table, keys: Sequence[str], parts: int, context: Context) -> list[pa.Table]:
-    """Tables in which no key comes twice, in order. A key comes twice where frames were put together, or where rows of
-    one key came from several partitions."""
+    """Tables in which no key comes twice. A key comes twice where frames were put together, or where rows of one key came
+    from several partitions."""
     if parts == 1 and (PARTITION not in table.schema.names or _constant(table.column(PARTITION))):
         return [table]
-    ranked = f"row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY {SEQUENCE}) AS _round"
-    prepared = Prepared(context.connection, lambda source, _: f"SELECT *, {ranked} FROM {source} ORDER BY {SEQUENCE}")
-    try:
-        made = prepared(table)
-    finally:
-        prepared.close()
-    number = one_chunk(made.column("_round"))
-    made = made.drop_columns(["_round"])
-    last = pc.max(number).as_py()
-    return [made] if last == 1 else [made.filter(pc.equal(number, r)) for r in range(1, last + 1)]
+    return rounds(table, keys, context)
 
 
 def _constant(column: pa.ChunkedArray) -> bool:

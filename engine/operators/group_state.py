@@ -17,9 +17,10 @@ from ..sql.expressions import Expr, transform
 from ..sql.functions import AggregateSpec, PythonAggregate
 from ..sql.types import duckdb_type
 from ..state.table import OLD, ROW
-from .operator import KEY_GROUP, PASSED, ROWTIME, SEQUENCE, UNDO, WINDOW_START
+from .operator import KEY_GROUP, PASSED, ROWTIME, SEQUENCE, UNDO, WINDOW_END, WINDOW_START
 from .partial_aggregate import partial_texts
 from .template import fill
+from .windows import SESSION
 
 _OLD_RESULTS = 1000
 """Results before the batch are columns c1000 …, above any table's width."""
@@ -37,16 +38,26 @@ class GroupState:
         return self.step.partial.window is not None
 
     @property
+    def session(self) -> bool:
+        """Whether the windows are sessions."""
+        return self.step.partial.window is not None and self.step.partial.window.kind == SESSION
+
+    @property
     def key_names(self) -> list[str]:
         """What addresses a row."""
-        names = [f"c{i}" for i in range(self.step.partial.keys)]
-        return [*names, WINDOW_START] if self.windowed else names
+        return [f"c{i}" for i in range(self.step.partial.keys)] + [n for n, _ in self._bounds()]
 
     def keys(self) -> list[tuple[str, str]]:
         """Key columns with DuckDB types."""
         columns = self.step.schema.columns[: self.step.partial.keys]
         made = [(f"c{i}", duckdb_type(c.type)) for i, c in enumerate(columns)]
-        return [*made, (WINDOW_START, "BIGINT")] if self.windowed else made
+        return [*made, *self._bounds()]
+
+    def _bounds(self) -> list[tuple[str, str]]:
+        """A window is known by its start, a session by its end too."""
+        if not self.windowed:
+            return []
+        return [(n, "BIGINT") for n in ((WINDOW_START, WINDOW_END) if self.session else (WINDOW_START,))]
 
     def values(self) -> list[tuple[str, str]]:
         """State columns with DuckDB types; a Python aggregate has one."""
@@ -169,7 +180,8 @@ class GroupState:
         keys = [f"c{i}" for i in range(self.step.partial.keys)]
         results = [f"{text} AS c{len(keys) + i}" for i, text in enumerate(self.result_texts())]
         window = self.step.partial.window
-        bounds = [WINDOW_START, f"{WINDOW_START} + {window.size_ms} AS _we"] if window else []
+        bounds = [WINDOW_START, f"{WINDOW_START} + {window.size_ms} AS {WINDOW_END}"] if window else []
+        bounds = [WINDOW_START, WINDOW_END] if self.session else bounds
         return f"SELECT {', '.join([*keys, *results, *bounds, ROWTIME, KEY_GROUP])} FROM {table} WHERE {where}"
 
 

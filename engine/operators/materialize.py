@@ -11,6 +11,7 @@ from .context import Context
 from .frame import conform, with_missing
 from .newest import NewestRows
 from .operator import DELETED, Frame
+from .windows import SESSION
 
 
 class MaterializeOperator:
@@ -19,7 +20,10 @@ class MaterializeOperator:
     def __init__(self, step: Materialize, context: Context) -> None:
         self._step = step
         keys = [i for i, c in enumerate(step.schema) if c.is_key]
-        self._rows = NewestRows(context.store, step.state, step.schema, keys, windowed=step.window is not None)
+        session = step.window is not None and step.window.kind == SESSION
+        self._rows = NewestRows(
+            context.store, step.state, step.schema, keys, windowed=step.window is not None, session=session
+        )
         self._change = Prepared(context.connection, self._rows.change_sql, size=self._rows.table.size)
 
     def run(self, frame: Frame) -> None:

@@ -11,19 +11,27 @@ from ..sql.schema import Schema
 from ..sql.types import duckdb_type
 from ..state.store import StateStore
 from ..state.table import GONE, OLD, ROW, StateTable
-from .operator import DELETED, KEY_GROUP, ROWTIME, SEQUENCE, WINDOW_START
+from .operator import DELETED, KEY_GROUP, ROWTIME, SEQUENCE, WINDOW_END, WINDOW_START
 
 
 class NewestRows:
     """The newest row of every key of a table's changelog."""
 
     def __init__(
-        self, store: StateStore, name: str, schema: Schema, keys: Sequence[int], *, windowed: bool = False
+        self,
+        store: StateStore,
+        name: str,
+        schema: Schema,
+        keys: Sequence[int],
+        *,
+        windowed: bool = False,
+        session: bool = False,
     ) -> None:
+        bounds = [WINDOW_START] * windowed + [WINDOW_END] * session
         self.width = len(schema)
         columns = [(f"c{i}", duckdb_type(c.type)) for i, c in enumerate(schema)]
-        self.keys = [f"c{i}" for i in keys] + ([WINDOW_START] if windowed else [])
-        stored_keys = [columns[i] for i in keys] + ([(WINDOW_START, "BIGINT")] if windowed else [])
+        self.keys = [f"c{i}" for i in keys] + bounds
+        stored_keys = [columns[i] for i in keys] + [(n, "BIGINT") for n in bounds]
         values = [c for i, c in enumerate(columns) if i not in keys]
         values += [(ROWTIME, "BIGINT"), (KEY_GROUP, "INTEGER")]
         self.values = [n for n, _ in values]

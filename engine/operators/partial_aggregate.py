@@ -2,7 +2,8 @@
 
 Windows are assigned, late rows taken out, rows without a key dropped, and where every aggregate allows it the rows of
 one key and window become one. So an exchange sends a row a group and not a row a record. Groups are also kept apart
-by source partition: the greatest rowtime of each is then the partition's new stream time.
+by source partition: the greatest rowtime of each is then the partition's new stream time. Which session a row belongs to,
+and whether it is late for it, only the state knows: such rows go on one by one, with their stream time.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .frame import conform, systems
 from .operator import DELETED, PARTITION, ROWTIME, SEQUENCE, STREAM_TIME, UNDO, WINDOW_START, Frame
 from .salvage import ENVIRONMENT
 from .template import fill
-from .windows import advance_stream_time, expired, may_be_late, running_stream_time, starts_sql
+from .windows import SESSION, advance_stream_time, expired, may_be_late, starts_sql, with_stream_time
 
 
 class PartialAggregateOperator:
@@ -34,6 +35,8 @@ class PartialAggregateOperator:
         self._before = before
         self._context = context
         self._input = before.input if before else step.input
+        self._session = step.window is not None and step.window.kind == SESSION
+        self._window = None if self._session else step.window
         self._stream_time: dict[int, int] = {}
         self._evaluate = EvaluateOperator(before, context) if before else None
         if before:
@@ -55,8 +58,7 @@ class PartialAggregateOperator:
         frame.stream_time |= self._stream_time
 
     def _batch(self, table: pa.Table) -> pa.Table:
-        window = self._step.window
-        if window and may_be_late(window, table.column(ROWTIME), self._stream_time):
+        if self._window and may_be_late(self._window, table.column(ROWTIME), self._stream_time):
             return self._carefully(table)
         try:
             made = self._fused(table)
@@ -66,7 +68,8 @@ class PartialAggregateOperator:
             return self._carefully(table)
         if self._without_key(made) is not None:
             return self._carefully(table)
-        return conform(made, self._step.input_schema)
+        made = conform(made, self._step.input_schema)
+        return with_stream_time(made, self._stream_time) if self._session else made
 
     def _carefully(self, table: pa.Table) -> pa.Table:
         """Step by step, so that rows which failed, have no key or come late can be told one by one."""
@@ -76,13 +79,11 @@ class PartialAggregateOperator:
         rows = self._drop_without_key(rows)
         if not rows.num_rows:
             return self._grouped(self._assigned(rows)) if self._step.combine else self._assigned(rows)
-        window = self._step.window
-        if window:
-            rows = rows.append_column(STREAM_TIME, running_stream_time(rows, self._stream_time))
-            advance_stream_time(rows, self._stream_time)
+        if self._step.window:
+            rows = with_stream_time(rows, self._stream_time)
         rows = self._assigned(rows)
-        if window:
-            late = expired(rows, window, rows.column(STREAM_TIME))
+        if self._window:
+            late = expired(rows, self._window, rows.column(STREAM_TIME))
             self._tell_late(rows, late)
             rows = rows.filter(pc.invert(late)).drop_columns([STREAM_TIME])
         return self._grouped(rows) if self._step.combine else rows
@@ -126,17 +127,17 @@ class PartialAggregateOperator:
     def _group_or_not(self, source: str, names: Sequence[str]) -> str:
         kept = [n for n in systems(names) if n != DELETED or not _drops_deleted(names)]
         columns = [f"c{i}" for i in range(len(self._step.input_schema))]
-        if self._step.window:
-            source = f"(SELECT *, {starts_sql(self._step.window)} AS {WINDOW_START} FROM {source})"
+        if self._window:
+            source = f"(SELECT *, {starts_sql(self._window)} AS {WINDOW_START} FROM {source})"
             kept.append(WINDOW_START)
         if self._step.combine:
             return self._grouped_sql(source, [*columns, *kept])
         return f"SELECT {', '.join([*columns, *kept])} FROM {source}"
 
     def _assigned_sql(self, source: str, names: Sequence[str]) -> str:
-        if self._step.window is None:
+        if self._window is None:
             return f"SELECT * FROM {source}"
-        return f"SELECT *, {starts_sql(self._step.window)} AS {WINDOW_START} FROM {source}"
+        return f"SELECT *, {starts_sql(self._window)} AS {WINDOW_START} FROM {source}"
 
     def _grouped_sql(self, source: str, names: Sequence[str]) -> str:
         by = [f"c{i}" for i in range(self._step.keys)]

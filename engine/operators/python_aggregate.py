@@ -6,7 +6,7 @@ contract says (a state is any Python value, so no Arrow kernel can merge it).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -26,9 +26,20 @@ from .template import fill
 
 
 class PythonGroups:
-    """Merges batches for an Aggregate step in which at least one aggregate is a user's."""
+    """Merges batches for an Aggregate step in which at least one aggregate is a user's.
 
-    def __init__(self, layout: GroupState, table: StateTable, context: Context) -> None:
+    `rows`: which of the input are the batch's, `stored`: the relation of stored rows, in SQL of the input's name."""
+
+    def __init__(
+        self,
+        layout: GroupState,
+        table: StateTable,
+        context: Context,
+        rows: str = "",
+        stored: Callable[[str], str] | None = None,
+    ) -> None:
+        self._rows = rows
+        self._stored = stored
         self._layout = layout
         self._table = table
         self._context = context
@@ -91,10 +102,12 @@ class PythonGroups:
             f"max({SEQUENCE}) AS {SEQUENCE}",
             f"any_value({KEY_GROUP}) AS {KEY_GROUP}",
         ]
-        groups = f"(SELECT {', '.join([*by, *columns, *times])} FROM {source} GROUP BY {', '.join(by)}) AS b"
-        return self._joined_sql(groups)
+        groups = (
+            f"(SELECT {', '.join([*by, *columns, *times])} FROM {source} {self._rows} GROUP BY {', '.join(by)}) AS b"
+        )
+        return self._joined_sql(groups, self._stored(source) if self._stored else self._table.name)
 
-    def _joined_sql(self, groups: str) -> str:
+    def _joined_sql(self, groups: str, stored: str) -> str:
         layout = self._layout
         merged = []
         results = []
@@ -113,7 +126,7 @@ class PythonGroups:
         columns = [f"b.{k} AS {k}" for k in layout.key_names] + merged
         columns += [f"greatest(b.{ROWTIME}, coalesce(s.{ROWTIME}, b.{ROWTIME})) AS {ROWTIME}"]
         columns += [f"b.{KEY_GROUP} AS {KEY_GROUP}", f"b.{SEQUENCE} AS {SEQUENCE}", *layout.old_columns()]
-        inner = f"SELECT {', '.join(columns)} FROM {layout.join_sql(groups, self._table.name)}"
+        inner = f"SELECT {', '.join(columns)} FROM {layout.join_sql(groups, stored)}"
         return f"SELECT {', '.join(['*', *results])} FROM ({inner})"
 
 

@@ -34,8 +34,10 @@ from .materialize import MaterializeOperator
 from .operator import Frame, Report
 from .partial_aggregate import PartialAggregateOperator
 from .retract import RetractOperator
+from .session_aggregate import SessionAggregateOperator
 from .stream_table_join import StreamTableJoinOperator
 from .table_table_join import TableTableJoinOperator
+from .windows import SESSION
 
 
 def open_stage(plan: QueryPlan, index: int, store: StateStore, report: Report, models: Models | None = None) -> Stage:
@@ -89,7 +91,7 @@ class Stage:
         """Undo all that was changed after `epoch`."""
         self.store.rollback_to(epoch)
         for operator in self._operators:
-            if isinstance(operator, AggregateOperator):
+            if isinstance(operator, AggregateOperator | SessionAggregateOperator):
                 operator.reload()
 
     def close(self) -> None:
@@ -134,7 +136,9 @@ def _operator(step: Step, behind: Step | None, context: Context) -> Operator:
             return PartialAggregateOperator(step, None, context)
         case Aggregate():
             after = behind if isinstance(behind, Evaluate) and behind.input == step.output else None
-            return AggregateOperator(step, after, context)
+            window = step.partial.window
+            kind = SessionAggregateOperator if window is not None and window.kind == SESSION else AggregateOperator
+            return kind(step, after, context)
         case StreamTableJoin():
             return StreamTableJoinOperator(step, context)
         case TableTableJoin():

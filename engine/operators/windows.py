@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 
 from ..plan.steps import Window
 from .frame import one_chunk
-from .operator import PARTITION, ROWTIME, WINDOW_START
+from .operator import PARTITION, ROWTIME, STREAM_TIME, WINDOW_START
 
+SESSION = "SESSION"
 DEFAULT_GRACE_MS = 24 * 60 * 60 * 1000
 """Without GRACE PERIOD a window takes rows until a day after its start, as in ksqlDB."""
 
@@ -25,7 +26,8 @@ def grace_ms(window: Window) -> int:
 
 
 def retention_ms(window: Window) -> int:
-    """How long after its start a window is kept: as long as it takes rows, or longer if the statement says so."""
+    """How long after its start a window is kept: as long as it takes rows, or longer if the statement says so. A session
+    is kept that long after its end."""
     return max(window.retention_ms or 0, window.size_ms + grace_ms(window))
 
 
@@ -41,6 +43,13 @@ def starts_sql(window: Window) -> str:
         return f"{ROWTIME} - {ROWTIME} % {size}"
     first = f"greatest(0, {ROWTIME} - {size - advance}) // {advance} * {advance}"
     return f"unnest(range({first}, {ROWTIME} + 1, {advance}))"
+
+
+def with_stream_time(rows: pa.Table, stream_time: dict[int, int]) -> pa.Table:
+    """The rows, in order, with the stream time of each one's partition as of the row; `stream_time` is advanced."""
+    made = rows.append_column(STREAM_TIME, running_stream_time(rows, stream_time))
+    advance_stream_time(rows, stream_time)
+    return made
 
 
 def may_be_late(window: Window, rowtimes: pa.ChunkedArray, stream_time: dict[int, int]) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from ..errors import AnalysisError, Span, Unsupported
+from ..errors import AnalysisError, Span
 from ..sql.expressions import Column, Expr
 from ..sql.functions import AggregateFunction, FunctionRegistry, TableFunction
 from ..sql.scope import WINDOW_BOUNDS, Scope, span_of
@@ -241,8 +241,6 @@ class _Analysis:
 def window_of(clause: WindowClause, *, final: bool = False) -> Window:
     """The window of a GROUP BY. With EMIT FINAL (`final`) a window without a grace period closes at its end, not a day
     later."""
-    if clause.kind == "SESSION":
-        raise Unsupported("SESSION windows are not supported yet", hint="use TUMBLING or HOPPING", span=clause.span)
     size, advance = clause.size_ms, clause.advance_ms if clause.kind == "HOPPING" else clause.size_ms
     if size is None or advance is None or size <= 0 or advance <= 0:
         raise AnalysisError("a window's SIZE and ADVANCE BY must be larger than zero", span=clause.span)

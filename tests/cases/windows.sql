@@ -38,3 +38,54 @@ INSERT INTO hits (rowtime, host, ms) VALUES (3000, 'h', 99);
 INSERT INTO hits (rowtime, host, ms) VALUES (25000, 'h', 2);
 ASSERT VALUES finals (windowstart, host, n, worst) VALUES (0, 'h', 2, 9);
 ASSERT VALUES finals (windowstart, host, n, worst) VALUES (10000, 'h', 1, 1);
+
+--@test: SESSION windows grow, bridge and take back; each end of a session is a tombstone
+CREATE STREAM visits (who STRING KEY, page STRING) WITH (kafka_topic = 'visits', value_format = 'JSON', partitions = 1);
+CREATE TABLE sessions AS SELECT who, COUNT(*) AS n, WINDOWEND - WINDOWSTART AS lasted FROM visits WINDOW SESSION (10 SECONDS) GROUP BY who;
+INSERT INTO visits (rowtime, who, page) VALUES (1000, 'ann', '/');
+INSERT INTO visits (rowtime, who, page) VALUES (20000, 'ann', '/a');
+INSERT INTO visits (rowtime, who, page) VALUES (11000, 'ann', '/b');
+INSERT INTO visits (rowtime, who, page) VALUES (11500, 'bob', '/');
+INSERT INTO visits (rowtime, who, page) VALUES (11500, 'bob', '/');
+ASSERT VALUES sessions (windowstart, windowend, who, n, lasted) VALUES (1000, 1000, 'ann', 1, 0);
+ASSERT VALUES sessions (windowstart, windowend, who, n, lasted) VALUES (20000, 20000, 'ann', 1, 0);
+ASSERT NULL VALUES sessions (windowstart, windowend, who) KEY (1000, 1000, 'ann');
+ASSERT NULL VALUES sessions (windowstart, windowend, who) KEY (20000, 20000, 'ann');
+ASSERT VALUES sessions (windowstart, windowend, who, n, lasted) VALUES (1000, 20000, 'ann', 3, 19000);
+ASSERT VALUES sessions (windowstart, windowend, who, n, lasted) VALUES (11500, 11500, 'bob', 1, 0);
+ASSERT VALUES sessions (windowstart, windowend, who, n, lasted) VALUES (11500, 11500, 'bob', 2, 0);
+
+--@test: SESSION windows with GRACE PERIOD: a late row counts where it joins a session that is open
+CREATE STREAM taps (id INT KEY, v INT) WITH (kafka_topic = 'taps', value_format = 'JSON', partitions = 1);
+CREATE TABLE bursts AS SELECT id, COLLECT_LIST(v) AS vs, MAX(v) AS top FROM taps WINDOW SESSION (10 SECONDS, GRACE PERIOD 5 SECONDS) GROUP BY id;
+INSERT INTO taps (rowtime, id, v) VALUES (10000, 1, 1);
+INSERT INTO taps (rowtime, id, v) VALUES (30000, 1, 2);
+INSERT INTO taps (rowtime, id, v) VALUES (14000, 1, 3);
+INSERT INTO taps (rowtime, id, v) VALUES (16000, 1, 4);
+INSERT INTO taps (rowtime, id, v) VALUES (21000, 1, 5);
+ASSERT VALUES bursts (windowstart, windowend, id, vs, top) VALUES (10000, 10000, 1, ARRAY[1], 1);
+ASSERT VALUES bursts (windowstart, windowend, id, vs, top) VALUES (30000, 30000, 1, ARRAY[2], 2);
+ASSERT VALUES bursts (windowstart, windowend, id, vs, top) VALUES (16000, 16000, 1, ARRAY[4], 4);
+ASSERT NULL VALUES bursts (windowstart, windowend, id) KEY (16000, 16000, 1);
+ASSERT NULL VALUES bursts (windowstart, windowend, id) KEY (30000, 30000, 1);
+ASSERT VALUES bursts (windowstart, windowend, id, vs, top) VALUES (16000, 30000, 1, ARRAY[4, 2, 5], 5);
+
+--@test: SESSION windows with EMIT FINAL say a session once, when the gap and grace have passed
+CREATE STREAM beats (host STRING KEY, ms INT) WITH (kafka_topic = 'beats', value_format = 'JSON', partitions = 1);
+CREATE TABLE alive AS SELECT host, COUNT(*) AS n, SUM(ms) AS total FROM beats WINDOW SESSION (10 SECONDS) GROUP BY host HAVING COUNT(*) > 1 EMIT FINAL;
+INSERT INTO beats (rowtime, host, ms) VALUES (1000, 'h', 3);
+INSERT INTO beats (rowtime, host, ms) VALUES (9000, 'h', 4);
+INSERT INTO beats (rowtime, host, ms) VALUES (9500, 'g', 5);
+INSERT INTO beats (rowtime, host, ms) VALUES (30000, 'i', 1);
+INSERT INTO beats (rowtime, host, ms) VALUES (9600, 'g', 5);
+ASSERT VALUES alive (windowstart, windowend, host, n, total) VALUES (1000, 9000, 'h', 2, 7);
+
+--@test: a session's table is read as a stream of windowed keys, and its bounds stand in expressions
+CREATE STREAM plays (who INT KEY, song STRING) WITH (kafka_topic = 'plays', value_format = 'JSON', partitions = 1);
+CREATE TABLE listening AS SELECT who, COUNT(*) AS n FROM plays WINDOW SESSION (5 SECONDS) GROUP BY who HAVING COUNT(*) > 1;
+CREATE STREAM listened (who INT KEY, n BIGINT) WITH (kafka_topic = 'LISTENING', value_format = 'JSON', window_type = 'SESSION');
+CREATE STREAM long AS SELECT who, n, WINDOWEND - WINDOWSTART AS ms FROM listened WHERE WINDOWEND > WINDOWSTART;
+INSERT INTO plays (rowtime, who, song) VALUES (0, 7, 'a');
+INSERT INTO plays (rowtime, who, song) VALUES (4000, 7, 'b');
+ASSERT VALUES listening (windowstart, windowend, who, n) VALUES (0, 4000, 7, 2);
+ASSERT VALUES long (windowstart, windowend, who, n, ms) VALUES (0, 4000, 7, 2, 4000);

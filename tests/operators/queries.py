@@ -109,3 +109,7 @@ def tumbling(size_ms: int, grace_ms: int | None = None, **more: int) -> WindowCl
 
 def hopping(size_ms: int, advance_ms: int, grace_ms: int | None = None) -> WindowClause:
     return WindowClause("HOPPING", size_ms, advance_ms, grace_ms)
+
+
+def session(gap_ms: int, grace_ms: int | None = None, **more: int) -> WindowClause:
+    return WindowClause("SESSION", gap_ms, None, grace_ms, **more)

@@ -1,0 +1,113 @@
+"""The end of windows: rows that go on once, when their window closes (EMIT FINAL), and rows that are past retention.
+
+Both go by the least stream time of the live partitions, which every frame tells to every key group, so that silent keys
+close too. How far windows have closed is kept in the state, so that a restart tells none twice.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..plan.steps import Aggregate, Window
+from ..state.duckdb import fetch
+from ..state.table import ROW, StateTable
+from .context import Context
+from .frame import set_column
+from .group_state import GroupState
+from .operator import PASSED, SEQUENCE, STREAM_TIME, WINDOW_END, WINDOW_START
+from .windows import SESSION, grace_ms, retention_ms
+
+
+def kept_ms(window: Window, *, final: bool) -> int:
+    """How long a window is kept; a session with EMIT FINAL no longer than it takes rows, or one that has given its result
+    would be merged into another."""
+    return window.size_ms + grace_ms(window) if final and window.kind == SESSION else retention_ms(window)
+
+
+class Closing:
+    """The windows' end for one Aggregate step."""
+
+    def __init__(self, step: Aggregate, layout: GroupState, table: StateTable, context: Context) -> None:
+        assert step.partial.window is not None
+        self._window = step.partial.window
+        self._session = step.partial.window.kind == SESSION
+        self._bound = WINDOW_END if self._session else WINDOW_START
+        self._final = step.emit_final
+        self._keys = step.partial.keys
+        self._layout = layout
+        self._table = table
+        self._context = context
+        self._times: dict[int, int] = {}
+        self._marks = context.store.table(f"{step.state}_marks", [("mark", "VARCHAR")], [("until", "BIGINT")])
+        self._until: dict[str, int] = {}
+        self._expired = -1
+        self.reload()
+
+    def reload(self) -> None:
+        """Read again what is stored: the state has been rolled back."""
+        stored = self._context.connection.execute(f"SELECT mark, until FROM {self._marks.name}").fetchall()
+        self._until = dict(stored)
+
+    def advance(self, stream_time: dict[int, int]) -> pa.Table | None:
+        """Close and expire up to the least stream time; gives the rows of windows that closed."""
+        for partition, time in stream_time.items():
+            self._times[partition] = max(time, self._times.get(partition, time))
+        if not self._times:
+            return None
+        now = min(self._times.values())
+        made = self._emit(now) if self._final else None
+        self._expire(now)
+        return made
+
+    def _emit(self, now: int) -> pa.Table | None:
+        closed, before = self._last_closed(now), self._until.get("closed", -1)
+        if closed <= before:
+            return None
+        where = f"{self._bound} > {before} AND {self._bound} <= {closed}"
+        order = ", ".join([self._bound, WINDOW_START, *(f"c{i}" for i in range(self._keys))])
+        rows = f"{self._layout.view_sql(self._table.name, where)} ORDER BY {order}"
+        made = fetch(self._context.connection, f"SELECT *, false AS {PASSED} FROM ({rows})")
+        self._mark("closed", closed)
+        return set_column(made, SEQUENCE, pa.array(range(made.num_rows), pa.int64()))
+
+    def _last_closed(self, now: int) -> int:
+        """The start of the newest window (the end of the newest session) that `now` has closed, below 0 when there is none."""
+        grace = grace_ms(self._window)
+        if self._session:
+            return max(now - grace - self._window.size_ms - 1, -1)
+        start = now - grace - self._window.size_ms
+        return start // self._window.advance_ms * self._window.advance_ms if start >= 0 else -1
+
+    def _mark(self, mark: str, until: int) -> None:
+        known = self._context.connection.execute(
+            f"SELECT rowid FROM {self._marks.name} WHERE mark = '{mark}'"
+        ).fetchone()
+        change = {
+            "mark": [mark],
+            "until": pa.array([until], pa.int64()),
+            ROW: pa.array([known[0] if known else None], pa.int64()),
+            "old_until": pa.array([self._until.get(mark)], pa.int64()),
+        }
+        self._marks.apply(pa.table(change))
+        self._until[mark] = until
+
+    def _expire(self, now: int) -> None:
+        edge = (now - kept_ms(self._window, final=self._final)) // self._window.advance_ms * self._window.advance_ms
+        if edge > self._expired and edge >= 0:
+            if self._expired >= 0 or self._table.rows:
+                self._table.expire(f"{self._bound} < {edge}")
+            self._expired = edge
+
+    def without_closed(self, table: pa.Table) -> pa.Table:
+        """Rows of windows that were emitted already are late: by another partition's time than their own."""
+        closed = self._until.get("closed", -1)
+        if self._session:
+            closing = closed + grace_ms(self._window) + self._window.size_ms + 1
+            return set_column(table, STREAM_TIME, pc.max_element_wise(table.column(STREAM_TIME), closing))
+        late = pc.less_equal(table.column(WINDOW_START), closed)
+        rows = pc.indices_nonzero(late).to_pylist()
+        for row in rows:
+            start = table.column(WINDOW_START)[row].as_py()
+            self._context.fail(table, row, "late", f"the window that starts at {start} has given its final result")
+        return table.filter(pc.invert(late)) if rows else table
