@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from ...errors import AnalysisError
 from ..schemas.opening import full_name_of, registry_of, schema_id_of, written_schema
 from ..schemas.schema import Resolve, Schema, SchemaType
+from . import protobuf_compatibility  # noqa: F401 - registers how schemas are compared
 from .format import FormatColumn
 from .protobuf_compile import Compiled, Descriptor, compiled
 from .protobuf_decode import FIRST_MESSAGE, ProtobufDecoder
