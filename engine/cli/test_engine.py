@@ -6,12 +6,14 @@ lie in memory, and queries are run when the case says so, one after the other, e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import duckdb
 
 from ..errors import AnalysisError, Conflict, Unsupported
+from ..io.schemas.opening import forget
 from ..io.topics import TopicInfo
 from ..operators.driver import Driver
 from ..plan.steps import QueryPlan
@@ -24,6 +26,8 @@ from ..sql.functions import FunctionRegistry
 from ..sql.parser import Parsed, iterate_statements
 from ..sql.statements import (
     AlterSystem,
+    CreateSource,
+    CreateSourceAs,
     Define,
     Describe,
     DescribeFunction,
@@ -31,9 +35,12 @@ from ..sql.statements import (
     InsertValues,
     SetProperty,
     Show,
+    Statement,
     Undefine,
     UnsetProperty,
 )
+
+_numbers = itertools.count()
 
 
 class CaseEngine:
@@ -44,9 +51,9 @@ class CaseEngine:
         instance: duckdb.DuckDBPyConnection,
         registry: FunctionRegistry,
         settings: Mapping[str, str],
-        schema_registry: str = "memory:case",
     ) -> None:
-        self.schema_registry = schema_registry
+        self.schema_registry = f"memory:case {next(_numbers)}"
+        self.on_topic: Callable[[str], None] = lambda topic: None  # before the first statement over a topic
         self.catalog = Catalog()
         self.driver = Driver(instance)
         self.settings = dict(settings)
@@ -55,6 +62,10 @@ class CaseEngine:
         self.instance = instance
         self.registry = registry
         self._shipped = frozenset(registry.functions)
+
+    def close(self) -> None:
+        """Forget the schemas."""
+        forget(self.schema_registry)
 
     def execute(self, text: str) -> None:
         """Carry out the statements of a text. Raises what a session would."""
@@ -80,11 +91,17 @@ class CaseEngine:
                 case Define() | Undefine() | Show() | Describe() | DescribeFunction() | Explain():
                     return
                 case _ if changes_something(statement):
+                    self._announce(statement)
                     self._enter(prepare(statement, text, self._world()))
                 case _:
                     raise Unsupported(f"{type(statement).__name__} is not supported in a test case")
         except (AnalysisError, Conflict, Unsupported) as error:
             raise error.at(text) from None
+
+    def _announce(self, statement: Statement) -> None:
+        if isinstance(statement, CreateSource | CreateSourceAs):
+            given = [p.value for p in statement.properties if p.name == "KAFKA_TOPIC"]
+            self.on_topic(str(given[0]) if given else statement.name)
 
     def _world(self) -> World:
         """Topics come into being when they are named, as when a command log is read again: a case does not make them."""

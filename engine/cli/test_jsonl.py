@@ -22,7 +22,9 @@ from ..sql.functions import FunctionRegistry
 from ..state.duckdb import connect, seal
 from .test_engine import CaseEngine
 from .test_functions import register
-from .test_records import TopicShape, checked, read_json, shape_guessed, shape_of, write_json
+from .test_records import TopicShape, checked, read_json, write_json
+from .test_schemas import CaseSchemas
+from .test_shapes import shape_guessed, shape_of
 
 Json = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -55,6 +57,8 @@ def answer_case(case: Json, instance: duckdb.DuckDBPyConnection, registry: Funct
     except Exception as error:  # one case must not end the others
         log.debug("case %s", case.get("id"), exc_info=True)
         return answer | {"error": f"{type(error).__name__}: {error}", "kind": "internal"}
+    finally:
+        engine.close()
     return answer | {"outputs": outputs, "sources": engine.sources()}
 
 
@@ -67,8 +71,11 @@ def _outputs(case: Json, engine: CaseEngine) -> list[Json]:
     for name, topic in topics.items():
         if topic.get("partitions"):
             engine.driver.topics.partitions[name] = int(topic["partitions"])
+    schemas = CaseSchemas(engine.schema_registry, topics)
+    engine.on_topic = schemas.register
     for statement in case["statements"]:
         engine.execute(statement)
+    schemas.register_all()
     shapes = _Shapes(engine, topics)
     given = _put_inputs(case.get("inputs") or [], engine, shapes)
     engine.run()
@@ -102,7 +109,11 @@ class _Shapes:
 
     def of(self, topic: str) -> TopicShape:
         relation = self._engine.shapes.get(topic)
-        return shape_guessed(self._topics.get(topic, {})) if relation is None else shape_of(relation)
+        return (
+            shape_guessed(self._topics.get(topic, {}), self._engine.schema_registry)
+            if relation is None
+            else shape_of(relation)
+        )
 
 
 def _put_inputs(inputs: Iterable[Json], engine: CaseEngine, shapes: _Shapes) -> set[int]:

@@ -11,10 +11,9 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import UserError
-from ..sql.catalog import Relation
 from ..sql.schema import ColumnDef
 from ..sql.types import BIGINT, BYTES, DOUBLE, INTEGER, SqlType
 
@@ -106,12 +105,24 @@ def _kafka_value(payload: bytes, kind: SqlType | None) -> Json:
     return payload.decode()
 
 
+class OneSide(Protocol):
+    """The keys or the values of a topic: a case's JSON to bytes and back."""
+
+    def to_bytes(self, value: Json) -> bytes | None:
+        """A case's value as the topic carries it; None is a NULL payload."""
+        ...
+
+    def from_bytes(self, payload: bytes | None) -> Json:
+        """What a case says of a payload."""
+        ...
+
+
 @dataclass(frozen=True)
 class TopicShape:
     """How a topic's records are written, as the first relation over it says."""
 
-    key: Side
-    value: Side
+    key: OneSide
+    value: OneSide
     window: str | None = None
     window_size_ms: int | None = None
 
@@ -135,34 +146,9 @@ class TopicShape:
         return self.key.from_bytes(raw[:-8]), window
 
 
-_DELIMITERS = {"TAB": "\t", "SPACE": " "}
-
-
-def shape_of(relation: Relation) -> TopicShape:
-    """The shape of a relation's topic."""
-    columns = [c for c in relation.schema if c.header is None]
-    keys = tuple(c for c in columns if c.is_key)
-    values = tuple(c for c in columns if not c.is_key)
-    delimiters = [str(relation.properties.get(p, ",")) for p in ("KEY_DELIMITER", "VALUE_DELIMITER")]
-    key, value = (_DELIMITERS.get(d.upper(), d) for d in delimiters)
-    return TopicShape(
-        Side(relation.key_format.upper(), keys, key),
-        Side(relation.value_format.upper(), values, value),
-        relation.windowed,
-        relation.window_size_ms,
-    )
-
-
-def shape_guessed(topic: Mapping[str, Any]) -> TopicShape:
-    """The shape of a topic that no relation reads: as the case's own topic says, else text."""
-    key = str(topic.get("keyFormat") or topic.get("format") or "KAFKA").upper()
-    value = str(topic.get("valueFormat") or topic.get("format") or "JSON").upper()
-    return TopicShape(Side(key, ()), Side(value, ()))
-
-
 def checked(convert: Callable[[], bytes | None], what: str) -> bytes | None:
     """A conversion whose failure is the case's fault."""
     try:
         return convert()
-    except (ValueError, struct.error, TypeError) as why:
+    except (ValueError, struct.error, TypeError, KeyError, AttributeError) as why:
         raise UserError(f"the case's {what} cannot be written in the topic's format", detail=str(why)) from None

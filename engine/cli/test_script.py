@@ -111,9 +111,10 @@ class Script(CaseEngine):
         return bool(fresh)
 
     def close(self) -> None:
-        """End the queries."""
+        """End the queries, and forget the schemas."""
         for running, _ in self._running.values():
             running.close()
+        super().close()
 
 
 def run_test(test: SqlTest, instance: duckdb.DuckDBPyConnection, registry: FunctionRegistry) -> Outcome:

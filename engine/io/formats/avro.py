@@ -29,6 +29,7 @@ from .format import Decoded, FormatColumn
 from .json import is_wrapped
 
 HEADER_BYTES = 5
+_SIZE_MAX = 1 << 30  # of a record; pyarrow 26 miscounts a slice without an end
 _BAD = (ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, StopIteration, UnicodeDecodeError)
 
 
@@ -118,7 +119,7 @@ class AvroDecoder:
         if isinstance(reader, str):
             errors |= dict.fromkeys(pc.indices_nonzero(pc.is_valid(payload)).to_pylist(), reader)
             return columns
-        bodies = pc.binary_slice(payload, HEADER_BYTES).to_pylist()
+        bodies = pc.binary_slice(payload, HEADER_BYTES, _SIZE_MAX).to_pylist()
         rows = reader.read(bodies, errors.setdefault)
         for place, name, convert in reader.fields:
             values = rows if name is None else [None if r is None else r[name] for r in rows]

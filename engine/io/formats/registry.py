@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 
-from ...errors import UnknownName, Unsupported
+from ...errors import UnknownName
+from .avro import AvroFormat
 from .delimited import DelimitedFormat
 from .format import Format
 from .json import JsonFormat
@@ -15,6 +16,7 @@ from .protobuf import ProtobufFormat, ProtobufNosrFormat
 
 _SHIPPED: tuple[Format, ...] = (
     JsonFormat(),
+    AvroFormat(),
     JsonSrFormat(),
     DelimitedFormat(),
     KafkaFormat(),
@@ -23,8 +25,6 @@ _SHIPPED: tuple[Format, ...] = (
     ProtobufNosrFormat(),
 )
 _FORMATS: dict[str, Format] = {f.name: f for f in _SHIPPED}
-PLANNED = frozenset({"AVRO"})
-"""Formats of ksqlDB that need a schema registry: refused by name until it is there."""
 
 
 def register(new: Format) -> None:
@@ -38,12 +38,10 @@ def names() -> list[str]:
 
 
 def find(name: str) -> Format:
-    """The format of that name (any case). Raises UnknownName with a suggestion, Unsupported for planned ones."""
+    """The format of that name (any case). Raises UnknownName with a suggestion."""
     wanted = name.upper()
     if wanted in _FORMATS:
         return _FORMATS[wanted]
-    if wanted in PLANNED:
-        raise Unsupported(f"format {wanted} is not supported yet", hint=f"use one of {', '.join(names())}")
-    near = difflib.get_close_matches(wanted, [*_FORMATS, *PLANNED], n=1)
+    near = difflib.get_close_matches(wanted, _FORMATS, n=1)
     hint = f'did you mean "{near[0]}"?' if near else f"use one of {', '.join(names())}"
     raise UnknownName(f"Unknown format: {name}", hint=hint)
