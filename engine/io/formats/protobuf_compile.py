@@ -7,17 +7,20 @@ Each schema has its own descriptor pool, because two topics may name different m
 
 from __future__ import annotations
 
+import base64
+import binascii
 import importlib.util
 import pathlib
 import re
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
 
 from ...errors import AnalysisError, EnvironmentFault, UnknownName
 from ..schemas.schema import Resolve, Schema
@@ -66,6 +69,7 @@ class Compiled:
     text: str
     pool: Any
     file: Descriptor
+    parsers: dict[str, Any] = field(default_factory=dict)  # by message name; a pool cannot forget what was added to it
 
     def message(self, full_name: str | None) -> Descriptor:
         """The message of that full name, else the first one. Raises UnknownName."""
@@ -114,9 +118,9 @@ def compiled(schema: Schema, resolve: Resolve) -> Compiled:
     return _compiled(schema.text, tuple(sorted(files.items())))
 
 
-def params(field: Descriptor) -> dict[str, str]:
+def params(of: Descriptor) -> dict[str, str]:
     """The parameters of a field's (confluent.field_meta) option: a decimal's precision and scale."""
-    options = field.GetOptions().SerializeToString()
+    options = of.GetOptions().SerializeToString()
     return dict(_field_meta().FromString(options).field_meta.params) if options else {}
 
 
@@ -148,38 +152,78 @@ def _includes() -> tuple[bytes, ...]:
     )
 
 
-@cache
+@lru_cache(256)
 def _compiled(text: str, references: tuple[tuple[str, str], ...]) -> Compiled:
-    descriptors = _protoc(text, {**_OWN, **dict(references)})
+    others = {**_OWN, **dict(references)}
     pool = descriptor_pool.DescriptorPool()
-    for file in descriptors.file:
-        pool.Add(file)  # in the order of dependency, as protoc writes them
-    return Compiled(text, pool, pool.FindFileByName(MAIN))
+    try:
+        for file in _descriptors(text, others):
+            pool.Add(file)  # in the order of dependency
+        return Compiled(text, pool, pool.FindFileByName(MAIN))
+    except (TypeError, KeyError) as why:
+        raise AnalysisError("the PROTOBUF schema cannot be compiled", detail=str(why)) from None
 
 
-def _protoc(text: str, others: dict[str, str]) -> Any:
+def _descriptors(text: str, others: dict[str, str]) -> list[Any]:
+    """The files of a schema, each after those it imports, its own last."""
+    own = _from_base64(text)
+    if own is None:
+        return list(_protoc({**others, MAIN: text}, [MAIN]))
+    files: dict[str, Any] = {}
+    _gather_serialized(own, others, files)
+    own.name = MAIN
+    return [*files.values(), own]
+
+
+def _from_base64(text: str) -> Any:
+    """A file descriptor, where a schema is one in base64 as Confluent's Python serialiser registers it, else None."""
+    if not _BASE64.match(text):
+        return None
+    try:
+        return descriptor_pb2.FileDescriptorProto.FromString(base64.b64decode(text))
+    except (binascii.Error, DecodeError):
+        return None
+
+
+def _gather_serialized(file: Any, others: dict[str, str], files: dict[str, Any]) -> None:
+    for name in file.dependency:
+        if name in files:
+            continue
+        imported = _from_base64(others.get(name, ""))
+        if imported is None:
+            for found in _protoc({n: t for n, t in others.items() if _from_base64(t) is None}, [name]):
+                files.setdefault(found.name, found)
+        else:
+            imported.name = name
+            _gather_serialized(imported, others, files)
+            files[name] = imported
+
+
+def _protoc(files: dict[str, str], targets: list[str]) -> Any:
+    """The descriptors of `targets` and of what they import."""
     from grpc_tools import _protoc_compiler
 
     with _compiling, tempfile.TemporaryDirectory(prefix="mergus-proto-") as name:
         folder = pathlib.Path(name)
-        for path, content in {**others, MAIN: text}.items():
+        for path, content in files.items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content, encoding="utf-8")
         includes = (bytes(folder), *_includes())
+        asked = [t.encode() for t in targets]
         try:
-            # Only this call says what is wrong, only the next one gives descriptors.
-            _protoc_compiler.get_protos(MAIN.encode(), list(includes))
+            for one in asked:  # only this call says what is wrong, only the next one gives descriptors
+                _protoc_compiler.get_protos(one, list(includes))
         except Exception as why:  # noqa: BLE001 - the compiler's own error has no public type
             raise AnalysisError("the PROTOBUF schema cannot be compiled", detail=_reason(why)) from None
         out = folder / "out.descriptors"
-        flags = [b"-I" + i for i in includes]
-        asked = [b"protoc", *flags, b"--include_imports", b"--descriptor_set_out=" + bytes(out), MAIN.encode()]
-        if _protoc_compiler.run_main(asked):
+        flags = [*(b"-I" + i for i in includes), b"--include_imports", b"--descriptor_set_out=" + bytes(out)]
+        if _protoc_compiler.run_main([b"protoc", *flags, *asked]):
             raise AnalysisError("the PROTOBUF schema cannot be compiled")
-        return descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes())
+        return descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes()).file
 
 
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{8,}={0,2}\s*\Z")
 _ERROR = re.compile(
     r"filename=\"b?'?(?P<file>.*?)'?\", line=(?P<line>-?\d+), column=(?P<column>-?\d+), message=\"b'?(?P<what>.*?)'?\"\)",
     re.S,

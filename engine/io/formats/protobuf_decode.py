@@ -31,10 +31,9 @@ _SIZE_MAX = 1 << 30  # of a message; pyarrow 26 miscounts a slice without an end
 FIRST_MESSAGE = (0,)
 
 
-class RowsParser:
-    """Parses a batch of messages of one type in one call."""
-
-    def __init__(self, schema: Compiled, message: Descriptor) -> None:
+def rows_class(schema: Compiled, message: Descriptor) -> Any:
+    """The class of a message whose one field repeats `message`: a batch of them is parsed in one call."""
+    if message.full_name not in schema.parsers:
         name = f"mergus_rows_{next(_numbers)}"
         file = descriptor_pb2.FileDescriptorProto(name=f"{name}.proto", package=name, syntax="proto3")
         file.dependency.append(message.file.name)
@@ -42,12 +41,9 @@ class RowsParser:
         rows.type, rows.label = rows.TYPE_MESSAGE, rows.LABEL_REPEATED
         rows.type_name = f".{message.full_name}"
         schema.pool.Add(file)
-        self.rows: Any = message_factory.GetMessageClass(schema.pool.FindMessageTypeByName(f"{name}.Rows"))
-        self.name = message.full_name
-
-    def parse(self, payload: pa.Array) -> list[Any]:
-        """The messages of a binary array without NULLs. Raises DecodeError where one of them is none."""
-        return list(self.rows.FromString(joined(payload)).rows)
+        made = message_factory.GetMessageClass(schema.pool.FindMessageTypeByName(f"{name}.Rows"))
+        schema.parsers[message.full_name] = made
+    return schema.parsers[message.full_name]
 
 
 class MessageDecoder:
@@ -55,7 +51,8 @@ class MessageDecoder:
 
     def __init__(self, schema: Compiled, message: Descriptor, columns: Sequence[FormatColumn]) -> None:
         self.types = [arrow_type(c.type) for c in columns]
-        self.parser = RowsParser(schema, message)
+        self.rows = rows_class(schema, message)
+        self.name = message.full_name
         self.refused: str | None = None
         self.readers: list[Reader] = []
         try:
@@ -68,10 +65,10 @@ class MessageDecoder:
         if self.refused is not None:
             return self._nothing(len(payload)), [(row, self.refused) for row in range(len(payload))]
         try:
-            messages = self.parser.parse(payload)
+            messages = list(self.rows.FromString(joined(payload)).rows)
             return [read(messages) for read in self.readers], []
         except DecodeError:
-            reason = f"not a message of type {self.parser.name}"
+            reason = f"not a message of type {self.name}"
         except RecordError as why:
             reason = why.message
         except (ValueError, OverflowError, pa.ArrowException) as why:
