@@ -24,8 +24,29 @@ UNDO = "_undo"  # bool: after steps.Retract, a row that is taken back
 KEY_GROUP = "_kg"  # int32: after an exchange
 UNDO = "_undo"  # bool, behind a Retract: the row that was, to be taken back
 PASSED = "_passed"  # bool, behind an Aggregate with HAVING: the key's row before this batch passed
+SIDE = "_side"  # int8, where two edges have become one: 0 left, 1 right
+LEFT_TIME = "_lt"  # int64, before a stream-stream join: stream time of the left side in the row's partition, as of the row
+RIGHT_TIME = "_rt"  # int64: the same of the right side
 SEQUENCE_STEP = 1 << 20
 """Sequence numbers of a source's rows are so far apart, that rows made from one (EXPLODE) find places between."""
+
+
+_PARTITIONS_MAX = 1 << 20
+
+
+def side_time(join: int, side: int, partition: int) -> int:
+    """The name in `Frame.stream_time` of one side's stream time before the `join`-th join of a query: below 0, where no
+    partition is.
+
+    >>> side_time(0, 1, 7), partition_of_time(side_time(0, 1, 7))
+    (-1048584, 7)
+    """
+    return -1 - partition - (2 * join + side) * _PARTITIONS_MAX
+
+
+def partition_of_time(name: int) -> int:
+    """The partition that an entry of `Frame.stream_time` speaks of."""
+    return name if name >= 0 else (-1 - name) % _PARTITIONS_MAX
 
 
 @dataclass

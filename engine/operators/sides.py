@@ -16,9 +16,8 @@ from ..sql.schema import Schema
 from ..sql.types import arrow_type
 from .context import Context
 from .frame import set_column, with_missing
-from .operator import DELETED, KEY_GROUP, OFFSET, PARTITION, ROWTIME, SEQUENCE, WINDOW_END, WINDOW_START
+from .operator import DELETED, KEY_GROUP, OFFSET, PARTITION, ROWTIME, SEQUENCE, SIDE, WINDOW_END, WINDOW_START
 
-SIDE = "_side"  # int8: 0 left, 1 right
 AT = "_at"  # int64: order of the rows of both sides
 STORED_AT = -1  # where stored rows stand: before every row of the batch
 

@@ -16,11 +16,13 @@ from ..plan.steps import (
     Evaluate,
     Exchange,
     Infer,
+    JoinSides,
     Materialize,
     PartialAggregate,
     QueryPlan,
     Retract,
     Step,
+    StreamStreamJoin,
     StreamTableJoin,
     TableTableJoin,
 )
@@ -30,11 +32,13 @@ from .context import Context, Models, Operator
 from .evaluate import EvaluateOperator
 from .exchange import split
 from .infer import InferOperator
+from .join_sides import JoinSidesOperator
 from .materialize import MaterializeOperator
 from .operator import Frame, Report
 from .partial_aggregate import PartialAggregateOperator
 from .retract import RetractOperator
 from .session_aggregate import SessionAggregateOperator
+from .stream_stream_join import StreamStreamJoinOperator
 from .stream_table_join import StreamTableJoinOperator
 from .table_table_join import TableTableJoinOperator
 from .windows import SESSION
@@ -91,7 +95,7 @@ class Stage:
         """Undo all that was changed after `epoch`."""
         self.store.rollback_to(epoch)
         for operator in self._operators:
-            if isinstance(operator, AggregateOperator | SessionAggregateOperator):
+            if isinstance(operator, AggregateOperator | SessionAggregateOperator | StreamStreamJoinOperator):
                 operator.reload()
 
     def close(self) -> None:
@@ -141,6 +145,10 @@ def _operator(step: Step, behind: Step | None, context: Context) -> Operator:
             return kind(step, after, context)
         case StreamTableJoin():
             return StreamTableJoinOperator(step, context)
+        case JoinSides():
+            return JoinSidesOperator(step, context)
+        case StreamStreamJoin():
+            return StreamStreamJoinOperator(step, context)
         case TableTableJoin():
             after = behind if isinstance(behind, Evaluate) and behind.input == step.output else None
             return TableTableJoinOperator(step, after, context)

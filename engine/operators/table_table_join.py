@@ -20,8 +20,8 @@ from ..state.duckdb import Prepared
 from .context import Context
 from .frame import conform, systems, with_missing
 from .newest import NewestRows
-from .operator import DELETED, PASSED, ROWTIME, WINDOW_START, Frame
-from .sides import AT, SIDE, STORED_AT, together, with_key
+from .operator import DELETED, PASSED, ROWTIME, SIDE, WINDOW_START, Frame
+from .sides import AT, STORED_AT, together, with_key
 
 _BEFORE = "_before"
 _OLD = 1000

@@ -17,11 +17,13 @@ from .steps import Aggregate as AggregateStep
 from .steps import (
     AggregateCall,
     Evaluate,
+    JoinSides,
     Materialize,
     PartialAggregate,
     QueryPlan,
     Stage,
     Step,
+    StreamStreamJoin,
     StreamTableJoin,
     TableTableJoin,
     Window,
@@ -153,6 +155,12 @@ def _step(step: Step) -> str:
         case StreamTableJoin():
             on = f"e{step.left}.c{step.left_key} = e{step.right}.c{step.right_key}"
             return f"{step.kind} join of e{step.left} with {step.state}, the rows of e{step.right}, on {on}"
+        case JoinSides():
+            return f"rows of e{step.left} by c{step.left_key} and of e{step.right} by c{step.right_key}, with stream times"
+        case StreamStreamJoin():
+            within = f"{step.before_ms} ms before, {step.after_ms} ms after"
+            grace = "" if step.grace_ms is None else f", grace {step.grace_ms} ms"
+            return f"{step.kind} join of the two sides of e{step.input} within {within}{grace}, kept in {step.state}"
         case TableTableJoin():
             on = f"e{step.left}.c{step.left_key} = e{step.right}.c{step.right_key}"
             return f"{step.kind} join of e{step.left} and e{step.right}, kept in {step.state}, on {on}"

@@ -19,6 +19,7 @@ from .steps import (
     QueryPlan,
     Retract,
     Step,
+    StreamStreamJoin,
     StreamTableJoin,
     TableTableJoin,
     Window,
@@ -62,6 +63,11 @@ def _entries(step: Step) -> Iterator[tuple[str, str]]:
         case StreamTableJoin():
             columns = _types(step.right_schema, range(len(step.right_schema)))
             yield step.state, f"rows by column {step.right_key}: {columns}"
+        case StreamStreamJoin(sides=sides):
+            window = "" if step.windowed is None else f" in {step.windowed} windows"
+            span = f"{step.before_ms} ms before, {step.after_ms} ms after{window}"
+            for side, schema in (("left", sides.left_schema), ("right", sides.right_schema)):
+                yield f"{step.state}_{side}", f"rows within {span}: {_types(schema, range(len(schema)))}"
         case TableTableJoin():
             window = ", by window" if step.windowed else ""
             for side, key, schema in (

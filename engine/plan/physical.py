@@ -11,22 +11,27 @@ from dataclasses import dataclass, field, replace
 from ..errors import Unsupported
 from ..sql.expressions import Column, Expr
 from ..sql.schema import Schema
-from .logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract
+from .logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract, Within
 from .steps import Aggregate as AggregateStep
 from .steps import (
     Edge,
     Evaluate,
     Exchange,
+    JoinSides,
     Materialize,
     PartialAggregate,
     Source,
     Stage,
     Step,
+    StreamStreamJoin,
     StreamTableJoin,
     TableTableJoin,
 )
 from .steps import Infer as InferStep
 from .steps import Retract as RetractStep
+
+_GRACE_MS = 24 * 60 * 60 * 1000
+"""Without GRACE PERIOD a join of streams keeps rows for a day, or for its window where that is longer, as in ksqlDB."""
 
 
 @dataclass
@@ -127,14 +132,13 @@ class _Builder:
         return self._append(at + 1, whole)
 
     def _join(self, node: Join) -> tuple[Edge, int]:
-        if node.between in ("stream-stream", "foreign-key"):
-            raise Unsupported(
-                f"{node.between} joins cannot be run yet",
-                hint="a stream joins a table: SELECT … FROM stream [LEFT] JOIN table ON stream.x = table.key",
-            )
+        if node.between == "foreign-key":
+            raise Unsupported("joins on a foreign key cannot be run yet", hint="join the tables on their primary keys")
         left, left_at = self.build(node.left)
         right, right_at = self.build(node.right)
         at = max(left_at, right_at) + 1
+        if node.within is not None:
+            return self._streams(node, node.within, (left, left_at), (right, right_at))
         self._cross(left, left_at, at, (node.left_key,))
         self._cross(right, right_at, at, (node.right_key,))
         if node.is_table:
@@ -152,6 +156,42 @@ class _Builder:
             self._name("joined"),
         )
         return self._append(at, step)
+
+    def _streams(self, node: Join, within: Within, left: tuple[Edge, int], right: tuple[Edge, int]) -> tuple[Edge, int]:
+        """Both sides become one edge in the stage before the join."""
+        at = max(left[1], right[1])
+        self._cross(*left, at, (node.left_key,))
+        self._cross(*right, at, (node.right_key,))
+        grace = max(_GRACE_MS - within.before_ms - within.after_ms, 0) if within.grace_ms is None else within.grace_ms
+        key = replace(node.left.schema.columns[node.left_key], name="key", is_key=True)
+        both = Schema((key, *node.schema.columns))
+        sides = JoinSides(
+            left[0],
+            right[0],
+            self._edge(),
+            node.left_key,
+            node.right_key,
+            node.left.schema,
+            node.right.schema,
+            both,
+            len([s for steps in self.steps for s in steps if isinstance(s, JoinSides)]),
+            within.before_ms + within.after_ms + grace,
+        )
+        self._append(at, sides)
+        self._cross(sides.output, at, at + 1, (0,))
+        step = StreamStreamJoin(
+            sides,
+            self._edge(),
+            node.kind,
+            within.before_ms,
+            within.after_ms,
+            within.grace_ms,
+            node.schema,
+            self._name("joined"),
+            None if node.window is None else node.window.kind,
+            node.left.schema.columns[node.left_key].is_key and node.right.schema.columns[node.right_key].is_key,
+        )
+        return self._append(at + 1, step)
 
     def _tables(self, node: Join, left: Edge, right: Edge) -> TableTableJoin:
         return TableTableJoin(

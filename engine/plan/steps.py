@@ -147,6 +147,49 @@ class StreamTableJoin:
 
 
 @dataclass(frozen=True)
+class JoinSides:
+    """Before the exchange of a stream-stream join: rows of both sides as one edge, each with the stream times of both sides
+    as of it (per partition); rows without a key or a value are left out. Output columns: the joined value, left's, right's.
+    `number`: which of the query's joins it is. A row that is `retention_ms` behind its own side's time is told as late."""
+
+    left: Edge
+    right: Edge
+    output: Edge
+    left_key: int
+    right_key: int
+    left_schema: Schema
+    right_schema: Schema
+    schema: Schema
+    number: int
+    retention_ms: int
+
+
+@dataclass(frozen=True)
+class StreamStreamJoin:
+    """Behind the exchange: each row of `sides` with the rows of the other side that came before it and are at most
+    `before_ms` earlier (right than left) or `after_ms` later. `kind`: INNER, LEFT, RIGHT or OUTER; rows without a partner
+    go on at once, or where `grace_ms` is given when nothing can meet them any more. Buffers are `<state>_left`,
+    `<state>_right`. Output columns: left's, then right's. `windowed`: SESSION or another kind: both rows have one window.
+    `by_partition`: rows of one key lie in one partition, whose stream time is theirs."""
+
+    sides: JoinSides
+    output: Edge
+    kind: str
+    before_ms: int
+    after_ms: int
+    grace_ms: int | None
+    schema: Schema
+    state: str
+    windowed: str | None = None
+    by_partition: bool = False
+
+    @property
+    def input(self) -> Edge:
+        """The edge that it reads."""
+        return self.sides.output
+
+
+@dataclass(frozen=True)
 class TableTableJoin:
     """Two tables on their primary keys: `kind` is INNER, LEFT, RIGHT or OUTER. Keeps both sides' rows (`<state>_left`,
     `<state>_right`); gives an update for each key that a batch changes, a tombstone where no joined row is left. Output
@@ -190,9 +233,20 @@ class Retract:
     state: str
 
 
-Step = Evaluate | Infer | PartialAggregate | Aggregate | StreamTableJoin | TableTableJoin | Materialize | Retract
+Step = (
+    Evaluate
+    | Infer
+    | PartialAggregate
+    | Aggregate
+    | StreamTableJoin
+    | JoinSides
+    | StreamStreamJoin
+    | TableTableJoin
+    | Materialize
+    | Retract
+)
 
-STATEFUL = (Aggregate, StreamTableJoin, TableTableJoin, Materialize, Retract)
+STATEFUL = (Aggregate, StreamTableJoin, StreamStreamJoin, TableTableJoin, Materialize, Retract)
 """The steps that remember."""
 
 

@@ -98,7 +98,7 @@ class Worker:
     def times_at_start(self, known: StreamTimes) -> StreamTimes:
         """Where this worker's partitions stand before its first frame; -1 for one that has given nothing yet."""
         sides = {name: time for name, time in known.items() if partition_of_time(name) in self.readers.parts}
-        return {part: -1 for part in self.readers.parts} | sides
+        return dict.fromkeys(self.readers.parts, -1) | sides
 
 
 class FlowRun:

@@ -34,7 +34,11 @@ from mergus.engine.sql.statements import (
 )
 from mergus.engine.state.duckdb import connect as duckdb_connect
 
-PER_PARTITION = ("windows-HOPPING", "windows-EMIT FINAL")  # what is late, or final, is judged by partition
+PER_PARTITION = (
+    "windows-HOPPING",
+    "windows-EMIT FINAL",
+    "joins_streams-GRACE",
+)  # what is late, or final, is judged by partition
 ASSERTIONS = (AssertValues, AssertSource, AssertTopic)
 PARTITIONS = re.compile(r"partitions = 1\b")
 

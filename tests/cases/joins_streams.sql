@@ -1,0 +1,105 @@
+--@test: INNER join of streams: each row with what came before it within the window, by either side
+CREATE STREAM l (id INT KEY, x INT) WITH (kafka_topic = 'l', value_format = 'JSON', partitions = 1);
+CREATE STREAM r (id INT KEY, y INT) WITH (kafka_topic = 'r', value_format = 'JSON', partitions = 1);
+CREATE STREAM both AS SELECT l.id AS id, l.x AS x, r.y AS y FROM l JOIN r WITHIN 10 MILLISECONDS ON l.id = r.id;
+INSERT INTO l (rowtime, id, x) VALUES (0, 1, 1);
+INSERT INTO l (rowtime, id, x) VALUES (5, 1, 2);
+INSERT INTO r (rowtime, id, y) VALUES (10, 1, 10);
+INSERT INTO r (rowtime, id, y) VALUES (12, 2, 20);
+INSERT INTO l (rowtime, id, x) VALUES (20, 1, 3);
+INSERT INTO r (rowtime, id, y) VALUES (31, 1, 11);
+ASSERT VALUES both (rowtime, id, x, y) VALUES (10, 1, 1, 10);
+ASSERT VALUES both (rowtime, id, x, y) VALUES (10, 1, 2, 10);
+ASSERT VALUES both (rowtime, id, x, y) VALUES (20, 1, 3, 10);
+
+--@test: BEFORE and AFTER of a window of streams differ
+CREATE STREAM l (id INT KEY, x INT) WITH (kafka_topic = 'l', value_format = 'JSON', partitions = 1);
+CREATE STREAM r (id INT KEY, y INT) WITH (kafka_topic = 'r', value_format = 'JSON', partitions = 1);
+CREATE STREAM both AS SELECT l.id AS id, l.x AS x, r.y AS y FROM l JOIN r WITHIN (2 MILLISECONDS, 10 MILLISECONDS) ON l.id = r.id;
+INSERT INTO r (rowtime, id, y) VALUES (7, 1, 70);
+INSERT INTO r (rowtime, id, y) VALUES (8, 1, 80);
+INSERT INTO l (rowtime, id, x) VALUES (10, 1, 1);
+INSERT INTO r (rowtime, id, y) VALUES (20, 1, 200);
+INSERT INTO r (rowtime, id, y) VALUES (21, 1, 210);
+ASSERT VALUES both (rowtime, id, x, y) VALUES (10, 1, 1, 80);
+ASSERT VALUES both (rowtime, id, x, y) VALUES (20, 1, 1, 200);
+
+--@test: outer joins of streams without GRACE tell at once that a row is alone
+CREATE STREAM l (id INT KEY, x INT) WITH (kafka_topic = 'l', value_format = 'JSON', partitions = 1);
+CREATE STREAM r (id INT KEY, y INT) WITH (kafka_topic = 'r', value_format = 'JSON', partitions = 1);
+CREATE STREAM lefts AS SELECT l.id AS id, l.x AS x, r.y AS y FROM l LEFT JOIN r WITHIN 10 MILLISECONDS ON l.id = r.id;
+CREATE STREAM rights AS SELECT r.id AS id, l.x AS x, r.y AS y FROM l RIGHT JOIN r WITHIN 10 MILLISECONDS ON l.id = r.id;
+CREATE STREAM fulls AS SELECT ROWKEY AS id, l.x AS x, r.y AS y FROM l FULL JOIN r WITHIN 10 MILLISECONDS ON l.id = r.id;
+INSERT INTO l (rowtime, id, x) VALUES (0, 1, 1);
+INSERT INTO r (rowtime, id, y) VALUES (3, 1, 10);
+INSERT INTO r (rowtime, id, y) VALUES (4, 2, 20);
+INSERT INTO l (rowtime, id, x) VALUES (5, 1, 2);
+ASSERT VALUES lefts (rowtime, id, x) VALUES (0, 1, 1);
+ASSERT VALUES lefts (rowtime, id, x, y) VALUES (3, 1, 1, 10);
+ASSERT VALUES lefts (rowtime, id, x, y) VALUES (5, 1, 2, 10);
+ASSERT VALUES rights (rowtime, id, x, y) VALUES (3, 1, 1, 10);
+ASSERT VALUES rights (rowtime, id, y) VALUES (4, 2, 20);
+ASSERT VALUES rights (rowtime, id, x, y) VALUES (5, 1, 2, 10);
+ASSERT VALUES fulls (rowtime, id, x) VALUES (0, 1, 1);
+ASSERT VALUES fulls (rowtime, id, x, y) VALUES (3, 1, 1, 10);
+ASSERT VALUES fulls (rowtime, id, y) VALUES (4, 2, 20);
+ASSERT VALUES fulls (rowtime, id, x, y) VALUES (5, 1, 2, 10);
+
+--@test: GRACE: a row is alone when stream time has passed all that it may meet
+CREATE STREAM l (id INT KEY, x INT) WITH (kafka_topic = 'l', value_format = 'JSON', partitions = 1);
+CREATE STREAM r (id INT KEY, y INT) WITH (kafka_topic = 'r', value_format = 'JSON', partitions = 1);
+CREATE STREAM fulls AS SELECT ROWKEY AS id, l.x AS x, r.y AS y FROM l FULL JOIN r WITHIN 10 MILLISECONDS GRACE PERIOD 5 MILLISECONDS ON l.id = r.id;
+INSERT INTO l (rowtime, id, x) VALUES (0, 1, 1);
+INSERT INTO l (rowtime, id, x) VALUES (1, 2, 2);
+INSERT INTO r (rowtime, id, y) VALUES (9, 1, 10);
+INSERT INTO r (rowtime, id, y) VALUES (12, 3, 30);
+INSERT INTO l (rowtime, id, x) VALUES (16, 4, 4);
+INSERT INTO l (rowtime, id, x) VALUES (17, 4, 5);
+INSERT INTO r (rowtime, id, y) VALUES (27, 3, 31);
+INSERT INTO r (rowtime, id, y) VALUES (28, 2, 20);
+ASSERT VALUES fulls (rowtime, id, x, y) VALUES (9, 1, 1, 10);
+ASSERT VALUES fulls (rowtime, id, x) VALUES (1, 2, 2);
+ASSERT VALUES fulls (rowtime, id, y) VALUES (12, 3, 30);
+
+--@test: GRACE: what comes late is met while it may be, and told alone when it comes too late
+CREATE STREAM l (id INT KEY, x INT) WITH (kafka_topic = 'l', value_format = 'JSON', partitions = 1);
+CREATE STREAM r (id INT KEY, y INT) WITH (kafka_topic = 'r', value_format = 'JSON', partitions = 1);
+CREATE STREAM lefts AS SELECT l.id AS id, l.x AS x, r.y AS y FROM l LEFT JOIN r WITHIN 10 MILLISECONDS GRACE PERIOD 20 MILLISECONDS ON l.id = r.id;
+INSERT INTO l (rowtime, id, x) VALUES (0, 1, 1);
+INSERT INTO l (rowtime, id, x) VALUES (30, 2, 2);
+INSERT INTO r (rowtime, id, y) VALUES (5, 1, 10);
+INSERT INTO l (rowtime, id, x) VALUES (3, 1, 3);
+INSERT INTO l (rowtime, id, x) VALUES (100, 2, 4);
+INSERT INTO l (rowtime, id, x) VALUES (30, 3, 5);
+INSERT INTO r (rowtime, id, y) VALUES (30, 3, 50);
+ASSERT VALUES lefts (rowtime, id, x, y) VALUES (5, 1, 1, 10);
+ASSERT VALUES lefts (rowtime, id, x, y) VALUES (5, 1, 3, 10);
+ASSERT VALUES lefts (rowtime, id, x) VALUES (30, 2, 2);
+ASSERT VALUES lefts (rowtime, id, x) VALUES (30, 3, 5);
+
+--@test: streams joined on a value, and on an expression
+CREATE STREAM l (id INT KEY, x INT) WITH (kafka_topic = 'l', value_format = 'JSON', partitions = 1);
+CREATE STREAM r (id INT KEY, y INT) WITH (kafka_topic = 'r', value_format = 'JSON', partitions = 1);
+CREATE STREAM both AS SELECT l.x AS x, l.id AS lid, r.id AS rid FROM l JOIN r WITHIN 1 SECOND ON l.x = ABS(r.y) PARTITION BY l.x;
+INSERT INTO l (rowtime, id, x) VALUES (0, 1, 7);
+INSERT INTO r (rowtime, id, y) VALUES (1, 2, -7);
+INSERT INTO r (rowtime, id) VALUES (2, 3);
+INSERT INTO l (rowtime, id, x) VALUES (3, 4, 7);
+ASSERT VALUES both (rowtime, x, lid, rid) VALUES (1, 7, 1, 2);
+ASSERT VALUES both (rowtime, x, lid, rid) VALUES (3, 7, 4, 2);
+
+--@test: three streams and a table
+CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE STREAM b (id INT KEY, y INT) WITH (kafka_topic = 'b', value_format = 'JSON', partitions = 1);
+CREATE STREAM c (id INT KEY, z INT) WITH (kafka_topic = 'c', value_format = 'JSON', partitions = 1);
+CREATE TABLE t (id INT PRIMARY KEY, name STRING) WITH (kafka_topic = 't', value_format = 'JSON', partitions = 1);
+CREATE STREAM all4 AS SELECT a.id AS id, a.x AS x, b.y AS y, c.z AS z, t.name AS name FROM a JOIN b WITHIN 1 SECOND ON a.id = b.id LEFT JOIN c WITHIN 1 SECOND ON a.id = c.id JOIN t ON a.id = t.id;
+INSERT INTO t (rowtime, id, name) VALUES (0, 1, 'one');
+INSERT INTO a (rowtime, id, x) VALUES (1, 1, 10);
+INSERT INTO b (rowtime, id, y) VALUES (2, 1, 20);
+INSERT INTO c (rowtime, id, z) VALUES (3, 1, 30);
+INSERT INTO t (rowtime, id, name) VALUES (4, 1, 'uno');
+INSERT INTO b (rowtime, id, y) VALUES (5, 1, 21);
+ASSERT VALUES all4 (rowtime, id, x, y, name) VALUES (2, 1, 10, 20, 'one');
+ASSERT VALUES all4 (rowtime, id, x, y, z, name) VALUES (3, 1, 10, 20, 30, 'one');
+ASSERT VALUES all4 (rowtime, id, x, y, z, name) VALUES (5, 1, 10, 21, 30, 'uno');
