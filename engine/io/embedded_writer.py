@@ -56,6 +56,10 @@ class EmbeddedWriter:
         if self._waiting:
             self._publish()
 
+    def pending(self) -> bool:
+        """Whether something waits."""
+        return bool(self._waiting)
+
     def _publish(self, before: Callable[[sqlite3.Connection], None] | None = None) -> None:
         try:
             rows = self._rows()

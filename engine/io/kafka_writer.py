@@ -88,6 +88,10 @@ class KafkaWriter:
                 hint="see whether the brokers can be reached",
             )
 
+    def pending(self) -> bool:
+        """Whether the brokers have not acknowledged all, or a refusal waits to be told by `flush`."""
+        return len(self._producer) > 0 or self._failure is not None
+
     def close(self) -> None:
         """Flush."""
         self.flush()

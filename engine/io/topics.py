@@ -85,6 +85,10 @@ class Writer(Protocol):
         """Return when all that was written is durable; raises EnvironmentFault when it cannot be."""
         ...
 
+    def pending(self) -> bool:
+        """Whether some of what was written is not known to be durable yet. Any thread may ask."""
+        ...
+
     def close(self) -> None:
         """Flush and give back what it holds."""
         ...
@@ -131,7 +135,9 @@ class Topics(Protocol):
         """The offset after the newest readable record, by partition."""
         ...
 
-    def reader(self, positions: Mapping[TopicPartition, int], columns: Sequence[str] = ("value", "timestamp")) -> Reader:
+    def reader(
+        self, positions: Mapping[TopicPartition, int], columns: Sequence[str] = ("value", "timestamp")
+    ) -> Reader:
         """A reader of these partitions from these offsets. `columns`: which of key, value, headers and timestamp are
         wanted; topic, partition and offset always come. A timestamp that is not wanted may be 0, but not where the value
         is NULL: a tombstone has no other time."""

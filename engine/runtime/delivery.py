@@ -76,7 +76,7 @@ class AtOnce:
         return
 
     def pending(self) -> bool:
-        return False
+        return self._writer.pending()
 
     def close(self) -> None:
         self._writer.close()

@@ -105,6 +105,9 @@ class MemoryWriter:
         else:
             self.waiting.append((topic, list(rows)))
 
+    def pending(self):
+        return False
+
     def flush(self) -> None:
         return
 

@@ -1,0 +1,61 @@
+"""A record of 10 MB on a real broker: read, worked on, and written again."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+import mergus
+
+pytestmark = pytest.mark.kafka
+SIZE = 10_000_000
+
+
+def test_ten_megabytes(kafka, tmp_path):
+    topic = "big" + uuid.uuid4().hex[:8]
+    limits = {"max.message.bytes": "12000000"}
+    admin = AdminClient({"bootstrap.servers": kafka})
+    for made in admin.create_topics(
+        [NewTopic(topic, 1, 1, config=limits), NewTopic(f"{topic}_out", 1, 1, config=limits)]
+    ).values():
+        made.result(30)
+    producer = Producer({"bootstrap.servers": kafka, "message.max.bytes": "12000000"})
+    for text in ("a", "b" * SIZE, "c"):
+        producer.produce(topic, json.dumps({"A": text}).encode())
+    producer.flush()
+    with mergus.connect(tmp_path, kafka=kafka) as db:
+        db.execute(f"CREATE STREAM s (a STRING) WITH (kafka_topic='{topic}', value_format='JSON');")
+        db.execute(f"CREATE STREAM u WITH (kafka_topic='{topic}_out') AS SELECT a, LEN(a) AS n FROM s EMIT CHANGES;")
+        db.execute(
+            f"CREATE TABLE t WITH (kafka_topic='{topic}_t') AS SELECT LEN(a) AS n, COUNT(*) AS c FROM s GROUP BY LEN(a);"
+        )
+        db.wait(60)
+        assert sorted((r["N"], r["C"]) for r in db.query("SELECT n, c FROM t;").rows()) == [(1, 2), (SIZE, 1)]
+        assert sorted(r["N"] for r in db.query("SELECT n FROM u;").rows()) == [1, 1, SIZE]
+        assert db.engine.failures() == {"bad": 0, "late": 0}
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": topic, "auto.offset.reset": "earliest"})
+    consumer.subscribe([f"{topic}_out"])
+    sizes = [len(json.loads(consumer.poll(30).value())["A"]) for _ in range(3)]
+    consumer.close()
+    assert sizes == [1, SIZE, 1]
+
+
+def test_a_record_that_the_broker_refuses_is_said(kafka, tmp_path):
+    """The output's topic takes 1 MB: the query says so, and its neighbour goes on."""
+    topic = "big" + uuid.uuid4().hex[:8]
+    with mergus.connect(tmp_path, kafka=kafka) as db:
+        db.execute(f"CREATE STREAM s (a INT) WITH (kafka_topic='{topic}', value_format='JSON', partitions=1);")
+        admin = AdminClient({"bootstrap.servers": kafka})
+        small = NewTopic(f"{topic}_out", 1, 1, config={"max.message.bytes": "1000000"})
+        (made,) = admin.create_topics([small]).values()
+        made.result(30)
+        db.execute(f"CREATE STREAM u WITH (kafka_topic='{topic}_out') AS SELECT LPAD('x', a, 'y') AS t FROM s;")
+        db.execute(f"CREATE TABLE n WITH (kafka_topic='{topic}_n') AS SELECT a, COUNT(*) AS n FROM s GROUP BY a;")
+        db.insert("S", [{"A": 3_000_000}])
+        with pytest.raises(mergus.MergusError, match=r"CSAS_U_0 has failed[\s\S]*could not be written to Kafka"):
+            db.wait(60)
+        assert db.query("SELECT * FROM n;").rows() == [{"A": 3_000_000, "N": 1}]
