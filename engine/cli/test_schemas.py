@@ -68,8 +68,9 @@ class CaseSchemas:
     def _reference(self, registry: Any, said: Mapping[str, Any]) -> Reference:
         name = str(said["name"])
         schema = _schema(said["schema"], str(said.get("format") or "AVRO"), ())
-        number = _REFERENCES_FROM + sum(s.startswith("reference:") for s in registry.subjects())
-        registry.register(f"reference:{name}", schema, number)
+        others = [s for s in registry.subjects() if s.startswith("reference:")]
+        if f"reference:{name}" not in others:
+            registry.register(f"reference:{name}", schema, _REFERENCES_FROM + len(others))
         return Reference(name, f"reference:{name}", registry.latest(f"reference:{name}").version)
 
 

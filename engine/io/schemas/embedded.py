@@ -61,10 +61,10 @@ class EmbeddedRegistry:
 
     # ------------------------------------------------------------------------------------------------------- registering
     def register(self, subject: str, schema: Schema, schema_id: int | None = None) -> int:
-        """The id of the schema. `schema_id`: the id it must have (an import), unless it has one already."""
+        """The id of the schema. `schema_id`: the id it must have (an import, where equal schemas may have several)."""
         schema = parse(schema, self.resolve)
         with self._writing():
-            known = self._id_of(schema)
+            known = self._id_of(schema, subject, schema_id)
             if known is not None and self._row(
                 "SELECT 1 FROM versions WHERE subject = ? AND id = ? AND deleted = 0", subject, known
             ):
@@ -93,9 +93,16 @@ class EmbeddedRegistry:
         (last,) = self._row("SELECT coalesce(max(id), 0) FROM schemas WHERE id < 1000000") or (0,)
         return int(last) + 1
 
-    def _id_of(self, schema: Schema) -> int | None:
+    def _id_of(self, schema: Schema, subject: str, schema_id: int | None = None) -> int | None:
+        """The id of an equal schema, the subject's own first."""
         found = self._row(
-            "SELECT id FROM schemas WHERE text = ? AND type = ? AND refs = ?", schema.text, schema.type, _packed(schema)
+            "SELECT id FROM schemas AS s WHERE text = ? AND type = ? AND refs = ? AND id = coalesce(?, id) ORDER BY "
+            "EXISTS (SELECT 1 FROM versions AS v WHERE v.id = s.id AND subject = ? AND deleted = 0) DESC, id LIMIT 1",
+            schema.text,
+            schema.type,
+            _packed(schema),
+            schema_id,
+            subject,
         )
         return None if found is None else int(found[0])
 
@@ -140,7 +147,7 @@ class EmbeddedRegistry:
         """The version under which an equal schema stands."""
         if not self.versions(subject):
             raise no_subject(subject)
-        known = self._id_of(parse(schema, self.resolve))
+        known = self._id_of(parse(schema, self.resolve), subject)
         row = known and self._row(
             "SELECT version FROM versions WHERE subject = ? AND id = ? AND deleted = 0", subject, known
         )
