@@ -20,6 +20,7 @@ from ..plan.steps import QueryPlan
 from ..serving.change import Change, World
 from ..serving.changes import changes_something, prepare
 from ..serving.inserts import Inserter
+from ..serving.schemas import delete, register
 from ..sql.catalog import Catalog, Relation
 from ..sql.ddl import writable
 from ..sql.functions import FunctionRegistry
@@ -120,6 +121,8 @@ class CaseEngine:
         return None if count is None else TopicInfo(name, count)
 
     def _enter(self, change: Change) -> None:
+        register(change.register, self.schema_registry)
+        delete(change.delete_topics, self.schema_registry)
         before, self.catalog, self.registry = self.catalog.relations, change.catalog, change.registry
         for topic in change.create_topics:
             self.driver.topics.partitions[topic.name] = topic.partitions

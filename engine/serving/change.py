@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ..io.schemas.schema import Schema
 from ..io.topics import TopicInfo
 from ..plan.steps import QueryPlan
 from ..sql import ddl
@@ -23,8 +24,18 @@ class Start:
 
 
 @dataclass(frozen=True)
+class Registration:
+    """A schema to register under a subject; `replace`: also where the subject has one."""
+
+    subject: str
+    schema: Schema
+    replace: bool
+
+
+@dataclass(frozen=True)
 class Change:
-    """What follows from a statement. `catalog` and `registry` are those afterwards. `nothing`: it was so already."""
+    """What follows from a statement. `catalog` and `registry` are those afterwards. `nothing`: it was so already. `notes`:
+    settings that the statement needs when it is entered again."""
 
     message: str
     catalog: Catalog
@@ -38,6 +49,8 @@ class Change:
     resume: tuple[str, ...] = ()
     query_id: str | None = None
     nothing: bool = False
+    register: tuple[Registration, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

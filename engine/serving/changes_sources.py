@@ -8,7 +8,6 @@ from dataclasses import replace
 from ..errors import AnalysisError, Conflict, InternalError, UnknownName
 from ..io.formats.format import FormatColumn
 from ..io.formats.registry import find
-from ..io.schemas.opening import LOCATION, TOPIC
 from ..io.topics import TopicInfo
 from ..plan.planner import plan_query, plan_source_table
 from ..plan.steps import QueryPlan
@@ -25,6 +24,7 @@ from ..sql.statements import (
     InsertInto,
 )
 from .change import Change, Start, World
+from .schemas import Inferring, registrations, with_registry
 
 TOPIC_PREFIX = "ksql.output.topic.name.prefix"
 
@@ -40,8 +40,10 @@ def create(statement: CreateSource, text: str, world: World) -> Change:
     old = world.catalog.find(statement.name)
     if old is not None and statement.if_not_exists:
         return _exists(statement.name, kind, world)
-    relation = ddl.define_source(statement, text, world.catalog, world.settings, check_format, world.infer)
-    relation = replace(relation, properties=_with_registry(relation.properties, relation.topic, world))
+    inferring = Inferring(world)
+    relation = ddl.define_source(statement, text, world.catalog, world.settings, check_format, world.infer, inferring)
+    properties = with_registry({**relation.properties, **inferring.used}, relation.topic, relation.name, world)
+    relation = replace(relation, properties=properties)
     catalog = world.catalog.copy()
     terminate = _ended_with(old, catalog)
     topics = () if relation.file is not None else _needed_topic(relation, world)
@@ -63,6 +65,8 @@ def create(statement: CreateSource, text: str, world: World) -> Change:
         create_topics=topics,
         start=start,
         terminate=terminate,
+        register=() if relation.file is not None else registrations(relation, of_query=False),
+        notes=inferring.used,
     )
 
 
@@ -122,6 +126,7 @@ def create_as(statement: CreateSourceAs, text: str, world: World) -> Change:
         start=(Start(plan, entry),),
         terminate=terminate,
         query_id=query_id,
+        register=registrations(relation, of_query=True),
     )
 
 
@@ -133,13 +138,6 @@ def _ended_with(old: Relation | None, catalog: Catalog) -> tuple[str, ...]:
     return (old.query_id,)
 
 
-def _with_registry(properties: Mapping[str, str], topic: str, world: World) -> dict[str, str]:
-    """Properties of formats, with where a format finds its schemas: host processes are told nothing else."""
-    if world.schema_registry is None or not topic:
-        return dict(properties)
-    return {**properties, LOCATION: world.schema_registry, TOPIC: topic}
-
-
 def _target(statement: CreateSourceAs, properties: SourceProperties, world: World) -> SinkTarget:
     topic = properties.topic or world.settings.get(TOPIC_PREFIX, "") + statement.name
     return SinkTarget(
@@ -148,7 +146,7 @@ def _target(statement: CreateSourceAs, properties: SourceProperties, world: Worl
         statement.kind == "TABLE",
         properties.key_format,
         properties.value_format,
-        _with_registry(properties.format_properties, topic, world),
+        with_registry(properties.format_properties, topic, statement.name, world),
         properties.timestamp,
         properties.timestamp_format,
     )
@@ -202,6 +200,12 @@ def _sink_topic(relation: Relation, plan: QueryPlan, world: World) -> tuple[Topi
 def insert_into(statement: InsertInto, text: str, world: World) -> Change:
     """A query that writes into a stream that is there."""
     into = ddl.writable(world.catalog, statement.name, statement.span)
+    if into.is_table:
+        raise AnalysisError(
+            f"INSERT INTO can only be used to insert into a stream. {into.name} is a table.",
+            hint=f"make the table of one query: CREATE OR REPLACE TABLE {into.name} AS SELECT …",
+            span=statement.span,
+        )
     catalog = world.catalog.copy()
     query_id = _insert_id(statement, catalog)
     target = SinkTarget(

@@ -52,6 +52,7 @@ from .describe import describe_function, describe_plan, describe_relation, watch
 from .inserts import Inserts
 from .questions import Questions
 from .results import Done, Listing, Push, Result
+from .schemas import delete, register
 from .session import Session
 from .settings import checked_property, known_properties
 from .show import Shown, show
@@ -238,7 +239,7 @@ class Engine:
                 self._carry_out(change, settings)
                 query_id = change.start[0].entry.query_id if change.start else None
                 sequence = self.commands.append(
-                    parsed.text, settings=settings, query_id=query_id, time_ms=self.clock.now_ms()
+                    parsed.text, settings={**settings, **change.notes}, query_id=query_id, time_ms=self.clock.now_ms()
                 )
                 self._enter(change)
                 for start in change.start:
@@ -248,7 +249,8 @@ class Engine:
         return Done(parsed.text, change.message, change.entity, change.query_id, sequence)
 
     def _carry_out(self, change: Change, settings: Mapping[str, str]) -> None:
-        """What comes before the change is on record: topics, and the end of what ends."""
+        """What comes before the change is on record: schemas, topics, and the end of what ends."""
+        register(change.register, opening.schema_registry(self.config, self.folder.path))
         for topic in change.create_topics:
             self._make_topic(topic)
         for query_id in change.pause:
@@ -258,6 +260,7 @@ class Engine:
         for name in change.delete_topics:
             if self.topics.describe(name) is not None:
                 self.topics.delete(name)
+        delete(change.delete_topics, opening.schema_registry(self.config, self.folder.path))
 
     def _make_topic(self, topic: TopicInfo) -> None:
         try:

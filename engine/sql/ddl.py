@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from ..errors import AnalysisError, Conflict, Span, Unsupported
+from ..errors import AnalysisError, Conflict, Span, Unsupported, UserError
 from .catalog import Catalog, FileOptions, Relation
-from .properties import INFERRING, SourceProperties, check_format_properties, formats_with_defaults, read_properties
+from .ddl_inferred import InferSchema, with_inferred
+from .properties import SourceProperties, check_format_properties, formats_with_defaults, read_properties
 from .schema import ColumnDef, Schema
 from .scope import PSEUDO_COLUMNS, WINDOW_BOUNDS, suggestion
 from .statements import AlterSource, ColumnElement, CreateSource, CreateSourceAs, DropSource
@@ -31,6 +32,7 @@ def define_source(
     settings: Mapping[str, str],
     check: FormatCheck,
     infer: InferColumns | None = None,
+    infer_schema: InferSchema | None = None,
 ) -> Relation:
     """The entry that CREATE STREAM / TABLE makes; the catalog is only looked at. A caller that honours IF NOT EXISTS
     looks for the name first. Raises UserError with a place."""
@@ -47,13 +49,14 @@ def define_source(
             span=statement.span,
         )
     key_format, value_format = formats_with_defaults(properties, settings, statement.span)
-    schema = Schema(tuple(columns))
-    value_columns = len(schema.values) if columns else None
-    check_format_properties(properties, key_format, value_format, value_columns)
+    check_format_properties(properties, key_format, value_format, None)
     _check_schema_ids(statement, properties)
-    _check_present(statement, columns, key_format, value_format, check, properties)
+    columns = with_inferred(columns, topic, (key_format, value_format), properties, infer_schema, statement.span)
+    schema = Schema(tuple(columns))
+    check_format_properties(properties, key_format, value_format, len(schema.values) if columns else None)
+    _check_present(statement, columns, value_format)
     _check_key(statement, columns, properties)
-    _check_carried(schema, key_format, value_format, properties.format_properties, check)
+    _check_carried(schema, key_format, value_format, properties, check)
     check_timestamp(schema, properties)
     relation = Relation(
         name=statement.name,
@@ -176,18 +179,9 @@ def _check_schema_ids(statement: CreateSource, properties: SourceProperties) -> 
 def _check_present(
     statement: CreateSource,
     columns: Sequence[ColumnDef],
-    key_format: str,
     value_format: str,
-    check: FormatCheck,
-    properties: SourceProperties,
 ) -> None:
-    """Columns are needed, unless a schema registry knows them; a table needs its key."""
-    keys_known = key_format not in INFERRING
-    if (columns or value_format in INFERRING) and keys_known:
-        _check_key(statement, columns, properties)
-    for name, is_key in ((value_format, False), (key_format, True)):
-        if name in INFERRING and not any(c.is_key == is_key for c in columns):
-            check(name, (), properties.format_properties, is_key)
+    """Columns are needed, unless a schema registry knows them."""
     if not columns:
         raise AnalysisError(
             f"the {statement.kind.lower()} has no columns",
@@ -211,10 +205,16 @@ def _check_key(statement: CreateSource, columns: Sequence[ColumnDef], properties
 
 
 def _check_carried(
-    schema: Schema, key_format: str, value_format: str, properties: Mapping[str, str], check: FormatCheck
+    schema: Schema, key_format: str, value_format: str, properties: SourceProperties, check: FormatCheck
 ) -> None:
-    check(key_format, schema.keys, properties, True)
-    check(value_format, schema.values, properties, False)
+    """Each format can carry its columns; a refusal points at the property that names the format."""
+    sides = ((key_format, schema.keys, "KEY_FORMAT"), (value_format, schema.values, "VALUE_FORMAT"))
+    for name, columns, word in sides:
+        try:
+            check(name, columns, properties.format_properties, word == "KEY_FORMAT")
+        except UserError as refused:
+            refused.span = refused.span or properties.spans.get(word) or properties.spans.get("FORMAT")
+            raise
 
 
 def check_timestamp(schema: Schema, properties: SourceProperties) -> None:
@@ -302,7 +302,7 @@ def check_sink(
 ) -> None:
     """What a query gives can be written: formats carry it, properties belong to them, the timestamp is there."""
     check_format_properties(properties, key_format, value_format, len(schema.values))
-    _check_carried(schema, key_format, value_format, properties.format_properties, check)
+    _check_carried(schema, key_format, value_format, properties, check)
     check_timestamp(schema, properties)
 
 

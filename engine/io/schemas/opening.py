@@ -76,6 +76,11 @@ def schema_id_of(properties: Mapping[str, str], *, is_key: bool) -> int | None:
     return None if given is None else int(given)
 
 
+def inferred_name(*, is_key: bool) -> str:
+    """The property that holds the id of the schema that columns were inferred from."""
+    return "KEY_SCHEMA_INFERRED" if is_key else "VALUE_SCHEMA_INFERRED"
+
+
 def full_name_of(properties: Mapping[str, str], *, is_key: bool) -> str | None:
     """KEY_SCHEMA_FULL_NAME or VALUE_SCHEMA_FULL_NAME (once VALUE_AVRO_SCHEMA_FULL_NAME), where given."""
     if is_key:
@@ -86,10 +91,11 @@ def full_name_of(properties: Mapping[str, str], *, is_key: bool) -> str | None:
 def written_schema(
     properties: Mapping[str, str], made: Schema, format_name: str, *, is_key: bool
 ) -> tuple[int, Schema]:
-    """The id and schema that an encoder writes with: the one that KEY_SCHEMA_ID or VALUE_SCHEMA_ID names, else `made`,
-    registered under the topic's subject."""
+    """The id and schema that an encoder writes with: the one that KEY_SCHEMA_ID or VALUE_SCHEMA_ID names, else the one
+    that the columns were inferred from, else `made`, registered under the topic's subject."""
     registry: SchemaRegistry = registry_of(properties, format_name)
-    given = schema_id_of(properties, is_key=is_key)
+    inferred = properties.get(inferred_name(is_key=is_key))
+    given = schema_id_of(properties, is_key=is_key) or (None if inferred is None else int(inferred))
     if given is not None:
         return given, registry.by_id(given)
     return registry.register(subject_of(properties[TOPIC], is_key=is_key), made), made
