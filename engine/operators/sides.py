@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,11 +18,23 @@ from ..sql.schema import Schema
 from ..sql.types import arrow_type
 from .context import Context
 from .frame import set_column, with_missing
-from .operator import DELETED, KEY_GROUP, OFFSET, PARTITION, ROWTIME, SEQUENCE, SIDE, WINDOW_END, WINDOW_START
+from .operator import (
+    DELETED,
+    KEY_GROUP,
+    OFFSET,
+    PARTITION,
+    ROWTIME,
+    SEQUENCE,
+    SEQUENCE_STEP,
+    SIDE,
+    WINDOW_END,
+    WINDOW_START,
+)
 
 AT = "_at"  # int64: order of the rows of both sides
 STORED_AT = -1  # where stored rows stand: before every row of the batch
 
+Places = npt.NDArray[np.int64]
 _SYSTEMS = (ROWTIME, SEQUENCE, PARTITION, OFFSET, KEY_GROUP, DELETED, WINDOW_START, WINDOW_END)
 
 
@@ -72,3 +86,15 @@ def with_key(
         context.fail(table, row, "expression", f"the join column {name} is NULL", name)
     kept = table.filter(pc.is_valid(column))
     return kept if kept.num_rows else None
+
+
+def spread_places(sequence: Places) -> Places:
+    """Places of their own for rows that came of one row, all before the next source's."""
+    first = np.flatnonzero(np.r_[True, sequence[1:] != sequence[:-1]])
+    lengths = np.diff(np.r_[first, len(sequence)])
+    starts = sequence[first]
+    room = (starts // SEQUENCE_STEP + 1) * SEQUENCE_STEP - starts
+    room[:-1] = np.minimum(room[:-1], starts[1:] - starts[:-1])
+    within = np.arange(len(sequence)) - np.repeat(first, lengths)
+    made: Places = sequence + within * np.repeat(room, lengths) // np.repeat(lengths, lengths)
+    return made

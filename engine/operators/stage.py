@@ -15,6 +15,9 @@ from ..plan.steps import (
     Edge,
     Evaluate,
     Exchange,
+    ForeignKeyChanges,
+    ForeignKeyJoin,
+    ForeignKeyResults,
     Infer,
     JoinSides,
     Materialize,
@@ -31,6 +34,7 @@ from .aggregate import AggregateOperator
 from .context import Context, Models, Operator
 from .evaluate import EvaluateOperator
 from .exchange import split
+from .foreign_key_join import ForeignKeyChangesOperator, ForeignKeyJoinOperator, ForeignKeyResultsOperator
 from .infer import InferOperator
 from .join_sides import JoinSidesOperator
 from .materialize import MaterializeOperator
@@ -95,7 +99,10 @@ class Stage:
         """Undo all that was changed after `epoch`."""
         self.store.rollback_to(epoch)
         for operator in self._operators:
-            if isinstance(operator, AggregateOperator | SessionAggregateOperator | StreamStreamJoinOperator):
+            if isinstance(
+                operator,
+                AggregateOperator | SessionAggregateOperator | StreamStreamJoinOperator | ForeignKeyResultsOperator,
+            ):
                 operator.reload()
 
     def close(self) -> None:
@@ -149,6 +156,12 @@ def _operator(step: Step, behind: Step | None, context: Context) -> Operator:
             return JoinSidesOperator(step, context)
         case StreamStreamJoin():
             return StreamStreamJoinOperator(step, context)
+        case ForeignKeyChanges():
+            return ForeignKeyChangesOperator(step, context)
+        case ForeignKeyJoin():
+            return ForeignKeyJoinOperator(step, context)
+        case ForeignKeyResults():
+            return ForeignKeyResultsOperator(step, context)
         case TableTableJoin():
             after = behind if isinstance(behind, Evaluate) and behind.input == step.output else None
             return TableTableJoinOperator(step, after, context)

@@ -27,15 +27,14 @@ from .operator import (
     RIGHT_TIME,
     ROWTIME,
     SEQUENCE,
-    SEQUENCE_STEP,
     SIDE,
     WINDOW_END,
     WINDOW_START,
     Frame,
     side_time,
 )
-from .sides import AT, STORED_AT
-from .unmatched import ORDER, Numbers, Unmatched
+from .sides import AT, STORED_AT, spread_places
+from .unmatched import ORDER, Unmatched
 
 _SWEEPS = 8  # a buffer is swept so often in the time that it is kept for
 
@@ -197,22 +196,10 @@ class StreamStreamJoinOperator:
         order = np.lexsort([one_chunk(made.column(n)).to_numpy() for n in reversed(ORDER)])
         made = made.take(pa.array(order)).drop_columns(list(ORDER))
         sequence = one_chunk(pc.fill_null(made.column(SEQUENCE), after)).to_numpy()
-        return made.set_column(made.schema.get_field_index(SEQUENCE), SEQUENCE, pa.array(_spread(sequence)))
+        return made.set_column(made.schema.get_field_index(SEQUENCE), SEQUENCE, pa.array(spread_places(sequence)))
 
 
 def _after(frame: Frame) -> int:
     """A place behind every row of the frame."""
     tops = [pc.max(t.column(SEQUENCE)).as_py() for t in frame.edges.values() if t.num_rows]
     return max(tops) + 1 if tops else 0
-
-
-def _spread(sequence: Numbers) -> Numbers:
-    """Places of their own for rows that came of one row, all before the next source's."""
-    first = np.flatnonzero(np.r_[True, sequence[1:] != sequence[:-1]])
-    lengths = np.diff(np.r_[first, len(sequence)])
-    starts = sequence[first]
-    room = (starts // SEQUENCE_STEP + 1) * SEQUENCE_STEP - starts
-    room[:-1] = np.minimum(room[:-1], starts[1:] - starts[:-1])
-    within = np.arange(len(sequence)) - np.repeat(first, lengths)
-    made: Numbers = sequence + within * np.repeat(room, lengths) // np.repeat(lengths, lengths)
-    return made

@@ -17,6 +17,9 @@ from .steps import Aggregate as AggregateStep
 from .steps import (
     AggregateCall,
     Evaluate,
+    ForeignKeyChanges,
+    ForeignKeyJoin,
+    ForeignKeyResults,
     JoinSides,
     Materialize,
     PartialAggregate,
@@ -156,11 +159,20 @@ def _step(step: Step) -> str:
             on = f"e{step.left}.c{step.left_key} = e{step.right}.c{step.right_key}"
             return f"{step.kind} join of e{step.left} with {step.state}, the rows of e{step.right}, on {on}"
         case JoinSides():
-            return f"rows of e{step.left} by c{step.left_key} and of e{step.right} by c{step.right_key}, with stream times"
+            return (
+                f"rows of e{step.left} by c{step.left_key} and of e{step.right} by c{step.right_key}, with stream times"
+            )
         case StreamStreamJoin():
             within = f"{step.before_ms} ms before, {step.after_ms} ms after"
             grace = "" if step.grace_ms is None else f", grace {step.grace_ms} ms"
             return f"{step.kind} join of the two sides of e{step.input} within {within}{grace}, kept in {step.state}"
+        case ForeignKeyChanges():
+            return f"changes of e{step.input} with the rows kept in {step.state}, by their foreign key c{step.foreign}"
+        case ForeignKeyJoin():
+            on = f"e{step.left}.c{step.left_key} = e{step.right}.c{step.right_key}"
+            return f"{step.kind} join of e{step.left} and e{step.right}, kept in {step.state}, on the foreign key {on}"
+        case ForeignKeyResults():
+            return f"e{step.input} without results of rows that have changed since"
         case TableTableJoin():
             on = f"e{step.left}.c{step.left_key} = e{step.right}.c{step.right_key}"
             return f"{step.kind} join of e{step.left} and e{step.right}, kept in {step.state}, on {on}"

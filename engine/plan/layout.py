@@ -15,6 +15,8 @@ from ..sql.schema import Schema
 from .steps import (
     Aggregate,
     AggregateCall,
+    ForeignKeyChanges,
+    ForeignKeyJoin,
     Materialize,
     QueryPlan,
     Retract,
@@ -68,6 +70,14 @@ def _entries(step: Step) -> Iterator[tuple[str, str]]:
             span = f"{step.before_ms} ms before, {step.after_ms} ms after{window}"
             for side, schema in (("left", sides.left_schema), ("right", sides.right_schema)):
                 yield f"{step.state}_{side}", f"rows within {span}: {_types(schema, range(len(schema)))}"
+        case ForeignKeyChanges(primary=primary, schema=schema):
+            yield step.state, f"rows by columns {list(primary)}: {_types(schema, range(len(schema)))}"
+        case ForeignKeyJoin():
+            for side, places, schema in (
+                ("left", [step.left_key, *step.primary], step.left_schema),
+                ("right", [step.right_key], step.right_schema),
+            ):
+                yield f"{step.state}_{side}", f"rows by columns {places}: {_types(schema, range(len(schema)))}"
         case TableTableJoin():
             window = ", by window" if step.windowed else ""
             for side, key, schema in (

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from ..errors import Unsupported
 from ..sql.expressions import Column, Expr
 from ..sql.schema import Schema
 from .logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract, Within
@@ -17,6 +16,9 @@ from .steps import (
     Edge,
     Evaluate,
     Exchange,
+    ForeignKeyChanges,
+    ForeignKeyJoin,
+    ForeignKeyResults,
     JoinSides,
     Materialize,
     PartialAggregate,
@@ -90,7 +92,8 @@ class _Builder:
             case Retain(schema=schema, window=window):
                 edge, at = self.build(node.input)
                 self._cross(edge, at, at + 1, tuple(i for i, c in enumerate(schema) if c.is_key))
-                step = Materialize(edge, self._edge(), schema, self._name("rows"), window)
+                below = node.input.input if isinstance(node.input, Project) else node.input
+                step = Materialize(edge, self._edge(), schema, self._name("rows"), window, isinstance(below, Filter))
                 return self._append(at + 1, step)
 
     def result_state(self, root: Node) -> tuple[str | None, Evaluate | None]:
@@ -132,13 +135,13 @@ class _Builder:
         return self._append(at + 1, whole)
 
     def _join(self, node: Join) -> tuple[Edge, int]:
-        if node.between == "foreign-key":
-            raise Unsupported("joins on a foreign key cannot be run yet", hint="join the tables on their primary keys")
         left, left_at = self.build(node.left)
         right, right_at = self.build(node.right)
         at = max(left_at, right_at) + 1
         if node.within is not None:
             return self._streams(node, node.within, (left, left_at), (right, right_at))
+        if node.primary:
+            return self._foreign_key(node, (left, left_at), (right, right_at))
         self._cross(left, left_at, at, (node.left_key,))
         self._cross(right, right_at, at, (node.right_key,))
         if node.is_table:
@@ -192,6 +195,33 @@ class _Builder:
             node.left.schema.columns[node.left_key].is_key and node.right.schema.columns[node.right_key].is_key,
         )
         return self._append(at + 1, step)
+
+    def _foreign_key(self, node: Join, left: tuple[Edge, int], right: tuple[Edge, int]) -> tuple[Edge, int]:
+        """By the left table's key, by the foreign key, and by the left table's key again."""
+        at, name, schema = left[1] + 1, self._name("joined"), node.left.schema
+        self._cross(*left, at, node.primary)
+        changes = ForeignKeyChanges(left[0], self._edge(), schema, node.primary, node.left_key, f"{name}_rows")
+        self._append(at, changes)
+        joined_at = max(at, right[1]) + 1
+        self._cross(changes.output, at, joined_at, (node.left_key,))
+        self._cross(*right, joined_at, (node.right_key,))
+        join = ForeignKeyJoin(
+            changes.output,
+            right[0],
+            self._edge(),
+            node.kind,
+            node.left_key,
+            node.right_key,
+            node.primary,
+            schema,
+            node.right.schema,
+            node.schema,
+            name,
+        )
+        self._append(joined_at, join)
+        self._cross(join.output, joined_at, joined_at + 1, node.primary)
+        results = ForeignKeyResults(join.output, self._edge(), node.schema, node.primary)
+        return self._append(joined_at + 1, results)
 
     def _tables(self, node: Join, left: Edge, right: Edge) -> TableTableJoin:
         return TableTableJoin(

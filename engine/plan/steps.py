@@ -209,14 +209,58 @@ class TableTableJoin:
 
 
 @dataclass(frozen=True)
+class ForeignKeyChanges:
+    """Behind an exchange by a table's primary key, before a foreign-key join: keeps the table's rows in `state`, and gives
+    its changes told apart by what they do to the rows of a foreign key (column `foreign`)."""
+
+    input: Edge
+    output: Edge
+    schema: Schema
+    primary: tuple[int, ...]
+    foreign: int
+    state: str
+
+
+@dataclass(frozen=True)
+class ForeignKeyJoin:
+    """Behind an exchange by the foreign key: changes of `left` (of a ForeignKeyChanges) and of the table `right`, each with
+    the other side as of then. `kind`: INNER or LEFT. Keeps `<state>_left` by foreign and primary key, `<state>_right`.
+    Output columns: left's, then right's; for ForeignKeyResults."""
+
+    left: Edge
+    right: Edge
+    output: Edge
+    kind: str
+    left_key: int
+    right_key: int
+    primary: tuple[int, ...]
+    left_schema: Schema
+    right_schema: Schema
+    schema: Schema
+    state: str
+
+
+@dataclass(frozen=True)
+class ForeignKeyResults:
+    """Behind an exchange by the left table's primary key: a foreign-key join's results without the stale ones."""
+
+    input: Edge
+    output: Edge
+    schema: Schema
+    primary: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Materialize:
-    """Keeps the newest row of every key of a table's changelog, so that pull queries can read it."""
+    """Keeps the newest row of every key of a table's changelog, so that pull queries can read it. `filtered`: a tombstone of a
+    key that is not kept says nothing, for the row has not passed before either."""
 
     input: Edge
     output: Edge
     schema: Schema
     state: str
     window: Window | None = None
+    filtered: bool = False
 
 
 @dataclass(frozen=True)
@@ -242,11 +286,23 @@ Step = (
     | JoinSides
     | StreamStreamJoin
     | TableTableJoin
+    | ForeignKeyChanges
+    | ForeignKeyJoin
+    | ForeignKeyResults
     | Materialize
     | Retract
 )
 
-STATEFUL = (Aggregate, StreamTableJoin, StreamStreamJoin, TableTableJoin, Materialize, Retract)
+STATEFUL = (
+    Aggregate,
+    StreamTableJoin,
+    StreamStreamJoin,
+    TableTableJoin,
+    ForeignKeyChanges,
+    ForeignKeyJoin,
+    Materialize,
+    Retract,
+)
 """The steps that remember."""
 
 

@@ -1,0 +1,47 @@
+--@test: a foreign key: changes of the one side reach all rows that name it
+CREATE TABLE people (id INT PRIMARY KEY, name STRING, city INT) WITH (kafka_topic = 'people', value_format = 'JSON', partitions = 1);
+CREATE TABLE cities (id INT PRIMARY KEY, city STRING) WITH (kafka_topic = 'cities', value_format = 'JSON', partitions = 1);
+CREATE TABLE lives AS SELECT p.id AS id, p.name AS name, c.city AS city FROM people p JOIN cities c ON p.city = c.id;
+INSERT INTO people (rowtime, id, name, city) VALUES (0, 1, 'ann', 7);
+INSERT INTO cities (rowtime, id, city) VALUES (1, 7, 'Rome');
+INSERT INTO people (rowtime, id, name, city) VALUES (2, 2, 'bob', 7);
+INSERT INTO cities (rowtime, id, city) VALUES (3, 8, 'Bonn');
+INSERT INTO cities (rowtime, id, city) VALUES (4, 7, 'Roma');
+INSERT INTO people (rowtime, id, name, city) VALUES (5, 1, 'ann', 8);
+INSERT INTO cities (rowtime, id, city) VALUES (6, 7, 'ROMA');
+INSERT INTO people (rowtime, id, name, city) VALUES (7, 2, 'bob', 9);
+ASSERT VALUES lives (rowtime, id, name, city) VALUES (1, 1, 'ann', 'Rome');
+ASSERT VALUES lives (rowtime, id, name, city) VALUES (2, 2, 'bob', 'Rome');
+ASSERT VALUES lives (rowtime, id, name, city) VALUES (4, 1, 'ann', 'Roma');
+ASSERT VALUES lives (rowtime, id, name, city) VALUES (4, 2, 'bob', 'Roma');
+ASSERT VALUES lives (rowtime, id, name, city) VALUES (5, 1, 'ann', 'Bonn');
+ASSERT VALUES lives (rowtime, id, name, city) VALUES (6, 2, 'bob', 'ROMA');
+ASSERT NULL VALUES lives (id) KEY (2);
+
+--@test: a LEFT join on a foreign key keeps rows that name nothing
+CREATE TABLE people (id INT PRIMARY KEY, name STRING, city INT) WITH (kafka_topic = 'people', value_format = 'JSON', partitions = 1);
+CREATE TABLE cities (id INT PRIMARY KEY, city STRING) WITH (kafka_topic = 'cities', value_format = 'JSON', partitions = 1);
+CREATE TABLE lives AS SELECT p.id AS id, p.name AS name, c.city AS city FROM people p LEFT JOIN cities c ON p.city = c.id;
+INSERT INTO people (rowtime, id, name, city) VALUES (0, 1, 'ann', 7);
+INSERT INTO people (rowtime, id, name) VALUES (1, 2, 'bob');
+INSERT INTO cities (rowtime, id, city) VALUES (2, 7, 'Rome');
+INSERT INTO people (rowtime, id, name, city) VALUES (3, 2, 'bob', 7);
+INSERT INTO people (rowtime, id, name) VALUES (4, 1, 'ann');
+ASSERT VALUES lives (rowtime, id, name) VALUES (0, 1, 'ann');
+ASSERT VALUES lives (rowtime, id, name) VALUES (1, 2, 'bob');
+ASSERT VALUES lives (rowtime, id, name, city) VALUES (2, 1, 'ann', 'Rome');
+ASSERT VALUES lives (rowtime, id, name, city) VALUES (3, 2, 'bob', 'Rome');
+ASSERT VALUES lives (rowtime, id, name) VALUES (4, 1, 'ann');
+
+--@test: a foreign key at the start of three tables
+CREATE TABLE a (id INT PRIMARY KEY, bid INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE TABLE b (id INT PRIMARY KEY, y INT) WITH (kafka_topic = 'b', value_format = 'JSON', partitions = 1);
+CREATE TABLE c (id INT PRIMARY KEY, z INT) WITH (kafka_topic = 'c', value_format = 'JSON', partitions = 1);
+CREATE TABLE abc AS SELECT a.id AS id, b.y AS y, c.z AS z FROM a JOIN b ON a.bid = b.id JOIN c ON a.id = c.id;
+INSERT INTO a (rowtime, id, bid) VALUES (0, 1, 5);
+INSERT INTO b (rowtime, id, y) VALUES (1, 5, 50);
+INSERT INTO c (rowtime, id, z) VALUES (2, 1, 100);
+INSERT INTO b (rowtime, id, y) VALUES (3, 6, 60);
+INSERT INTO a (rowtime, id, bid) VALUES (4, 1, 6);
+ASSERT VALUES abc (rowtime, id, y, z) VALUES (2, 1, 50, 100);
+ASSERT VALUES abc (rowtime, id, y, z) VALUES (4, 1, 60, 100);
