@@ -16,6 +16,7 @@ from ...errors import AnalysisError
 from ...sql.types import arrow_type
 from ..schemas.opening import registry_of, schema_id_of, written_schema
 from ..schemas.schema import Resolve, Schema, SchemaType
+from . import json_compatibility  # noqa: F401 - registers how schemas are compared
 from .format import Decoded, FormatColumn
 from .json import JsonDecoder, JsonEncoder, JsonFormat, is_wrapped
 from .json_schema import inferred, json_schema, optional_properties
