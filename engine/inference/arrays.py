@@ -19,6 +19,8 @@ def to_tensor(column: pa.Array) -> np.ndarray[Any, Any]:
     kind = column.type
     if pa.types.is_fixed_size_list(kind):
         return np.asarray(column.flatten()).reshape(len(column), kind.list_size)
+    if pa.types.is_decimal(kind):
+        return np.asarray(column.cast(pa.float64()))
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return np.asarray(column.cast(pa.binary()).to_numpy(zero_copy_only=False))
     if pa.types.is_list(kind):
@@ -31,8 +33,11 @@ def _rectangle(column: pa.Array) -> np.ndarray[Any, Any]:
     lengths = pc.list_value_length(column).unique().to_pylist()
     if len(lengths) > 1:
         raise RecordError(f"arrays of one batch have {len(lengths)} different lengths", hint="use FLOAT[n]")
-    values = np.asarray(column.flatten().to_numpy(zero_copy_only=False))
-    return values.reshape(len(column), lengths[0] if lengths else 0)
+    inner = column.flatten()
+    if inner.null_count:
+        raise RecordError("an array holds NULL, which a model does not take")
+    values = to_tensor(inner)  # lists of lists, and of FLOAT[n], have more dimensions
+    return values.reshape(len(column), lengths[0] if lengths else 0, *values.shape[1:])
 
 
 def from_tensor(values: np.ndarray[Any, Any], wanted: pa.DataType) -> pa.Array:
@@ -45,10 +50,11 @@ def from_tensor(values: np.ndarray[Any, Any], wanted: pa.DataType) -> pa.Array:
         flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).reshape(-1))
         return pa.FixedSizeListArray.from_arrays(flat, size)
     if pa.types.is_list(wanted):
-        if values.ndim != 2:
-            raise RecordError(f"the model gave shape {list(values.shape[1:])} a row, expected one dimension")
+        if values.ndim < 2:
+            raise RecordError("the model gave a single value a row, expected an array")
         offsets = np.arange(rows + 1, dtype=np.int32) * values.shape[1]
-        return pa.ListArray.from_arrays(offsets, pa.array(values.reshape(-1))).cast(wanted)
+        items = from_tensor(values.reshape(-1, *values.shape[2:]), wanted.value_type)
+        return pa.ListArray.from_arrays(offsets, items).cast(wanted)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:

@@ -7,7 +7,7 @@ hoists every call of it out of the SQL into an `infer` step, where a batch meets
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 from ..errors import UserError
 from ..sql.functions import ModelCall, Overload, ScalarFunction
 from ..sql.types import SqlType, arrow_type, parse_type
+from .program import Tensor
 
 Tensors = Mapping[str, "np.ndarray[Any, Any]"]
 Prepare = Callable[..., Tensors]
@@ -27,6 +28,8 @@ Finish = Callable[[Tensors], "pa.Array | np.ndarray[Any, Any]"]
 class ModelFunction:
     """A SQL function whose answers come from a model. Two are equal only when they are the same object.
 
+    `provider` and `options` choose and set the engine, `declared` are the tensors in and out for one whose artefact does
+    not tell them; `cache_rows`: how many inputs are remembered, None for as many as the runtime says.
     Called from Python with a list or Arrow array an argument, it answers with an Arrow array; a row that fails raises.
     """
 
@@ -41,6 +44,10 @@ class ModelFunction:
     batch_sizes: tuple[int, ...] = ()
     description: str = ""
     examples: tuple[str, ...] = ()
+    provider: str = "tensorflow"
+    options: Mapping[str, str] = field(default_factory=dict)
+    declared: tuple[tuple[Tensor, ...], tuple[Tensor, ...]] | None = None
+    cache_rows: int | None = None
 
     @property
     def arrow_inputs(self) -> tuple[pa.DataType, ...]:

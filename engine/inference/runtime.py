@@ -18,11 +18,13 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import EnvironmentFault, UserError
+from . import providers
 from .arrays import conform, from_tensor, to_tensor
 from .artefact import Artefact, verify
 from .cache import OutputCache
 from .distinct import Distinct, distinct
 from .model_function import ModelFunction, Prepare, Tensors
+from .program import Program, Source
 from .tensorflow_loader import SavedModel
 
 
@@ -66,7 +68,7 @@ class _Loaded:
     """
 
     artefact: Artefact
-    model: SavedModel
+    model: SavedModel | Program
     cache: OutputCache
     stats: ModelStats
     users: int = 0
@@ -98,6 +100,11 @@ class ModelRuntime:
         """Have the function's model in memory and answer its version; raises UserError or EnvironmentFault if it cannot."""
         with self._using(function) as loaded:
             return _version(function, loaded)
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """The calls of one batch. A declared function has one version, so there is nothing to hold on to."""
+        yield
 
     def infer(self, function: ModelFunction, args: Sequence[pa.Array | pa.ChunkedArray]) -> InferResult:
         """Run `function` over a batch, one Arrow column an argument, all of one length.
@@ -146,11 +153,18 @@ class ModelRuntime:
         started = time.perf_counter()
         artefact = verify(function.name, function.artefact, function.sha256)
         intra, inter = self._threads
-        model = SavedModel(function.name, artefact.path, intra_op_threads=intra, inter_op_threads=inter)
-        if function.prepare is None:
-            model.check_inputs(tuple(function.inputs))
+        model: SavedModel | Program
+        if function.provider == "tensorflow" and not function.options:
+            model = SavedModel(function.name, artefact.path, intra_op_threads=intra, inter_op_threads=inter)
+            if function.prepare is None:
+                model.check_inputs(tuple(function.inputs))
+        else:
+            takes, gives = function.declared or (None, None)
+            source = Source(function.name, artefact.path, function.options, intra, takes, gives)
+            model = providers.load(function.provider, source)
         stats = ModelStats(load_seconds=time.perf_counter() - started)
-        return _Loaded(artefact, model, OutputCache(self._cache_rows), stats)
+        rows = self._cache_rows if function.cache_rows is None else function.cache_rows
+        return _Loaded(artefact, model, OutputCache(rows), stats)
 
 
 def _key(function: ModelFunction) -> tuple[str, str | None, Prepare | None]:
@@ -239,7 +253,7 @@ def _succeeded(
 
 
 def _run(
-    function: ModelFunction, inputs: Sequence[pa.Array], model: SavedModel, stats: ModelStats, rows_max: int
+    function: ModelFunction, inputs: Sequence[pa.Array], model: SavedModel | Program, stats: ModelStats, rows_max: int
 ) -> tuple[dict[str, np.ndarray[Any, Any]], dict[int, str]]:
     """Run the model over all of `inputs` in calls of at most `rows_max` rows, halving a call that fails."""
     count = len(inputs[0])
@@ -264,7 +278,9 @@ def _run(
     return _join(pieces, count), failed
 
 
-def _call(function: ModelFunction, inputs: Sequence[pa.Array], model: SavedModel, stats: ModelStats) -> Tensors:
+def _call(
+    function: ModelFunction, inputs: Sequence[pa.Array], model: SavedModel | Program, stats: ModelStats
+) -> Tensors:
     rows = len(inputs[0])
     if function.prepare is not None:
         tensors = dict(function.prepare(*inputs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +19,10 @@ class Models(Protocol):
 
     def infer(self, function: Any, args: Sequence[pa.Array | pa.ChunkedArray]) -> Any:
         """Values, one a row, and errors as (row, reason)."""
+        ...
+
+    def batch(self) -> AbstractContextManager[None]:
+        """All calls of this thread inside see one state of the versions and aliases."""
         ...
 
 

@@ -31,16 +31,22 @@ class InferOperator:
         table = frame.edges.get(self._step.input)
         if table is None:
             return
-        for i, ((call, args), evaluate) in enumerate(zip(self._step.calls, self._arguments, strict=True)):
-            given = evaluate.evaluate(table)
-            result = self._models.infer(call.model, [given.column(f"c{a}") for a in range(len(args))])
-            name = self._step.schema.columns[self._first + i].name
-            for row, reason in result.errors:
-                self._context.fail(table, row, "model", reason, name)
-            wanted = arrow_type(self._step.schema.columns[self._first + i].type)
-            values = result.values if result.values.type == wanted else result.values.cast(wanted)
-            table = set_column(table, f"c{self._first + i}", pa.chunked_array([values]))
+        with self._models.batch():
+            for i in range(len(self._step.calls)):
+                table = self._with_answer(table, i)
         frame.edges[self._step.output] = table
+
+    def _with_answer(self, table: pa.Table, i: int) -> pa.Table:
+        """The table with the answers of call `i`."""
+        call, args = self._step.calls[i]
+        given = self._arguments[i].evaluate(table)
+        result = self._models.infer(call.model, [given.column(f"c{a}") for a in range(len(args))])
+        column = self._step.schema.columns[self._first + i]
+        for row, reason in result.errors:
+            self._context.fail(table, row, "model", reason, column.name)
+        wanted = arrow_type(column.type)
+        values = result.values if result.values.type == wanted else result.values.cast(wanted)
+        return set_column(table, f"c{self._first + i}", pa.chunked_array([values]))
 
 
 def _arguments(step: Infer, args: tuple[Expr, ...]) -> Evaluate:

@@ -126,9 +126,9 @@ class Host:
 
     @cached_property
     def _runtime(self) -> Models:
-        from ..inference.runtime import ModelRuntime  # only where a plan infers
+        from ..inference.routing import RoutedRuntime  # only where a plan infers
 
-        return ModelRuntime(intra_op_threads=self.settings.threads)
+        return RoutedRuntime(intra_op_threads=self.settings.threads)
 
     def _models(self) -> Models:
         return self._runtime

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
+from ..inference.versions import Wanted
 from ..io.schemas.schema import Schema
 from ..io.topics import TopicInfo
 from ..plan.steps import QueryPlan
 from ..sql import ddl
 from ..sql.catalog import Catalog, QueryEntry
+from ..sql.catalog_models import ModelVersion
 from ..sql.functions import FunctionRegistry
 
 Describe = Callable[[str], TopicInfo | None]
@@ -53,12 +57,31 @@ class Change:
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
+class Models(Protocol):
+    """What may be done about models: `inference.versions.ModelStore` is one."""
+
+    folder: Path
+
+    def bring(self, wanted: Wanted, number: int, now_ms: int) -> ModelVersion:
+        """Copy, check and give a new version."""
+        ...
+
+    def check(self, name: str, version: ModelVersion) -> None:
+        """Load a version and test it again."""
+        ...
+
+    def discard(self, name: str, number: int) -> None:
+        """Take back a version that was brought."""
+        ...
+
+
 @dataclass(frozen=True)
 class World:
     """What `prepare` may know: the catalog, functions, settings of the statement, the topics there are, how the columns
     of files are found, and whether functions may come as text. `replaying`: statements that were
     accepted before are entered again, or taken as if they were: topics come into being when they are named.
-    `schema_registry`: where schemas lie (`io.schemas.opening`), None where there is no registry."""
+    `schema_registry`: where schemas lie (`io.schemas.opening`), None where there is no registry. `now_ms`: when the
+    statement was said; `models_used`: the queries that call a model, each with its reference (`@ALIAS`, `$3` or empty)."""
 
     catalog: Catalog
     registry: FunctionRegistry
@@ -69,3 +92,6 @@ class World:
     replaying: bool = False
     shipped: frozenset[str] = field(default_factory=frozenset)
     schema_registry: str | None = None
+    now_ms: int = 0
+    models: Models | None = None
+    models_used: Callable[[str], tuple[tuple[str, str], ...]] = lambda name: ()

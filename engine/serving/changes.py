@@ -11,18 +11,24 @@ from ..errors import MergusError, Unsupported
 from ..sql.statements import (
     AlterSource,
     CreateFunction,
+    CreateModel,
     CreateSource,
     CreateSourceAs,
     CreateType,
     DropFunction,
+    DropModel,
     DropSource,
     DropType,
     InsertInto,
     Pause,
     Resume,
+    Rollback,
+    SetAlias,
+    SetSplit,
     Statement,
     Terminate,
 )
+from . import changes_models as models
 from . import changes_others as others
 from . import changes_sources as sources
 from .change import Change, World
@@ -51,7 +57,12 @@ def changes_something(statement: Statement) -> bool:
         | CreateType
         | DropType
         | CreateFunction
-        | DropFunction,
+        | DropFunction
+        | CreateModel
+        | SetAlias
+        | Rollback
+        | SetSplit
+        | DropModel,
     )
 
 
@@ -77,6 +88,8 @@ def _prepared(statement: Statement, text: str, world: World) -> Change:
             return others.create_function(statement, world)
         case DropFunction():
             return others.drop_function(statement, world)
+        case CreateModel() | SetAlias() | Rollback() | SetSplit() | DropModel():
+            return models.change_model(statement, world)
         case AlterSource():
             return sources.alter(statement, world)
         case _:

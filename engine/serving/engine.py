@@ -17,9 +17,7 @@ from ..clock import Clock, SystemClock
 from ..config import Config
 from ..errors import Conflict, MergusError, Unsupported
 from ..io.topics import TopicInfo, Topics
-from ..plan.planner import plan_query
 from ..plan.steps import QueryPlan
-from ..plan.target import SinkTarget
 from ..runtime import processing_log
 from ..runtime.command_log import CommandLog
 from ..runtime.data_folder import DataFolder
@@ -35,6 +33,7 @@ from ..sql.statements import (
     Define,
     Describe,
     DescribeFunction,
+    DescribeModel,
     Explain,
     InsertInto,
     InsertValues,
@@ -48,7 +47,8 @@ from ..state.duckdb import connect, seal
 from . import opening
 from .change import Change, Start, World
 from .changes import changes_something, prepare
-from .describe import describe_function, describe_plan, describe_relation, watched_of
+from .describe import describe_function, describe_relation, watched_of
+from .describe_models import describe_model, models_used
 from .inserts import Inserts
 from .questions import Questions
 from .results import Done, Listing, Push, Result
@@ -73,6 +73,7 @@ class Engine:
         self.topics = topics
         self.lifecycle = lifecycle
         self.commands = CommandLog(folder.commands)
+        self.models = opening.models(config, folder)
         self.catalog = Catalog()
         self.registry: FunctionRegistry = opening.registry(config)
         self.shipped = frozenset(self.registry.functions)
@@ -193,8 +194,10 @@ class Engine:
                 return self._describe(describe, text)
             case DescribeFunction() as describe:
                 return describe_function(describe, text, self.registry)
+            case DescribeModel() as describe:
+                return describe_model(describe, text, self.catalog)
             case Explain() as explain:
-                return self._explain(explain, text, settings)
+                return self.questions.explained(explain, text, settings)
             case SetProperty(name=name, value=value, span=span):
                 name, value = checked_property(name, value, span)
                 session.properties[name] = value
@@ -217,7 +220,7 @@ class Engine:
                 raise Unsupported(f"{type(other).__name__} is not supported here yet")
 
     # --------------------------------------------------------------------------------------------------------- changes
-    def world(self, settings: Mapping[str, str], *, replaying: bool = False) -> World:
+    def world(self, settings: Mapping[str, str], *, replaying: bool = False, now_ms: int = 0) -> World:
         """What a statement with these settings may know."""
         return World(
             self.catalog,
@@ -229,6 +232,9 @@ class Engine:
             replaying=replaying,
             shipped=self.shipped,
             schema_registry=opening.schema_registry(self.config, self.folder.path),
+            now_ms=now_ms or self.clock.now_ms(),
+            models=self.models,
+            models_used=lambda name: models_used(self.plans, name),
         )
 
     def _change(self, parsed: Parsed, settings: Mapping[str, str]) -> Result:
@@ -241,7 +247,10 @@ class Engine:
                 sequence = self.commands.append(
                     parsed.text, settings={**settings, **change.notes}, query_id=query_id, time_ms=self.clock.now_ms()
                 )
+                models = self.catalog.models
                 self._enter(change)
+                if change.catalog.models != models:
+                    self.models.publish(change.catalog.models)
                 for start in change.start:
                     self._start(start, settings)
                 for query_id in change.resume:
@@ -294,12 +303,15 @@ class Engine:
                 numbered = _NUMBER.search(command.query_id or "")
                 if numbered is not None:
                     self.catalog.skip_query_ids(int(numbered[1]))
-                change = prepare(statement, command.text, self.world(command.settings, replaying=True))
+                change = prepare(
+                    statement, command.text, self.world(command.settings, replaying=True, now_ms=command.time_ms)
+                )
             except MergusError as error:
                 log.error("a statement of the command log cannot be carried out again: %s", error.message)
                 continue
             self._enter(change)
             settings_of |= {s.entry.query_id: command.settings for s in change.start}
+        self.models.publish(self.catalog.models)
         self._ready_processing_log()
         for query_id, entry in self.catalog.queries.items():
             for source in entry.sources:
@@ -342,26 +354,6 @@ class Engine:
         watched = {query_id: watched_of(status) for query_id, status in statuses.items()}
         topic = self.topics.describe(relation.topic) if relation.topic else None
         return describe_relation(statement, text, self.catalog, topic, watched)
-
-    def _explain(self, statement: Explain, text: str, settings: Mapping[str, str]) -> Listing:
-        match statement.subject:
-            case str() as query_id:
-                entry = self.catalog.query(query_id, statement.span)
-                status = self.lifecycle.statuses().get(entry.query_id)
-                plan = self.plans[entry.query_id]
-                return describe_plan(text, plan, entry, None if status is None else watched_of(status))
-            case Query() as query if not query.is_push:
-                return Listing(text, "queryDescription", {}, (), (), self.questions.explain(query))
-            case Query() as query:
-                plan = self._plan(query, None, settings)
-            case CreateSourceAs(name=name, kind=kind, query=query):
-                plan = self._plan(query, SinkTarget(name, name, kind == "TABLE"), settings)
-            case InsertInto(query=query):
-                plan = self._plan(query, None, settings)
-        return describe_plan(text, plan, None, None)
-
-    def _plan(self, query: Query, sink: SinkTarget | None, settings: Mapping[str, str]) -> QueryPlan:
-        return plan_query(query, self.catalog, self.registry, query_id="EXPLAINED", sink=sink, settings=settings)
 
     def statuses(self) -> dict[str, FlowStatus]:
         """How the persistent queries stand."""

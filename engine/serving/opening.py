@@ -10,11 +10,13 @@ from typing import Any
 from ..clock import Clock
 from ..config import Config
 from ..errors import UserError
+from ..inference.versions import ModelStore
 from ..io.embedded import EmbeddedTopics
 from ..io.embedded_store import Durability
 from ..io.files import FileSource
 from ..io.kafka import KafkaTopics
 from ..io.topics import Topics
+from ..runtime.data_folder import DataFolder
 from ..runtime.host import HostSettings
 from ..runtime.lifecycle import RunSettings
 from ..sql.builtin.registry import default_registry
@@ -112,6 +114,11 @@ def allowed_folders(config: Config) -> tuple[Path, ...] | None:
     if chosen is None:
         return None if is_loopback(config) else ()
     return tuple(Path(part) for part in str(chosen).split(":") if part)
+
+
+def models(config: Config, folder: DataFolder) -> ModelStore:
+    """Where the models that statements bring are kept."""
+    return ModelStore(folder.models.resolve(), allowed=allowed_folders(config), code=inline_functions(config))
 
 
 def file_source(config: Config, file: FileOptions) -> FileSource:

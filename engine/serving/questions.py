@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from ..errors import EnvironmentFault, MergusError, UnknownName
+from ..plan.copartition import check_partitions
 from ..plan.planner import plan_query
 from ..plan.pull import PullPlan, check_clauses, explain_pull, plan_pull
 from ..plan.steps import QueryPlan
+from ..plan.target import SinkTarget
 from ..runtime.flow import FlowStatus
-from ..sql.statements import Query
+from ..sql.statements import CreateSourceAs, Explain, InsertInto, Query
 from ..sql.types import arrow_type
-from .results import Push, Rows
+from .describe import describe_plan, watched_of
+from .results import Listing, Push, Rows
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -70,6 +73,29 @@ class Questions:
         """How a pull query would be answered."""
         return explain_pull(plan_pull(query, self._engine.catalog, self._engine.registry))
 
+    def explained(self, statement: Explain, text: str, settings: Mapping[str, str]) -> Listing:
+        """EXPLAIN: of a query that runs, or of a statement."""
+        match statement.subject:
+            case str() as query_id:
+                entry = self._engine.catalog.query(query_id, statement.span)
+                status = self._engine.lifecycle.statuses().get(entry.query_id)
+                plan = self._engine.plans[entry.query_id]
+                return describe_plan(text, plan, entry, None if status is None else watched_of(status))
+            case Query() as query if not query.is_push:
+                return Listing(text, "queryDescription", {}, (), (), self.explain(query))
+            case Query() as query:
+                plan = self._plan(query, None, settings)
+            case CreateSourceAs(name=name, kind=kind, query=query):
+                plan = self._plan(query, SinkTarget(name, name, kind == "TABLE"), settings)
+            case InsertInto(query=query):
+                plan = self._plan(query, None, settings)
+        return describe_plan(text, plan, None, None)
+
+    def _plan(self, query: Query, sink: SinkTarget | None, settings: Mapping[str, str]) -> QueryPlan:
+        return plan_query(
+            query, self._engine.catalog, self._engine.registry, query_id="EXPLAINED", sink=sink, settings=settings
+        )
+
     def _pull(self, pull: PullPlan) -> pa.Table:
         relation = self._engine.catalog.get(pull.relation)
         query_id = relation.query_id
@@ -106,6 +132,7 @@ class Questions:
         engine = self._engine
         query_id = f"transient_{next(self._numbers)}_{engine.clock.now_ms()}"
         plan = plan_query(query, engine.catalog, engine.registry, query_id=query_id, sink=None, settings=settings)
+        check_partitions(plan.logical, engine.topics.describe)
         tail = _Tail(engine, plan, self._forget)
         push = Push(text, plan.schema, tail.batches(), tail.stop, query_id)
         with self._lock:

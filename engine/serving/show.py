@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import Unsupported
+from ..inference.registered import HIDDEN
 from ..io.topics import TopicInfo
 from ..sql.catalog import Catalog
 from ..sql.functions import AggregateFunction, Function, FunctionRegistry, TableFunction
 from ..sql.statements import Show
+from .describe_models import show_models
 from .results import Listing
 from .shape import relation_shape, type_shape
 
@@ -50,6 +52,8 @@ def show(statement: Show, text: str, shown: Shown) -> Listing:
             types = sorted(shown.catalog.types.items())
             shapes = {"types": {name: type_shape(t) for name, t in types}}
             return Listing(text, "type_list", shapes, ("Type Name", "Schema"), tuple((n, str(t)) for n, t in types))
+        case "MODELS":
+            return show_models(shown.catalog.models, text)
         case other:
             raise Unsupported(f"SHOW {other} is not supported yet", span=statement.span)
 
@@ -102,7 +106,8 @@ def function_kind(function: Function) -> str:
 
 
 def _functions(text: str, shown: Shown) -> Listing:
-    found = sorted(shown.registry.functions.values(), key=lambda f: f.name.upper())
+    shown_as_one = (f for f in shown.registry.functions.values() if not any(sign in f.name for sign in HIDDEN))
+    found = sorted(shown_as_one, key=lambda f: f.name.upper())
     rows = tuple((f.name.upper(), function_kind(f), f.category) for f in found)
     body = {"functions": [{"name": n, "type": t, "category": c} for n, t, c in rows]}
     return Listing(text, "function_names", body, ("Function Name", "Type", "Category"), rows)

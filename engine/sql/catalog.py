@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..errors import Conflict, Span, UnknownName
+from .catalog_models import ModelEntry
 from .schema import Schema
 from .scope import suggestion
 from .types import SqlType
@@ -85,6 +86,7 @@ class Catalog:
         self.relations: dict[str, Relation] = {}
         self.queries: dict[str, QueryEntry] = {}
         self.types: dict[str, SqlType] = {}
+        self.models: dict[str, ModelEntry] = {}
         self.next_query: int = 0
 
     def copy(self) -> Catalog:
@@ -93,6 +95,7 @@ class Catalog:
         other.relations = dict(self.relations)
         other.queries = dict(self.queries)
         other.types = dict(self.types)
+        other.models = dict(self.models)
         other.next_query = self.next_query
         return other
 
@@ -159,6 +162,14 @@ class Catalog:
     def topic_users(self, topic: str, but: str = "") -> tuple[str, ...]:
         """The names of the streams and tables over a topic, but one."""
         return tuple(r.name for r in self.by_topic(topic) if r.name != but)
+
+    def model(self, name: str, span: Span | None = None) -> ModelEntry:
+        """The model of that name; raises UnknownName with the nearest names."""
+        found = self.models.get(name)
+        if found is None:
+            hint = suggestion(name, self.models) or "SHOW MODELS lists what there is"
+            raise UnknownName(f"model {name} does not exist", hint=hint, span=span)
+        return found
 
     # ------------------------------------------------------------------------------------------------------------ queries
 

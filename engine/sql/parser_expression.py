@@ -237,7 +237,9 @@ class ExpressionParser(TypeParser):
             return self._constructor(word, start)
         if not self.at_name():
             raise self.unexpected("an expression")
-        if self.is_at(TokenType.L_PAREN, 1):
+        if self.is_at(TokenType.L_PAREN, 1) or (
+            self.is_at(TokenType.PARAMETER, 1) and self.is_at(TokenType.L_PAREN, 3)
+        ):
             return self._call(start)
         return self._column()
 
@@ -291,30 +293,40 @@ class ExpressionParser(TypeParser):
 
     def _call(self, start: int) -> exp.Expression:
         name = self.advance().text.upper()
+        if self.take_sign(TokenType.PARAMETER):
+            name = f"{name}@{self.name('an alias of the model')}"
+        if name == "MODEL_VERSION" and self.is_at(TokenType.L_PAREN):
+            return self._model_version(start)
         self._check_model_call(name)
         self.expect_sign(TokenType.L_PAREN, "(")
+        return self._placed(exp.Anonymous(this=name, expressions=self._arguments(name)), start)
+
+    def _arguments(self, name: str) -> list[exp.Expression]:
+        """What stands between the parentheses, the closing one taken."""
         arguments: list[exp.Expression] = []
         if self.is_at(TokenType.STAR) and self.is_at(TokenType.R_PAREN, 1):
             self.at += 2
-            arguments.append(exp.Star())
-        else:
-            while not self.take_sign(TokenType.R_PAREN):
-                if arguments:
-                    self.expect_sign(TokenType.COMMA, ", or )")
-                arguments.append(self._argument(name, first=not arguments))
-        return self._placed(exp.Anonymous(this=name, expressions=arguments), start)
+            return [exp.Star()]
+        while not self.take_sign(TokenType.R_PAREN):
+            if arguments:
+                self.expect_sign(TokenType.COMMA, ", or )")
+            arguments.append(self._argument(name, first=not arguments))
+        return arguments
+
+    def _model_version(self, start: int) -> exp.Expression:
+        """MODEL_VERSION(m(…)): the number of the version that answers that call, a function beside the model's own."""
+        self.expect_sign(TokenType.L_PAREN, "(")
+        call = self.expression()
+        if not isinstance(call, exp.Anonymous):
+            raise self.error("MODEL_VERSION takes a model's call", hint="MODEL_VERSION(m(a, b))")
+        self.expect_sign(TokenType.R_PAREN, ")")
+        return self._placed(exp.Anonymous(this=f"{call.this}#VERSION", expressions=call.expressions), start)
 
     def _check_model_call(self, name: str) -> None:
-        span = self.tokens[self.at - 1]
-        place = self.span(self.at - 1)
-        if "$" in span.text or "@" in span.text:
-            raise Unsupported(
-                f"a model's version or alias cannot be chosen in a call yet: {span.text}",
-                hint="call the function by its plain name: it uses the model it was declared with",
-                span=place,
-            )
         if name in ("ML_PREDICT", "ML_EVALUATE") and self.word(1) in ("TABLE", "MODEL"):
-            raise Unsupported(f"{name}(TABLE …) is not supported yet", hint="call the model's function", span=place)
+            raise Unsupported(
+                f"{name}(TABLE …) stands in FROM", hint="call the model's function", span=self.span(self.at - 1)
+            )
 
     def _argument(self, name: str, *, first: bool) -> exp.Expression:
         if self._at_lambda():

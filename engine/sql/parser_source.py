@@ -7,6 +7,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from ..errors import ParseError, Span, Unsupported
 from .dialect import body_at
+from .parser_model import alter_model, create_model, drop_model
 from .parser_query import QueryParser
 from .scope import suggestion
 from .statements import (
@@ -43,6 +44,8 @@ class SourceParser(QueryParser):
         start = self.at
         self.expect("CREATE")
         or_replace = self.take("OR", "REPLACE")
+        if self.sees("MODEL"):
+            return create_model(self, start, or_replace)
         is_source = self.sees("SOURCE") and self.word(1) in ("STREAM", "TABLE") and self.take("SOURCE")
         what = self._thing(CREATED)
         if what in ("TYPE", "FUNCTION") and is_source:
@@ -68,7 +71,7 @@ class SourceParser(QueryParser):
 
     def _thing(self, known: tuple[str, ...]) -> str:
         word = self.word()
-        if word in ("CONNECTOR", "SINK", "MODEL") or (word == "SOURCE" and self.word(1) == "CONNECTOR"):
+        if word in ("CONNECTOR", "SINK") or (word == "SOURCE" and self.word(1) == "CONNECTOR"):
             raise Unsupported(f"{word} is not supported here yet", span=self.span())
         if word not in known:
             near = suggestion(word, known) if word else None
@@ -196,6 +199,8 @@ class SourceParser(QueryParser):
         """DROP …"""
         start = self.at
         self.expect("DROP")
+        if self.sees("MODEL"):
+            return drop_model(self, start)
         what = self._thing(CREATED)
         if_exists = self.take("IF", "EXISTS")
         name = self.name(f"the {what.lower()}'s")
@@ -212,6 +217,8 @@ class SourceParser(QueryParser):
         """ALTER STREAM / TABLE … ADD COLUMN …, ALTER SYSTEM 'k' = 'v'."""
         start = self.at
         self.expect("ALTER")
+        if self.sees("MODEL"):
+            return alter_model(self, start)
         if self.take("SYSTEM"):
             name = self.string()
             self.expect_sign(TokenType.EQ, "=")

@@ -9,6 +9,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from ..errors import Unsupported
 from .defines import check_name
+from .parser_model import described_model
 from .parser_source import SourceParser
 from .scope import suggestion
 from .statements import (
@@ -92,6 +93,10 @@ class StatementParser(SourceParser):
 
     def _show(self) -> Statement:
         start = self._leading()
+        if self.take("MODEL", "HISTORY"):
+            return described_model(self, "HISTORY")
+        if self.take("CREATE", "MODEL"):
+            return described_model(self, "CREATE")
         every = self.take("ALL")
         what = self.word()
         if what in ("CONNECTORS", "CONNECTOR", "SOURCE", "SINK"):
@@ -109,6 +114,9 @@ class StatementParser(SourceParser):
         if self.sees("FUNCTION") and self.at_name(1):
             self.advance()
             return DescribeFunction(self.name("the function's"), self.span(start))
+        if self.sees("MODEL") and self.at_name(1):
+            self.advance()
+            return described_model(self, "DESCRIBE")
         for kind in ("STREAM", "TABLE"):
             if self.sees(kind + "S") and (self.token(1) is None or self.word(1) == "EXTENDED"):
                 self.advance()

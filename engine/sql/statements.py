@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..errors import ParseError, Span
 from .statements_assert import AssertSchema, AssertSource, AssertTopic, AssertValues
+from .statements_model import CreateModel, DescribeModel, DropModel, ModelStatement, Rollback, SetAlias, SetSplit
 from .statements_query import (
     JOIN_KINDS,
     WINDOW_KINDS,
@@ -49,13 +50,16 @@ __all__ = [
     "AssertValues",
     "ColumnElement",
     "CreateFunction",
+    "CreateModel",
     "CreateSource",
     "CreateSourceAs",
     "CreateType",
     "Define",
     "Describe",
     "DescribeFunction",
+    "DescribeModel",
     "DropFunction",
+    "DropModel",
     "DropSource",
     "DropType",
     "Explain",
@@ -64,14 +68,18 @@ __all__ = [
     "InsertInto",
     "InsertValues",
     "Join",
+    "ModelStatement",
     "Pause",
     "Print",
     "Property",
     "Query",
     "Resume",
+    "Rollback",
     "RunScript",
     "SelectItem",
+    "SetAlias",
     "SetProperty",
+    "SetSplit",
     "Show",
     "SourceKind",
     "SourceRef",
@@ -294,6 +302,8 @@ Statement = (
     | RunScript
     | CreateFunction
     | DropFunction
+    | ModelStatement
+    | DescribeModel
     | AssertValues
     | AssertSource
     | AssertTopic

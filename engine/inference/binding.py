@@ -1,0 +1,257 @@
+"""How SQL columns meet a model's tensors: read off its signature, or checked against what INPUT and OUTPUT declare.
+
+One tensor is one column; a single tensor of n numbers a row may also be fed from n columns of numbers. What does not fit
+names the tensor, before any row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ..errors import TypeMismatch, UserError
+from ..sql.types import (
+    BIGINT,
+    BOOLEAN,
+    BYTES,
+    DOUBLE,
+    FLOAT,
+    INTEGER,
+    PLAIN_NAME,
+    STRING,
+    Array,
+    Scalar,
+    SqlType,
+    Vector,
+    arrow_type,
+    is_numeric,
+    parse_type,
+)
+from .arrays import from_tensor, to_tensor
+from .program import Tensor, Tensors
+
+_OF_DTYPE = {
+    "bool": BOOLEAN,
+    **dict.fromkeys(("int8", "int16", "int32", "uint8", "uint16"), INTEGER),
+    **dict.fromkeys(("int64", "uint32", "uint64"), BIGINT),
+    **dict.fromkeys(("float16", "bfloat16", "float32"), FLOAT),
+    "float64": DOUBLE,
+    **dict.fromkeys(("string", "object", "str"), STRING),
+}
+_DTYPE_OF = {
+    BOOLEAN: "bool",
+    INTEGER: "int32",
+    BIGINT: "int64",
+    FLOAT: "float32",
+    DOUBLE: "float64",
+    STRING: "string",
+    BYTES: "string",
+}
+Columns = tuple[tuple[str, SqlType], ...]
+
+
+@dataclass(frozen=True)
+class Port:
+    """One column and its tensor."""
+
+    column: str
+    type: SqlType
+    tensor: Tensor
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A model's columns. `packed`: all inputs are one tensor's numbers, in order; then each port names that tensor."""
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    packed: bool = False
+
+    @property
+    def input_columns(self) -> Columns:
+        """INPUT (…)."""
+        return tuple((p.column, p.type) for p in self.inputs)
+
+    @property
+    def output_columns(self) -> Columns:
+        """OUTPUT (…)."""
+        return tuple((p.column, p.type) for p in self.outputs)
+
+    def prepare(self, *columns: pa.Array) -> Tensors:
+        """Arguments without NULLs as tensors."""
+        if self.packed:
+            tensor = self.inputs[0].tensor
+            arrays = [_numbers(c, tensor) for c in columns]
+            return {tensor.name: np.stack(arrays, axis=1)}
+        return {p.tensor.name: _fed(to_tensor(c), p.tensor) for p, c in zip(self.inputs, columns, strict=True)}
+
+    def finish(self, outputs: Tensors) -> pa.Array:
+        """The answers as a column: the one output, or a struct."""
+        made = [from_tensor(_shaped(outputs, p), arrow_type(p.type)) for p in self.outputs]
+        if len(made) == 1:
+            return made[0]
+        return pa.StructArray.from_arrays(made, names=[f"f{i}" for i in range(len(made))])
+
+    def as_json(self) -> dict[str, Any]:
+        """The binding as JSON values."""
+        return {
+            "inputs": [_port_json(p) for p in self.inputs],
+            "outputs": [_port_json(p) for p in self.outputs],
+            "packed": self.packed,
+        }
+
+    @classmethod
+    def of_json(cls, value: Mapping[str, Any]) -> Binding:
+        """The opposite of `as_json`."""
+        ports = [tuple(_port_of(p) for p in value[side]) for side in ("inputs", "outputs")]
+        return cls(ports[0], ports[1], bool(value["packed"]))
+
+
+def bind(
+    name: str, takes: Sequence[Tensor], gives: Sequence[Tensor], inputs: Columns | None, outputs: Columns | None
+) -> Binding:
+    """Columns and tensors brought together; raises UserError or TypeMismatch that names the tensor."""
+    given = _read(name, takes) if inputs is None else None
+    packed = False
+    if inputs is not None:
+        packed = _is_packed(takes, inputs)
+        if packed:
+            given = tuple(Port(column, kind, takes[0]) for column, kind in inputs)
+        else:
+            given = _declared(name, "INPUT", takes, inputs, every=True)
+    made = _read(name, gives) if outputs is None else _declared(name, "OUTPUT", gives, outputs, every=False)
+    assert given is not None  # one of the two branches made it
+    return Binding(given, made, packed)
+
+
+def declared_tensors(columns: Columns) -> tuple[Tensor, ...]:
+    """The tensors that columns describe by themselves, for engines whose artefact has no signature."""
+    return tuple(Tensor(name.lower(), *_layout(kind)) for name, kind in columns)
+
+
+def _layout(kind: SqlType) -> tuple[str, tuple[int | None, ...]]:
+    if isinstance(kind, Vector):
+        return "float32", (kind.size,)
+    if isinstance(kind, Array):
+        dtype, shape = _layout(kind.item)
+        return dtype, (None, *shape)
+    scalar = _DTYPE_OF.get(kind) if isinstance(kind, Scalar) else None
+    if scalar is None:
+        raise TypeMismatch(f"a model takes and gives no {kind}", hint="numbers, texts, BYTES, FLOAT[n], ARRAYs of them")
+    return scalar, ()
+
+
+def _read(name: str, tensors: Sequence[Tensor]) -> tuple[Port, ...]:
+    """Columns read off a signature."""
+    columns: list[Port] = []
+    for tensor in tensors:
+        column = tensor.name.upper() if PLAIN_NAME.match(tensor.name.upper()) else tensor.name
+        columns.append(Port(column, _type_of(name, tensor), tensor))
+    if not columns:
+        raise UserError(f"model {name}: its signature has no tensors")
+    return tuple(columns)
+
+
+def _type_of(name: str, tensor: Tensor) -> SqlType:
+    scalar = _OF_DTYPE.get(tensor.dtype)
+    if scalar is None:
+        raise UserError(f"model {name}: tensor {tensor} is of a type that SQL does not have")
+    shape = tensor.shape
+    if shape in ((), (1,)):
+        return scalar
+    made: SqlType = scalar
+    last = shape[-1]
+    if scalar is FLOAT and last is not None:
+        made, shape = Vector(last), shape[:-1]
+    for _ in shape:
+        made = Array(made)
+    return made
+
+
+def _declared(name: str, word: str, tensors: Sequence[Tensor], columns: Columns, *, every: bool) -> tuple[Port, ...]:
+    """Declared columns by their tensors' names, without regard to case; the only tensor may have any name."""
+    by_name = {t.name.upper(): t for t in tensors}
+    ports: list[Port] = []
+    for column, kind in columns:
+        tensor = by_name.get(column.upper())
+        if tensor is None and len(tensors) == len(columns) == 1:
+            tensor = tensors[0]
+        if tensor is None:
+            raise UserError(
+                f"model {name}: {word} names {column}, and no tensor is called so",
+                detail=f"its signature has {', '.join(map(str, tensors))}",
+            )
+        _check_fit(name, word, column, kind, tensor)
+        ports.append(Port(column, kind, tensor))
+    unused = [t for t in tensors if t not in {p.tensor for p in ports}]
+    if every and unused:
+        raise UserError(
+            f"model {name}: INPUT does not name tensor {unused[0]}",
+            detail=f"its signature has {', '.join(map(str, tensors))}",
+        )
+    return tuple(ports)
+
+
+def _is_packed(tensors: Sequence[Tensor], columns: Columns) -> bool:
+    if len(tensors) != 1 or len(tensors[0].shape) != 1 or len(columns) < 2:
+        return False
+    return tensors[0].shape[0] in (None, len(columns)) and all(is_numeric(kind) for _, kind in columns)
+
+
+def _check_fit(name: str, word: str, column: str, kind: SqlType, tensor: Tensor) -> None:
+    """A column fits a tensor of its kind (numbers, texts, truth) and number of dimensions; a fixed size must be equal."""
+    dtype, shape = _layout(kind)
+    wanted = () if tensor.shape == (1,) and shape == () else tensor.shape
+    sizes = all(a is None or b is None or a == b for a, b in zip(shape, wanted, strict=False))
+    if _group(dtype) != _group(tensor.dtype) or len(shape) != len(wanted) or not sizes:
+        raise TypeMismatch(
+            f"model {name}: {word} {column} {kind} does not fit tensor {tensor}",
+            hint=f"declare it as {_type_of(name, tensor)}",
+        )
+
+
+def _group(dtype: str) -> str:
+    kind = _OF_DTYPE.get(dtype)
+    return "number" if kind is not None and is_numeric(kind) else str(kind or dtype)
+
+
+def _numbers(column: pa.Array, tensor: Tensor) -> np.ndarray[Any, Any]:
+    values: np.ndarray[Any, Any] = np.asarray(column.cast(pa.float64()) if pa.types.is_decimal(column.type) else column)
+    return values.astype(_numpy(tensor))
+
+
+def _fed(values: np.ndarray[Any, Any], tensor: Tensor) -> np.ndarray[Any, Any]:
+    if tensor.shape == (1,) and values.ndim == 1:
+        values = values.reshape(-1, 1)
+    return values if tensor.dtype == "string" else values.astype(_numpy(tensor), copy=False)
+
+
+def _numpy(tensor: Tensor) -> np.dtype[Any]:
+    return np.dtype("float32") if tensor.dtype == "bfloat16" else np.dtype(tensor.dtype)
+
+
+def _shaped(outputs: Tensors, port: Port) -> np.ndarray[Any, Any]:
+    values = outputs.get(port.tensor.name)
+    if values is None:
+        raise UserError(f"the model gave no tensor {port.tensor.name}")
+    return values
+
+
+def _port_json(port: Port) -> dict[str, Any]:
+    tensor = port.tensor
+    return {
+        "column": port.column,
+        "type": str(port.type),
+        "tensor": tensor.name,
+        "dtype": tensor.dtype,
+        "shape": list(tensor.shape),
+    }
+
+
+def _port_of(value: Mapping[str, Any]) -> Port:
+    tensor = Tensor(value["tensor"], value["dtype"], tuple(value["shape"]))
+    return Port(value["column"], parse_type(value["type"]), tensor)

@@ -1,0 +1,158 @@
+"""A look at an artefact in a process of its own, before anything depends on it: does it load, does it fit, is it right?
+
+A model that hangs or ends its process harms only that one, and its memory goes with it. The request and the answer are
+JSON files, because engines write what they like to the standard output. Run as `python -m mergus.engine.inference.inspection`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ..errors import MergusError, UserError
+from ..sql.types import parse_type
+from . import providers
+from .artefact import verify
+from .binding import Binding, bind, declared_tensors
+from .model_function import ModelFunction
+from .program import Source
+from .routing import version_function
+from .runtime import ModelRuntime
+
+LIMIT_S = 120.0
+
+
+def inspect(request: Mapping[str, Any], limit_s: float = LIMIT_S) -> dict[str, Any]:
+    """Answer `{binding, loader, load_seconds, sha256, size_bytes}` for `{name, provider, path, options, inputs, outputs,
+    self_test, tolerance}`. Raises UserError with the reason where the model is not fit to be registered."""
+    name = request["name"]
+    with tempfile.TemporaryDirectory(prefix="mergus-inspect-") as folder:
+        question, answer = Path(folder) / "request.json", Path(folder) / "answer.json"
+        question.write_text(json.dumps(request))
+        command = [sys.executable, "-m", __spec__.name if __spec__ else __name__, str(question), str(answer)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False)
+        except subprocess.TimeoutExpired:
+            raise UserError(f"model {name}: it has not loaded and answered within {limit_s:g} seconds") from None
+        if not answer.exists():
+            raise UserError(f"model {name}: its engine ended the process", detail=_ending(done))
+        made: dict[str, Any] = json.loads(answer.read_text())
+    if "error" in made:
+        raise UserError(made["error"], detail=made.get("detail"), hint=made.get("hint"))
+    return made
+
+
+def _ending(done: subprocess.CompletedProcess[str]) -> str:
+    if done.returncode < 0:
+        return f"killed by {signal.Signals(-done.returncode).name}"
+    last = done.stderr.strip().splitlines()[-1:] or [""]
+    return f"status {done.returncode}: {last[0]}"
+
+
+def answer_to(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What the process of its own does."""
+    name, path = request["name"], Path(request["path"])
+    artefact = verify(name, path, request.get("sha256"))
+    inputs, outputs = _columns(request["inputs"]), _columns(request["outputs"])
+    takes = None if inputs is None else declared_tensors(inputs)
+    gives = None if outputs is None else declared_tensors(outputs)
+    started = time.perf_counter()
+    program = providers.load(request["provider"], Source(name, path, request["options"], 1, takes, gives))
+    load_seconds = time.perf_counter() - started
+    binding = bind(name, program.input_tensors, program.output_tensors, inputs, outputs)
+    loader = program.loader
+    program.unload()
+    route = {
+        "provider": request["provider"],
+        "sha256": artefact.sha256,
+        "artefact": str(path),
+        "record": {"binding": binding.as_json(), "options": request["options"]},
+    }
+    if request.get("self_test"):
+        _self_test(version_function(name, Path("/"), "0", route), binding, request)
+    return {
+        "binding": binding.as_json(),
+        "loader": loader,
+        "load_seconds": round(load_seconds, 3),
+        "sha256": artefact.sha256,
+        "size_bytes": artefact.size_bytes,
+    }
+
+
+def _columns(given: Sequence[Sequence[str]] | None) -> tuple[tuple[str, Any], ...] | None:
+    return None if given is None else tuple((name, parse_type(kind)) for name, kind in given)
+
+
+def _self_test(function: ModelFunction, binding: Binding, request: Mapping[str, Any]) -> None:
+    """Run the golden inputs in one batch and compare."""
+    cases, tolerance = request["self_test"], float(request.get("tolerance") or 1e-4)
+    names = [p.column for p in binding.inputs]
+    rows = [_row(request["name"], names, case) for case in cases]
+    try:
+        columns = [pa.array([r[i] for r in rows], t) for i, t in enumerate(function.arrow_inputs)]
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise UserError(f"model {request['name']}: the self-test's inputs do not fit", detail=str(error)) from error
+    made = ModelRuntime(cache_rows=0).infer(function, columns)
+    reasons = dict(made.errors)
+    for number, (case, got) in enumerate(zip(cases, made.values.to_pylist(), strict=True)):
+        wanted = case.get("output")
+        if isinstance(got, dict):
+            got = dict(zip((p.column for p in binding.outputs), got.values(), strict=True))
+        if not agrees(got, wanted, tolerance):
+            raise UserError(
+                f"model {request['name']} fails its self-test",
+                detail=f"case {number + 1} gives {reasons.get(number, got)!r}, expected {wanted!r}",
+                hint=f"TOLERANCE is {tolerance:g}",
+            )
+
+
+def _row(name: str, names: Sequence[str], case: Any) -> list[Any]:
+    given = case.get("input") if isinstance(case, dict) else None
+    if isinstance(given, dict):
+        by_name = {k.upper(): v for k, v in given.items()}
+        return [by_name.get(n.upper()) for n in names]
+    if isinstance(given, list) and len(given) == len(names) and len(names) > 1:
+        return list(given)
+    if given is not None and len(names) == 1:
+        return [given]
+    raise UserError(f"model {name}: its self-test is no list of cases", hint='[{"input": {"x": 1}, "output": 2}, …]')
+
+
+def agrees(got: Any, wanted: Any, tolerance: float) -> bool:
+    """Whether an answer is what was wanted; an object of wanted outputs may leave some out."""
+    if isinstance(wanted, dict) and isinstance(got, dict):
+        by_name = {k.upper(): v for k, v in got.items()}
+        return all(agrees(by_name.get(k.upper()), v, tolerance) for k, v in wanted.items())
+    if isinstance(wanted, list) and isinstance(got, list):
+        return len(got) == len(wanted) and all(agrees(g, w, tolerance) for g, w in zip(got, wanted, strict=True))
+    if isinstance(wanted, bool) or isinstance(got, bool):
+        return bool(wanted == got)
+    if isinstance(wanted, int | float) and isinstance(got, int | float):
+        return math.isclose(got, wanted, rel_tol=tolerance, abs_tol=tolerance)
+    return bool(got == wanted)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Read the request, write the answer."""
+    request = json.loads(Path(arguments[0]).read_text())
+    try:
+        made = answer_to(request)
+    except MergusError as error:
+        made = {"error": error.message, "detail": error.detail, "hint": error.hint}
+    except Exception as error:  # noqa: BLE001 - an engine may raise anything; the statement tells it
+        made = {"error": f"model {request['name']}: it cannot be used", "detail": f"{type(error).__name__}: {error}"}
+    Path(arguments[1]).write_text(json.dumps(made))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,94 @@
+"""What every model engine gives: named tensors in, named tensors out, and what each of them looks like.
+
+An engine is a function `load(Source) -> Program`. It is found by name (`providers.py`), so that a package of somebody
+else's can bring one through the entry point group `mergus.providers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+Tensors = Mapping[str, "np.ndarray[Any, Any]"]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output. `dtype`: numpy's name, or `string`; `shape`: of one row, None where a size is open."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...] = ()
+
+    def __str__(self) -> str:
+        sizes = "".join(f", {'?' if n is None else n}" for n in self.shape)
+        return f"{self.name} {self.dtype}[rows{sizes}]"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is loaded: `options` are the properties of CREATE MODEL by lower-case name; `inputs` and `outputs` what INPUT
+    and OUTPUT declare, for engines whose artefact does not say (None: nothing is declared)."""
+
+    name: str
+    path: Path
+    options: Mapping[str, str] = field(default_factory=dict)
+    threads: int = 1
+    inputs: tuple[Tensor, ...] | None = None
+    outputs: tuple[Tensor, ...] | None = None
+
+
+class Program(Protocol):
+    """A loaded model. Calls may come from several threads. `loader` says how it was read, for DESCRIBE MODEL."""
+
+    loader: str
+
+    @property
+    def input_tensors(self) -> tuple[Tensor, ...]:
+        """What it takes, in the order of its signature."""
+        ...
+
+    @property
+    def output_tensors(self) -> tuple[Tensor, ...]:
+        """What it gives, in the order of its signature."""
+        ...
+
+    def __call__(self, tensors: Tensors) -> Mapping[str, np.ndarray[Any, Any]]:
+        """Run it over a batch: every array has one row an element, texts are `bytes`."""
+        ...
+
+    def unload(self) -> None:
+        """Let go of its memory; final."""
+        ...
+
+
+def texts(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Bytes as `str`, for engines that take texts so."""
+    # A loop, because numpy holds texts of different lengths as Python objects only.
+    flat = [v.decode() if isinstance(v, bytes) else v for v in values.reshape(-1).tolist()]
+    made = np.empty(len(flat), dtype=object)
+    made[:] = flat
+    return made.reshape(values.shape)
+
+
+def text_bytes(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The opposite of `texts`: what engines give as `str` or fixed-width text, as bytes."""
+    if values.dtype.kind not in "UO":
+        return values
+    flat = [v.encode() if isinstance(v, str) else v for v in values.reshape(-1).tolist()]
+    made = np.empty(len(flat), dtype=object)
+    made[:] = flat
+    return made.reshape(values.shape)
+
+
+def as_declared(values: np.ndarray[Any, Any], tensor: Tensor) -> np.ndarray[Any, Any]:
+    """An array as an engine that is strict about it wants it: its dtype, and `[rows, 1]` for single values where the
+    signature says so."""
+    made = texts(values) if tensor.dtype == "string" else np.asarray(values, dtype=np.dtype(tensor.dtype))
+    if made.ndim == 1 and tensor.shape == (1,):
+        made = made.reshape(-1, 1)
+    return made

@@ -1,0 +1,75 @@
+"""TFLite models through LiteRT: small, one interpreter a model, which takes one batch at a time."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UserError
+from .program import Source, Tensor, Tensors, as_declared
+from .providers import library
+
+
+def load(source: Source) -> TfliteProgram:
+    """The model in one `.tflite` file."""
+    return TfliteProgram(source)
+
+
+class TfliteProgram:
+    """One interpreter; it is resized to each batch, and `lock` keeps batches apart."""
+
+    loader = "litert"
+
+    def __init__(self, source: Source) -> None:
+        interpreter: Any = library("ai_edge_litert.interpreter")
+        try:
+            self._interpreter: Any = interpreter.Interpreter(model_path=str(_file(source)), num_threads=source.threads)
+            self._interpreter.allocate_tensors()
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(
+                f"model {source.name}: LiteRT cannot load the artefact",
+                detail=(str(error).strip().splitlines() or [type(error).__name__])[0],
+                hint="is the .tflite file whole?",
+            ) from error
+        self._inputs = self._interpreter.get_input_details()
+        self._outputs = self._interpreter.get_output_details()
+        self.input_tensors = tuple(_tensor(d) for d in self._inputs)
+        self.output_tensors = tuple(_tensor(d) for d in self._outputs)
+        self._lock = threading.Lock()
+
+    def __call__(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
+        """Run it."""
+        arrays = [as_declared(tensors[t.name], t) for t in self.input_tensors]
+        with self._lock:
+            for detail, array in zip(self._inputs, arrays, strict=True):
+                self._interpreter.resize_tensor_input(detail["index"], list(array.shape))
+            self._interpreter.allocate_tensors()
+            for detail, array in zip(self._inputs, arrays, strict=True):
+                self._interpreter.set_tensor(detail["index"], array)
+            self._interpreter.invoke()
+            got = [self._interpreter.get_tensor(detail["index"]) for detail in self._outputs]
+        return {t.name: np.array(g) for t, g in zip(self.output_tensors, got, strict=True)}
+
+    def unload(self) -> None:
+        """Free the interpreter."""
+        self._interpreter = None
+
+
+def _file(source: Source) -> Path:
+    if source.path.is_file():
+        return source.path
+    found = sorted(source.path.glob("*.tflite"))
+    if len(found) != 1:
+        raise UserError(f"model {source.name}: the folder holds {len(found)} .tflite files, wanted is one")
+    return found[0]
+
+
+def _tensor(detail: Any) -> Tensor:
+    name = str(detail["name"]).removeprefix("serving_default_").partition(":")[0]
+    shape = [int(n) for n in detail.get("shape_signature", detail["shape"])][1:]
+    return Tensor(name, np.dtype(detail["dtype"]).name, tuple(None if n < 0 else n for n in shape))

@@ -1,0 +1,68 @@
+"""A model of the registry as SQL calls it: `m(…)`, `m@alias(…)`, `m$3(…)` and MODEL_VERSION of each.
+
+It names the model and how a version is chosen, never the version itself: that is looked up batch by batch (`routing.py`),
+so that an alias moves under a query that runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from ..sql.catalog_models import ModelEntry
+from ..sql.functions import ModelCall, Overload, ScalarFunction
+from ..sql.types import INTEGER, SqlType, arrow_type
+
+HIDDEN = ("@", "$", "#")
+"""What stands in the names of functions that are ways to call another."""
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """`folder`: the data folder's `models`. `reference`: `@ALIAS`, `$3`, or empty for the split or the champion.
+    `wants_version`: the call answers the version's number and runs nothing."""
+
+    name: str
+    folder: str
+    reference: str
+    inputs: tuple[tuple[str, SqlType], ...]
+    output: SqlType
+    wants_version: bool = False
+
+    @property
+    def arrow_inputs(self) -> tuple[pa.DataType, ...]:
+        """The Arrow type of each argument, in order."""
+        return tuple(arrow_type(t) for _, t in self.inputs)
+
+    @property
+    def arrow_output(self) -> pa.DataType:
+        """The Arrow type of the answer."""
+        return arrow_type(self.output)
+
+    @property
+    def label(self) -> str:
+        """`M@CHAMPION`."""
+        return self.name + self.reference
+
+
+def functions_of(entry: ModelEntry, folder: str) -> list[ScalarFunction]:
+    """Every way to call a model, as entries for the registry of SQL functions."""
+    references = ["", *(f"@{alias}" for alias in entry.aliases), *(f"${v.number}" for v in entry.versions)]
+    return [f for reference in references for f in _functions(entry, folder, reference)]
+
+
+def _functions(entry: ModelEntry, folder: str, reference: str) -> list[ScalarFunction]:
+    version = entry.default
+    made = []
+    for suffix, output, wants_version in (("", version.output, False), ("#VERSION", INTEGER, True)):
+        model = RegisteredModel(entry.name, folder, reference, version.inputs, output, wants_version)
+        overload = Overload(tuple(t for _, t in version.inputs), output, ModelCall(model))
+        name = f"{entry.name}{reference}{suffix}"
+        made.append(ScalarFunction(name, (overload,), f"Model {entry.name}.", category="MODEL", author="model"))
+    return made
+
+
+def belongs_to(function: str, model: str) -> bool:
+    """Whether a function's name is one of a model's."""
+    return function == model or (function.startswith(model) and function[len(model)] in HIDDEN)

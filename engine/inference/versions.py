@@ -1,0 +1,232 @@
+"""The artefacts of a registry on disk: brought in, checked, kept a folder a version, and gone when dropped.
+
+`<models>/<name>/<version>/<artefact>` and the file that says which versions answer. A version is copied before it is
+looked at, so that what was checked is what will run; a folder that no version in the catalog names is left over from a
+crash and is removed at the next start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import EnvironmentFault, UserError
+from ..sql.catalog_models import ModelEntry, ModelVersion, call_type
+from .binding import Binding, Columns
+from .inspection import inspect
+from .routing import ROUTES, folder_of, routes_of
+
+ERROR_WAYS = ("null", "fail", "error_column")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a CREATE MODEL asks for, its properties read."""
+
+    name: str
+    provider: str
+    path: str
+    inputs: Columns | None = None
+    outputs: Columns | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    sha256: str | None = None
+    on_error: str = "null"
+    batch_sizes: tuple[int, ...] = ()
+    cache_rows: int | None = None
+    self_test: str | None = None
+    tolerance: float = 1e-4
+
+
+class ModelStore:
+    """The folder `models` of a data folder. `allowed`: where artefacts may be taken from; None for anywhere."""
+
+    def __init__(self, folder: Path, *, allowed: Sequence[Path] | None, code: bool) -> None:
+        self.folder = folder
+        self._allowed = None if allowed is None else [p.resolve() for p in allowed]
+        self._code = code
+
+    def bring(self, wanted: Wanted, number: int, now_ms: int) -> ModelVersion:
+        """Copy, check and enter a new version; raises UserError and leaves nothing where it is not fit."""
+        if wanted.provider.lower() == "python" and not self._code:
+            raise UserError(
+                "Python functions as models are switched off on this server",
+                detail="it listens beyond this machine, and such a model runs any Python",
+                hint="set functions.inline = true",
+            )
+        source = self._source(wanted)
+        place = self.folder / folder_of(wanted.name) / str(number)
+        shutil.rmtree(place, ignore_errors=True)
+        try:
+            copy = _copied(wanted.name, source, place)
+            return self._entered(wanted, number, now_ms, copy)
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+
+    def check(self, name: str, version: ModelVersion) -> None:
+        """Load a version again and run its self-test; raises UserError where it is not what it was."""
+        binding = Binding.of_json(version.record["binding"])  # type: ignore[arg-type]
+        path = self.folder / folder_of(name) / str(version.number) / str(version.record["entry"])
+        inspect(
+            {
+                "name": name,
+                "provider": version.provider,
+                "path": str(path),
+                "options": version.record["options"],
+                "inputs": _texts(binding.input_columns),
+                "outputs": _texts(binding.output_columns),
+                "self_test": version.record["self_test"],
+                "tolerance": version.record["tolerance"],
+                "sha256": version.sha256,
+            }
+        )
+
+    def publish(self, models: Mapping[str, ModelEntry]) -> None:
+        """Say which versions answer from now on, whole or not at all; what no version names is removed."""
+        if not models and not (self.folder / ROUTES).exists():
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        fresh = self.folder / (ROUTES + ".new")
+        with fresh.open("w") as file:
+            json.dump(routes_of(models), file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.folder / ROUTES)
+        self._sweep(models)
+
+    def discard(self, name: str, number: int) -> None:
+        """Take back a version that was brought and is not wanted."""
+        shutil.rmtree(self.folder / folder_of(name) / str(number), ignore_errors=True)
+
+    def _sweep(self, models: Mapping[str, ModelEntry]) -> None:
+        """Remove what no version names."""
+        kept = {Path(folder_of(m.name)) / str(v.number) for m in models.values() for v in m.versions}
+        for place in list(self._places()):
+            if place.relative_to(self.folder) not in kept:
+                shutil.rmtree(place, ignore_errors=True)
+                if not any(place.parent.iterdir()):
+                    place.parent.rmdir()
+
+    def _places(self) -> Iterator[Path]:
+        for model in self.folder.iterdir() if self.folder.is_dir() else ():
+            if model.is_dir():
+                yield from (p for p in model.iterdir() if p.is_dir())
+
+    def _source(self, wanted: Wanted) -> Path:
+        path = Path(wanted.path).expanduser()
+        real = path.resolve()
+        if self._allowed is not None and not any(real.is_relative_to(a) for a in self._allowed):
+            raise UserError(
+                f"model {wanted.name}: {wanted.path!r} lies outside the folders that files may be read from",
+                hint="setting files.allowed lists them",
+            )
+        if not real.exists():
+            raise UserError(f"model {wanted.name}: {wanted.path!r} does not exist", hint="PATH is seen from the server")
+        return real
+
+    def _entered(self, wanted: Wanted, number: int, now_ms: int, copy: Path) -> ModelVersion:
+        cases = _cases(wanted)
+        made = inspect(
+            {
+                "name": wanted.name,
+                "provider": wanted.provider,
+                "path": str(copy),
+                "options": dict(wanted.options),
+                "inputs": _texts(wanted.inputs),
+                "outputs": _texts(wanted.outputs),
+                "self_test": cases,
+                "tolerance": wanted.tolerance,
+                "sha256": wanted.sha256,
+            }
+        )
+        binding = Binding.of_json(made["binding"])
+        record = {
+            "entry": copy.name,
+            "source": wanted.path,
+            "binding": made["binding"],
+            "options": dict(wanted.options),
+            "on_error": wanted.on_error,
+            "batch_sizes": list(wanted.batch_sizes),
+            "cache_rows": wanted.cache_rows,
+            "self_test": cases,
+            "tolerance": wanted.tolerance,
+            "loader": made["loader"],
+            "load_seconds": made["load_seconds"],
+        }
+        return version_of(number, wanted.provider, made["sha256"], made["size_bytes"], now_ms, binding, record)
+
+
+def version_of(
+    number: int, provider: str, sha256: str, size_bytes: int, now_ms: int, binding: Binding, record: Mapping[str, Any]
+) -> ModelVersion:
+    """A version of its parts."""
+    inputs, outputs = binding.input_columns, binding.output_columns
+    output = call_type(outputs, with_error=record["on_error"] == "error_column")
+    return ModelVersion(number, provider, sha256, inputs, outputs, output, size_bytes, now_ms, dict(record))
+
+
+def version_json(version: ModelVersion) -> dict[str, Any]:
+    """A version as the command log keeps it."""
+    return {
+        "number": version.number,
+        "provider": version.provider,
+        "sha256": version.sha256,
+        "size_bytes": version.size_bytes,
+        "created_ms": version.created_ms,
+        "record": dict(version.record),
+    }
+
+
+def version_of_json(value: Mapping[str, Any]) -> ModelVersion:
+    """The opposite of `version_json`."""
+    binding = Binding.of_json(value["record"]["binding"])
+    return version_of(
+        value["number"],
+        value["provider"],
+        value["sha256"],
+        value["size_bytes"],
+        value["created_ms"],
+        binding,
+        value["record"],
+    )
+
+
+def _texts(columns: Columns | None) -> list[list[str]] | None:
+    return None if columns is None else [[name, str(kind)] for name, kind in columns]
+
+
+def _cases(wanted: Wanted) -> list[Any]:
+    """The self-test: JSON in the statement. Raises UserError where it is none."""
+    if wanted.self_test is None:
+        return []
+    try:
+        cases = json.loads(wanted.self_test)
+    except ValueError as error:
+        raise UserError(f"model {wanted.name}: SELF_TEST is no JSON", detail=str(error)) from error
+    if not isinstance(cases, list):
+        raise UserError(f"model {wanted.name}: SELF_TEST is a list of cases", hint='[{"input": {"x": 1}, "output": 2}]')
+    return cases
+
+
+def _copied(name: str, source: Path, place: Path) -> Path:
+    """A copy of the artefact under its own name; links that lead out of it are refused."""
+    copy = place / (source.name or "artefact")
+    try:
+        place.mkdir(parents=True)
+        if source.is_file():
+            shutil.copyfile(source, copy)
+            return copy
+        for link in (p for p in source.rglob("*") if p.is_symlink()):
+            if not link.resolve().is_relative_to(source):
+                raise UserError(f"model {name}: {link.relative_to(source)} is a link that leads out of the artefact")
+        shutil.copytree(source, copy)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"model {name}: the artefact cannot be copied into the data folder", detail=str(error)
+        ) from error
+    return copy

@@ -1,0 +1,308 @@
+"""What follows from a statement about a model.
+
+CREATE MODEL is kept in the command log with what was found out about the artefact, so that a restart needs neither the
+artefact's source nor its engine, and gives the same catalog. Everything else replays as it was said.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..errors import AnalysisError, Conflict, InternalError, Span, UnknownName
+from ..inference.registered import belongs_to, functions_of
+from ..inference.versions import ERROR_WAYS, Wanted, version_json, version_of_json
+from ..sql.catalog_models import DEFAULT_ALIAS, ModelEntry, ModelEvent, ModelVersion, Split
+from ..sql.functions import FunctionRegistry
+from ..sql.scope import suggestion
+from ..sql.statements import Property
+from ..sql.statements_model import (
+    CreateModel,
+    DropModel,
+    ModelStatement,
+    Rollback,
+    SetAlias,
+    SetSplit,
+)
+from ..sql.types import quote_if_needed
+from .change import Change, World
+
+KNOWN = (
+    "PROVIDER",
+    "PATH",
+    "SHA256",
+    "ON_ERROR",
+    "BATCH_SIZES",
+    "CACHE_ROWS",
+    "SELF_TEST",
+    "TOLERANCE",
+    "PROMOTE",
+    "REASON",
+)
+RECORD = "mergus.model.record"
+"""The note in the command log that holds a version."""
+OPTIONS = ("SIGNATURE", "METHOD", "TRUSTED", "ALLOW_PICKLE", "FUNCTION", "FILE")
+"""Properties that the engines that ship read; those of others hold a dot."""
+
+
+def change_model(statement: ModelStatement, world: World) -> Change:
+    """What follows from one of them."""
+    match statement:
+        case CreateModel():
+            return _create(statement, world)
+        case SetAlias():
+            return _set_alias(statement, world)
+        case Rollback():
+            return _rollback(statement, world)
+        case SetSplit():
+            return _split(statement, world)
+        case DropModel():
+            return _drop(statement, world)
+
+
+def _entity(name: str, action: str) -> tuple[str, str, str]:
+    return ("model", name, action)
+
+
+def _changed(
+    world: World, entry: ModelEntry, message: str, action: str, notes: Mapping[str, str] | None = None
+) -> Change:
+    catalog = world.catalog.copy()
+    catalog.models[entry.name] = entry
+    registry = _without(world.registry, entry.name)
+    for function in functions_of(entry, "" if world.models is None else str(world.models.folder)):
+        registry.add(function)
+    return Change(message, catalog, registry, _entity(entry.name, action), notes=notes or {})
+
+
+def _without(registry: FunctionRegistry, model: str) -> FunctionRegistry:
+    made = registry.copy()
+    for name in [n for n in made.functions if belongs_to(n, model)]:
+        del made.functions[name]
+    return made
+
+
+# ------------------------------------------------------------------------------------------------------------------ CREATE
+
+
+def _create(statement: CreateModel, world: World) -> Change:
+    old = world.catalog.models.get(statement.name)
+    if old is not None and statement.if_not_exists:
+        message = f"Model {statement.name} exists already."
+        return Change(message, world.catalog, world.registry, _entity(statement.name, "create"), nothing=True)
+    if old is not None and not statement.or_replace:
+        raise Conflict(
+            f"model {statement.name} exists already",
+            hint="CREATE OR REPLACE MODEL adds a version to it",
+            span=statement.span,
+        )
+    if old is None and world.registry.find(statement.name) is not None:
+        raise Conflict(
+            f"a function {statement.name} exists already, and a model is called like a function", span=statement.span
+        )
+    properties = {p.name: p for p in statement.properties}
+    number = 1 if old is None else old.next_version
+    version = _version(statement, properties, number, world)
+    promote = _flag(properties.get("PROMOTE"))
+    reason = _text(properties.get("REASON"))
+    entry = _first(statement.name, version, reason) if old is None else _added(old, version, promote, reason, world)
+    alias = ", ".join(entry.aliases_of(version.number)) or "no alias"
+    message = f"Model {statement.name} version {version.number} created ({alias})"
+    return _changed(world, entry, message, "create", {RECORD: json.dumps(version_json(version), sort_keys=True)})
+
+
+def _first(name: str, version: ModelVersion, reason: str) -> ModelEntry:
+    event = ModelEvent(version.created_ms, "CREATE", DEFAULT_ALIAS, version.number, reason)
+    return ModelEntry(name, (version,), {DEFAULT_ALIAS: version.number}, version.number + 1, (event,))
+
+
+def _added(old: ModelEntry, version: ModelVersion, promote: bool, reason: str, world: World) -> ModelEntry:
+    try:
+        return old.with_version(version, promote=promote, reason=reason)
+    except AnalysisError:
+        if world.models is not None:
+            world.models.discard(old.name, version.number)
+        raise
+
+
+def _version(statement: CreateModel, properties: dict[str, Property], number: int, world: World) -> ModelVersion:
+    if world.replaying and RECORD in world.settings:
+        return version_of_json(json.loads(world.settings[RECORD]))
+    wanted = wanted_of(statement, properties)
+    if world.models is None:
+        raise InternalError("models cannot be brought in here")
+    return world.models.bring(wanted, number, world.now_ms)
+
+
+def wanted_of(statement: CreateModel, properties: dict[str, Property]) -> Wanted:
+    """The properties read; raises AnalysisError for one that is none, or of a wrong value."""
+    for name, known in properties.items():
+        if name not in KNOWN and name not in OPTIONS and "." not in name:
+            raise AnalysisError(
+                f"{name} is not a property of a model",
+                hint=suggestion(name, (*KNOWN, *OPTIONS)) or f"properties are {', '.join((*KNOWN, *OPTIONS))}",
+                span=known.span,
+            )
+    for name in ("PROVIDER", "PATH"):
+        if not _text(properties.get(name)):
+            raise AnalysisError(f"CREATE MODEL wants {name} in WITH (…)", span=statement.span)
+    on_error = (_text(properties.get("ON_ERROR")) or "null").lower()
+    if on_error not in ERROR_WAYS:
+        raise AnalysisError(
+            f"ON_ERROR is one of {', '.join(ERROR_WAYS)}, not {on_error}", span=properties["ON_ERROR"].span
+        )
+    return Wanted(
+        name=statement.name,
+        provider=_text(properties["PROVIDER"]).lower(),
+        path=_text(properties["PATH"]),
+        inputs=statement.inputs,
+        outputs=statement.outputs,
+        options={n.lower(): _option(p) for n, p in properties.items() if n not in KNOWN},
+        sha256=_text(properties.get("SHA256")) or None,
+        on_error=on_error,
+        batch_sizes=_sizes(properties.get("BATCH_SIZES")),
+        cache_rows=_number(properties.get("CACHE_ROWS")),
+        self_test=_text(properties.get("SELF_TEST")) or None,
+        tolerance=_tolerance(properties.get("TOLERANCE")),
+    )
+
+
+def _text(given: Property | None) -> str:
+    return "" if given is None or given.value is None else str(given.value)
+
+
+def _option(given: Property) -> str:
+    return str(given.value).lower() if isinstance(given.value, bool) else str(given.value)
+
+
+def _flag(given: Property | None) -> bool:
+    if given is None:
+        return False
+    if str(given.value).lower() not in ("true", "false"):
+        raise AnalysisError(f"{given.name} is true or false, not {given.value}", span=given.span)
+    return str(given.value).lower() == "true"
+
+
+def _number(given: Property | None) -> int | None:
+    if given is None:
+        return None
+    if not str(given.value).isdigit():
+        raise AnalysisError(f"{given.name} is a number of rows, not {given.value}", span=given.span)
+    return int(str(given.value))
+
+
+def _tolerance(given: Property | None) -> float:
+    try:
+        return 1e-4 if given is None else float(str(given.value))
+    except ValueError:
+        assert given is not None  # only its value can fail
+        raise AnalysisError(f"TOLERANCE is a number, not {given.value}", span=given.span) from None
+
+
+def _sizes(given: Property | None) -> tuple[int, ...]:
+    parts = [p.strip() for p in _text(given).split(",") if p.strip()]
+    if any(not p.isdigit() or int(p) < 1 for p in parts):
+        raise AnalysisError(
+            f"BATCH_SIZES lists row counts, not {_text(given)}",
+            hint="BATCH_SIZES = '1,8,64'",
+            span=None if given is None else given.span,
+        )
+    return tuple(sorted({int(p) for p in parts}))
+
+
+# ------------------------------------------------------------------------------------------------------------------- ALTER
+
+
+def _set_alias(statement: SetAlias, world: World) -> Change:
+    entry = world.catalog.model(statement.name, statement.span)
+    version = entry.version(statement.version, statement.span)
+    if entry.aliases.get(statement.alias) == version.number:
+        message = f"Alias {statement.alias} of model {entry.name} is version {version.number} already."
+        return Change(message, world.catalog, world.registry, _entity(entry.name, "alter"), nothing=True)
+    return _moved(entry, statement.alias, version, "SET ALIAS", statement.reason, world)
+
+
+def _rollback(statement: Rollback, world: World) -> Change:
+    entry = world.catalog.model(statement.name, statement.span)
+    alias = statement.alias or DEFAULT_ALIAS
+    entry.alias(alias, statement.span)
+    version = entry.version(entry.before(alias, statement.span))
+    return _moved(entry, alias, version, "ROLLBACK", statement.reason, world)
+
+
+def _moved(entry: ModelEntry, alias: str, version: ModelVersion, action: str, reason: str, world: World) -> Change:
+    """An alias points at another version, which has just been loaded and tested again."""
+    if world.models is not None and not world.replaying:
+        world.models.check(entry.name, version)
+    made = entry.with_alias(alias, version.number, world.now_ms, action=action, reason=reason)
+    message = f"Alias {alias} of model {entry.name} is version {version.number} now"
+    return _changed(world, made, message, "alter")
+
+
+def _split(statement: SetSplit, world: World) -> Change:
+    entry = world.catalog.model(statement.name, statement.span)
+    for alias, _ in statement.arms:
+        entry.alias(alias, statement.span)
+    names = [name for name, _ in entry.default.inputs]
+    for key in statement.by:
+        if key not in names:
+            raise UnknownName(
+                f"model {entry.name} has no input {key} to split by",
+                detail=f"its inputs are {', '.join(names)}",
+                hint="a row's arm must follow from what the model is given, so that a replay takes it again",
+                span=statement.span,
+            )
+    split = Split(statement.arms, statement.by) if statement.arms else None
+    event = ModelEvent(
+        world.now_ms, "SET SPLIT" if split else "RESET SPLIT", reason="" if split is None else str(split)
+    )
+    made = replace(entry, split=split, history=(*entry.history, event))
+    message = f"Model {entry.name} is split {split} now" if split else f"Model {entry.name} is not split any more"
+    return _changed(world, made, message, "alter")
+
+
+# -------------------------------------------------------------------------------------------------------------------- DROP
+
+
+def _drop(statement: DropModel, world: World) -> Change:
+    entry = world.catalog.models.get(statement.name)
+    if entry is None and statement.if_exists:
+        message = f"Model {statement.name} does not exist."
+        return Change(message, world.catalog, world.registry, _entity(statement.name, "drop"), nothing=True)
+    entry = world.catalog.model(statement.name, statement.span)
+    used = world.models_used(entry.name)
+    if statement.version is not None:
+        return _drop_version(entry, statement.version, used, statement.span, world)
+    _refuse_used(entry.name, [query for query, _ in used], statement.span)
+    catalog = world.catalog.copy()
+    del catalog.models[entry.name]
+    registry = _without(world.registry, entry.name)
+    return Change(f"Model {entry.name} dropped", catalog, registry, _entity(entry.name, "drop"))
+
+
+def _drop_version(
+    entry: ModelEntry, number: int, used: Iterable[tuple[str, str]], span: Span | None, world: World
+) -> Change:
+    entry.version(number, span)
+    aliases = entry.aliases_of(number)
+    if aliases:
+        raise Conflict(
+            f"version {number} of model {entry.name} is {', '.join(aliases)}",
+            hint=f"move the alias first: ALTER MODEL {quote_if_needed(entry.name)} SET ALIAS {aliases[0]} = …",
+            span=span,
+        )
+    _refuse_used(f"{entry.name}${number}", [query for query, ref in used if ref == f"${number}"], span)
+    made = entry.without(number, world.now_ms)
+    return _changed(world, made, f"Version {number} of model {entry.name} dropped", "drop")
+
+
+def _refuse_used(shown: str, queries: list[str], span: Any) -> None:
+    if queries:
+        raise Conflict(
+            f"model {shown} is in use",
+            detail=f"by {', '.join(queries)}",
+            hint="TERMINATE those queries first",
+            span=span,
+        )

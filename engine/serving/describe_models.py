@@ -1,0 +1,122 @@
+"""SHOW MODELS, SHOW MODEL HISTORY, SHOW CREATE MODEL and DESCRIBE MODEL."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+from ..inference.registered import RegisteredModel
+from ..plan.steps import Infer, QueryPlan
+from ..sql.catalog import Catalog
+from ..sql.catalog_models import ModelEntry, ModelVersion, columns_text
+from ..sql.statements_model import DescribeModel
+from ..sql.types import quote_if_needed
+from .results import Listing
+
+
+def show_models(models: Mapping[str, ModelEntry], text: str) -> Listing:
+    """SHOW MODELS."""
+    found = [models[name] for name in sorted(models)]
+    rows = tuple(
+        (
+            m.name,
+            m.default.provider,
+            m.default.signature,
+            m.default.number,
+            len(m.versions),
+            ", ".join(f"{a}={n}" for a, n in sorted(m.aliases.items())),
+        )
+        for m in found
+    )
+    columns = ("Model Name", "Provider", "Signature", "Version", "Versions", "Aliases")
+    names = ("name", "provider", "signature", "version", "versions", "aliases")
+    return Listing(text, "models", {"models": [dict(zip(names, r, strict=True)) for r in rows]}, columns, rows)
+
+
+def describe_model(statement: DescribeModel, text: str, catalog: Catalog) -> Listing:
+    """The other three."""
+    entry = catalog.model(statement.name, statement.span)
+    if statement.what == "HISTORY":
+        return _history(entry, text)
+    if statement.what == "CREATE":
+        shown = create_text(entry.name, entry.default)
+        return Listing(text, "model_statement", {"statement": shown}, ("Statement",), ((shown,),), shown)
+    return _description(entry, text)
+
+
+def _description(entry: ModelEntry, text: str) -> Listing:
+    versions = [_version_shape(entry, v) for v in entry.versions]
+    body: dict[str, Any] = {
+        "name": entry.name,
+        "inputs": [{"name": n, "type": str(t)} for n, t in entry.default.inputs],
+        "outputs": [{"name": n, "type": str(t)} for n, t in entry.default.outputs],
+        "returns": str(entry.default.output),
+        "aliases": dict(entry.aliases),
+        "split": None if entry.split is None else str(entry.split),
+        "versions": versions,
+    }
+    columns = ("Version", "Aliases", "Provider", "Loader", "Created", "Size", "Load seconds", "Sha256")
+    keys = ("version", "aliases", "provider", "loader", "created", "sizeBytes", "loadSeconds", "sha256")
+    rows = tuple(tuple(v[k] for k in keys) for v in versions)
+    lines = [f"Model {entry.name} {entry.default.signature}"]
+    lines += [] if entry.split is None else [f"Split {entry.split}"]
+    return Listing(text, "modelDescription", {"modelDescription": body}, columns, rows, "\n".join(lines))
+
+
+def _version_shape(entry: ModelEntry, version: ModelVersion) -> dict[str, Any]:
+    return {
+        "version": version.number,
+        "aliases": ", ".join(entry.aliases_of(version.number)),
+        "provider": version.provider,
+        "loader": version.record.get("loader"),
+        "created": _when(version.created_ms),
+        "sizeBytes": version.size_bytes,
+        "loadSeconds": version.record.get("load_seconds"),
+        "sha256": version.sha256,
+    }
+
+
+def _history(entry: ModelEntry, text: str) -> Listing:
+    rows = tuple((_when(e.time_ms), e.action, e.alias, e.version, e.reason) for e in entry.history)
+    names = ("time", "action", "alias", "version", "reason")
+    body = {"name": entry.name, "history": [dict(zip(names, r, strict=True)) for r in rows]}
+    return Listing(text, "model_history", body, ("Time", "Action", "Alias", "Version", "Reason"), rows)
+
+
+def _when(time_ms: int) -> str:
+    return datetime.datetime.fromtimestamp(time_ms / 1000, datetime.UTC).isoformat(timespec="milliseconds")
+
+
+def create_text(name: str, version: ModelVersion) -> str:
+    """The statement that would make a version again."""
+    record: Mapping[str, Any] = version.record
+    properties: list[tuple[str, Any]] = [
+        ("PROVIDER", version.provider),
+        ("PATH", record["source"]),
+        ("SHA256", version.sha256),
+        *((n.upper(), v) for n, v in record["options"].items()),
+    ]
+    if record["on_error"] != "null":
+        properties.append(("ON_ERROR", record["on_error"]))
+    if record["batch_sizes"]:
+        properties.append(("BATCH_SIZES", ",".join(map(str, record["batch_sizes"]))))
+    shown = ", ".join(f"{_property_name(n)} = '{str(v).replace(chr(39), chr(39) * 2)}'" for n, v in properties)
+    return (
+        f"CREATE MODEL {quote_if_needed(name)} INPUT ({columns_text(version.inputs)}) "
+        f"OUTPUT ({columns_text(version.outputs)}) WITH ({shown});"
+    )
+
+
+def _property_name(name: str) -> str:
+    return f"'{name}'" if "." in name else name
+
+
+def models_used(plans: Mapping[str, QueryPlan], name: str) -> tuple[tuple[str, str], ...]:
+    """The queries that call a model, each with the reference it is called by."""
+    found = []
+    for query_id, plan in plans.items():
+        steps = [step for stage in plan.stages for step in stage.steps if isinstance(step, Infer)]
+        models = [call.model for step in steps for call, _ in step.calls]
+        found += [(query_id, m.reference) for m in models if isinstance(m, RegisteredModel) and m.name == name]
+    return tuple(dict.fromkeys(found))

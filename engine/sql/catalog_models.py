@@ -1,0 +1,169 @@
+"""Models in the catalog: immutable numbered versions, the aliases that point at them, and what has happened to them.
+
+An entry is worked out from the command log alone; the artefacts lie in the data folder, one folder a version, and are
+named by their sha256. Every version of a model has the same signature, so that an alias can move under running queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from ..errors import AnalysisError, Span, UnknownName
+from .scope import suggestion
+from .types import INTEGER, STRING, SqlType, Struct, quote_if_needed
+
+DEFAULT_ALIAS = "CHAMPION"
+NEXT_ALIAS = "CHALLENGER"
+ERROR_FIELD = "ERROR"
+VERSION_FIELD = "MODEL_VERSION"
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version. `record` is what the inference room needs to load it again (JSON values); `inputs` and `outputs` are
+    columns by name, `output` the type of a call."""
+
+    number: int
+    provider: str
+    sha256: str
+    inputs: tuple[tuple[str, SqlType], ...]
+    outputs: tuple[tuple[str, SqlType], ...]
+    output: SqlType
+    size_bytes: int
+    created_ms: int
+    record: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def signature(self) -> str:
+        """`(TEXT STRING) -> FLOAT[64]`."""
+        return f"({columns_text(self.inputs)}) -> {self.output}"
+
+
+@dataclass(frozen=True)
+class ModelEvent:
+    """Something that happened to a model: when, what, and the reason that was given (or the statement)."""
+
+    time_ms: int
+    action: str
+    alias: str | None = None
+    version: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Split:
+    """SET SPLIT: shares by alias, and the inputs whose hash chooses the arm of a row (all of them where none is named)."""
+
+    arms: tuple[tuple[str, int], ...]
+    by: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        shares = ", ".join(f"{alias} {share}" for alias, share in self.arms)
+        return f"({shares})" + (f" BY {', '.join(self.by)}" if self.by else "")
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model. `aliases`: version number by upper-case alias; `next_version` is never given twice."""
+
+    name: str
+    versions: tuple[ModelVersion, ...]
+    aliases: Mapping[str, int]
+    next_version: int
+    history: tuple[ModelEvent, ...] = ()
+    split: Split | None = None
+
+    def version(self, number: int, span: Span | None = None) -> ModelVersion:
+        """The version of that number; raises UnknownName."""
+        for version in self.versions:
+            if version.number == number:
+                return version
+        known = ", ".join(str(v.number) for v in self.versions)
+        raise UnknownName(f"model {self.name} has no version {number}", hint=f"its versions are {known}", span=span)
+
+    def alias(self, alias: str, span: Span | None = None) -> ModelVersion:
+        """The version that an alias points at; raises UnknownName."""
+        number = self.aliases.get(alias)
+        if number is None:
+            raise UnknownName(
+                f"model {self.name} has no alias {alias}",
+                hint=suggestion(alias, self.aliases) or f"its aliases are {', '.join(sorted(self.aliases))}",
+                span=span,
+            )
+        return self.version(number)
+
+    @property
+    def default(self) -> ModelVersion:
+        """What a plain call runs where there is no split."""
+        return self.alias(DEFAULT_ALIAS)
+
+    def with_version(self, version: ModelVersion, *, promote: bool, reason: str = "") -> ModelEntry:
+        """The entry with one more version: live at once with `promote`, else the challenger.
+
+        Raises AnalysisError where its signature is not that of the others.
+        """
+        first = self.versions[0]
+        if (first.output, [t for _, t in first.inputs]) != (version.output, [t for _, t in version.inputs]):
+            raise AnalysisError(
+                f"model {self.name}: version {version.number} has another signature than version {first.number}",
+                detail=f"it is {version.signature}, the others are {first.signature}",
+                hint="queries run on while an alias moves, so versions must be alike; give it a name of its own",
+            )
+        alias = DEFAULT_ALIAS if promote else NEXT_ALIAS
+        event = ModelEvent(version.created_ms, "CREATE", alias, version.number, reason)
+        return replace(
+            self,
+            versions=(*self.versions, version),
+            aliases={**self.aliases, alias: version.number},
+            next_version=version.number + 1,
+            history=(*self.history, event),
+        )
+
+    def with_alias(self, alias: str, number: int, time_ms: int, *, action: str, reason: str = "") -> ModelEntry:
+        """The entry with an alias moved (or made)."""
+        self.version(number)
+        event = ModelEvent(time_ms, action, alias, number, reason)
+        return replace(self, aliases={**self.aliases, alias: number}, history=(*self.history, event))
+
+    def before(self, alias: str, span: Span | None = None) -> int:
+        """The version that `alias` pointed at before it last moved to another that is still there; raises AnalysisError
+        where there is none. A move that was rolled back is not gone back to."""
+        stack: list[int] = []
+        for event in self.history:
+            if event.alias == alias and event.version is not None:
+                if event.action == "ROLLBACK" and len(stack) > 1:
+                    stack.pop()
+                elif not stack or stack[-1] != event.version:
+                    stack.append(event.version)
+        there = {v.number for v in self.versions}
+        earlier = [number for number in stack[:-1] if number in there]
+        if not earlier:
+            raise AnalysisError(
+                f"model {self.name}: alias {alias} has no earlier version to go back to",
+                hint=f"SHOW MODEL HISTORY {quote_if_needed(self.name)} shows where it has pointed",
+                span=span,
+            )
+        return earlier[-1]
+
+    def without(self, number: int, time_ms: int) -> ModelEntry:
+        """The entry without one version."""
+        event = ModelEvent(time_ms, "DROP", None, number)
+        kept = tuple(v for v in self.versions if v.number != number)
+        return replace(self, versions=kept, history=(*self.history, event))
+
+    def aliases_of(self, number: int) -> tuple[str, ...]:
+        """The aliases that point at a version."""
+        return tuple(sorted(alias for alias, at in self.aliases.items() if at == number))
+
+
+def columns_text(columns: tuple[tuple[str, SqlType], ...]) -> str:
+    """`A DOUBLE, B STRING`, as INPUT and OUTPUT are written."""
+    return ", ".join(f"{quote_if_needed(name)} {sql_type}" for name, sql_type in columns)
+
+
+def call_type(outputs: tuple[tuple[str, SqlType], ...], *, with_error: bool) -> SqlType:
+    """The type of a call: the one output, a struct of several, and beside them the error and the version if asked."""
+    if with_error:
+        return Struct((*outputs, (ERROR_FIELD, STRING), (VERSION_FIELD, INTEGER)))
+    return outputs[0][1] if len(outputs) == 1 else Struct(outputs)

@@ -1,0 +1,109 @@
+"""The grammar of models: CREATE, ALTER, DROP, SHOW and DESCRIBE MODEL.
+
+Functions over the cursor that meets their leading words, so that the table of statements only points here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot.tokenizer_core import TokenType
+
+from ..errors import Span
+from .statements_model import (
+    CreateModel,
+    DescribeModel,
+    DropModel,
+    ModelColumns,
+    Rollback,
+    SetAlias,
+    SetSplit,
+)
+
+if TYPE_CHECKING:
+    from .parser_source import SourceParser
+
+
+def create_model(at: SourceParser, start: int, or_replace: bool) -> CreateModel:
+    """MODEL [IF NOT EXISTS] name [INPUT (…)] [OUTPUT (…)] WITH (…)."""
+    at.expect("MODEL")
+    if_not_exists = at.take("IF", "NOT", "EXISTS")
+    name, version = _name(at)
+    if version is not None:
+        raise at.error("a version is not chosen at CREATE: it gets the next number", hint="CREATE OR REPLACE MODEL")
+    inputs = _columns(at) if at.take("INPUT") else None
+    outputs = _columns(at) if at.take("OUTPUT") else None
+    if not at.sees("WITH"):
+        raise at.unexpected("WITH (PROVIDER = …, PATH = …)" if outputs else "INPUT, OUTPUT or WITH")
+    return CreateModel(name, inputs, outputs, at.with_properties(), or_replace, if_not_exists, at.span(start))
+
+
+def alter_model(at: SourceParser, start: int) -> SetAlias | Rollback | SetSplit:
+    """MODEL name SET ALIAS …, SET SPLIT …, RESET SPLIT or ROLLBACK."""
+    at.expect("MODEL")
+    name, version = _name(at)
+    if version is not None:
+        raise at.error("a version never changes", hint=f"ALTER MODEL {name} SET ALIAS champion = {version}")
+    if at.take("SET", "ALIAS"):
+        alias = at.name("the alias's")
+        at.expect_sign(TokenType.EQ, "=")
+        return SetAlias(name, alias, at.integer("a version's number"), _reason(at), at.span(start))
+    if at.take("ROLLBACK"):
+        alias_or_none = at.name("an alias's") if at.at_name() and not at.sees("BECAUSE") else None
+        return Rollback(name, alias_or_none, _reason(at), at.span(start))
+    if at.take("RESET", "SPLIT"):
+        return SetSplit(name, (), (), at.span(start))
+    if at.take("SET", "SPLIT"):
+        return _split(at, name, start)
+    raise at.unexpected("SET ALIAS, SET SPLIT, RESET SPLIT or ROLLBACK")
+
+
+def drop_model(at: SourceParser, start: int) -> DropModel:
+    """MODEL [IF EXISTS] name[$version]."""
+    at.expect("MODEL")
+    if_exists = at.take("IF", "EXISTS")
+    name, version = _name(at)
+    return DropModel(name, version, if_exists, at.span(start))
+
+
+def described_model(at: SourceParser, what: str) -> DescribeModel:
+    """name, after DESCRIBE MODEL, SHOW MODEL HISTORY or SHOW CREATE MODEL."""
+    place: Span = at.span()
+    name, _ = _name(at)
+    return DescribeModel(name, what, place)
+
+
+def _name(at: SourceParser) -> tuple[str, int | None]:
+    """A model's name and the version behind `$`, if any."""
+    text = at.name("the model's")
+    name, dollar, number = text.rpartition("$")
+    if dollar and name and number.isdigit():
+        return name, int(number)
+    return text, None
+
+
+def _columns(at: SourceParser) -> ModelColumns:
+    at.expect_sign(TokenType.L_PAREN, "(")
+    found = [(at.name("the column's"), at.sql_type())]
+    while at.take_sign(TokenType.COMMA):
+        found.append((at.name("the column's"), at.sql_type()))
+    at.expect_sign(TokenType.R_PAREN, ", or )")
+    return tuple(found)
+
+
+def _split(at: SourceParser, name: str, start: int) -> SetSplit:
+    at.expect_sign(TokenType.L_PAREN, "(")
+    arms = [(at.name("the alias's"), at.integer("its share"))]
+    while at.take_sign(TokenType.COMMA):
+        arms.append((at.name("the alias's"), at.integer("its share")))
+    at.expect_sign(TokenType.R_PAREN, ", or )")
+    by: list[str] = []
+    if at.take("BY"):
+        by.append(at.name("an input's"))
+        while at.take_sign(TokenType.COMMA):
+            by.append(at.name("an input's"))
+    return SetSplit(name, tuple(arms), tuple(by), at.span(start))
+
+
+def _reason(at: SourceParser) -> str:
+    return at.string("the reason in single quotes") if at.take("BECAUSE") else ""

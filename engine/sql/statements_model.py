@@ -1,0 +1,92 @@
+"""Statements about models: make, change, drop, and look at them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import ParseError, Span
+from .statements_source import Property, check_create
+from .types import SqlType
+
+ModelColumns = tuple[tuple[str, SqlType], ...]
+
+
+@dataclass(frozen=True)
+class CreateModel:
+    """CREATE [OR REPLACE] MODEL [IF NOT EXISTS] name [INPUT (…)] [OUTPUT (…)] WITH (…). OR REPLACE adds a version.
+    None for INPUT or OUTPUT: read off the artefact."""
+
+    name: str
+    inputs: ModelColumns | None
+    outputs: ModelColumns | None
+    properties: tuple[Property, ...]
+    or_replace: bool = False
+    if_not_exists: bool = False
+    span: Span | None = None
+
+    def __post_init__(self) -> None:
+        check_create(self.or_replace, self.if_not_exists, self.span)
+        for word, columns in (("INPUT", self.inputs), ("OUTPUT", self.outputs)):
+            names = [name for name, _ in columns or ()]
+            if len(set(names)) < len(names):
+                raise ParseError(f"the columns of {word} have different names", span=self.span)
+
+
+@dataclass(frozen=True)
+class SetAlias:
+    """ALTER MODEL name SET ALIAS alias = version [BECAUSE 'reason']."""
+
+    name: str
+    alias: str
+    version: int
+    reason: str = ""
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """ALTER MODEL name ROLLBACK [alias] [BECAUSE 'reason']: the alias goes back to where it pointed before."""
+
+    name: str
+    alias: str | None = None
+    reason: str = ""
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
+class SetSplit:
+    """ALTER MODEL name SET SPLIT (alias share, …) [BY input, …]; RESET SPLIT has no arms."""
+
+    name: str
+    arms: tuple[tuple[str, int], ...]
+    by: tuple[str, ...] = ()
+    span: Span | None = None
+
+    def __post_init__(self) -> None:
+        if self.arms and (any(share < 0 for _, share in self.arms) or sum(share for _, share in self.arms) <= 0):
+            raise ParseError("the shares of a split are not below 0, and one is above", span=self.span)
+        if len({alias for alias, _ in self.arms}) < len(self.arms):
+            raise ParseError("an alias stands twice in the split", span=self.span)
+
+
+@dataclass(frozen=True)
+class DropModel:
+    """DROP MODEL [IF EXISTS] name, or one version of it: name$3."""
+
+    name: str
+    version: int | None = None
+    if_exists: bool = False
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
+class DescribeModel:
+    """DESCRIBE MODEL name; `what` is also HISTORY (SHOW MODEL HISTORY) and CREATE (SHOW CREATE MODEL)."""
+
+    name: str
+    what: str = "DESCRIBE"
+    span: Span | None = None
+
+
+ModelStatement = CreateModel | SetAlias | Rollback | SetSplit | DropModel
+"""Those that change something."""
