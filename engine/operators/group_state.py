@@ -122,7 +122,10 @@ class GroupState:
         width = sum(len(p) for p in self.places())
         columns = ", ".join(f"n.p{i} AS p{i}, o.p{i} AS u{i}" for i in range(width))
         sides = f"n.{ROWTIME} IS NOT NULL AS _new, o.{ROWTIME} IS NOT NULL AS _old"
-        systems = ", ".join(f"greatest(n.{c}, o.{c}) AS {c}" for c in (ROWTIME, SEQUENCE, KEY_GROUP))
+        systems = ", ".join(f"greatest(n.{c}, o.{c}) AS {c}" for c in (ROWTIME, KEY_GROUP))
+        systems += (
+            f", greatest(n.{SEQUENCE} + 1, o.{SEQUENCE}) AS {SEQUENCE}"  # the group that a row leaves is told first
+        )
         keys = ", ".join(self.key_names)
         both = f"(SELECT {keys}, {columns}, {sides}, {systems} FROM ({new}) n FULL JOIN ({old}) o USING ({keys})) AS b"
         merged = []

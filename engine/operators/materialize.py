@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..plan.steps import Materialize
 from ..state.duckdb import Prepared
-from ..state.table import GONE
+from ..state.table import GONE, ROW
 from .context import Context
 from .frame import conform, with_missing
 from .newest import NewestRows
@@ -32,7 +33,10 @@ class MaterializeOperator:
             return
         change = self._change(with_missing(table, self._step.schema))
         self._rows.table.apply(change)
-        frame.edges[self._step.output] = self._output(change, table.schema.names)
+        if self._step.filtered and DELETED in table.schema.names:
+            change = change.filter(pc.or_(pc.invert(change.column(GONE)), pc.is_valid(change.column(ROW))))
+        if change.num_rows:
+            frame.edges[self._step.output] = self._output(change, table.schema.names)
 
     def _output(self, change: pa.Table, names: list[str]) -> pa.Table:
         columns = {f"c{i}": change.column(f"c{i}") for i in range(self._rows.width)}

@@ -177,7 +177,7 @@ class _Analysis:
         query = self.query
         window = None if query.window is None else window_of(query.window, final=query.emit == "FINAL")
         keys = group_keys(query.group_by, self.rows, registry)
-        scope = GroupScope(self.rows, keys, window, registry)
+        scope = GroupScope(self.rows, keys, window, registry, self.settings)
         items = self._items(self._star)
         exprs = analyze_items(items, scope, registry)
         having: Expr | None = None

@@ -6,12 +6,13 @@ them wherever they stand; any other column of the source is refused.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from ..errors import AnalysisError, Span, TypeMismatch
+from ..sql.builtin.aggregates_lists import limited
 from ..sql.expressions import Column, Expr, Literal
 from ..sql.functions import AggregateSpec, FunctionRegistry
 from ..sql.schema import ColumnDef, Schema
@@ -43,6 +44,7 @@ class GroupScope:
     keys: Sequence[GroupKey]
     window: Window | None
     registry: FunctionRegistry
+    settings: Mapping[str, str] = field(default_factory=dict)
     clause: str = "SELECT"
     calls: dict[str, AggregateUse] = field(default_factory=dict)
 
@@ -75,7 +77,10 @@ class GroupScope:
     def _aggregate(self, node: exp.Expression, form: str) -> Expr:
         if form not in self.calls:
             inside = RowScope(self.rows, self.registry, "an aggregate's argument")
-            self.calls[form] = aggregate_use(node, _NoBounds(inside), self.registry)
+            use = aggregate_use(node, _NoBounds(inside), self.registry)
+            if isinstance(use.spec, AggregateSpec):
+                use = replace(use, spec=limited(use.name, use.spec, self.settings))
+            self.calls[form] = use
         index = len(self.keys) + list(self.calls).index(form)
         return Column(index, _shown(node), self.calls[form].spec.type)
 

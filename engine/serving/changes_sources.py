@@ -9,6 +9,7 @@ from ..errors import AnalysisError, Conflict, InternalError, UnknownName
 from ..io.formats.format import FormatColumn
 from ..io.formats.registry import find
 from ..io.topics import TopicInfo
+from ..plan.copartition import check_partitions
 from ..plan.planner import plan_query, plan_source_table
 from ..plan.steps import QueryPlan
 from ..plan.target import SinkTarget
@@ -110,6 +111,7 @@ def create_as(statement: CreateSourceAs, text: str, world: World) -> Change:
     plan = plan_query(
         statement.query, world.catalog, world.registry, query_id=query_id, sink=target, settings=world.settings
     )
+    check_partitions(plan.logical, world.topic)
     relation = _made_by(statement, properties, plan, text)
     if old is not None:
         ddl.check_upgrade(old, relation, statement.span)
@@ -222,6 +224,7 @@ def insert_into(statement: InsertInto, text: str, world: World) -> Change:
     plan = plan_query(
         statement.query, world.catalog, world.registry, query_id=query_id, sink=target, settings=world.settings
     )
+    check_partitions(plan.logical, world.topic)
     if into.name in _names(plan):
         raise AnalysisError(f"{into.name} cannot be read and written by one query", span=statement.span)
     entry = QueryEntry(query_id, _names(plan), into.name, text)

@@ -7,6 +7,7 @@ the last digits only; NULLs are left out everywhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..functions import (
@@ -28,6 +29,7 @@ from ..types import (
     STRING,
     TIME,
     TIMESTAMP,
+    Array,
     Decimal,
     SqlType,
     duckdb_type,
@@ -38,6 +40,7 @@ Resolve = Callable[[Sequence[SqlType], Sequence[Any]], AggregateSpec]
 
 ANY = Generic("T")
 NUMBER = Matching("NUMBER", is_numeric)
+NUMBERS = Matching("ARRAY<NUMBER>", lambda t: isinstance(t, Array) and is_numeric(t.item))
 COMPARABLE = Matching("COMPARABLE", lambda t: is_numeric(t) or t in (STRING, BYTES, DATE, TIME, TIMESTAMP))
 _HALF: dict[SqlType, int] = {INTEGER: 1 << 31, BIGINT: 1 << 63}
 
@@ -78,6 +81,13 @@ def _integer_sum(sql_type: SqlType) -> AggregateSpec:
         wrapped(f"{{s}}::{wide} + {{b}}", sql_type),
     )
     return AggregateSpec((state,), "{0}", sql_type, (wrapped(f"{{s}}::{wide} - {{b}}", sql_type),))
+
+
+def _sum_list(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
+    assert isinstance(types[0], Array)
+    whole = _sum([types[0].item], constants)
+    (state,) = whole.state
+    return replace(whole, state=(replace(state, partial=state.partial.replace("{0}", "list_sum({0})")),))
 
 
 def _avg(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
@@ -140,6 +150,12 @@ FUNCTIONS: tuple[Function, ...] = (
         (overload(_sum, NUMBER),),
         "The sum of the argument; 0 when it is NULL in every row. INTEGER and BIGINT sums wrap.",
         examples=("SUM(price * quantity)",),
+    ),
+    AggregateFunction(
+        "SUM_LIST",
+        (overload(_sum_list, NUMBERS),),
+        "The sum of all the elements of the argument's lists, NULLs left out. INTEGER and BIGINT sums wrap.",
+        examples=("SUM_LIST(amounts)",),
     ),
     AggregateFunction(
         "AVG",

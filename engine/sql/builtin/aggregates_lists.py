@@ -6,7 +6,8 @@ then joined to the stored one, which costs one list copy a key and batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...errors import TypeMismatch
@@ -14,7 +15,6 @@ from ..functions import AggregateFunction, AggregateSpec, Function, Generic, Sta
 from ..types import BIGINT, BOOLEAN, INTEGER, STRING, Array, Map, SqlType, Struct, duckdb_type
 from .aggregates import ANY, COMPARABLE, Resolve, overload
 
-_FIRST_OF_EACH = "list_filter({l}, lambda x, i: list_position({l}, x) = i)"
 _ROWS = "list({0} ORDER BY {seq})"
 _PRESENT = "coalesce(list({0} ORDER BY {seq}) FILTER (WHERE {0} IS NOT NULL), [])"
 
@@ -35,8 +35,12 @@ def _collect_list(types: Sequence[SqlType], constants: Sequence[Any]) -> Aggrega
 
 def _collect_set(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
     made = Array(types[0])
-    partial = _FIRST_OF_EACH.replace("{l}", _ROWS)
-    new = "list_filter({b}, lambda x: list_position({s}, x) IS NULL)"
+    if isinstance(types[0], Map):  # two maps are the same in whatever order their entries lie
+        same = "list_position(list_transform({l}, lambda y: list_sort(map_entries(y))), list_sort(map_entries(x)))"
+    else:
+        same = "list_position({l}, x)"
+    partial = f"list_filter({_ROWS}, lambda x, i: {same.replace('{l}', _ROWS)} = i)"
+    new = f"list_filter({{b}}, lambda x: {same.replace('{l}', '{s}')} IS NULL)"
     state = StateColumn(duckdb_type(made), partial, f"list_concat({{s}}, {new})")
     return AggregateSpec((state,), "{0}", made)
 
@@ -45,6 +49,28 @@ def _count_distinct(types: Sequence[SqlType], constants: Sequence[Any]) -> Aggre
     partial = "coalesce(list(DISTINCT {0}) FILTER (WHERE {0} IS NOT NULL), [])"
     state = StateColumn(duckdb_type(Array(types[0])), partial, "list_distinct(list_concat({s}, {b}))")
     return AggregateSpec((state,), "len({0})::BIGINT", BIGINT)
+
+
+def limited(name: str, spec: AggregateSpec, settings: Mapping[str, str]) -> AggregateSpec:
+    """COLLECT_LIST and COLLECT_SET hold no more values than `ksql.functions.collect_list.limit` and `…collect_set.limit`
+    say; what comes above that is left out."""
+    text = settings.get(f"ksql.functions.{name.lower()}.limit") if name in ("COLLECT_LIST", "COLLECT_SET") else None
+    if text is None:
+        return spec
+    most = _whole([int(text) if text.strip().isdecimal() else text], f"ksql.functions.{name.lower()}.limit")
+    (state,) = spec.state
+    cut = StateColumn(state.duckdb_type, f"({state.partial})[:{most}]", f"({state.merge})[:{most}]")
+    return replace(spec, state=(cut,))
+
+
+def _attr(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
+    """The values with how often each comes, and how many NULLs."""
+    kind = f"MAP({duckdb_type(types[0])}, BIGINT)"
+    counts = StateColumn(kind, f"coalesce(histogram({{0}})::{kind}, map([], [])::{kind})", _merged("+"))
+    nulls = StateColumn("BIGINT", "count(*) - count({0})", "{s} + {b}")
+    undo = f"map_from_entries(list_filter(map_entries({_merged('-')}), lambda e: e.value > 0))"
+    final = "CASE WHEN cardinality({0}) = 1 AND {1} = 0 THEN map_keys({0})[1] END"
+    return AggregateSpec((counts, nulls), final, types[0], (undo, "{s} - {b}"))
 
 
 def _whole(constants: Sequence[Any], name: str) -> int:
@@ -196,6 +222,12 @@ FUNCTIONS: tuple[Function, ...] = (
         ),
         f"The latest value of the column, or the n latest as an ARRAY. {_OFFSET_NOTE}",
         examples=("LATEST_BY_OFFSET(status)", "LATEST_BY_OFFSET(status, 2)"),
+    ),
+    AggregateFunction(
+        "ATTR",
+        (overload(_attr, ANY),),
+        "The column's value where it is the same in every row, else NULL.",
+        examples=("ATTR(country)",),
     ),
     AggregateFunction(
         "HISTOGRAM",
