@@ -1,0 +1,108 @@
+"""(b) Models inside SQL: embed + classify + cluster_id over log lines, against the bare models on ready arrays.
+
+    python bench/bench_models.py [--lines 40000]
+
+The bare loop is a process that has loaded the three SavedModels and runs them, one thread, 1,024 lines a call, on arrays
+that lie ready: nothing is read, decoded or written. Once every line is another one; once 1,443 lines come again and again,
+as logs have it, where the engine computes each once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pyarrow as pa
+
+from bench.bench_filter_count import Figure, engine, show, used
+from mergus.engine.clock import SystemClock
+from mergus.engine.io.embedded import EmbeddedTopics
+
+ROOT = Path(__file__).resolve().parents[1]
+LINES = ROOT / "queries" / "log_alerts" / "lines.tsv"
+SOURCE = "CREATE STREAM {name} (m STRING) WITH (kafka_topic='{name}', value_format='JSON', partitions=1);"
+QUERY = "CREATE STREAM {name}_out AS SELECT embed(m)[1] AS first, classify(m) AS kind, cluster_id(m) AS cluster FROM {name};"
+BARE = """
+import json, os, resource, sys, time
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+import numpy as np
+import tensorflow as tf
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+lines = json.load(open(sys.argv[1]))
+arrays = [np.array([l.encode() for l in lines[i:i + 1024]], object) for i in range(0, len(lines), 1024)]
+models = [tf.saved_model.load(path) for path in sys.argv[2:]]
+calls = [m.signatures["serving_default"] for m in models]
+calls = [(call, list(call.structured_input_signature[1])[0]) for call in calls]
+for call, name in calls:
+    call(**{name: tf.constant(arrays[0])})
+begun, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+for array in arrays:
+    for call, name in calls:
+        for made in call(**{name: tf.constant(array)}).values():
+            made.numpy()
+end = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps([time.perf_counter() - begun, end.ru_utime + end.ru_stime - used.ru_utime - used.ru_stime]))
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lines", type=int, default=40_000)
+    count = parser.parse_args().lines
+    known = [line.split("\t", 1)[1] for line in LINES.read_text().splitlines() if "\t" in line]
+    chance = random.Random(1)
+    repeated = [chance.choice(known) for _ in range(count)]
+    distinct = [f"{line} {number:x}" for number, line in enumerate(repeated)]
+    with tempfile.TemporaryDirectory() as folder:
+        figures = [bare(Path(folder), distinct)]
+        figures += sql(Path(folder) / "data", {"unlike": distinct, "repeated": repeated})
+    show(figures)
+
+
+def bare(folder: Path, lines: list[str]) -> Figure:
+    """The three models alone."""
+    path = folder / "lines.json"
+    path.write_text(json.dumps(lines))
+    artefacts = [str(ROOT / "models" / name / "artefact") for name in ("embed", "classify", "cluster_id")]
+    command = [sys.executable, "-c", BARE, str(path), *artefacts]
+    out = subprocess.run(command, capture_output=True, check=True, text=True)
+    seconds, cpu = json.loads(out.stdout)
+    return Figure("bare models, ready arrays", len(lines), seconds, cpu)
+
+
+def sql(data: Path, jobs: dict[str, list[str]]) -> list[Figure]:
+    """The same as statements; the models have been loaded by a query before, as on a server that is up."""
+    topics = EmbeddedTopics(data / "topics", clock=SystemClock())
+    for name, lines in (jobs | {"warm": ["one", "two"]}).items():
+        topics.create(name, 1)
+        writer = topics.writer()
+        for i in range(0, len(lines), 10_000):
+            values = [json.dumps({"M": line}).encode() for line in lines[i : i + 10_000]]
+            writer.write(name, pa.record_batch({"value": pa.array(values, pa.binary())}))
+        writer.close()
+    topics.close()
+    figures = []
+    with engine(data, 1, None) as opened:
+        for name in ("warm", *jobs):
+            list(opened.execute(SOURCE.format(name=name)))
+            cpu, begun = used(opened), time.perf_counter()
+            list(opened.execute(QUERY.format(name=name)))
+            failed = opened.wait_caught_up(900)
+            seconds, cpu = time.perf_counter() - begun, used(opened) - cpu
+            if failed or any(opened.failures().values()):
+                raise RuntimeError(f"{[s.error for s in opened.statuses().values()]}, {opened.failures()}")
+            if name != "warm":
+                figures.append(Figure(f"SQL, {name} lines", len(jobs[name]), seconds, cpu))
+    return figures
+
+
+if __name__ == "__main__":
+    main()
