@@ -16,6 +16,7 @@ from typing import Any
 from ..clock import Clock, SystemClock
 from ..config import Config
 from ..errors import Conflict, MergusError, Unsupported
+from ..io.schemas.opening import forget
 from ..io.topics import TopicInfo, Topics
 from ..plan.steps import QueryPlan
 from ..runtime import processing_log
@@ -123,6 +124,7 @@ class Engine:
         self.connection.close()
         self.commands.close()
         self.topics.close()
+        forget(opening.schema_registry(self.config, self.folder.path))
         self.folder.close()
 
     # ------------------------------------------------------------------------------------------------------ statements

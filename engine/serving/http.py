@@ -18,11 +18,12 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import MergusError, RecordError, UserError
 from ..io.formats.json_exact import parse
+from . import http_schemas
 from .engine import Engine
 from .http_answers import (
     BAD_REQUEST,
@@ -50,6 +51,7 @@ from .http_stream import (
     texts,
     together,
 )
+from .opening import schema_registry
 from .results import Done, Listing, Push, Result, Rows
 from .session import Session
 
@@ -61,7 +63,7 @@ _NO_OBJECT = UserError("the line is not a JSON object")
 def application(engine: Engine) -> ASGIApp:
     """The ASGI application over an engine."""
     http = _Http(engine)
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/ksql", http.statements, methods=["POST"]),
         Route("/query", http.query, methods=["POST"]),
         Route("/query-stream", http.query_stream, methods=["POST"]),
@@ -73,6 +75,9 @@ def application(engine: Engine) -> ASGIApp:
         Route("/metrics", http.metrics),
         Route("/", http.root),
     ]
+    location = schema_registry(engine.config, engine.folder.path)
+    if location.startswith("embedded:"):
+        routes.append(Mount(http_schemas.PATH, http_schemas.routes(location)))
     handlers: Mapping[Any, Callable[[Request, Exception], Response]] = {
         404: lambda request, why: JSONResponse(generic_error(NOT_FOUND, "HTTP 404 Not Found"), 404),
         405: lambda request, why: JSONResponse(generic_error(40500, "HTTP 405 Method Not Allowed"), 405),
