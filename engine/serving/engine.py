@@ -241,13 +241,14 @@ class Engine:
 
     def _change(self, parsed: Parsed, settings: Mapping[str, str]) -> Result:
         with self._changing:
-            change = prepare(parsed.statement, parsed.text, self.world(settings))
+            now_ms = self.clock.now_ms()
+            change = prepare(parsed.statement, parsed.text, self.world(settings, now_ms=now_ms))
             sequence = -1
             if not change.nothing:
                 self._carry_out(change, settings)
                 query_id = change.start[0].entry.query_id if change.start else None
                 sequence = self.commands.append(
-                    parsed.text, settings={**settings, **change.notes}, query_id=query_id, time_ms=self.clock.now_ms()
+                    parsed.text, settings={**settings, **change.notes}, query_id=query_id, time_ms=now_ms
                 )
                 models = self.catalog.models
                 self._enter(change)

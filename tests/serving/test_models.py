@@ -1,0 +1,209 @@
+"""Models from SQL: registered, called, moved, rolled back, split, dropped, and all of it again after a restart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mergus
+
+STREAM = "CREATE STREAM s (id INT KEY, a DOUBLE, t STRING) WITH (kafka_topic='s', value_format='JSON', partitions=1);"
+
+
+def model(folder: Path, name: str, body: str) -> str:
+    """CREATE MODEL's WITH (…) for a Python file."""
+    (folder / f"{name}.py").write_text(body)
+    return f"WITH (provider='python', path='{folder / name}.py'"
+
+
+def times(folder: Path, factor: int) -> str:
+    return model(folder, f"times{factor}", f"def predict(x):\n    return x * {factor}\n")
+
+
+COLUMNS = "INPUT (x DOUBLE) OUTPUT (y DOUBLE)"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def rows(db: Any, sql: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = db.query(sql).rows()
+    return found
+
+
+def test_a_model_lives_through_versions_aliases_and_a_restart(data: Path, tmp_path: Path) -> None:
+    with mergus.connect(data) as db:
+        db.execute(STREAM)
+        db.execute(f"CREATE MODEL m {COLUMNS} {times(tmp_path, 2)});")
+        db.execute("CREATE STREAM o AS SELECT id, m(a) AS y, MODEL_VERSION(m(a)) AS v FROM s EMIT CHANGES;")
+        db.insert("s", [{"id": 1, "a": 1}, {"id": 2}])
+        db.wait()
+        db.execute(f"CREATE OR REPLACE MODEL m {COLUMNS} {times(tmp_path, 3)});")
+        db.insert("s", [{"id": 3, "a": 1}])
+        db.wait()
+        db.execute("ALTER MODEL m SET ALIAS champion = 2 BECAUSE 'three is more';")
+        db.insert("s", [{"id": 4, "a": 1}])
+        db.wait()
+        (tmp_path / "times3.py").unlink()  # the registry has its own copy
+        wanted = [(1, 2, 1), (2, None, None), (3, 2, 1), (4, 3, 2)]
+        assert [(r["ID"], r["Y"], r["V"]) for r in rows(db, "SELECT * FROM o;")] == wanted
+        history = db.execute("SHOW MODEL HISTORY m;")[0].rows
+        assert [(r[1], r[2], r[3], r[4]) for r in history] == [
+            ("CREATE", "CHAMPION", 1, ""),
+            ("CREATE", "CHALLENGER", 2, ""),
+            ("SET ALIAS", "CHAMPION", 2, "three is more"),
+        ]
+    with mergus.connect(data) as db:
+        assert db.execute("SHOW MODEL HISTORY m;")[0].rows == history
+        db.insert("s", [{"id": 5, "a": 1}])
+        db.wait()
+        db.execute("ALTER MODEL m ROLLBACK;")
+        db.insert("s", [{"id": 6, "a": 1}])
+        db.wait()
+        assert [(r["Y"], r["V"]) for r in rows(db, "SELECT * FROM o;")][-2:] == [(3, 2), (2, 1)]
+        pinned = rows(db, "SELECT m(a) AS d, m@challenger(a) AS c, m$1(a) AS one, m$2(a) AS two FROM s WHERE id = 1;")
+        assert pinned == [{"D": 2, "C": 3, "ONE": 2, "TWO": 3}]
+        with pytest.raises(mergus.MergusError, match="in use"):
+            db.execute("DROP MODEL m;")
+        with pytest.raises(mergus.MergusError, match="CHAMPION"):
+            db.execute("DROP MODEL m$1;")
+
+
+def test_a_split_is_by_the_key_and_the_same_again(data: Path, tmp_path: Path) -> None:
+    with mergus.connect(data) as db:
+        db.execute(STREAM)
+        columns = "INPUT (x DOUBLE, who STRING) OUTPUT (y DOUBLE)"
+        for factor in (2, 3):
+            body = f"def predict(x, who):\n    return x * {factor}\n"
+            db.execute(f"CREATE OR REPLACE MODEL m {columns} {model(tmp_path, f'm{factor}', body)});")
+        db.execute("ALTER MODEL m SET SPLIT (champion 70, challenger 30) BY who;")
+        db.insert("s", [{"id": i, "a": i % 7, "t": f"user {i % 50}"} for i in range(400)])
+        sql = "SELECT t, model_version(m(a, t)) AS v FROM s;"
+        first = rows(db, sql)
+        assert rows(db, sql) == first
+        arms: dict[str, set[int]] = {}
+        for row in first:
+            arms.setdefault(row["T"], set()).add(row["V"])
+        assert all(len(arm) == 1 for arm in arms.values())
+        share = sum(arm == {2} for arm in arms.values())
+        assert 5 <= share <= 25  # of 50 users, 15 expected
+        db.execute("ALTER MODEL m RESET SPLIT;")
+        assert {r["V"] for r in rows(db, sql)} == {1}
+        with pytest.raises(mergus.MergusError, match="no input SHOP"):
+            db.execute("ALTER MODEL m SET SPLIT (champion 1) BY shop;")
+
+
+UNLUCKY = "def predict(x):\n    if (x == 13).any():\n        raise ValueError('unlucky')\n    return x + 1\n"
+
+
+def test_only_the_bad_row_errs(data: Path, tmp_path: Path) -> None:
+    with mergus.connect(data) as db:
+        db.execute(STREAM)
+        made = model(tmp_path, "unlucky", UNLUCKY)
+        db.execute(f"CREATE MODEL m {COLUMNS} {made});")
+        db.execute(f"CREATE MODEL e {COLUMNS} {made}, on_error='error_column');")
+        db.execute(f"CREATE MODEL f {COLUMNS} {made}, on_error='fail');")
+        db.insert("s", [{"id": i, "a": i} for i in range(10, 20)] + [{"id": 20}])
+        answers = rows(db, "SELECT id, m(a) AS y, e(a)->y AS ey, e(a)->error AS why, e(a)->model_version AS v FROM s;")
+        for row in answers:
+            number = row["ID"]
+            bad = number in (13, 20)
+            assert row["Y"] == row["EY"] == (None if bad else number + 1)
+            assert row["WHY"] == ("unlucky" if number == 13 else None)
+            assert row["V"] == (None if number == 20 else 1)
+        with pytest.raises(mergus.MergusError, match="push query has failed"):
+            db.query("SELECT f(a) FROM s;")
+
+
+def test_a_model_stands_wherever_an_expression_does(data: Path, tmp_path: Path) -> None:
+    with mergus.connect(data) as db:
+        db.execute(STREAM)
+        db.execute(f"CREATE MODEL m {COLUMNS} {times(tmp_path, 2)});")
+        db.execute(
+            "CREATE TABLE n AS SELECT m(a) AS k, COUNT(*) AS n FROM s WHERE m(m(a)) > 4 GROUP BY m(a) EMIT CHANGES;"
+        )
+        db.insert("s", [{"id": i, "a": i % 4} for i in range(12)])
+        db.wait()
+        assert sorted((r["K"], r["N"]) for r in rows(db, "SELECT * FROM n;")) == [(4, 3), (6, 3)]
+
+
+@pytest.mark.parametrize(
+    ("body", "more", "said"),
+    [
+        ("def predict(x):\n    return x * 2\n", ', self_test=\'[{"input": 1, "output": 3}]\'', "fails its self-test"),
+        ("def predict(x):\n    raise ValueError('no')\n", ', self_test=\'[{"input": 1, "output": 3}]\'', "self-test"),
+        ("import nothing_of_this_name\n", "", "does not run"),
+        ("import os\nos.kill(os.getpid(), 9)\n", "", "ended the process"),
+        ("def other(x):\n    return x\n", "", "no function predict"),
+        ("def predict(x):\n    return x\n", ", sha256='00'", "not the one"),
+        ("def predict(x):\n    return x\n", ", metod='x'", "METOD is not a property"),
+        ("def predict(x):\n    return x\n", ", on_error='shrug'", "ON_ERROR"),
+        ("def predict(x):\n    return x\n", ", self_test='{'", "no JSON"),
+    ],
+)
+def test_what_is_not_fit_is_refused_at_create(data: Path, tmp_path: Path, body: str, more: str, said: str) -> None:
+    with mergus.connect(data) as db:
+        with pytest.raises(mergus.MergusError, match=said):
+            db.execute(f"CREATE MODEL m {COLUMNS} {model(tmp_path, 'm', body)}{more});")
+        assert db.execute("SHOW MODELS;")[0].rows == ()
+        assert not list((data / "models").rglob("m.py"))
+
+
+def test_names_and_signatures_are_kept_apart(data: Path, tmp_path: Path) -> None:
+    with mergus.connect(data) as db:
+        db.execute(f"CREATE MODEL m {COLUMNS} {times(tmp_path, 2)});")
+        for sql, said in (
+            (f"CREATE MODEL m {COLUMNS} {times(tmp_path, 2)});", "exists already"),
+            (f"CREATE MODEL embed {COLUMNS} {times(tmp_path, 2)});", "function EMBED exists"),
+            (
+                f"CREATE OR REPLACE MODEL m INPUT (x STRING) OUTPUT (y DOUBLE) {times(tmp_path, 2)});",
+                "another signature",
+            ),
+            ("ALTER MODEL m SET ALIAS champion = 9;", "no version 9"),
+            ("ALTER MODEL m ROLLBACK;", "no earlier version"),
+            ("DESCRIBE MODEL n;", "model N does not exist"),
+        ):
+            with pytest.raises(mergus.MergusError, match=said):
+                db.execute(sql)
+        assert db.execute(f"CREATE MODEL IF NOT EXISTS m {COLUMNS} {times(tmp_path, 2)});")[0].message.endswith(
+            "already."
+        )
+        assert "CREATE MODEL M INPUT (X DOUBLE) OUTPUT (Y DOUBLE)" in db.execute("SHOW CREATE MODEL m;")[0].text
+        assert db.execute("DESCRIBE MODEL m;")[0].rows[0][:4] == (1, "CHAMPION", "python", "python")
+        db.execute("DROP MODEL m;")
+        assert not (data / "models" / "M").exists()
+        db.execute("DROP MODEL IF EXISTS m;")
+
+
+def test_beyond_this_machine_folders_are_limited_and_python_is_off(data: Path, tmp_path: Path) -> None:
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    outside.mkdir()
+    inside.mkdir()
+    (inside / "link.py").symlink_to(outside / "m.py")
+    made = model(outside, "m", "def predict(x):\n    return x\n")
+    with mergus.connect(data, files_allowed=str(inside)) as db:
+        for path in (made, f"WITH (provider='python', path='{inside}/link.py'"):
+            with pytest.raises(mergus.MergusError, match="outside the folders"):
+                db.execute(f"CREATE MODEL m {COLUMNS} {path});")
+    with (
+        mergus.connect(data, functions_inline=False) as db,
+        pytest.raises(mergus.MergusError, match="switched off"),
+    ):
+        db.execute(f"CREATE MODEL m {COLUMNS} {made});")
+
+
+def test_an_alias_moves_in_host_processes(data: Path, tmp_path: Path) -> None:
+    with mergus.connect(data, in_process=False) as db:
+        db.execute(STREAM)
+        for factor in (2, 3):
+            db.execute(f"CREATE OR REPLACE MODEL m {COLUMNS} {times(tmp_path, factor)});")
+        db.execute("CREATE STREAM o AS SELECT id, m(a) AS y FROM s EMIT CHANGES;")
+        for number, move in ((1, "SET ALIAS champion = 2"), (2, "ROLLBACK"), (3, "SET ALIAS champion = 2")):
+            db.insert("s", [{"id": number, "a": 1}])
+            db.wait()
+            db.execute(f"ALTER MODEL m {move};")
+        assert [r["Y"] for r in rows(db, "SELECT * FROM o;")] == [2, 3, 2]

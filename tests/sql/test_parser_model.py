@@ -1,0 +1,83 @@
+"""The grammar of models."""
+
+import pytest
+
+from mergus.engine.errors import ParseError
+from mergus.engine.sql.parser import parse_statement
+from mergus.engine.sql.statements_model import CreateModel, DescribeModel, DropModel, Rollback, SetAlias, SetSplit
+from mergus.engine.sql.types import STRING, Vector
+
+
+def test_create_takes_columns_and_properties() -> None:
+    made = parse_statement(
+        "CREATE OR REPLACE MODEL m INPUT (text STRING) OUTPUT (v FLOAT[4]) WITH (PROVIDER='x', path='y')"
+    )
+    assert isinstance(made, CreateModel)
+    assert (made.name, made.inputs, made.outputs) == ("M", (("TEXT", STRING),), (("V", Vector(4)),))
+    assert made.or_replace
+    assert [p.name for p in made.properties] == ["PROVIDER", "PATH"]
+
+
+def test_create_without_columns() -> None:
+    made = parse_statement("CREATE MODEL IF NOT EXISTS m WITH (provider='x')")
+    assert isinstance(made, CreateModel)
+    assert made.if_not_exists
+    assert made.inputs is None
+    assert made.outputs is None
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("ALTER MODEL m SET ALIAS champion = 4", ("CHAMPION", 4, "")),
+        ("ALTER MODEL m SET ALIAS champion = 4 BECAUSE 'it is better'", ("CHAMPION", 4, "it is better")),
+    ],
+)
+def test_set_alias(text: str, wanted: tuple[str, int, str]) -> None:
+    made = parse_statement(text)
+    assert isinstance(made, SetAlias)
+    assert (made.alias, made.version, made.reason) == wanted
+
+
+def test_rollback_drop_and_looking() -> None:
+    def plain(text: str) -> object:
+        made = parse_statement(text)
+        object.__setattr__(made, "span", None)
+        return made
+
+    assert plain("ALTER MODEL m ROLLBACK") == Rollback("M")
+    assert plain("ALTER MODEL m ROLLBACK beta BECAUSE 'x'") == Rollback("M", "BETA", "x")
+    assert plain("DROP MODEL m$3") == DropModel("M", 3)
+    assert plain("DROP MODEL IF EXISTS m") == DropModel("M", if_exists=True)
+    assert plain("DESCRIBE MODEL m") == DescribeModel("M")
+    assert plain("SHOW MODEL HISTORY m") == DescribeModel("M", "HISTORY")
+    assert plain("SHOW CREATE MODEL m") == DescribeModel("M", "CREATE")
+    assert plain("ALTER MODEL m RESET SPLIT") == SetSplit("M", ())
+
+
+def test_split_takes_shares_and_keys() -> None:
+    made = parse_statement("ALTER MODEL m SET SPLIT (champion 90, challenger 10) BY user_id, shop")
+    assert isinstance(made, SetSplit)
+    assert made.arms == (("CHAMPION", 90), ("CHALLENGER", 10))
+    assert made.by == ("USER_ID", "SHOP")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE MODEL m",
+        "CREATE MODEL m INPUT (a INT, a INT) WITH (path='x')",
+        "CREATE MODEL m$3 WITH (path='x')",
+        "ALTER MODEL m$3 SET ALIAS champion = 3",
+        "ALTER MODEL m SET ALIAS champion = best",
+        "ALTER MODEL m SET SPLIT (a 0, b 0)",
+        "ALTER MODEL m SET SPLIT (a 1, a 2)",
+        "ALTER MODEL m RENAME TO n",
+        "CREATE OR REPLACE MODEL IF NOT EXISTS m WITH (path='x')",
+        "SELECT MODEL_VERSION(1) FROM s",
+        "SELECT m@(a) FROM s",
+    ],
+)
+def test_what_is_refused(text: str) -> None:
+    with pytest.raises(ParseError):
+        parse_statement(text)
