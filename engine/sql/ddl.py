@@ -116,8 +116,6 @@ def _columns(statement: CreateSource) -> list[ColumnDef]:
 
 def _check_element(statement: CreateSource, element: ColumnElement) -> None:
     check_column_name(element.name, element.span)
-    if element.header is not None:
-        raise Unsupported(f"header columns are not supported yet: {element.name}", span=element.span)
     if not element.is_key:
         return
     if statement.kind == "TABLE" and not element.is_primary:
