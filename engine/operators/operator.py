@@ -6,9 +6,8 @@ carries: a table an edge, and the stream times after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -77,31 +76,3 @@ class Failure:
 
 
 Report = Callable[[Failure], None]
-
-
-class StageRunner(Protocol):
-    """A stage at work for one worker: made by `operators.stage.open_stage`. Owned by one thread."""
-
-    def process(self, frame: Frame) -> Frame:
-        """Run all steps over one frame in one state transaction; gives the edges that the next stage or the sink reads."""
-        ...
-
-    def split(self, frame: Frame) -> Mapping[int, Frame]:
-        """The frame by key group, for the exchange behind this stage; every live group's frame carries stream times."""
-        ...
-
-    def begin_epoch(self, epoch: int) -> None:
-        """From here on changes belong to `epoch`: before-images are kept under its number."""
-        ...
-
-    def durable(self, epoch: int) -> None:
-        """Epochs up to and including `epoch` need no undo any more."""
-        ...
-
-    def rollback_to(self, epoch: int) -> None:
-        """After a restart: undo all that was changed after `epoch`."""
-        ...
-
-    def close(self) -> None:
-        """Give back what it holds."""
-        ...

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -109,8 +108,3 @@ def _zone(text: str) -> timedelta:
     digits = text[1:].replace(":", "").ljust(4, "0")
     offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
     return offset if text[0] == "+" else -offset
-
-
-def bad_rows(times: pa.Array) -> list[int]:
-    """The rows without a usable time."""
-    return [int(i) for i in np.flatnonzero(pc.is_null(times).to_numpy(zero_copy_only=False))]

@@ -57,7 +57,7 @@ def open_stage(plan: QueryPlan, index: int, store: StateStore, report: Report, m
 
 
 class Stage:
-    """A StageRunner. Owned by the thread that owns its store."""
+    """A stage at work for one worker: its steps in order, in one state transaction. Owned by the thread that owns its store."""
 
     def __init__(self, plan: QueryPlan, index: int, context: Context) -> None:
         self.store = context.store

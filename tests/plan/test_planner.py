@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from mergus.engine.errors import Conflict
 from mergus.engine.plan.analysis import NEW_PLANNER
-from mergus.engine.plan.layout import check_layout, fingerprint, state_layout
 from mergus.engine.plan.planner import plan_source_table
 from mergus.engine.plan.steps import Evaluate
 from tests.plan.statements import catalog, plan
@@ -60,23 +56,3 @@ def test_a_source_table_only_keeps_its_rows() -> None:
     assert made.sink is None
     assert made.materialized == "rows_1"
     assert len(made.stages) == 2
-
-
-def test_a_state_of_another_layout_is_refused_with_what_differs() -> None:
-    one = state_layout(plan("CREATE TABLE out AS SELECT url, COUNT(*) AS n FROM clicks GROUP BY url;"))
-    same = state_layout(plan("CREATE TABLE out AS SELECT url, COUNT(*) + 1 AS n FROM clicks GROUP BY url;"))
-    other = state_layout(plan("CREATE TABLE out AS SELECT url, SUM(spent) AS n FROM clicks GROUP BY url;"))
-    assert fingerprint(one) == fingerprint(same)
-    check_layout("CTAS_OUT_0", one, same)
-    with pytest.raises(Conflict) as refused:
-        check_layout("CTAS_OUT_0", one, other)
-    assert "groups_1 holds groups by STRING: COUNT()" in str(refused.value)
-
-
-def test_each_kind_of_state_has_a_layout() -> None:
-    joined = plan("CREATE STREAM out AS SELECT c.id, city FROM clicks c JOIN users u ON c.id = u.id;")
-    assert list(state_layout(joined)) == ["joined_1"]
-    grouped = plan("CREATE TABLE out AS SELECT city, COUNT(*) FROM users GROUP BY city;")
-    assert list(state_layout(grouped)) == ["retract_1", "groups_1"]
-    kept = plan("CREATE TABLE out AS SELECT * FROM users;")
-    assert list(state_layout(kept)) == ["rows_1"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 
 import pytest
 
@@ -55,47 +54,13 @@ def test_a_private_folder_is_removed(tmp_path):
 def test_statements_come_back_in_order_with_their_settings(tmp_path):
     log = CommandLog(tmp_path / "commands.db")
     log.append("CREATE STREAM a …", settings={"auto.offset.reset": "latest"})
-    wrong = log.append("CREATE STREAM b …")
     log.append("CREATE TABLE c AS …", query_id="CTAS_C_1", time_ms=7)
-    log.remove(wrong)
     log.close()
     again = CommandLog(tmp_path / "commands.db")
     first, second = again.commands()
     assert (first.text, first.settings) == ("CREATE STREAM a …", {"auto.offset.reset": "latest"})
     assert (second.text, second.query_id, second.time_ms) == ("CREATE TABLE c AS …", "CTAS_C_1", 7)
     assert again.append("x") > second.sequence
-
-
-def test_numbers_are_never_given_twice(tmp_path):
-    log = CommandLog(tmp_path / "commands.db")
-    assert [log.next_number(), log.next_number()] == [1, 2]
-    log.at_least(9)
-    log.close()
-    again = CommandLog(tmp_path / "commands.db")
-    assert (again.last_number(), again.next_number()) == (9, 10)
-
-
-def test_functions_and_states(tmp_path):
-    log = CommandLog(None)
-    log.put_function("F", "def f(): pass")
-    log.put_function("F", "def f(): return 1")
-    log.set_state("Q", "PAUSED")
-    assert log.functions() == {"F": "def f(): return 1"}
-    assert log.states() == {"Q": "PAUSED"}
-    log.drop_function("F")
-    log.set_state("Q", "RUNNING")
-    assert (log.functions(), log.states()) == ({}, {})
-
-
-def test_a_changed_source_is_refused(tmp_path):
-    path = tmp_path / "commands.db"
-    log = CommandLog(path)
-    log.put_function("F", "def f(): pass")
-    with sqlite3.connect(path) as store:
-        store.execute("UPDATE functions SET source = 'import os'")
-    store.close()
-    with pytest.raises(EnvironmentFault, match="source of function F has changed"):
-        log.functions()
 
 
 def test_a_damaged_log_is_refused(tmp_path):
