@@ -142,7 +142,7 @@ def aggregate_node(below: Node, scope: GroupScope, *, emit_final: bool) -> Aggre
         grouped: Node = Project(below, tuple(columns), Schema(tuple(defs)))
         return Aggregate(grouped, len(scope.keys), tuple(calls), scope.window, emit_final)
     _check_undo(scope)
-    keys = [(Column(i, c.name, c.type), c) for i, c in enumerate(below.schema) if c.is_key]
+    keys = [(key.expr, ColumnDef(key.name, key.expr.type, is_key=True)) for key in scope.rows.keys]
     schema = Schema((*defs, *(c for _, c in keys)))
     identified = Project(below, (*columns, *(e for e, _ in keys)), schema)
     changes = Retract(identified, tuple(range(len(columns), len(schema))))
