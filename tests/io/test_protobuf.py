@@ -64,6 +64,7 @@ SCALARS = {
         lambda n: decimal.Decimal(n).scaleb(-10, decimal.Context(prec=40))
     ),
     Decimal(4, 2): st.decimals("-99.99", "99.99", places=2),
+    Decimal(18, 3): st.integers(-(10**18) + 1, 10**18 - 1).map(lambda n: decimal.Decimal(n).scaleb(-3)),
 }
 PARTS = st.recursive(
     st.sampled_from(list(SCALARS)),
@@ -298,3 +299,21 @@ def test_a_null_inside_an_array_costs_its_row_only() -> None:
     payload, errors = encoder.encode([pa.array([[1], [None], None, [2, 3]], pa.list_(pa.int32()))], None, CONNECTION)
     assert errors == [(1, "PROTOBUF cannot hold a NULL inside an array: A")]
     assert payload.to_pylist() == [b"\x0a\x01\x01", None, b"", b"\x0a\x02\x02\x03"]
+
+
+@pytest.mark.parametrize(
+    ("number", "scale", "read"),
+    [(-1234, 2, "-12.34"), (12, 1, "1.20"), (1, 0, "1.00"), (5, -1, "50.00"), (1230, 3, "1.23"), (1234, 3, None),
+     (100, 0, None), (9999, 2, "99.99"), (10000, 2, None), (0, 0, "0.00"), (10**30, 28, None)],
+)  # fmt: skip
+def test_decimals_of_other_scales(number: int, scale: int, read: str | None) -> None:
+    columns = [FormatColumn("A", Decimal(4, 2))]
+    schema = compiled(BARE.schema_of(columns, {}, is_key=False), lambda r: None)  # type: ignore[arg-type,return-value]
+    message = message_factory.GetMessageClass(schema.message(None))()
+    message.A.value, message.A.scale = number.to_bytes(16, "big", signed=True).lstrip(b"\0") or b"\0", scale
+    if number > 0 and message.A.value[0] >= 0x80:
+        message.A.value = b"\0" + message.A.value
+    decoder = BARE.decoder(columns, {}, is_key=False)
+    decoded = decoder.decode(pa.array([message.SerializeToString(), b""]), CONNECTION)
+    assert decoded.columns[0].to_pylist() == [None if read is None else decimal.Decimal(read), None]
+    assert [row for row, _ in decoded.errors] == ([0] if read is None else [])

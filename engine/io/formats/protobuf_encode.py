@@ -6,7 +6,6 @@ too, so that it comes back as the default, or as NULL where the schema can tell 
 
 from __future__ import annotations
 
-import decimal
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,6 +36,7 @@ from ...sql.types import (
 )
 from . import protobuf_wire as wire
 from .format import FormatColumn
+from .protobuf_decimals import written_decimals
 from .protobuf_schema import DECIMAL_NAME, LOGICAL_NAMES, WRAPPER_NAMES, is_entry, oneofs, plain_fields
 
 Descriptor = Any
@@ -262,22 +262,9 @@ def _enum(declared: Descriptor) -> Encode:
 def _decimal(message: Descriptor) -> Encode:
     encode = message_encoder(message, [("value", BYTES), ("precision", BIGINT), ("scale", INTEGER)])
 
-    def digits(value: decimal.Decimal | None) -> tuple[bytes, int]:
-        """The number without its point, as few bytes as it needs; and how many digits it has."""
-        if value is None:
-            return b"", 0
-        text = "".join(map(str, value.as_tuple().digits))
-        number = -int(text) if value.is_signed() else int(text)
-        bits = (number if number >= 0 else ~number).bit_length() + 1
-        return number.to_bytes((bits + 7) // 8, "big", signed=True), len(text)
-
     def body(array: pa.Array) -> pa.Array:
-        # Value by value: whole numbers of any length, which Arrow cannot write.
-        found = list(map(digits, array.to_pylist()))
-        scale = pa.array(np.full(len(found), array.type.scale, np.int32))
-        return encode(
-            [pa.array([b for b, _ in found], pa.binary()), pa.array([n for _, n in found], pa.int64()), scale]
-        )
+        numbers, digits = written_decimals(array)
+        return encode([numbers, digits, pa.array(np.full(len(array), array.type.scale, np.int32))])
 
     return _where_valid(body)
 

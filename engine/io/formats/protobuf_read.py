@@ -8,7 +8,6 @@ columns once, here; ksqlDB's rules of which type may be read as which are in `_s
 from __future__ import annotations
 
 import datetime
-import decimal
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from operator import attrgetter
@@ -42,6 +41,7 @@ from ...sql.types import (
     arrow_type,
 )
 from .json_text import writer as text_writer
+from .protobuf_decimals import read_decimals
 from .protobuf_schema import DECIMAL_NAME, LOGICAL_NAMES, WRAPPER_NAMES, is_entry, oneofs, plain_fields
 from .protobuf_wire import varint
 
@@ -55,7 +55,6 @@ _NARROW = (_F.TYPE_INT32, _F.TYPE_SINT32, _F.TYPE_SFIXED32)
 _UNSIGNED_64 = (_F.TYPE_UINT64, _F.TYPE_FIXED64)
 _WIDE = (*_UNSIGNED_64, _F.TYPE_INT64, _F.TYPE_SINT64, _F.TYPE_SFIXED64, _F.TYPE_UINT32, _F.TYPE_FIXED32)
 _FLOATS = (_F.TYPE_FLOAT, _F.TYPE_DOUBLE)
-_EXACT = decimal.Context(prec=400)
 _TIMESTAMP_SECONDS = (-62135596800, 253402300799)  # the years 1 to 9999, as the type's own description says
 
 
@@ -179,7 +178,7 @@ def _values(field: Descriptor, sql_type: SqlType, path: str) -> Reader:
         return _scalar(field, sql_type, path)
     name = message.full_name
     if name == DECIMAL_NAME and isinstance(sql_type, Decimal):
-        return _decimals(sql_type, path)
+        return lambda values: read_decimals(values, sql_type, path)
     if LOGICAL_NAMES.get(name) == sql_type:
         return {DATE: _dates, TIME: _times, TIMESTAMP: _timestamps}[sql_type]  # type: ignore[index]
     if name in WRAPPER_NAMES and not isinstance(sql_type, Struct):
@@ -274,25 +273,6 @@ def _dates(values: Messages) -> pa.Array:
     except ValueError:
         raise RecordError("a date does not exist") from None
     return pa.array(days, pa.date32())
-
-
-def _decimals(sql_type: Decimal, path: str) -> Reader:
-    wanted = arrow_type(sql_type)
-    quantum = decimal.Decimal(1).scaleb(-sql_type.scale)
-    limit = 10**sql_type.precision
-
-    def one(value: Any) -> decimal.Decimal:
-        number = decimal.Decimal(int.from_bytes(value.value, "big", signed=True)).scaleb(-value.scale, context=_EXACT)
-        try:
-            exact = number.quantize(quantum, context=_EXACT)
-        except decimal.InvalidOperation:
-            exact = None
-        if exact is None or exact != number or abs(int(exact.scaleb(sql_type.scale, context=_EXACT))) >= limit:
-            raise RecordError(f"numeric field overflow: a field of {sql_type} cannot hold the value, path: {path}")
-        return exact
-
-    # Value by value: the bytes are a whole number of any length, which neither Arrow nor numpy can read.
-    return lambda values: pa.array([None if v is None else one(v) for v in values], wanted)
 
 
 def joined(payload: pa.Array) -> bytes:
