@@ -17,6 +17,7 @@ from ..sql.statements import Query
 from .analysis import analyze_query
 from .logical import Aggregate, Filter, Node, Project, Read, Retain
 from .physical import stage
+from .predictions import expand_predictions
 from .result import check_kind, fit, sink_of
 from .rules import optimize
 from .rules.hoist_models import has_model
@@ -63,6 +64,7 @@ def plan_logical(
 ) -> Node:
     """The optimized logical tree of a query."""
     _check_query(query, sink)
+    query = expand_predictions(query, catalog, registry)
     rows = rows_from(query.from_, catalog, registry)
     if sink is not None and isinstance(rows.node, Read) and rows.node.is_table and rows.node.window is not None:
         raise AnalysisError(

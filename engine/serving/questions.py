@@ -17,6 +17,7 @@ import pyarrow as pa
 from ..errors import EnvironmentFault, MergusError, UnknownName
 from ..plan.copartition import check_partitions
 from ..plan.planner import plan_query
+from ..plan.predictions import expand_predictions
 from ..plan.pull import PullPlan, check_clauses, explain_pull, plan_pull
 from ..plan.steps import QueryPlan
 from ..plan.target import SinkTarget
@@ -60,6 +61,7 @@ class Questions:
 
     def ask(self, query: Query, text: str, settings: Mapping[str, str]) -> Rows | Push:
         """The answer of a SELECT."""
+        query = expand_predictions(query, self._engine.catalog, self._engine.registry)
         if query.is_push:
             return self._push(query, text, settings)
         check_clauses(query, self._engine.registry)
@@ -71,6 +73,7 @@ class Questions:
 
     def explain(self, query: Query) -> str:
         """How a pull query would be answered."""
+        query = expand_predictions(query, self._engine.catalog, self._engine.registry)
         return explain_pull(plan_pull(query, self._engine.catalog, self._engine.registry))
 
     def explained(self, statement: Explain, text: str, settings: Mapping[str, str]) -> Listing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, cast
 
 from sqlglot import exp
@@ -9,6 +10,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from ..errors import ParseError
 from .parser_expression import ExpressionParser
+from .parser_model import predicted_source
 from .statements import FromClause, Join, Query, SelectItem, SourceRef, WindowClause, WithinClause
 
 _AFTER_SOURCE = frozenset(["EMIT", "PARTITION", "WINDOW", "CROSS", "UNION"])
@@ -94,17 +96,21 @@ class QueryParser(ExpressionParser):
 
     def _source(self) -> SourceRef:
         start = self.at
+        if self.sees("ML_PREDICT") or (self.sees("ML") and self.word(2) == "PREDICT"):
+            source = predicted_source(self)
+            return replace(source, alias=self.name("an alias")) if self._takes_alias() else source
         name = self.name("a stream's or table's")
         if self.is_at(TokenType.L_PAREN):
             raise self.error(
                 f"{name}(…) cannot stand in FROM", hint="FROM names streams and tables; table functions stand in SELECT"
             )
         span = self.span(start)
-        if self.take("AS"):
-            return SourceRef(name, self.name("an alias"), span)
-        if self.at_name() and self.word() not in _AFTER_SOURCE:
+        if self._takes_alias():
             return SourceRef(name, self.name("an alias"), span)
         return SourceRef(name, name, span)
+
+    def _takes_alias(self) -> bool:
+        return self.take("AS") or (self.at_name() and self.word() not in _AFTER_SOURCE)
 
     def _join_kind(self) -> str | None:
         """The kind of the join that follows; None where none does."""

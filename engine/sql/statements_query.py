@@ -33,12 +33,24 @@ class SelectItem:
 
 
 @dataclass(frozen=True)
+class Prediction:
+    """ML_PREDICT(TABLE s, MODEL m, DESCRIPTOR(columns)); without columns (ML.PREDICT) they are found by name. `model`: as
+    its function is called, `M`, `M@ALIAS` or `M$3`."""
+
+    model: str
+    columns: tuple[str, ...] = ()
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
 class SourceRef:
-    """A stream or table in FROM; without an alias of its own it goes by its name."""
+    """A stream or table in FROM; without an alias of its own it goes by its name. `prediction`: with a model's outputs
+    beside its columns."""
 
     name: str
     alias: str
     span: Span | None = None
+    prediction: Prediction | None = None
 
 
 @dataclass(frozen=True)

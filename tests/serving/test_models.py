@@ -207,3 +207,30 @@ def test_an_alias_moves_in_host_processes(data: Path, tmp_path: Path) -> None:
             db.wait()
             db.execute(f"ALTER MODEL m {move};")
         assert [r["Y"] for r in rows(db, "SELECT * FROM o;")] == [2, 3, 2]
+
+
+def test_ml_predict_gives_the_source_and_the_outputs(data: Path, tmp_path: Path) -> None:
+    with mergus.connect(data) as db:
+        db.execute(STREAM)
+        both = "def predict(a):\n    return {'y': a + 1, 'kind': ['big' if v > 2 else 'small' for v in a]}\n"
+        db.execute(f"CREATE MODEL m INPUT (a DOUBLE) OUTPUT (y DOUBLE, kind STRING) {model(tmp_path, 'both', both)});")
+        db.execute(f"CREATE MODEL one {COLUMNS} {times(tmp_path, 2)});")
+        predict = "ML_PREDICT(TABLE s, MODEL m, DESCRIPTOR(a))"
+        db.execute(
+            f"CREATE TABLE n AS SELECT kind, COUNT(*) AS n FROM {predict} WHERE y > 1 GROUP BY kind EMIT CHANGES;"
+        )
+        db.insert("s", [{"id": i, "a": i, "t": "x"} for i in range(5)])
+        db.wait()
+        assert sorted((r["KIND"], r["N"]) for r in rows(db, "SELECT * FROM n;")) == [("big", 2), ("small", 2)]
+        wanted = {"ID": 3, "A": 3, "T": "x", "Y": 4, "KIND": "big"}
+        assert rows(db, f"SELECT * FROM {predict} WHERE id = 3;") == [wanted]
+        assert rows(db, "SELECT * FROM ML.PREDICT(MODEL m, TABLE s) p WHERE p.id = 3;") == [wanted]
+        assert rows(db, "SELECT y FROM ML_PREDICT(TABLE s, MODEL one$1, DESCRIPTOR(a)) WHERE y = 8;") == [{"Y": 8}]
+        for sql, said in (
+            ("SELECT * FROM ML_PREDICT(TABLE s, MODEL none, DESCRIPTOR(a));", "model NONE does not exist"),
+            ("SELECT * FROM ML_PREDICT(TABLE s, MODEL m, DESCRIPTOR(b));", "column B does not exist"),
+            ("SELECT * FROM ML_PREDICT(TABLE s, MODEL m, DESCRIPTOR(a, id));", "takes 1 columns"),
+            ("SELECT * FROM ML.PREDICT(MODEL one, TABLE s);", "no column X"),
+        ):
+            with pytest.raises(mergus.MergusError, match=said):
+                db.query(sql)

@@ -1,0 +1,126 @@
+"""ML_PREDICT in FROM, written out: the source's columns, and beside them the model's outputs as columns.
+
+`FROM ML_PREDICT(TABLE s, MODEL m, DESCRIPTOR(a, b))` is `FROM s` where `*` also gives what `m(a, b)` gives, and an output's
+name stands for it anywhere. So models in FROM and models in expressions are one thing to all that follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sqlglot import exp
+
+from ..errors import AnalysisError, UnknownName, Unsupported
+from ..sql.catalog import Catalog
+from ..sql.functions import FunctionRegistry, ModelCall, Overload, ScalarFunction
+from ..sql.scope import suggestion
+from ..sql.statements import Query, SelectItem, SourceRef
+from ..sql.statements_query import Prediction
+from ..sql.types import PLAIN_NAME, Struct
+
+
+def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistry) -> Query:
+    """The query without ML_PREDICT. Raises a UserError where the model or a column is none."""
+    source = query.from_
+    if not isinstance(source, SourceRef):
+        if any(s.prediction is not None for s in query.sources()):
+            raise Unsupported("ML_PREDICT cannot be joined", hint="join in a stream of its own, then predict")
+        return query
+    prediction = source.prediction
+    if prediction is None:
+        return query
+    columns = [c.name for c in catalog.get(source.name, source.span).schema]
+    outputs = _outputs(prediction, columns, catalog, registry)
+
+    def written(node: exp.Expression | None) -> exp.Expression | None:
+        return None if node is None else node.transform(lambda n: _replaced(n, outputs))
+
+    def all_of(nodes: tuple[exp.Expression, ...]) -> tuple[exp.Expression, ...]:
+        return tuple(node.transform(lambda n: _replaced(n, outputs)) for node in nodes)
+
+    return replace(
+        query,
+        select=tuple(made for item in query.select for made in _items(item, outputs)),
+        from_=replace(source, prediction=None),
+        where=written(query.where),
+        group_by=all_of(query.group_by),
+        partition_by=all_of(query.partition_by),
+        having=written(query.having),
+    )
+
+
+def _items(item: SelectItem, outputs: Mapping[str, exp.Expression]) -> list[SelectItem]:
+    """An item of the projection; a star gives the outputs too."""
+    if item.expression is None:
+        return [item, *(SelectItem(made.copy(), name, span=item.span) for name, made in outputs.items())]
+    name = item.expression.name if isinstance(item.expression, exp.Column) else ""
+    alias = name if item.alias is None and name in outputs and not item.is_struct_star else item.alias
+    return [replace(item, expression=item.expression.transform(lambda n: _replaced(n, outputs)), alias=alias)]
+
+
+def _replaced(node: exp.Expression, outputs: Mapping[str, exp.Expression]) -> exp.Expression:
+    if isinstance(node, exp.Column) and not node.table and node.name in outputs:
+        return outputs[node.name].copy()
+    return node
+
+
+def _outputs(
+    prediction: Prediction, columns: list[str], catalog: Catalog, registry: FunctionRegistry
+) -> dict[str, exp.Expression]:
+    """The model's outputs by the name that they have beside the source's columns: one that is taken gets a number."""
+    overload = _overload(prediction, registry)
+    given = prediction.columns or _by_name(prediction, columns, catalog)
+    for name in given:
+        if name not in columns:
+            raise UnknownName(
+                f"column {name} does not exist in the input of {prediction.model}",
+                hint=suggestion(name, columns),
+                span=prediction.span,
+            )
+    if len(given) != len(overload.params):
+        raise AnalysisError(
+            f"model {prediction.model} takes {len(overload.params)} columns, not {len(given)}", span=prediction.span
+        )
+    call = exp.Anonymous(this=prediction.model, expressions=[exp.Column(this=_identifier(n)) for n in given])
+    entry = catalog.models.get(_model_name(prediction.model))
+    if isinstance(overload.returns, Struct):
+        names = [name for name, _ in overload.returns.fields]
+        made: dict[str, exp.Expression] = {
+            n: exp.JSONExtract(this=call.copy(), expression=_identifier(n)) for n in names
+        }
+    else:
+        made = {entry.default.outputs[0][0] if entry is not None else prediction.model: call}
+    return {name if name not in columns else f"{name}0": node for name, node in made.items()}
+
+
+def _overload(prediction: Prediction, registry: FunctionRegistry) -> Overload:
+    function = registry.find(prediction.model)
+    overloads = function.overloads if isinstance(function, ScalarFunction) else ()
+    if not overloads or not isinstance(overloads[0].implementation, ModelCall):
+        raise UnknownName(
+            f"model {prediction.model} does not exist", hint="SHOW MODELS lists what there is", span=prediction.span
+        )
+    return overloads[0]
+
+
+def _by_name(prediction: Prediction, columns: list[str], catalog: Catalog) -> tuple[str, ...]:
+    """ML.PREDICT names no columns: the model's inputs are found among the source's by name."""
+    entry = catalog.models.get(_model_name(prediction.model))
+    names = tuple(name for name, _ in entry.default.inputs) if entry is not None else ()
+    missing = [name for name in names if name not in columns]
+    if missing or not names:
+        raise AnalysisError(
+            f"the input of model {prediction.model} has no column {', '.join(missing)}".rstrip(),
+            hint="ML_PREDICT(TABLE s, MODEL m, DESCRIPTOR(…)) names the columns",
+            span=prediction.span,
+        )
+    return names
+
+
+def _model_name(called: str) -> str:
+    return called.partition("@")[0].partition("$")[0]
+
+
+def _identifier(name: str) -> exp.Identifier:
+    return exp.Identifier(this=name, quoted=PLAIN_NAME.match(name) is None)
