@@ -30,6 +30,7 @@ from .control import FlowControl
 from .keyed_step import End, KeyedStep
 from .lanes import lanes
 from .metrics import QueryMetrics
+from .silence import Silence
 from .source import FlowSource, Inputs, Records, WorkerReaders
 from .work import Delivery, WorkerTask
 
@@ -40,7 +41,8 @@ FIRST_STEP = "stage0"
 @dataclass(frozen=True)
 class FlowSettings:
     """How a flow runs. `addresses` names the processes of a flow over several (host:port each), `process` is this one's
-    place among them; each has `workers` workers."""
+    place among them; each has `workers` workers. `idle_timeout_ms`: a partition of this process that has given nothing for
+    so long holds no window open any more; 0: it does for ever."""
 
     query_id: str
     folder: Path
@@ -50,6 +52,7 @@ class FlowSettings:
     bytes_max: int = 64 << 20
     addresses: tuple[str, ...] = ()
     process: int = 0
+    idle_timeout_ms: int = 0
 
     @property
     def workers_total(self) -> int:
@@ -129,6 +132,7 @@ class FlowRun:
         self._checkpoint = Checkpoint()
         self._lanes: tuple[str, ...] = ()
         self._lock = threading.Lock()
+        self._silence = Silence(settings.idle_timeout_ms, clock)
         self.opened = threading.Event()  # all workers here have their tasks, or the flow has failed
 
     @property
@@ -285,6 +289,7 @@ class FlowRun:
             return None, Piece(epoch, None, size)
         for value in values:
             worker.positions |= value.positions
+            self._silence.heard(value.part)
         rows = sum(v.rows for v in values)
         self.metrics.batch(rows)
         fetched = min(v.fetched_at for v in values if v.batches)
@@ -297,6 +302,7 @@ class FlowRun:
     def _stage0(self, worker: Worker, frame: Frame) -> Frame:
         frame = worker.task.process(0, frame)
         worker.times |= frame.stream_time
+        self._silence.lift(frame.stream_time, self.inputs.partitions)
         return frame
 
     def _first(self, values: list[Records]) -> Iterable[tuple[str, Piece]]:

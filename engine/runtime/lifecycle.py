@@ -30,6 +30,7 @@ from .host import Event, FlowSpec, Host, HostSettings
 from .hosts import HostProcess, placement
 from .metrics import QueryMetrics, exposition
 from .processing_log import ProcessingLog
+from .silence import IDLE_TIMEOUT
 from .wire import pack, table_of
 
 DEATHS_PAUSE_S = (0.0, 0.2, 1.0, 5.0, 15.0)
@@ -114,7 +115,13 @@ class Lifecycle:
     ) -> None:
         run = self._run
         settings = FlowSettings(
-            plan.query_id, self.folder(plan.query_id), workers, run.epoch_ms, run.rows_max, run.bytes_max
+            plan.query_id,
+            self.folder(plan.query_id),
+            workers,
+            run.epoch_ms,
+            run.rows_max,
+            run.bytes_max,
+            idle_timeout_ms=int(plan.settings.get(IDLE_TIMEOUT, "0")),
         )
         spec = FlowSpec(settings, plan if run.in_process else pack(plan), latest, bounded, take is not None)
         with self._lock:

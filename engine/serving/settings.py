@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import Span, UnknownName, UserError
+from ..sql.parser_cursor import unit_ms
 from ..sql.scope import suggestion
 
 STREAMS_PREFIX = "ksql.streams."
@@ -12,6 +13,7 @@ DEFAULTS: Mapping[str, str] = {
     "auto.offset.reset": "earliest for persistent queries, latest for push queries",
     "processing.guarantee": "at_least_once",
     "cache.max.bytes.buffering": "0",
+    "idle_timeout": "0",
     "commit.interval.ms": "500",
     "ksql.persistence.default.format.key": "KAFKA",
     "ksql.persistence.default.format.value": "",
@@ -39,12 +41,23 @@ def checked_property(name: str, value: str, span: Span | None) -> tuple[str, str
             hint=suggestion(short, DEFAULTS) or "SHOW PROPERTIES lists them",
             span=span,
         )
+    if short == "idle_timeout":
+        return short, _milliseconds(short, value, span)
     choices = _CHOICES.get(short)
     if choices is not None:
         value = value.lower()
         if value not in choices:
             raise UserError(f"'{short}' is one of {', '.join(choices)}", detail=f"got '{value}'", span=span)
     return short, value
+
+
+def _milliseconds(name: str, value: str, span: Span | None) -> str:
+    """A time as a number of milliseconds: `30 SECONDS`, or the number itself."""
+    number, _, unit = value.strip().partition(" ")
+    factor = unit_ms(unit.strip()) if unit.strip() else 1
+    if not number.isdecimal() or factor is None:
+        raise UserError(f"'{name}' is a time, as 30 SECONDS", detail=f"got '{value}'", span=span)
+    return str(int(number) * factor)
 
 
 def known_properties(system: Mapping[str, str], session: Mapping[str, str]) -> list[tuple[str, str, str]]:

@@ -55,7 +55,7 @@ def limited(name: str, spec: AggregateSpec, settings: Mapping[str, str]) -> Aggr
     """COLLECT_LIST and COLLECT_SET hold no more values than `ksql.functions.collect_list.limit` and `…collect_set.limit`
     say; what comes above that is left out."""
     text = settings.get(f"ksql.functions.{name.lower()}.limit") if name in ("COLLECT_LIST", "COLLECT_SET") else None
-    if text is None:
+    if not text:
         return spec
     most = _whole([int(text) if text.strip().isdecimal() else text], f"ksql.functions.{name.lower()}.limit")
     (state,) = spec.state
