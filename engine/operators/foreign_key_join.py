@@ -170,11 +170,11 @@ class ForeignKeyJoinOperator:
         step = self._step
         left = range(self._width + 1)
         stored = (
-            f"SELECT {', '.join(f'c{i} AS l{i}' for i in left)}, {STORED_AT}::BIGINT AS _from, {_NEW}::TINYINT AS {_WHAT}"
+            f"SELECT {', '.join(f'c{i} AS l{i}' for i in left)}, {ROWTIME}, {STORED_AT}::BIGINT AS _from, {_NEW}::TINYINT AS {_WHAT}"
             f" FROM {self._left.table.name}"
             f" WHERE c{step.left_key} IN (SELECT r{step.right_key} FROM {source} WHERE {SIDE} = 1)"
         )
-        batch = f"SELECT {', '.join(f'l{i}' for i in left)}, {AT} AS _from, {_WHAT} FROM {source} WHERE {SIDE} = 0"
+        batch = f"SELECT {', '.join(f'l{i}' for i in left)}, {ROWTIME}, {AT} AS _from, {_WHAT} FROM {source} WHERE {SIDE} = 0"
         keys = ", ".join(f"l{k}" for k in dict.fromkeys((step.left_key, *step.primary)))
         until = f"coalesce(lead(_from) OVER (PARTITION BY {keys} ORDER BY _from), {(1 << 63) - 1}) AS _until"
         versions = f"SELECT *, {until} FROM ({stored} UNION ALL {batch})"
@@ -184,7 +184,7 @@ class ForeignKeyJoinOperator:
         columns += [
             f"CASE WHEN NOT e.{DELETED} THEN e.r{i} END AS c{self._width + i}" for i in range(len(step.right_schema))
         ]
-        columns += [f"e.{n}" for n in (ROWTIME, *self._systems())]
+        columns += [f"greatest(e.{ROWTIME}, l.{ROWTIME}) AS {ROWTIME}", *(f"e.{n}" for n in self._systems())]
         columns += [f"{gone} AS {DELETED}", f"l.{self._version} AS {_VERSION}", f"e.{AT}"]
         changes = f"SELECT * FROM {source} WHERE {SIDE} = 1"
         upserts = f"SELECT * FROM ({versions}) WHERE {_WHAT} IN ({_NEW}, {_CHANGED})"
