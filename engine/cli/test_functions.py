@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..sql.functions import FunctionRegistry, ScalarFunction
-from ..sql.udf import UserFunction, udf
+from ..sql.functions import AggregateFunction, FunctionRegistry, ScalarFunction, TableFunction
+from ..sql.udf import UserFunction, udf, udtf
+from .test_aggregates import AGGREGATES, TEST_UDAF
 
 
 def _fails(number: int) -> str:
@@ -66,6 +67,58 @@ def _overloaded(*functions: UserFunction) -> ScalarFunction:
     return replace(scalar[0], overloads=tuple(o for f in scalar for o in f.overloads))
 
 
+def _same(value: int) -> list[int]:
+    return [value]
+
+
+def _firsts(*lists: list[Any]) -> list[str]:
+    """The first element of each, as Java writes it."""
+    return [_java_text(items[0]) for items in lists]
+
+
+def _first_values(*maps: dict[str, Any]) -> list[str]:
+    return [_java_text(next(iter(m.values()))) for m in maps]
+
+
+def _java_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "Struct{" + ",".join(f"{k}={v}" for k, v in value.items()) + "}"
+    return str(value)
+
+
+def _throwing(fail: bool) -> list[bool]:
+    if fail:
+        raise ValueError("told to fail")
+    return [fail]
+
+
+def _to_struct(text: str) -> dict[str, str]:
+    return {"A": text}
+
+
+_ITEMS = ("INTEGER", "BIGINT", "DOUBLE", "BOOLEAN", "STRING", "DECIMAL(20, 10)", "STRUCT<A STRING>")
+
+
+def _test_udtf() -> TableFunction:
+    name = "TEST_UDTF"
+    made = [
+        udtf(_same, name=name, params=["INTEGER"], returns="INTEGER"),
+        udtf(_firsts, name=name, params=[f"ARRAY<{i}>" for i in _ITEMS], returns="STRING"),
+        udtf(_first_values, name=name, params=[f"MAP<STRING, {i}>" for i in _ITEMS], returns="STRING"),
+    ]
+    functions = [f.sql_function() for f in made]
+    table = [f for f in functions if isinstance(f, TableFunction)]
+    return replace(table[0], overloads=tuple(o for f in table for o in f.overloads))
+
+
+def _test_udaf() -> AggregateFunction:
+    functions = [f.sql_function() for f in TEST_UDAF]
+    found = [f for f in functions if isinstance(f, AggregateFunction)]
+    return replace(found[0], overloads=tuple(o for f in found for o in f.overloads))
+
+
 def _test_udf() -> ScalarFunction:
     name, null = "TEST_UDF", "call"
     return _overloaded(
@@ -96,3 +149,9 @@ def register(registry: FunctionRegistry) -> None:
     registry.add(udf(_when_condition, name="WHENCONDITION").sql_function())
     registry.add(udf(_when_result, name="WHENRESULT", params=["INTEGER", "BOOLEAN"], returns="INTEGER").sql_function())
     registry.add(_test_udf())
+    registry.add(udf(_to_struct, name="TOSTRUCT", returns="STRUCT<A STRING>").sql_function())
+    registry.add(_test_udtf())
+    registry.add(udtf(_throwing, name="THROWING_UDTF").sql_function())
+    registry.add(_test_udaf())
+    for made in AGGREGATES:
+        registry.add(made.sql_function())

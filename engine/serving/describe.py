@@ -152,6 +152,8 @@ def param_text(param: ParamType) -> str:
 
 def _signature(overload: Overload | TableOverload | AggregateOverload) -> tuple[list[dict[str, Any]], str]:
     last = len(overload.params) - 1
+    if isinstance(overload, AggregateOverload) and overload.params:
+        last = overload.repeats % len(overload.params)
     arguments = [
         {"name": f"arg{i}", "type": param_text(p), "description": "", "isVariadic": overload.variadic and i == last}
         for i, p in enumerate(overload.params)

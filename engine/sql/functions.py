@@ -169,12 +169,20 @@ class PythonAggregate:
 
 @dataclass(frozen=True)
 class AggregateOverload:
-    """One signature; `constants`: how many trailing arguments must be literals (TOPK's k), which `resolve` gets as values."""
+    """One signature; `constants`: how many trailing parameters must be literals (TOPK's k), which `resolve` gets as values.
+    `repeats`: which parameter repeats where `variadic`; it need not be the last one here."""
 
     params: tuple[ParamType, ...]
     resolve: Callable[[Sequence[SqlType], Sequence[Any]], AggregateSpec | PythonAggregate]
     constants: int = 0
     variadic: bool = False
+    repeats: int = -1
+
+    def constants_of(self, arguments: int) -> int:
+        """How many of so many arguments are constants."""
+        more = arguments - len(self.params)
+        last = self.repeats % len(self.params) if self.params else 0
+        return self.constants + (more if self.variadic and last >= len(self.params) - self.constants else 0)
 
 
 @dataclass(frozen=True)

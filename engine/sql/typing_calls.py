@@ -33,6 +33,7 @@ from .functions import (
     TableFunction,
 )
 from .scope import Scope, span_of, suggestion
+from .signatures import signature
 from .types import DATE, FLOAT, INTERVAL_UNIT, NULL, STRING, TIME, TIMESTAMP, Array, Map, SqlType, Struct, Vector
 from .typing import Context, analyze
 
@@ -135,7 +136,7 @@ def analyze_call(node: exp.Expression, context: Context) -> Expr:
     args = _analyze_arguments(
         nodes, context, unit_first=any(o.params[:1] == (INTERVAL_UNIT,) for o in function.overloads)
     )
-    overloads = [(o.params, o.variadic) for o in function.overloads]
+    overloads = [(o.params, o.variadic, -1) for o in function.overloads]
     index, candidate = choose(name, overloads, nodes, args, span)
     made = _complete(nodes, args, candidate, context, span)
     overload = function.overloads[index]
@@ -156,10 +157,11 @@ def aggregate_use(node: exp.Expression, scope: Scope, registry: FunctionRegistry
     nodes = call_arguments(node)
     context = Context(scope, registry)
     args = _analyze_arguments(nodes, context)
-    index, candidate = choose(function.name, [(o.params, o.variadic) for o in function.overloads], nodes, args, span)
+    overloads = [(o.params, o.variadic, o.repeats) for o in function.overloads]
+    index, candidate = choose(function.name, overloads, nodes, args, span)
     made = _complete(nodes, args, candidate, context, span)
     overload = function.overloads[index]
-    varying = made[: len(made) - overload.constants]
+    varying = made[: len(made) - overload.constants_of(len(made))]
     constants = [_constant(function.name, e, span) for e in made[len(varying) :]]
     spec = overload.resolve([e.type for e in varying], constants)
     return AggregateUse(function.name, spec, varying)
@@ -179,7 +181,8 @@ def table_use(node: exp.Expression, scope: Scope, registry: FunctionRegistry) ->
     nodes = call_arguments(node)
     context = Context(scope, registry)
     args = _analyze_arguments(nodes, context)
-    index, candidate = choose(function.name, [(o.params, o.variadic) for o in function.overloads], nodes, args, span)
+    overloads = [(o.params, o.variadic, -1) for o in function.overloads]
+    index, candidate = choose(function.name, overloads, nodes, args, span)
     made = _complete(nodes, args, candidate, context, span)
     overload = function.overloads[index]
     item = result_type(overload.returns, made, candidate.bindings)
@@ -202,52 +205,46 @@ def _analyze_arguments(
 
 def choose(
     name: str,
-    overloads: Sequence[tuple[tuple[ParamType, ...], bool]],
+    overloads: Sequence[tuple[tuple[ParamType, ...], bool, int]],
     nodes: Sequence[exp.Expression],
     args: Sequence[Expr | None],
     span: Span | None,
 ) -> tuple[int, Candidate]:
-    """The index of the best overload and how the arguments meet it; raises TypeMismatch when none takes them."""
+    """The index of the best overload and how the arguments meet it; raises TypeMismatch when none takes them. An overload
+    is its parameters, whether one repeats, and which."""
     best: tuple[tuple[int, int, bool, int], Candidate] | None = None
-    for index, (params, variadic) in enumerate(overloads):
-        candidate = _meet(params, variadic, nodes, args)
+    for index, (params, variadic, repeats) in enumerate(overloads):
+        candidate = _meet(params, variadic, repeats, nodes, args)
         if candidate is not None:
             rank = (candidate.casts, candidate.generics, variadic, index)
             if best is None or rank < best[0]:
                 best = (rank, candidate)
     if best is None:
         given = ", ".join("lambda" if a is None else str(a.type) for a in args)
-        valid = "; ".join(f"{name}({signature(p, v)})" for p, v in overloads)
+        valid = "; ".join(f"{name}({signature(*o)})" for o in overloads)
         raise TypeMismatch(f"function {name} does not take ({given})", detail=f"it is {valid}", span=span)
     return best[0][3], best[1]
 
 
-def signature(params: Sequence[ParamType], variadic: bool) -> str:
-    """The parameters as DESCRIBE FUNCTION and errors show them."""
-    return ", ".join(param_text(p) for p in params) + ("…" if variadic else "")
-
-
-def param_text(param: ParamType) -> str:
-    """One parameter's type as text."""
-    match param:
-        case Generic(name) | Matching(name):
-            return name
-        case ListOf(item):
-            return f"ARRAY<{param_text(item)}>"
-        case MapOf(key, value):
-            return f"MAP<{param_text(key)}, {param_text(value)}>"
-        case LambdaParam(inputs, returns):
-            return f"({', '.join(param_text(i) for i in inputs)}) => {param_text(returns)}"
-        case _:
-            return str(param)
+def bindings_of(params: Sequence[ParamType], types: Sequence[SqlType]) -> Bindings:
+    """What the generics of `params` are for arguments of these types."""
+    candidate = Candidate(list(params))
+    for param, given in zip(params, types, strict=False):
+        _unify(param, given, candidate)
+    return candidate.bindings
 
 
 def _meet(
-    params: tuple[ParamType, ...], variadic: bool, nodes: Sequence[exp.Expression], args: Sequence[Expr | None]
+    params: tuple[ParamType, ...],
+    variadic: bool,
+    repeats: int,
+    nodes: Sequence[exp.Expression],
+    args: Sequence[Expr | None],
 ) -> Candidate | None:
     expanded = list(params)
     if variadic:
-        expanded = [*params[:-1], *[params[-1]] * max(0, len(args) - len(params) + 1)]
+        at = repeats % len(params)
+        expanded[at : at + 1] = [params[at]] * max(0, len(args) - len(params) + 1)
     if len(expanded) != len(args):
         return None
     candidate = Candidate(expanded)

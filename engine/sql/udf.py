@@ -32,7 +32,8 @@ from .functions import (
     TableFunction,
     TableOverload,
 )
-from .types import SqlType, parse_type
+from .types import NULL, SqlType
+from .typing_calls import bindings_of, resolve_param
 from .udf_rows import StoredAggregator, scalar_implementation, table_implementation, vectorized_implementation
 from .udf_types import is_optional, item_of_annotation, type_of_annotation
 
@@ -141,7 +142,9 @@ def udaf(
     """Make an aggregate of a class with `initialize() -> state`, `aggregate(value…, state) -> state`,
     `merge(earlier, later) -> state`, `map(state) -> result`, and `undo(value…, state) -> state` where it should work on
     tables. What `__init__` takes are constants at the end of the SQL arguments. A state is stored, so it has a SQL type:
-    by the annotation of `initialize`, or `state='STRUCT<…>'`.
+    by the annotation of `initialize`, or `state='STRUCT<…>'`. One parameter may repeat: `aggregate(first, *rest, state)`, or
+    `__init__(first, *rest)`. In `params`, `state` and `returns` a capital letter is any type, bound by the arguments:
+    `params=['T'], state='ARRAY<T>', returns='ARRAY<T>'`.
     """
 
     def decorate(target: type) -> UserFunction:
@@ -152,14 +155,21 @@ def udaf(
         signature = _Signature(target.aggregate, label, params, needs_annotations=params is None, drop=(1, 1))  # type: ignore[attr-defined]
         state_type = _concrete(target, "initialize", label, state, "state")
         result = _concrete(target, "map", label, returns, "result")
-        constants = _constructor(target, label)
+        constants, more = _constructor(target, label)
+        if more and signature.variadic:
+            raise UserError(f"aggregate {label} has two parameters that repeat", hint="one of them takes an ARRAY")
 
         def resolve(types: Sequence[SqlType], values: Sequence[Any]) -> PythonAggregate:
-            return PythonAggregate(
-                StoredAggregator(target(*values), types, state_type, result, signature.takes_null), result
-            )
+            last = signature.params[-1:] * max(0, len(types) - len(signature.params))
+            found = bindings_of([*signature.params, *last], types)
+            made = resolve_param(result, found, NULL)
+            stored = resolve_param(state_type, found, NULL)
+            aggregator = StoredAggregator(target(*values), types, stored, made, signature.takes_null)
+            return PythonAggregate(aggregator, made)
 
-        overload = AggregateOverload((*signature.params, *constants), resolve, len(constants), signature.variadic)
+        params_of_both = (*signature.params, *constants)
+        repeats = len(signature.params) - 1 if signature.variadic else -1
+        overload = AggregateOverload(params_of_both, resolve, len(constants), signature.variadic or more, repeats)
         text = description or _first_line(target)
         entry = AggregateFunction(label.upper(), (overload,), text, examples=tuple(examples), author=author)
         return UserFunction(target, entry)
@@ -231,24 +241,26 @@ def _returns(target: Callable[..., Any], label: str, returns: str | None, signat
     return type_of_annotation(annotation, f"function {label}, result")
 
 
-def _concrete(target: type, method: str, label: str, text: str | None, what: str) -> SqlType:
+def _concrete(target: type, method: str, label: str, text: str | None, what: str) -> ParamType:
     if text is not None:
-        return parse_type(text)
+        return _read(text, label)
     annotation = _hints(getattr(target, method), label).get("return")
     if annotation is None:
         raise _missing(label, f"the {what} ({method})", "-> int")
     return type_of_annotation(annotation, f"aggregate {label}, {what}")
 
 
-def _constructor(target: type, label: str) -> list[SqlType]:
+def _constructor(target: type, label: str) -> tuple[list[SqlType], bool]:
+    """The types of the constants that a class is made with, and whether the last of them repeats."""
     if target.__init__ is object.__init__:  # type: ignore[misc]
-        return []
+        return [], False
     found = list(inspect.signature(target).parameters.values())
     hints = _hints(target.__init__, label)  # type: ignore[misc]
     for parameter in found:
         if parameter.name not in hints:
             raise _missing(label, f"parameter {parameter.name} of __init__", f"{parameter.name}: int")
-    return [type_of_annotation(hints[p.name], f"aggregate {label}, {p.name}") for p in found]
+    types = [type_of_annotation(hints[p.name], f"aggregate {label}, {p.name}") for p in found]
+    return types, any(p.kind is p.VAR_POSITIONAL for p in found)
 
 
 def _missing(label: str, what: str, example: str) -> UserError:

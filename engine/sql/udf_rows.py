@@ -6,6 +6,7 @@ Row by row because that is what the user wrote: about a microsecond a row. What 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -85,6 +86,8 @@ class StoredAggregator:
         self._values = [to_python(t) for t in types]
         self._load, self._store = to_python(state_type), from_python(state_type)
         self._result = from_python(result)
+        parameters = inspect.signature(aggregator.aggregate).parameters.values()
+        self._state_by_name = next((p.name for p in parameters if p.kind is p.KEYWORD_ONLY), None)
 
     def initialize(self) -> Any:
         """A fresh state."""
@@ -95,7 +98,7 @@ class StoredAggregator:
         arguments = self._arguments(value)
         if not self._wanted(arguments):
             return state
-        return self._stored(self.aggregator.aggregate(*arguments, self._loaded(state)))
+        return self._called(self.aggregator.aggregate, arguments, state)
 
     def merge(self, left: Any, right: Any) -> Any:
         """One state of two, `left` the earlier."""
@@ -111,7 +114,14 @@ class StoredAggregator:
         arguments = self._arguments(value)
         if not self._wanted(arguments):
             return state
-        return self._stored(self.aggregator.undo(*arguments, self._loaded(state)))
+        return self._called(self.aggregator.undo, arguments, state)
+
+    def _called(self, method: Callable[..., Any], arguments: Sequence[Any], state: Any) -> Any:
+        """A state may only follow a parameter that repeats by its name."""
+        loaded = self._loaded(state)
+        if self._state_by_name is None:
+            return self._stored(method(*arguments, loaded))
+        return self._stored(method(*arguments, **{self._state_by_name: loaded}))
 
     def _wanted(self, arguments: Sequence[Any]) -> bool:
         last = len(self._takes_null) - 1

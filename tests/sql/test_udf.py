@@ -246,3 +246,54 @@ def test_a_statement_declares_the_types_of_a_text_without_annotations() -> None:
     registry = default_registry()
     registry.add(function)
     assert evaluate("HALF(CAST(I AS INTEGER))", COLUMNS, [ROW], registry) == [1.5]
+
+
+class _Longest:
+    """How long the longest of several texts is, from a least length on."""
+
+    def __init__(self, least: int, *more: int) -> None:
+        self.least = max([least, *more])
+
+    def initialize(self) -> int:
+        return self.least
+
+    def aggregate(self, text: str | None, state: int) -> int:
+        return max(state, len(text or ""))
+
+    def merge(self, earlier: int, later: int) -> int:
+        return max(earlier, later)
+
+    def map(self, state: int) -> int:
+        return state
+
+
+def test_an_aggregate_s_constants_may_repeat():
+    (overload,) = udaf(_Longest).sql_function().overloads
+    assert overload.constants_of(2) == 1
+    assert overload.constants_of(4) == 3
+    made = overload.resolve([STRING], [3, 7, 5]).aggregator
+    assert made.aggregate("ab", made.initialize()) == 7
+
+
+class _Pairs:
+    """Rows as lists."""
+
+    def initialize(self) -> list[str]:
+        return []
+
+    def aggregate(self, first, *rest, state):
+        return [*state, first]
+
+    def merge(self, earlier, later):
+        return earlier + later
+
+    def map(self, state):
+        return state
+
+
+def test_an_aggregate_s_types_may_be_bound_by_its_arguments():
+    (overload,) = udaf(_Pairs, params=["T", "U…"], state="ARRAY<T>", returns="ARRAY<T>").sql_function().overloads
+    found = overload.resolve([BIGINT, STRING, STRING], [])
+    assert str(found.type) == "ARRAY<BIGINT>"
+    assert found.aggregator.aggregate((1, "a", "b"), []) == [1]
+    assert overload.constants_of(3) == 0
