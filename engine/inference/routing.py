@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..errors import UserError
+from ..errors import MergusError, UserError
 from ..sql.catalog_models import DEFAULT_ALIAS, ModelEntry, ModelVersion, call_type
 from .binding import Binding
 from .model_function import ModelFunction
@@ -29,6 +30,7 @@ from .registered import RegisteredModel
 from .runtime import InferResult, ModelRuntime
 
 ROUTES = "routes.json"
+log = logging.getLogger("mergus.models")
 
 
 def folder_of(name: str) -> str:
@@ -92,6 +94,7 @@ class RoutedRuntime(ModelRuntime):
         super().__init__(**settings)
         self._routes: dict[str, _Routes] = {}
         self._functions: dict[tuple[str, str], ModelFunction] = {}
+        self._used: set[str] = set()
         self._lock = threading.Lock()
         self._pinned = threading.local()
 
@@ -140,6 +143,7 @@ class RoutedRuntime(ModelRuntime):
             raise UserError(f"model {model.name} has no version {number} any more")
         key = (found["artefact"], found["sha256"])
         with self._lock:
+            self._used.add(model.name)
             if key not in self._functions:
                 function = version_function(model.name, Path(model.folder), str(number), found)
                 self._functions[key] = function
@@ -168,15 +172,39 @@ class RoutedRuntime(ModelRuntime):
         routes = _Routes(stamp, json.loads(path.read_bytes()))
         with self._lock:
             self._routes[folder] = routes
-            gone = self._forget_missing(routes.models)
-        for function in gone:
-            self.unload(function)
+            wanted = self._wanted(routes.models)
+            unwanted = [self._functions.pop(key) for key in list(self._functions) if key not in wanted]
+            fresh = {key: made for key, made in wanted.items() if key not in self._functions}
+        if unwanted or fresh:
+            threading.Thread(target=self._follow, args=(folder, fresh, unwanted), name="models", daemon=True).start()
         return routes.models
 
-    def _forget_missing(self, models: Mapping[str, Any]) -> list[ModelFunction]:
-        """Versions that were dropped: their memory is given back. Called with the lock held."""
-        there = {(v["artefact"], v["sha256"]) for m in models.values() for v in m["versions"].values()}
-        return [self._functions.pop(key) for key in list(self._functions) if key not in there]
+    def _wanted(self, models: Mapping[str, Any]) -> dict[tuple[str, str], tuple[str, str, Any]]:
+        """The versions that an alias points at, of the models that are used here. Called with the lock held."""
+        found = {}
+        for name in self._used & set(models):
+            for number in {str(n) for n in models[name]["aliases"].values()}:
+                route = models[name]["versions"][number]
+                found[route["artefact"], route["sha256"]] = (name, number, route)
+        return found
+
+    def _follow(
+        self,
+        folder: str,
+        fresh: Mapping[tuple[str, str], tuple[str, str, Any]],
+        unwanted: Sequence[ModelFunction],
+    ) -> None:
+        """Beside the batches: what an alias may soon point at is loaded, so that its first batch need not wait, and the
+        memory of what no alias points at is given back (a call by number loads it again)."""
+        for key, (name, number, route) in fresh.items():
+            with self._lock:
+                made = self._functions.setdefault(key, version_function(name, Path(folder), number, route))
+            try:
+                self.load(made)
+            except MergusError as error:
+                log.warning("a version that an alias points at cannot be loaded: %s", error.message)
+        for function in unwanted:
+            self.unload(function)
 
 
 def _numbers(

@@ -27,6 +27,8 @@ from .model_function import ModelFunction, Prepare, Tensors
 from .program import Program, Source
 from .tensorflow_loader import SavedModel
 
+_Key = tuple[str, str | None, Prepare | None]
+
 
 @dataclass(frozen=True)
 class InferResult:
@@ -93,7 +95,8 @@ class ModelRuntime:
         self._rows_max = rows_max
         self._cache_rows = cache_rows
         self._threads = (intra_op_threads, inter_op_threads)
-        self._models: dict[tuple[str, str | None, Prepare | None], _Loaded] = {}
+        self._models: dict[_Key, _Loaded] = {}
+        self._loading: set[_Key] = set()
         self._changed = threading.Condition()
 
     def load(self, function: ModelFunction) -> str:
@@ -136,17 +139,33 @@ class ModelRuntime:
 
     @contextmanager
     def _using(self, function: ModelFunction) -> Iterator[_Loaded]:
-        key = _key(function)
-        with self._changed:
-            loaded = self._models.get(key)
-            if loaded is None:
-                loaded = self._models[key] = self._load(function)
-            loaded.users += 1
+        loaded = self._taken(function)
         try:
             yield loaded
         finally:
             with self._changed:
                 loaded.users -= 1
+                self._changed.notify_all()
+
+    def _taken(self, function: ModelFunction) -> _Loaded:
+        """The function's model with one user more. It is loaded without the lock, so that others go on meanwhile."""
+        key = _key(function)
+        with self._changed:
+            self._changed.wait_for(lambda: key not in self._loading)
+            loaded = self._models.get(key)
+            if loaded is not None:
+                loaded.users += 1
+                return loaded
+            self._loading.add(key)
+        try:
+            loaded = self._load(function)
+            with self._changed:
+                loaded.users += 1
+                self._models[key] = loaded
+            return loaded
+        finally:
+            with self._changed:
+                self._loading.discard(key)
                 self._changed.notify_all()
 
     def _load(self, function: ModelFunction) -> _Loaded:
@@ -159,15 +178,15 @@ class ModelRuntime:
             if function.prepare is None:
                 model.check_inputs(tuple(function.inputs))
         else:
-            takes, gives = function.declared or (None, None)
-            source = Source(function.name, artefact.path, function.options, intra, takes, gives)
+            declared = function.declared or (None, None)
+            source = Source(function.name, artefact.path, function.options, intra, *declared)
             model = providers.load(function.provider, source)
         stats = ModelStats(load_seconds=time.perf_counter() - started)
         rows = self._cache_rows if function.cache_rows is None else function.cache_rows
         return _Loaded(artefact, model, OutputCache(rows), stats)
 
 
-def _key(function: ModelFunction) -> tuple[str, str | None, Prepare | None]:
+def _key(function: ModelFunction) -> _Key:
     return str(function.artefact), function.sha256, function.prepare
 
 
