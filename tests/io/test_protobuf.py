@@ -317,3 +317,13 @@ def test_decimals_of_other_scales(number: int, scale: int, read: str | None) -> 
     decoded = decoder.decode(pa.array([message.SerializeToString(), b""]), CONNECTION)
     assert decoded.columns[0].to_pylist() == [None if read is None else decimal.Decimal(read), None]
     assert [row for row, _ in decoded.errors] == ([0] if read is None else [])
+
+
+def test_all_digits_of_a_wide_decimal() -> None:
+    columns = [FormatColumn("A", Decimal(38, 10))]
+    wide = decimal.Decimal("-9999999999999999999999999999.5000000000")
+    payload, _ = BARE.encoder(columns, {}, is_key=False).encode(
+        [pa.array([wide], pa.decimal128(38, 10))], None, CONNECTION
+    )
+    decoded = BARE.decoder(columns, {}, is_key=False).decode(payload, CONNECTION)
+    assert (decoded.columns[0].to_pylist(), decoded.errors) == ([wide], [])

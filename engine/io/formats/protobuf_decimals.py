@@ -81,7 +81,7 @@ class _Exact:
             exact = number.quantize(self.quantum, context=_EXACT)
         except decimal.InvalidOperation:
             raise _overflow(self.sql_type, self.path) from None
-        if exact != number or abs(exact) >= self.limit:
+        if exact != number or exact.copy_abs() >= self.limit:
             raise _overflow(self.sql_type, self.path)
         return exact
 
