@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import io
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import HTTPResponse
 from pathlib import Path
-from typing import Protocol
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.history import FileHistory, InMemoryHistory
-from rich.console import Console
-from rich.table import Table
 
-from ..errors import EnvironmentFault, MergusError, ParseError
+from ..errors import MergusError, ParseError
+from ..serving.connection import Connection
+from ..serving.connection_answers import Answer, PushRows
+from ..serving.connection_remote import RemoteConnection
 from ..serving.engine import Engine
-from ..serving.json_rows import row_texts
-from ..serving.results import Push, Rows
-from ..serving.session import Session
+from ..serving.results import Listing
 from ..sql.parser import split_statements
 from .options import log_to_stderr, quiet, settings
-from .rendering import as_text
+from .rendering import line_of, lines_of, write_named, write_told
 
 WORDS = """CREATE STREAM TABLE AS SELECT FROM WHERE GROUP BY PARTITION HAVING WINDOW TUMBLING HOPPING SIZE ADVANCE GRACE PERIOD
 RETENTION EMIT CHANGES FINAL LIMIT INSERT INTO VALUES WITH KAFKA_TOPIC VALUE_FORMAT KEY_FORMAT PARTITIONS PRIMARY KEY
@@ -42,159 +36,37 @@ HELP = """Statements end with a semicolon and may take several lines.
 """
 
 
-class Backend(Protocol):
-    """Where statements go: gives pieces of text to show."""
-
-    def run(self, text: str) -> Iterator[str]:
-        """Carry out statements; what comes is shown as it comes. Raises MergusError."""
-        ...
-
-    def names(self) -> list[str]:
-        """Streams and tables, for completion."""
-        ...
+Backend = Connection | RemoteConnection
+"""Where statements go: an engine in this process, or a server. Both keep SET and DEFINE for the session."""
 
 
-class Local:
-    """An engine in this process."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.session = Session()
-
-    def run(self, text: str) -> Iterator[str]:
-        """On the engine."""
-        for result in self.engine.execute(text, self.session):
-            if isinstance(result, Push):
-                yield from _pushed(result)
-            elif isinstance(result, Rows):
-                yield as_text(result)
+def run(backend: Backend, text: str) -> Iterator[str]:
+    """Carry out statements; what comes is shown as it comes. Raises MergusError."""
+    for result in backend.results(text):
+        if isinstance(result, PushRows):
+            yield from _pushed(result)
+        else:
+            out = io.StringIO()
+            if isinstance(result, Answer):
+                write_named(result.arrow(), out)
             else:
-                yield as_text(result)
-
-    def names(self) -> list[str]:
-        """From the catalog."""
-        return list(self.engine.catalog.relations)
+                write_told(result, out)
+            yield out.getvalue()
 
 
-def _pushed(result: Push) -> Iterator[str]:
-    yield " | ".join(c.name for c in result.schema) + "\n"
+def _pushed(rows: PushRows) -> Iterator[str]:
+    yield line_of(rows.schema.names)
     try:
-        for table in result:
-            for row in row_texts(result.schema, table):
-                yield _joined(json.loads(row))
+        for table in rows.batches():
+            yield from lines_of(table)
     finally:
-        result.close()
+        rows.close()
 
 
-def _joined(values: list[object]) -> str:
-    shown = ["NULL" if v is None else v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in values]
-    return " | ".join(shown) + "\n"
-
-
-class Remote:
-    """A server over HTTP."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-        self.properties: dict[str, str] = {}
-        self._ask("/info", None)
-
-    def _ask(self, path: str, body: dict[str, object] | None) -> object:
-        with self._open(path, body) as answer:
-            return json.loads(answer.read())
-
-    @contextmanager
-    def _open(self, path: str, body: dict[str, object] | None) -> Iterator[HTTPResponse]:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
-        try:
-            with urllib.request.urlopen(request) as answer:
-                yield answer
-        except urllib.error.HTTPError as error:
-            raise _refusal(error.read()) from None
-        except urllib.error.URLError as error:
-            raise EnvironmentFault(
-                f"no server answers at {self.url}", detail=str(error.reason), hint="start one: mergus server"
-            ) from None
-
-    def run(self, text: str) -> Iterator[str]:
-        """Queries to /query-stream, statements to /ksql."""
-        for piece in split_statements(text):
-            words = piece.text.split(None, 1)
-            if words[0].upper() == "SELECT":
-                yield from self._query(piece.text)
-            elif words[0].upper() in ("SET", "UNSET"):
-                yield self._set(piece.text)
-            else:
-                answer = self._ask("/ksql", {"ksql": piece.text + ";", "streamsProperties": self.properties})
-                for entry in answer if isinstance(answer, list) else []:
-                    yield entity_text(entry)
-
-    def _set(self, text: str) -> str:
-        quoted = text.split("'")[1::2]
-        if not quoted:
-            raise MergusError("SET 'name' = 'value', or UNSET 'name'")
-        if len(quoted) > 1:
-            self.properties[quoted[0]] = quoted[1]
-            return f"{quoted[0]} = {quoted[1]}\n"
-        self.properties.pop(quoted[0], None)
-        return f"{quoted[0]} is not set any more\n"
-
-    def _query(self, text: str) -> Iterator[str]:
-        with self._open("/query-stream", {"sql": text, "properties": self.properties}) as answer:
-            for number, line in enumerate(answer):
-                value = json.loads(line)
-                if isinstance(value, dict) and number:
-                    raise _refusal(line)
-                yield " | ".join(value["columnNames"]) + "\n" if not number else _joined(value)
-
-    def names(self) -> list[str]:
-        """From SHOW."""
-        answer = self._ask("/ksql", {"ksql": "SHOW STREAMS; SHOW TABLES;"})
-        entries = answer if isinstance(answer, list) else []
-        return [s["name"] for entry in entries for s in entry.get("streams", entry.get("tables", []))]
-
-
-def _refusal(body: bytes) -> MergusError:
-    try:
-        return MergusError(str(json.loads(body)["message"]))
-    except (ValueError, KeyError, TypeError):
-        return MergusError("the server refused, without words")
-
-
-def entity_text(entry: dict[str, object]) -> str:
-    """One entity of an answer of /ksql, for people."""
-    status = entry.get("commandStatus")
-    if isinstance(status, dict):
-        return f"{status['message']}\n"
-    if "message" in entry:
-        return f"{entry['message']}\n"
-    description = entry.get("queryDescription") or entry.get("sourceDescription")
-    if isinstance(description, dict):
-        return _described(description)
-    lists = [v for v in entry.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
-    return _listed(lists[0]) if lists else "nothing\n"
-
-
-def _described(description: dict[str, object]) -> str:
-    if description.get("topology"):
-        return f"{description['topology']}\n"
-    fields = description.get("fields")
-    rows = fields if isinstance(fields, list) else []
-    named = [{"Field": f["name"], "Type": f["schema"]["type"] + (" KEY" if "type" in f else "")} for f in rows]
-    return _listed(named) + (f"{description['statistics']}\n" if description.get("statistics") else "")
-
-
-def _listed(rows: list[dict[str, object]]) -> str:
-    table = Table()
-    for name in rows[0]:
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*(v if isinstance(v, str) else json.dumps(v) for v in row.values()))
-    shown = Console(width=160, highlight=False, markup=False)
-    with shown.capture() as text:
-        shown.print(table)
-    return text.get()
+def names(backend: Backend) -> list[str]:
+    """Streams and tables, for completion."""
+    bodies = [r.body for r in backend.execute("SHOW STREAMS; SHOW TABLES;") if isinstance(r, Listing)]
+    return [each["name"] for body in bodies for each in (*body.get("streams", ()), *body.get("tables", ()))]
 
 
 def prompt(*, server: str | None = None, data: Path | None = None, kafka: str | None = None) -> int:
@@ -211,14 +83,14 @@ def prompt(*, server: str | None = None, data: Path | None = None, kafka: str | 
     """
     quiet()
     if server is not None:
-        loop(Remote(server))
+        loop(RemoteConnection(server))
         return 0
     with tempfile.TemporaryDirectory(prefix="mergus-", ignore_cleanup_errors=True) as private:
         chosen = settings({"data": private if data is None else str(data), "kafka.bootstrap": kafka})
         log_to_stderr(chosen, least="error")
         engine = Engine.open(chosen, in_process=True)
         try:
-            loop(Local(engine))
+            loop(Connection(engine))
         finally:
             engine.close()
     return 0
@@ -248,7 +120,7 @@ def loop(backend: Backend) -> None:
 
 
 def _read(session: PromptSession[str], backend: Backend) -> str:
-    completer = WordCompleter([*WORDS.split(), *backend.names()], ignore_case=True)
+    completer = WordCompleter([*WORDS.split(), *names(backend)], ignore_case=True)
     text = session.prompt("mergus> ", completer=completer, complete_while_typing=False)
     while not whole(text):
         text += "\n" + session.prompt("     -> ", completer=completer, complete_while_typing=False)
@@ -283,7 +155,7 @@ def _history() -> FileHistory | InMemoryHistory:
 def show(backend: Backend, text: str) -> None:
     """Carry out statements and print what comes; Ctrl-C ends a push query."""
     try:
-        for piece in backend.run(text):
+        for piece in run(backend, text):
             sys.stdout.write(piece)
             sys.stdout.flush()
     except MergusError as error:

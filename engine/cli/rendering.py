@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, Literal, TextIO
 
 import pyarrow as pa
@@ -100,15 +99,29 @@ def console(out: TextIO) -> Console:
 
 def _write_table(answer: Rows | Push, out: TextIO) -> None:
     if isinstance(answer, Rows):
-        whole = named(answer.schema, answer.table)
-        _print_table(out, [c.name for c in answer.schema], zip(*(c.to_pylist() for c in whole.columns), strict=True))
+        write_named(named(answer.schema, answer.table), out)
         return
-    out.write(" | ".join(c.name for c in answer.schema) + "\n")
+    out.write(line_of(c.name for c in answer.schema))
     for table in answer:
-        columns = named(answer.schema, table).columns
-        for row in zip(*(c.to_pylist() for c in columns), strict=True):
-            out.write(" | ".join(map(_shown, row)) + "\n")
+        for line in lines_of(named(answer.schema, table)):
+            out.write(line)
         out.flush()
+
+
+def write_named(table: pa.Table, out: TextIO) -> None:
+    """Rows under their names, as a table."""
+    _print_table(out, table.column_names, zip(*(c.to_pylist() for c in table.columns), strict=True))
+
+
+def lines_of(table: pa.Table) -> Iterator[str]:
+    """A line a row (a push query's)."""
+    for row in zip(*(c.to_pylist() for c in table.columns), strict=True):
+        yield line_of(map(_shown, row))
+
+
+def line_of(cells: Iterable[str]) -> str:
+    """Cells as a line."""
+    return " | ".join(cells) + "\n"
 
 
 def _print_table(out: TextIO, names: list[str], rows: Any) -> None:
@@ -132,13 +145,3 @@ def write_told(result: Done | Listing, out: TextIO) -> None:
         _print_table(out, list(result.columns), result.rows)
     if result.text:
         out.write(result.text.rstrip() + "\n")
-
-
-def as_text(result: Done | Listing | Rows) -> str:
-    """The same as one text (the prompt)."""
-    out = io.StringIO()
-    if isinstance(result, Rows):
-        _write_table(result, out)
-    else:
-        write_told(result, out)
-    return out.getvalue()

@@ -16,6 +16,7 @@ from ..serving.results import Push, Rows
 from ..serving.session import Session
 from .failing import UsageError
 from .options import log_to_stderr, quiet, settings
+from .progress import progress
 from .rendering import OutputFormat, write_answer, write_told
 
 
@@ -86,7 +87,7 @@ def _run(engine: Engine, texts: list[str], form: OutputFormat, assignments: list
         engine.set_property(session, name.strip(), value.strip())
     try:
         for text in texts:
-            for result in engine.execute(text, session, before_pull=engine.wait_caught_up):
+            for result in engine.execute(text, session, before_pull=lambda: _wait(engine)):
                 if isinstance(result, Rows | Push):
                     write_answer(result, form, sys.stdout)
                 else:
@@ -94,7 +95,7 @@ def _run(engine: Engine, texts: list[str], form: OutputFormat, assignments: list
     except MergusError as error:
         print(f"mergus: {error}", file=sys.stderr)
         return 1
-    failed = engine.wait_caught_up()
+    failed = _wait(engine)
     for query_id in failed:
         print(f"mergus: query {query_id} has failed: {engine.statuses()[query_id].error}", file=sys.stderr)
     rows = engine.failures()
@@ -105,3 +106,8 @@ def _run(engine: Engine, texts: list[str], form: OutputFormat, assignments: list
             file=sys.stderr,
         )
     return 1 if failed else 0
+
+
+def _wait(engine: Engine) -> list[str]:
+    with progress(engine, sys.stderr):
+        return engine.wait_caught_up()

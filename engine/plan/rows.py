@@ -14,7 +14,7 @@ from sqlglot import exp
 from ..errors import AnalysisError, Span, UnknownName
 from ..sql.expressions import Column, Expr
 from ..sql.functions import AggregateFunction, FunctionRegistry, TableFunction
-from ..sql.scope import PSEUDO_COLUMNS, WINDOW_BOUNDS, suggestion, system_column
+from ..sql.scope import PSEUDO_COLUMNS, WINDOW_BOUNDS, span_of, suggestion, system_column
 from ..sql.typing_calls import call_name, is_aggregate, is_table_function
 from .logical import Node, Read
 
@@ -122,8 +122,6 @@ class RowScope:
 
 def misplaced(node: exp.Expression, kind: type[AggregateFunction] | type[TableFunction], clause: str) -> AnalysisError:
     """An aggregate or table function that stands where none may."""
-    from ..sql.scope import span_of
-
     if kind is AggregateFunction:
         return AnalysisError(
             f"{clause} does not support aggregate functions: {call_name(node)} is one",

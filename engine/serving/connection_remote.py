@@ -88,7 +88,8 @@ class RemoteConnection:
                     yield result_of(entity, piece.text)
 
     def _along(self) -> dict[str, Any]:
-        return {"streamsProperties": self.session.properties, "sessionVariables": self.session.variables}
+        properties, variables = self.session.properties, self.session.variables
+        return {"streamsProperties": properties, "sessionVariables": variables, "forPeople": True}
 
     def _remember(self, text: str) -> Done:
         match parse_statement(text):
@@ -199,5 +200,7 @@ def result_of(entity: Mapping[str, Any], statement: str) -> Done | Listing:
         )
     if entity.get("@type") == "generic":
         return Done(statement, str(entity["message"]))
-    body = {k: v for k, v in entity.items() if k not in ("@type", "statementText", "warnings")}
-    return Listing(statement, str(entity["@type"]), body)
+    body = {k: v for k, v in entity.items() if k not in ("@type", "statementText", "warnings", "forPeople")}
+    shown = entity.get("forPeople") or {}
+    rows = tuple(map(tuple, shown.get("rows", ())))
+    return Listing(statement, str(entity["@type"]), body, tuple(shown.get("columns", ())), rows, shown.get("text", ""))

@@ -199,22 +199,22 @@ class _Http:
         """POST /ksql."""
         body = await _object(request)
         text, session = _text(body, "ksql"), _session(body)
-        status, answer = await run_in_threadpool(self._run, text, session)
+        status, answer = await run_in_threadpool(self._run, text, session, body.get("forPeople") is True)
         return JSONResponse(answer, status)
 
-    def _run(self, text: str, session: Session) -> tuple[int, Any]:
+    def _run(self, text: str, session: Session, for_people: bool) -> tuple[int, Any]:
         entities: list[dict[str, Any]] = []
         try:
             for result in self.engine.execute(text, session):
-                entities += self._entity(result)
+                entities += self._entity(result, for_people)
         except MergusError as error:
             return status_of(error)[0], error_body(error, entities)
         return 200, entities
 
-    def _entity(self, result: Result) -> list[dict[str, Any]]:
+    def _entity(self, result: Result, for_people: bool) -> list[dict[str, Any]]:
         match result:
             case Done() | Listing():
-                made = entity(result)
+                made = entity(result, for_people=for_people)
                 return [] if made is None else [made]
             case Push():
                 result.close()

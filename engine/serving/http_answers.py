@@ -15,8 +15,9 @@ SERVER_ERROR = 50000
 UNAVAILABLE = 50300
 
 
-def entity(result: Done | Listing | Rows) -> dict[str, Any] | None:
-    """One entry of the answer to POST /ksql; None for what has none there (INSERT VALUES)."""
+def entity(result: Done | Listing | Rows, *, for_people: bool = False) -> dict[str, Any] | None:
+    """One entry of the answer to POST /ksql; None for what has none there (INSERT VALUES). `for_people`: with what a
+    prompt shows beside what ksqlDB's clients read."""
     match result:
         case Done(entity=None):
             return None if not result.message else {"@type": "generic", **_common(result), "message": result.message}
@@ -30,7 +31,9 @@ def entity(result: Done | Listing | Rows) -> dict[str, Any] | None:
                 "warnings": [{"message": w} for w in result.warnings],
             }
         case Listing():
-            return {"@type": result.kind, **_common(result), **result.body, "warnings": []}
+            shown = {"columns": result.columns, "rows": result.rows, "text": result.text}
+            more = {"forPeople": shown} if for_people else {}
+            return {"@type": result.kind, **_common(result), **result.body, "warnings": [], **more}
         case _:
             return None
 

@@ -52,7 +52,7 @@ class Ksql(Dialect):
 
         def parse(self, raw_tokens: list[Token], sql: str) -> list[exp.Expr | None]:
             """One expression, whole."""
-            from .parser_expression import ExpressionParser
+            from .parser_expression import ExpressionParser  # which reads with this dialect
 
             return [ExpressionParser(sql, raw_tokens).whole_expression()]
 

@@ -92,7 +92,7 @@ def analyze(node: exp.Expression, context: Context) -> Expr:
     handler = _HANDLERS.get(kind)
     if handler is not None:
         return handler(node, context)
-    from .typing_calls import analyze_call, call_name
+    from .typing_calls import analyze_call, call_name  # whose arguments are analysed here
 
     if call_name(node) is not None:
         return analyze_call(node, context)
