@@ -1,7 +1,8 @@
 """AVRO: records by schemas of a registry, in Confluent's wire format (a zero byte, the schema's id, Avro's own bytes).
 
 A record says which schema wrote it; its fields are matched with the columns by name. Readers are compiled once for each
-schema that is met. fastavro reads and writes record by record: Avro's bytes say how long they are only while being read.
+schema that is met. Flat records go field by field over the whole batch (avro_columns.py), the others, and batches with an
+odd record, record by record through fastavro: Avro's bytes say how long they are only while being read.
 """
 
 from __future__ import annotations
@@ -18,10 +19,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...errors import MergusError, RecordError
-from ...sql.types import arrow_type
+from ...sql.types import (
+    BIGINT,
+    BOOLEAN,
+    BYTES,
+    DATE,
+    DOUBLE,
+    INTEGER,
+    STRING,
+    TIMESTAMP,
+    SqlType,
+    arrow_type,
+)
 from ..schemas.compatibility import add_schema_type
 from ..schemas.opening import full_name_of, registry_of, schema_id_of, written_schema
 from ..schemas.schema import Resolve, Schema, SchemaType
+from .avro_columns import ROWS_MIN, Field, Odd, flat_fields, read_columns, write_records
 from .avro_compatibility import can_read, canonical
 from .avro_schema import NAMESPACE, branches, check_name, check_type, columns_in, kind_of, parsed, record_of, type_of
 from .avro_values import Convert, Unreadable, found_in, reading, record_writing, writing
@@ -33,6 +46,19 @@ _SIZE_MAX = 1 << 30  # of a record; pyarrow 26 miscounts a slice without an end
 _BAD = (ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, StopIteration, UnicodeDecodeError)
 
 
+_WRITTEN_AS: dict[SqlType, str] = {
+    BOOLEAN: "boolean",
+    INTEGER: "int",
+    BIGINT: "long",
+    DOUBLE: "double",
+    STRING: "string",
+    BYTES: "bytes",
+    DATE: "int",
+    TIMESTAMP: "long",
+}
+"""Columns that go as they are, field by field; others go row by row."""
+
+
 class _Reader:
     """Reads what one schema has written into the wanted columns."""
 
@@ -40,6 +66,7 @@ class _Reader:
         self.schema = parsed(schema, resolve, raw=True)
         node = parsed(schema, resolve, raw=False)
         self.fields: list[tuple[int, str | None, Convert | None]] = []
+        self.flat: list[Field] | None = None
         wanted = [(i, c) for i, c in enumerate(columns) if c.wanted]
         real, _ = branches(node)
         if not wrapped:
@@ -52,6 +79,7 @@ class _Reader:
             spelled = found_in(written, column.name)
             if spelled is not None:
                 self.fields.append((i, spelled, reading(column.type, written[spelled])))
+        self.flat = flat_fields(node)
 
     def read(self, bodies: Sequence[bytes | None], bad: Callable[[int, str], object]) -> list[Any]:
         """The values of records, None for those that are NULL or bad."""
@@ -119,11 +147,30 @@ class AvroDecoder:
         if isinstance(reader, str):
             errors |= dict.fromkeys(pc.indices_nonzero(pc.is_valid(payload)).to_pylist(), reader)
             return columns
+        if reader.flat is not None and len(payload) >= ROWS_MIN:
+            try:
+                return self._flat(reader, reader.flat, payload, columns, errors)
+            except Odd:
+                columns = [pa.nulls(len(payload), t) for t in self.types]
         bodies = pc.binary_slice(payload, HEADER_BYTES, _SIZE_MAX).to_pylist()
         rows = reader.read(bodies, errors.setdefault)
         for place, name, convert in reader.fields:
             values = rows if name is None else [None if r is None else r[name] for r in rows]
             columns[place] = self._column(place, values, convert, errors)
+        return columns
+
+    def _flat(
+        self, reader: _Reader, flat: Sequence[Field], payload: pa.Array, columns: list[pa.Array], errors: dict[int, str]
+    ) -> list[pa.Array]:
+        """All columns at once. Raises Odd."""
+        found = read_columns(payload, HEADER_BYTES, flat, [n for _, n, _ in reader.fields if n is not None])
+        for place, name, convert in reader.fields:
+            if name is not None:
+                made = found[name]
+                whole = convert is None
+                columns[place] = (
+                    made.cast(self.types[place]) if whole else self._column(place, made.to_pylist(), convert, errors)
+                )
         return columns
 
     def _column(self, place: int, values: list[Any], convert: Convert | None, errors: dict[int, str]) -> pa.Array:
@@ -194,6 +241,7 @@ class AvroEncoder:
             else:
                 self.convert = writing(columns[0].type, node, columns[0].name)
             self.refused: str | None = None
+            self.flat = self._flat(columns, node) if wrapped else None
         except Unreadable as why:
             self.refused = f"schema {number}: {why}"
 
@@ -201,6 +249,11 @@ class AvroEncoder:
         self, columns: Sequence[pa.Array], is_null: pa.Array | None, connection: duckdb.DuckDBPyConnection
     ) -> tuple[pa.Array, list[tuple[int, str]]]:
         """Bytes of each row, NULL for tombstones and for an unwrapped NULL."""
+        if self.refused is None and self.flat is not None and len(columns[0]) >= ROWS_MIN:
+            try:
+                return self._columns(self.flat, columns, is_null), []
+            except Odd:
+                pass  # a NULL where the schema takes none: the row's own fault, said below
         rows = self._rows(columns, is_null)
         out = io.BytesIO()
         ends, errors = [0], []
@@ -221,6 +274,27 @@ class AvroEncoder:
             ends.append(out.tell())
         return _binary(out.getbuffer(), ends, rows, {p for p, _ in errors}), errors
 
+    @staticmethod
+    def _flat(columns: Sequence[FormatColumn], node: Any) -> list[tuple[Field, int]] | None:
+        """The fields with the places of their columns, where all are flat and written as what the columns are."""
+        fields, places = flat_fields(node), {c.name: i for i, c in enumerate(columns)}
+        if fields is None:
+            return None
+        made = []
+        for field in fields:
+            place = places.get(field.name)
+            if place is None or _WRITTEN_AS.get(columns[place].type) != field.kind:
+                return None
+            made.append((field, place))
+        return made
+
+    def _columns(
+        self, flat: Sequence[tuple[Field, int]], columns: Sequence[pa.Array], is_null: pa.Array | None
+    ) -> pa.Array:
+        plain = {f.name: _plain(columns[place]) for f, place in flat}
+        gone = None if is_null is None else is_null.to_numpy(zero_copy_only=False)
+        return write_records([f for f, _ in flat], plain, self.head, gone)
+
     def _rows(self, columns: Sequence[pa.Array], is_null: pa.Array | None) -> list[Any]:
         lists = [c.to_pylist() for c in columns]
         gone = [False] * len(columns[0]) if is_null is None else is_null.to_pylist()
@@ -236,6 +310,13 @@ def _binary(data: memoryview, ends: list[int], rows: Sequence[Any], bad: set[int
     valid = pa.array([r is not None and i not in bad for i, r in enumerate(rows)], pa.bool_())
     offsets = pa.array(ends, pa.int32()).buffers()[1]
     return pa.Array.from_buffers(pa.binary(), len(rows), [valid.buffers()[1], offsets, pa.py_buffer(bytes(data))])
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    """Times and dates as the numbers that Avro writes."""
+    if pa.types.is_date32(column.type):
+        return column.cast(pa.int32())
+    return column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
 
 
 class AvroFormat:
