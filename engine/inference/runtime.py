@@ -152,15 +152,14 @@ class ModelRuntime:
         key = _key(function)
         with self._changed:
             self._changed.wait_for(lambda: key not in self._loading)
-            loaded = self._models.get(key)
-            if loaded is not None:
-                loaded.users += 1
-                return loaded
+            if key in self._models:
+                self._models[key].users += 1
+                return self._models[key]
             self._loading.add(key)
         try:
             loaded = self._load(function)
+            loaded.users += 1
             with self._changed:
-                loaded.users += 1
                 self._models[key] = loaded
             return loaded
         finally:

@@ -21,6 +21,7 @@ from ..inference.model_function import ModelFunction
 from ..sql.udf import UserFunction
 from .arrow import named, named_schema
 from .connection_answers import Answer, PushRows, answers_of, one_answer, one_push
+from .connection_models import Models
 from .connection_remote import RemoteConnection
 from .engine import Engine
 from .results import Done, Listing, Push, Rows
@@ -33,6 +34,7 @@ class Connection:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.session = Session()
+        self.models = Models(self.execute)
 
     def results(self, sql: str, *, from_beginning: bool = False) -> Iterator[Done | Listing | Answer | PushRows]:
         """Carry out statements, one at a time as the iterator is asked; raises the first refusal."""
