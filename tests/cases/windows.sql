@@ -83,9 +83,35 @@ ASSERT VALUES alive (windowstart, windowend, host, n, total) VALUES (1000, 9000,
 --@test: a session's table is read as a stream of windowed keys, and its bounds stand in expressions
 CREATE STREAM plays (who INT KEY, song STRING) WITH (kafka_topic = 'plays', value_format = 'JSON', partitions = 1);
 CREATE TABLE listening AS SELECT who, COUNT(*) AS n FROM plays WINDOW SESSION (5 SECONDS) GROUP BY who HAVING COUNT(*) > 1;
-CREATE STREAM listened (who INT KEY, n BIGINT) WITH (kafka_topic = 'LISTENING', value_format = 'JSON', window_type = 'SESSION');
+CREATE STREAM listened (who INT KEY, n BIGINT) WITH (kafka_topic = 'LISTENING', value_format = 'JSON', window_type = 'SESSION', partitions = 1);
 CREATE STREAM long AS SELECT who, n, WINDOWEND - WINDOWSTART AS ms FROM listened WHERE WINDOWEND > WINDOWSTART;
 INSERT INTO plays (rowtime, who, song) VALUES (0, 7, 'a');
 INSERT INTO plays (rowtime, who, song) VALUES (4000, 7, 'b');
 ASSERT VALUES listening (windowstart, windowend, who, n) VALUES (0, 4000, 7, 2);
 ASSERT VALUES long (windowstart, windowend, who, n, ms) VALUES (0, 4000, 7, 2, 4000);
+
+--@test: HOPPING windows of any number of partitions
+CREATE STREAM pulses (id INT KEY, v INT) WITH (kafka_topic = 'pulses', value_format = 'JSON', partitions = 1);
+CREATE TABLE waves AS SELECT id, COUNT(*) AS n, SUM(v) AS total FROM pulses WINDOW HOPPING (SIZE 10 SECONDS, ADVANCE BY 5 SECONDS) GROUP BY id;
+INSERT INTO pulses (rowtime, id, v) VALUES (7000, 1, 1);
+INSERT INTO pulses (rowtime, id, v) VALUES (3000, 2, 2);
+INSERT INTO pulses (rowtime, id, v) VALUES (8000, 1, 3);
+ASSERT VALUES waves (windowstart, windowend, id, n, total) VALUES (0, 10000, 1, 1, 1);
+ASSERT VALUES waves (windowstart, windowend, id, n, total) VALUES (5000, 15000, 1, 1, 1);
+ASSERT VALUES waves (windowstart, windowend, id, n, total) VALUES (0, 10000, 2, 1, 2);
+ASSERT VALUES waves (windowstart, windowend, id, n, total) VALUES (0, 10000, 1, 2, 4);
+ASSERT VALUES waves (windowstart, windowend, id, n, total) VALUES (5000, 15000, 1, 2, 4);
+
+--@test: HOPPING windows with EMIT FINAL, where every partition moves on
+CREATE STREAM ticks (id INT KEY, v INT) WITH (kafka_topic = 'ticks', value_format = 'JSON', partitions = 1);
+CREATE TABLE done AS SELECT id, SUM(v) AS total FROM ticks WINDOW HOPPING (SIZE 10 SECONDS, ADVANCE BY 5 SECONDS) GROUP BY id EMIT FINAL;
+INSERT INTO ticks (rowtime, id, v) VALUES (7000, 1, 1);
+INSERT INTO ticks (rowtime, id, v) VALUES (8000, 2, 2);
+INSERT INTO ticks (rowtime, id, v) VALUES (9000, 3, 3);
+INSERT INTO ticks (rowtime, id, v) VALUES (9500, 2, 4);
+INSERT INTO ticks (rowtime, id, v) VALUES (12000, 1, 5);
+INSERT INTO ticks (rowtime, id, v) VALUES (12000, 2, 6);
+INSERT INTO ticks (rowtime, id, v) VALUES (12000, 3, 7);
+ASSERT VALUES done (windowstart, windowend, id, total) VALUES (0, 10000, 1, 1);
+ASSERT VALUES done (windowstart, windowend, id, total) VALUES (0, 10000, 2, 6);
+ASSERT VALUES done (windowstart, windowend, id, total) VALUES (0, 10000, 3, 3);
