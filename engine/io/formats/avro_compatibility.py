@@ -29,6 +29,8 @@ def _shortened(node: Json) -> Json:
     if isinstance(node, list):
         return [_shortened(n) for n in node]
     if isinstance(node, dict):
+        if node.get("type") == "record" and not isinstance(node.get("fields"), list):
+            raise ValueError(f"record {node.get('name')} has no fields")
         if node.keys() == {"type"} and isinstance(node["type"], str) and node["type"] in _PRIMITIVE:
             return node["type"]
         return {k: v if k == "default" else _shortened(v) for k, v in node.items()}

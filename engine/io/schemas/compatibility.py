@@ -7,6 +7,7 @@ the latest reads what the new one writes, FULL both, and _TRANSITIVE all earlier
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -43,6 +44,11 @@ def add_schema_type(
         _CAN_READ[schema_type] = can_read
 
 
+def _know_formats() -> None:
+    """Have the formats say how their schemas are kept and compared; here, because they import this module."""
+    importlib.import_module("..formats.registry", __package__)
+
+
 def _plain(schema: Schema, resolve: Resolve) -> str:
     """JSON without blanks, else the text without what surrounds it."""
     if schema.type == "PROTOBUF":
@@ -55,6 +61,7 @@ def parse(schema: Schema, resolve: Resolve) -> Schema:
     """The schema as it is kept. Raises Refused (42201) where it is none."""
     if schema.type not in ("AVRO", "PROTOBUF", "JSON"):
         raise Refused(42201, f"Invalid schema: unknown type {schema.type}", hint="AVRO, PROTOBUF or JSON")
+    _know_formats()
     try:
         text = _CANONICAL.get(schema.type, _plain)(schema, resolve)
     except ValueError as why:
@@ -66,6 +73,7 @@ def check(new: Schema, earlier: Sequence[Schema], level: str | None, resolve: Re
     """Why `new` does not go with `earlier` (oldest first), None where it does."""
     if level is None or level == "NONE" or not earlier:
         return None
+    _know_formats()
     compared = earlier if level.endswith("_TRANSITIVE") else earlier[-1:]
     for old in reversed(compared):
         if old.type != new.type:
