@@ -154,7 +154,7 @@ class StreamStreamJoinOperator:
         """The rows of one side with what they meet: p the row, o the other side's."""
         step, other = self._step, 1 - side
         back, on = (step.before_ms, step.after_ms) if side == 0 else (step.after_ms, step.before_ms)
-        low, high = f"greatest({ROWTIME} - {back}, 0)", f"{ROWTIME} + {on}"
+        low, high = f"greatest({ROWTIME} - {back}, 0)", f"({ROWTIME} + {on})"
         buckets = f"unnest(list_distinct([{low} // {self._width}, {high} // {self._width}]))"
         probes = f"SELECT *, {low} AS _low, {high} AS _high, {buckets} AS _probe FROM {source} WHERE {SIDE} = {side}"
         named = [ID, *self._buffers[other].names]
