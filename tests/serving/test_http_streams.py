@@ -42,7 +42,8 @@ def until(answers):
 
 def test_a_client_that_goes_ends_its_idle_query(db, client):
     with client.stream("POST", "/query-stream", json={"sql": PUSH}) as answer:
-        query_id = json.loads(next(answer.iter_lines()))["queryId"]
+        lines = answer.iter_lines()  # kept: an iterator that is dropped closes the connection
+        query_id = json.loads(next(lines))["queryId"]
         assert query_id in db.engine.questions.running()
     until(lambda: query_id not in db.engine.questions.running())
 
