@@ -327,3 +327,28 @@ def test_all_digits_of_a_wide_decimal() -> None:
     )
     decoded = BARE.decoder(columns, {}, is_key=False).decode(payload, CONNECTION)
     assert (decoded.columns[0].to_pylist(), decoded.errors) == ([wide], [])
+
+
+def test_of_a_oneof_the_first_value_is_written() -> None:
+    properties = setting()
+    text = 'syntax = "proto3"; message A { oneof o { int32 a = 1; string b = 2; } int32 c = 3; }'
+    number = open_registry(properties["SCHEMA_REGISTRY"]).register("t-value", Schema("PROTOBUF", text))
+    properties["VALUE_SCHEMA_ID"] = str(number)
+    columns = [FormatColumn("o_0", parse_type("STRUCT<`a` INT, `b` STRING>")), FormatColumn("c", INTEGER)]
+    chosen = [{"f0": 0, "f1": "x"}, {"f0": None, "f1": "y"}, {"f0": None, "f1": None}, None]
+    arrays = [pa.array(chosen, arrow_type(columns[0].type)), pa.array([1, 2, 3, None], pa.int32())]
+    payload, errors = FORMAT.encoder(columns, properties, is_key=False).encode(arrays, None, CONNECTION)
+    assert errors == []
+    decoded = FORMAT.decoder(columns, properties, is_key=False).decode(payload, CONNECTION)
+    assert decoded.columns[0].to_pylist() == [{"f0": 0, "f1": None}, {"f0": None, "f1": "y"}, None, None]
+    assert decoded.columns[1].to_pylist() == [1, 2, 3, 0]
+
+
+def test_a_schema_may_be_registered_after_its_records() -> None:
+    properties = setting()
+    decoder = FORMAT.decoder([FormatColumn("A", INTEGER)], properties, is_key=False)
+    batch = pa.array([header(1, (0,)) + b"\x08\x05"])
+    assert [row for row, _ in decoder.decode(batch, CONNECTION).errors] == [0]
+    text = 'syntax = "proto3"; message A { int32 a = 1; }'
+    assert open_registry(properties["SCHEMA_REGISTRY"]).register("t-value", Schema("PROTOBUF", text)) == 1
+    assert decoder.decode(batch, CONNECTION).columns[0].to_pylist() == [5]

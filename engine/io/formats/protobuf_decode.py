@@ -161,7 +161,7 @@ class ProtobufDecoder:
         self.columns = [columns[i] for i in self.places]
         self.schema_of = schema_of
         self.fixed = fixed
-        self.known: dict[tuple[int, tuple[int, ...]], MessageDecoder | str] = {}
+        self.known: dict[tuple[int, tuple[int, ...]], MessageDecoder] = {}
 
     def decode(self, payload: pa.Array, connection: duckdb.DuckDBPyConnection) -> Decoded:
         """A NULL payload is a tombstone; an empty one is a message of defaults only where there is no header."""
@@ -196,10 +196,13 @@ class ProtobufDecoder:
         return columns
 
     def _decoder(self, schema_id: int, indexes: tuple[int, ...]) -> MessageDecoder | str:
-        key = (schema_id, indexes)
-        if key not in self.known:
-            self.known[key] = self._made(schema_id, indexes)
-        return self.known[key]
+        known = self.known.get((schema_id, indexes))
+        if known is not None:
+            return known
+        made = self._made(schema_id, indexes)
+        if isinstance(made, MessageDecoder):  # a refusal is asked for again: the schema may be registered later
+            self.known[schema_id, indexes] = made
+        return made
 
     def _made(self, schema_id: int, indexes: tuple[int, ...]) -> MessageDecoder | str:
         if self.fixed is not None and self.schema_of is None:
