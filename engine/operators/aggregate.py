@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from ..errors import Unsupported
 from ..plan.steps import Aggregate, Evaluate
 from ..sql.compile import bind_functions
-from ..sql.functions import AggregateSpec, PythonAggregate
+from ..sql.functions import PythonAggregate
 from ..state.duckdb import Prepared
 from ..state.table import ROW
 from .closing import Closing
@@ -112,7 +112,7 @@ def _check(step: Aggregate) -> None:
     if not step.table_input:
         return
     for call in step.partial.calls:
-        if not isinstance(call.spec, AggregateSpec) or call.spec.undo is None:
+        if not call.spec.can_undo:
             raise Unsupported(
                 f"The aggregation function {call.name} cannot be applied to a table",
                 detail="a table's rows change, and this function cannot take a row back",

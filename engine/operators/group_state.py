@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..plan.steps import Aggregate, Evaluate
+from ..plan.steps import Aggregate, AggregateCall, Evaluate
 from ..sql.compile import compile_sql
 from ..sql.expressions import Column as ColumnExpr
 from ..sql.expressions import Expr, transform
@@ -92,9 +92,12 @@ class GroupState:
 
     # ---------------------------------------------------------------------------------------------------- the batch's
     def grouped_sql(self, source: str, names: Sequence[str], which: str = "") -> str:
-        """Rows that were not combined before the exchange, one a group: p0 … as a complete state."""
+        """Rows that were not combined before the exchange, one a group: p0 … as a complete state, but of Python aggregates."""
         by = self.key_names
-        states = [f"{text} AS p{i}" for i, text in enumerate(partial_texts(self.step.partial.calls))]
+        states = []
+        for call, place in zip(self.step.partial.calls, self.places(), strict=True):
+            texts = partial_texts([call]) if isinstance(call.spec, AggregateSpec) else ["NULL"]
+            states += [f"{text} AS p{p}" for text, p in zip(texts, place, strict=True)]
         kept = [
             f"max({ROWTIME}) AS {ROWTIME}",
             f"max({SEQUENCE}) AS {SEQUENCE}",
@@ -127,10 +130,16 @@ class GroupState:
             f", greatest(n.{SEQUENCE} + 1, o.{SEQUENCE}) AS {SEQUENCE}"  # the group that a row leaves is told first
         )
         keys = ", ".join(self.key_names)
-        both = f"(SELECT {keys}, {columns}, {sides}, {systems} FROM ({new}) n FULL JOIN ({old}) o USING ({keys})) AS b"
+        both = f"(SELECT {keys}, {columns}, {sides}, {systems} FROM ({new}) n FULL JOIN ({old}) o USING ({keys}))"
+        packed = [f"{changes_packed(c)} AS _args{i}" for i, c in enumerate(self.step.partial.calls) if _is_python(c)]
+        if packed:
+            args = f"SELECT {keys}, {', '.join(packed)} FROM {source} GROUP BY {keys}"
+            both = f"(SELECT * FROM {both} JOIN ({args}) USING ({keys}))"
         merged = []
-        for call, place in zip(self.step.partial.calls, self.places(), strict=True):
-            assert isinstance(call.spec, AggregateSpec)
+        for call_at, (call, place) in enumerate(zip(self.step.partial.calls, self.places(), strict=True)):
+            if not isinstance(call.spec, AggregateSpec):
+                merged += [f"s.s{place[0]} AS s{place[0]}", f"b._args{call_at} AS _args{call_at}"]
+                continue
             assert call.spec.undo is not None
             added = {}
             for i, (p, column) in enumerate(zip(place, call.spec.state, strict=True)):
@@ -143,7 +152,7 @@ class GroupState:
             for i, (p, undo) in enumerate(zip(place, call.spec.undo, strict=True)):
                 text = fill(undo, added | taken | {"s": added[f"s{i}"], "b": f"b.u{p}"})
                 merged.append(f"CASE WHEN _old THEN {text} ELSE {added[f's{i}']} END AS s{p}")
-        return self._change_sql(both, merged, table, having)
+        return self._change_sql(f"{both} AS b", merged, table, having)
 
     def join_sql(self, batch: str, table: str) -> str:
         """A batch's relation `b` (aliased) with the state's row of each group as `s`."""
@@ -186,6 +195,23 @@ class GroupState:
         bounds = [WINDOW_START, f"{WINDOW_START} + {window.size_ms} AS {WINDOW_END}"] if window else []
         bounds = [WINDOW_START, WINDOW_END] if self.session else bounds
         return f"SELECT {', '.join([*keys, *results, *bounds, ROWTIME, KEY_GROUP])} FROM {table} WHERE {where}"
+
+
+def _is_python(call: AggregateCall) -> bool:
+    return isinstance(call.spec, PythonAggregate)
+
+
+def packed(call: AggregateCall) -> str:
+    """A row's arguments of a Python aggregate as one value."""
+    if len(call.args) == 1:
+        return f"c{call.args[0]}"
+    fields = ", ".join(f"f{i} := c{a}" for i, a in enumerate(call.args))
+    return f"struct_pack({fields})" if fields else "NULL"
+
+
+def changes_packed(call: AggregateCall) -> str:
+    """A group's changes for a Python aggregate, in order: whether a row is taken back, and its arguments."""
+    return f"list(struct_pack(u := {UNDO}, v := {packed(call)}) ORDER BY {SEQUENCE}, {UNDO} DESC)"
 
 
 def _old_result(expr: Expr) -> Expr | None:

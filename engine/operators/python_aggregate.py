@@ -19,7 +19,7 @@ from ..state.duckdb import Prepared
 from ..state.table import ROW, StateTable
 from .context import Context
 from .frame import set_column
-from .group_state import GroupState
+from .group_state import GroupState, packed
 from .operator import KEY_GROUP, PASSED, ROWTIME, SEQUENCE
 from .partial_aggregate import partial_texts
 from .template import fill
@@ -74,7 +74,7 @@ class PythonGroups:
             try:
                 state = spec.aggregator.initialize() if row is None else old
                 for value in values:
-                    state = spec.aggregator.aggregate(_unpacked(value, len(call.args)), state)
+                    state = self._with(spec, call, value, state)
                 result = spec.aggregator.map(state)
             except Exception as why:  # noqa: BLE001 - whatever a user's function raises spoils its group's update only
                 self._context.fail(change, at, "function", f"{call.name}: {type(why).__name__}: {why}", call.name)
@@ -86,8 +86,17 @@ class PythonGroups:
             pa.array(results, arrow_type(spec.type)),
         )
 
+    def _with(self, spec: PythonAggregate, call: AggregateCall, value: Any, state: Any) -> Any:
+        """The state with one row more, or with one taken back."""
+        if not self._layout.step.table_input:
+            return spec.aggregator.aggregate(_unpacked(value, len(call.args)), state)
+        change = spec.aggregator.undo if value["u"] else spec.aggregator.aggregate
+        return change(_unpacked(value["v"], len(call.args)), state)
+
     def _groups_sql(self, source: str, names: Sequence[str]) -> str:
         layout = self._layout
+        if layout.step.table_input:
+            return layout.merge_table_sql(source, names, self._table.name, None)
         by = layout.key_names
         plain = [c for c in self._calls if isinstance(c.spec, AggregateSpec)]
         texts = iter(partial_texts(plain))
@@ -96,7 +105,7 @@ class PythonGroups:
             if isinstance(call.spec, AggregateSpec):
                 columns += [f"{next(texts)} AS p{p}" for p in place]
             else:
-                columns.append(f"{_packed(call)} AS _args{i}")
+                columns.append(f"list({packed(call)} ORDER BY {SEQUENCE}) AS _args{i}")
         times = [
             f"max({ROWTIME}) AS {ROWTIME}",
             f"max({SEQUENCE}) AS {SEQUENCE}",
@@ -128,13 +137,6 @@ class PythonGroups:
         columns += [f"b.{KEY_GROUP} AS {KEY_GROUP}", f"b.{SEQUENCE} AS {SEQUENCE}", *layout.old_columns()]
         inner = f"SELECT {', '.join(columns)} FROM {layout.join_sql(groups, stored)}"
         return f"SELECT {', '.join(['*', *results])} FROM ({inner})"
-
-
-def _packed(call: AggregateCall) -> str:
-    if len(call.args) == 1:
-        return f"list(c{call.args[0]} ORDER BY {SEQUENCE})"
-    fields = ", ".join(f"f{i} := c{a}" for i, a in enumerate(call.args))
-    return f"list(struct_pack({fields}) ORDER BY {SEQUENCE})" if fields else "list(NULL)"
 
 
 def _unpacked(value: Any, count: int) -> Any:

@@ -155,7 +155,7 @@ def _check_undo(scope: GroupScope) -> None:
             "WINDOW is not supported over a table",
             hint="a table's rows replace one another; window the stream behind it",
         )
-    lacking = [u.name for u in scope.calls.values() if not isinstance(u.spec, AggregateSpec) or u.spec.undo is None]
+    lacking = [u.name for u in scope.calls.values() if not u.spec.can_undo]
     if lacking:
         names = " and ".join([", ".join(lacking[:-1]), lacking[-1]] if len(lacking) > 1 else lacking)
         raise AnalysisError(

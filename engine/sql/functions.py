@@ -136,6 +136,11 @@ class AggregateSpec:
     type: SqlType
     undo: tuple[str, ...] | None = None
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether a row can be taken back."""
+        return self.undo is not None
+
 
 class PythonAggregator(Protocol):
     """A user's aggregate: pure functions over a state that is stored as Arrow (its type is `state_type`)."""
@@ -158,6 +163,15 @@ class PythonAggregator(Protocol):
         """The result."""
         ...
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether it can take a row back."""
+        ...
+
+    def undo(self, value: Any, state: Any) -> Any:
+        """The state without a row that it was given; called only where `can_undo`."""
+        ...
+
 
 @dataclass(frozen=True)
 class PythonAggregate:
@@ -165,6 +179,11 @@ class PythonAggregate:
 
     aggregator: PythonAggregator
     type: SqlType
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether a row can be taken back."""
+        return self.aggregator.can_undo
 
 
 @dataclass(frozen=True)

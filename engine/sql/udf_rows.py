@@ -109,6 +109,11 @@ class StoredAggregator:
         found = self.aggregator.map(self._loaded(state))
         return found if self._result is None else self._result(found)
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether the user's aggregate has `undo`."""
+        return hasattr(self.aggregator, "undo")
+
     def undo(self, value: Any, state: Any) -> Any:
         """The state without a row that it had."""
         arguments = self._arguments(value)
