@@ -57,6 +57,7 @@ from .schemas import delete, register
 from .session import Session
 from .settings import checked_property, known_properties
 from .show import Shown, show
+from .topic_answers import answer_about_topics
 
 _NUMBER = re.compile(r"_(\d+)\Z")
 log = logging.getLogger("mergus.engine")
@@ -219,7 +220,7 @@ class Engine:
                 session.variables.pop(name, None)
                 return Done(text, f"Variable {name} is not defined any more.")
             case other:
-                raise Unsupported(f"{type(other).__name__} is not supported here yet")
+                return answer_about_topics(self, other, text)
 
     # --------------------------------------------------------------------------------------------------------- changes
     def world(self, settings: Mapping[str, str], *, replaying: bool = False, now_ms: int = 0) -> World:

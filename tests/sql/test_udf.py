@@ -21,7 +21,7 @@ from mergus.engine.sql.dialect import Ksql
 from mergus.engine.sql.functions import AggregateFunction, FunctionRegistry, PythonAggregate, TableFunction
 from mergus.engine.sql.schema import ColumnDef, Schema
 from mergus.engine.sql.scope import SchemaScope
-from mergus.engine.sql.types import parse_type
+from mergus.engine.sql.types import BIGINT, STRING, parse_type
 from mergus.engine.sql.typing_calls import aggregate_use, table_use
 from mergus.engine.sql.udf import udaf, udf, udtf
 from mergus.engine.sql.udf_load import function_from_source, load_functions

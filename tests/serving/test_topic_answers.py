@@ -1,0 +1,79 @@
+"""PRINT, ASSERT TOPIC and ASSERT SCHEMA on an engine, and what is not an engine's."""
+
+import pytest
+
+from mergus.engine.config import load
+from mergus.engine.errors import UserError
+from mergus.engine.serving.engine import Engine
+from mergus.engine.serving.results import Done, Push
+
+SETUP = """
+CREATE STREAM s (k STRING KEY, v INT) WITH (KAFKA_TOPIC = 's', VALUE_FORMAT = 'JSON', PARTITIONS = 1);
+INSERT INTO s (ROWTIME, k, v) VALUES (1, 'a', 1);
+INSERT INTO s (ROWTIME, k, v) VALUES (2, 'b', 2);
+INSERT INTO s (ROWTIME, k, v) VALUES (3, 'c', 3);
+"""
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    opened = Engine.open(load({"data": str(folder)}, {}), in_process=True, bounded=True)
+    list(opened.execute(SETUP))
+    yield opened
+    opened.close()
+
+
+def answer(engine, text):
+    (result,) = engine.execute(text)
+    return result
+
+
+def printed(engine, text):
+    result = answer(engine, text)
+    assert isinstance(result, Push)
+    return [tuple(row.values()) for table in result for row in table.to_pylist()]
+
+
+def test_print_from_the_beginning(engine):
+    rows = printed(engine, "PRINT s FROM BEGINNING;")
+    assert rows == [(1, 0, 0, "a", '{"V":1}'), (2, 0, 1, "b", '{"V":2}'), (3, 0, 2, "c", '{"V":3}')]
+
+
+def test_print_some(engine):
+    assert [r[0] for r in printed(engine, "PRINT 's' FROM BEGINNING LIMIT 2;")] == [1, 2]
+    assert [r[0] for r in printed(engine, "PRINT s FROM BEGINNING INTERVAL 2;")] == [1, 3]
+    assert printed(engine, "PRINT s;") == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ASSERT TOPIC s;",
+        "ASSERT TOPIC s WITH (PARTITIONS = 1, REPLICAS = 1);",
+        "ASSERT NOT EXISTS TOPIC nothing;",
+        "ASSERT NOT EXISTS SCHEMA SUBJECT 'nothing-value';",
+        "ASSERT NOT EXISTS SCHEMA ID 99;",
+    ],
+)
+def test_what_is_so(engine, statement):
+    assert isinstance(answer(engine, statement), Done)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("ASSERT TOPIC nothing TIMEOUT 10 MILLISECONDS;", "Topic nothing does not exist."),
+        ("ASSERT TOPIC s WITH (PARTITIONS = 2) TIMEOUT 10 MILLISECONDS;", "partitions is 1, not 2"),
+        ("ASSERT NOT EXISTS TOPIC s TIMEOUT 10 MILLISECONDS;", "Topic s exists."),
+        ("ASSERT SCHEMA SUBJECT 'x' ID 7 TIMEOUT 10 MILLISECONDS;", "Schema with subject x and id 7 does not exist."),
+        ("PRINT nothing;", "topic nothing does not exist"),
+        ("RUN SCRIPT 'a.sql';", "a command of the prompt"),
+        ("ASSERT VALUES s (k, v) VALUES ('a', 1);", "stands in test files"),
+    ],
+)
+def test_what_is_not_so(engine, statement, said):
+    with pytest.raises(UserError) as refused:
+        answer(engine, statement)
+    assert refused.value.kind == "user"
+    assert said in str(refused.value)
