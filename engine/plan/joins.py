@@ -35,7 +35,7 @@ def join_rows(
 ) -> Rows:
     """The rows of `left` joined with those of `right`, which is one source."""
     _check_sources(left, right, span)
-    criteria = _criteria(left, right, on, registry)
+    criteria = _by_key(left, _criteria(left, right, on, registry))
     _check_windows(left, right, span or span_of(on))
     _check_sides(left, right, kind, within, span or span_of(on))
     _check_keys(left, right, kind, criteria)
@@ -112,6 +112,13 @@ def _criteria(left: Rows, right: Rows, on: exp.Expression, registry: FunctionReg
         text_of(on),
         span,
     )
+
+
+def _by_key(left: Rows, criteria: _Criteria) -> _Criteria:
+    """Whoever names the key of a join before by the side that may have no row means the joined value."""
+    if left.joined and len(left.keys) == 1 and any(criteria.left == e.expr for e in left.keys[0].viable):
+        return replace(criteria, left=left.keys[0].expr)
+    return criteria
 
 
 _EACH_SIDE = "each side of the join condition must contain references from exactly one source"

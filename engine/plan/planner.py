@@ -15,7 +15,7 @@ from ..sql.functions import FunctionRegistry
 from ..sql.schema import Schema
 from ..sql.statements import Query
 from .analysis import analyze_query
-from .logical import Aggregate, Filter, Node, Project, Read, Retain
+from .logical import Aggregate, Filter, Node, Project, Retain, reads
 from .physical import stage
 from .predictions import expand_predictions
 from .result import check_kind, fit, sink_of
@@ -66,10 +66,11 @@ def plan_logical(
     _check_query(query, sink)
     query = expand_predictions(query, catalog, registry)
     rows = rows_from(query.from_, catalog, registry)
-    if sink is not None and isinstance(rows.node, Read) and rows.node.is_table and rows.node.window is not None:
+    windowed = next((r.alias for r in reads(rows.node) if r.is_table and r.window is not None), None)
+    if sink is not None and windowed is not None:
         raise AnalysisError(
             "persistent queries on windowed tables are not supported",
-            hint=f"read the topic of {rows.node.alias} as a stream: CREATE STREAM … WITH (WINDOW_TYPE = …)",
+            hint=f"read the topic of {windowed} as a stream: CREATE STREAM … WITH (WINDOW_TYPE = …)",
         )
     root = analyze_query(query, rows, registry, sink=None if sink is None else sink.name, settings=settings)
     if sink is None:

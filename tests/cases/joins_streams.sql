@@ -103,3 +103,15 @@ INSERT INTO b (rowtime, id, y) VALUES (5, 1, 21);
 ASSERT VALUES all4 (rowtime, id, x, y, name) VALUES (2, 1, 10, 20, 'one');
 ASSERT VALUES all4 (rowtime, id, x, y, z, name) VALUES (3, 1, 10, 20, 30, 'one');
 ASSERT VALUES all4 (rowtime, id, x, y, z, name) VALUES (5, 1, 10, 21, 30, 'uno');
+
+--@test: a join behind a LEFT join on the side that may have no row is on the joined value
+CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE TABLE b (id INT PRIMARY KEY, y INT) WITH (kafka_topic = 'b', value_format = 'JSON', partitions = 1);
+CREATE TABLE c (id INT PRIMARY KEY, z INT) WITH (kafka_topic = 'c', value_format = 'JSON', partitions = 1);
+CREATE STREAM abc AS SELECT a.id AS id, b.y AS y, c.z AS z FROM a LEFT JOIN b ON a.id = b.id JOIN c ON b.id = c.id;
+INSERT INTO c (rowtime, id, z) VALUES (0, 1, 30);
+INSERT INTO a (rowtime, id, x) VALUES (1, 1, 10);
+INSERT INTO b (rowtime, id, y) VALUES (2, 1, 20);
+INSERT INTO a (rowtime, id, x) VALUES (3, 1, 11);
+ASSERT VALUES abc (rowtime, id, z) VALUES (1, 1, 30);
+ASSERT VALUES abc (rowtime, id, y, z) VALUES (3, 1, 20, 30);
