@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,8 @@ class TfliteProgram:
             ) from error
         self._inputs = self._interpreter.get_input_details()
         self._outputs = self._interpreter.get_output_details()
-        self.input_tensors = tuple(_tensor(d) for d in self._inputs)
-        self.output_tensors = tuple(_tensor(d) for d in self._outputs)
+        self.input_tensors = _tensors(self._inputs)
+        self.output_tensors = _tensors(self._outputs)
         self._lock = threading.Lock()
 
     def __call__(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
@@ -69,7 +70,14 @@ def _file(source: Source) -> Path:
     return found[0]
 
 
-def _tensor(detail: Any) -> Tensor:
-    name = str(detail["name"]).removeprefix("serving_default_").partition(":")[0]
+def _tensors(details: Sequence[Any]) -> tuple[Tensor, ...]:
+    """The signature, by the names that the model was converted from; where these are not enough, by the file's own."""
+    names = [str(d["name"]).removeprefix("serving_default_").partition(":")[0] for d in details]
+    if len(set(names)) < len(names):
+        names = [str(d["name"]) for d in details]
+    return tuple(_tensor(d, n) for d, n in zip(details, names, strict=True))
+
+
+def _tensor(detail: Any, name: str) -> Tensor:
     shape = [int(n) for n in detail.get("shape_signature", detail["shape"])][1:]
     return Tensor(name, np.dtype(detail["dtype"]).name, tuple(None if n < 0 else n for n in shape))
