@@ -3,6 +3,7 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+RUNS := $(VENV)/.runs
 SEED ?= 1
 
 # the first of these that is 3.11 or 3.12; `make setup PYTHON3=/path/to/python` overrides
@@ -18,14 +19,21 @@ help: ## what can be made
 
 setup: $(STAMP) ## .venv with all that development needs
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml | $(PYTHON)
+	@echo "setup: installing Mergus with all model engines and the development tools (some minutes)"
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(STAMP) $(RUNS)
+	@echo "setup: done"
+
+$(RUNS): pyproject.toml | $(PYTHON) # what the demo needs, which is less
+	@echo "setup: installing Mergus with TensorFlow (a minute or two)"
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[tensorflow]'
+	@touch $(RUNS)
+
+$(PYTHON):
 	@test -n "$(PYTHON3)" || { echo "Mergus needs Python 3.11 or 3.12 on the PATH (or: make setup PYTHON3=/path/to/python)" >&2; exit 1; }
 	@echo "setup: virtual environment in $(VENV) ($$($(PYTHON3) --version))"
-	@test -x $(PYTHON) || $(PYTHON3) -m venv $(VENV)
-	@echo "setup: installing Mergus with TensorFlow and the development tools (a minute or two)"
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $(STAMP)
-	@echo "setup: done"
+	@$(PYTHON3) -m venv $(VENV)
 
 check: $(STAMP) ## style, types and import rules
 	@echo "check: ruff"
@@ -45,7 +53,7 @@ test: $(STAMP) ## the tests (each SQL case plain and in two combinations)
 test-all: $(STAMP) ## every test in every combination
 	@MERGUS_TEST_ALL=1 $(PYTHON) -m pytest $(ARGS)
 
-demo: $(STAMP) ## the main job on real log lines; KEEP=1 keeps the server up
+demo: $(RUNS) ## the main job on real log lines; KEEP=1 keeps the server up
 	@$(PYTHON) -m mergus.engine.cli.demo $(if $(filter-out 0,$(KEEP)),--keep)
 
 models: $(STAMP) ## build, train and evaluate the embedded models anew
