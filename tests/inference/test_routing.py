@@ -115,3 +115,13 @@ def test_a_split_is_stable_and_near_its_shares() -> None:
     assert not np.any((chosen == 2) & (wider == 1))  # a larger share takes from the other arm only
     assert set(split_rows([keys], [(1, 0), (2, 1)]).tolist()) == {2}
     assert split_rows([pa.array(["user 1"])], arms).tolist() == [1]
+
+
+def test_what_a_crash_left_behind_is_removed(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "data", allowed=None, code=True)
+    both = entry(store, tmp_path, 2, 3)
+    only = both.without(2, 0)  # version 2 was brought, and the server died before the log had it
+    store.publish({"M": only})
+    assert sorted(p.name for p in (store.folder / "M").iterdir()) == ["1"]
+    store.publish({})
+    assert [p.name for p in store.folder.iterdir()] == ["routes.json"]
