@@ -70,6 +70,7 @@ INSERT INTO l (rowtime, id, x) VALUES (30, 2, 2);
 INSERT INTO r (rowtime, id, y) VALUES (5, 1, 10);
 INSERT INTO l (rowtime, id, x) VALUES (3, 1, 3);
 INSERT INTO l (rowtime, id, x) VALUES (100, 2, 4);
+INSERT INTO r (rowtime, id, y) VALUES (100, 9, 90);
 INSERT INTO l (rowtime, id, x) VALUES (30, 3, 5);
 INSERT INTO r (rowtime, id, y) VALUES (30, 3, 50);
 ASSERT VALUES lefts (rowtime, id, x, y) VALUES (5, 1, 1, 10);
