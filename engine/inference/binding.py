@@ -150,6 +150,8 @@ def _read(name: str, tensors: Sequence[Tensor]) -> tuple[Port, ...]:
     columns: list[Port] = []
     for tensor in tensors:
         column = tensor.name.upper() if PLAIN_NAME.match(tensor.name.upper()) else tensor.name
+        if column in {p.column for p in columns}:
+            column = f"{column}{len(columns)}"  # tensors whose names differ in case only
         columns.append(Port(column, _type_of(name, tensor), tensor))
     if not columns:
         raise UserError(f"model {name}: its signature has no tensors")

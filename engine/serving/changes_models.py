@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..errors import AnalysisError, Conflict, InternalError, Span, UnknownName
+from ..errors import AnalysisError, Conflict, Span, UnknownName, Unsupported
 from ..inference.registered import belongs_to, functions_of
 from ..inference.versions import ERROR_WAYS, Wanted, version_json, version_of_json
 from ..sql.catalog_models import DEFAULT_ALIAS, ModelEntry, ModelEvent, ModelVersion, Split
@@ -132,7 +132,7 @@ def _version(statement: CreateModel, properties: dict[str, Property], number: in
         return version_of_json(json.loads(world.settings[RECORD]))
     wanted = wanted_of(statement, properties)
     if world.models is None:
-        raise InternalError("models cannot be brought in here")
+        raise Unsupported("CREATE MODEL needs a server's data folder", hint="run it on a server or by mergus.connect()")
     return world.models.bring(wanted, number, world.now_ms)
 
 
