@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from sqlglot import exp
 
-from ..errors import UnknownName, Unsupported, UserError
+from ..errors import UnknownName, UserError
 from ..io.formats.format import FormatColumn
 from ..io.formats.registry import find
+from ..io.schemas.opening import open_registry
 from ..operators.driver import Record
 from ..serving.changes_sources import check_format
 from ..sql import ddl
@@ -55,9 +56,7 @@ class Claims:
             case AssertTopic():
                 self._topic(statement)
             case AssertSchema():
-                raise Unsupported(
-                    "ASSERT SCHEMA needs a schema registry, which a test file has not", span=statement.span
-                )
+                self._schema(statement)
 
     # --------------------------------------------------------------------------------------------------------- records
     def _values(self, statement: AssertValues) -> None:
@@ -164,6 +163,22 @@ class Claims:
         ):
             if expected != is_so:
                 raise _differs(what, found.name, expected, is_so)
+
+    def _schema(self, statement: AssertSchema) -> None:
+        known = open_registry(self._engine.schema_registry)
+        found, what = True, []
+        try:
+            if statement.schema_id is not None:
+                what.append(f"id {statement.schema_id}")
+                known.by_id(statement.schema_id)
+            if statement.subject is not None:
+                what.insert(0, f"subject name {statement.subject}")
+                latest = known.latest(statement.subject)
+                found = statement.schema_id in (None, latest.id)
+        except UnknownName:
+            found = False
+        if found != statement.exists:
+            raise AssertFailed(f"Schema with {' and '.join(what)} {'exists' if found else 'does not exist'}")
 
     def _topic(self, statement: AssertTopic) -> None:
         count = self._engine.driver.topics.partitions.get(statement.topic)

@@ -73,3 +73,17 @@ CREATE STREAM both (a INT) WITH (kafka_topic = 'both', value_format = 'AVRO', va
 --@expected.message: changed, missing or reordered
 CREATE STREAM first (a INT, b STRING) WITH (kafka_topic = 'first', value_format = 'AVRO', partitions = 1);
 CREATE STREAM other WITH (value_schema_id = 1) AS SELECT b, a FROM first;
+
+--@test: schemas are registered with the stream, and deleted with its topic
+CREATE STREAM gone (k INT KEY, v INT) WITH (kafka_topic = 'gone', format = 'AVRO', partitions = 1);
+ASSERT SCHEMA SUBJECT 'gone-key' ID 1;
+ASSERT SCHEMA SUBJECT 'gone-value' ID 2;
+ASSERT NOT EXISTS SCHEMA SUBJECT 'gone-value' ID 1;
+DROP STREAM gone DELETE TOPIC;
+ASSERT NOT EXISTS SCHEMA SUBJECT 'gone-key';
+ASSERT NOT EXISTS SCHEMA SUBJECT 'gone-value';
+ASSERT NOT EXISTS SCHEMA ID 99;
+
+--@test: a schema that is not there
+--@expected.message: Schema with subject name none-value does not exist
+ASSERT SCHEMA SUBJECT 'none-value';

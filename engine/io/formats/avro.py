@@ -231,6 +231,9 @@ class AvroEncoder:
         self.head = b"\0" + struct.pack(">I", number)
         node = parsed(schema, registry.resolve, raw=False)
         self.names = [f"c{i}" for i in range(len(columns))]
+        self.refused: str | None = None
+        self.convert: Convert = lambda value: value
+        self.flat: list[tuple[Field, int]] | None = None
         try:
             if wrapped:
                 real, _ = branches(node)
@@ -240,7 +243,6 @@ class AvroEncoder:
                 self.convert = record_writing(named, real[0])
             else:
                 self.convert = writing(columns[0].type, node, columns[0].name)
-            self.refused: str | None = None
             self.flat = self._flat(columns, node) if wrapped else None
         except Unreadable as why:
             self.refused = f"schema {number}: {why}"
@@ -249,11 +251,9 @@ class AvroEncoder:
         self, columns: Sequence[pa.Array], is_null: pa.Array | None, connection: duckdb.DuckDBPyConnection
     ) -> tuple[pa.Array, list[tuple[int, str]]]:
         """Bytes of each row, NULL for tombstones and for an unwrapped NULL."""
-        if self.refused is None and self.flat is not None and len(columns[0]) >= ROWS_MIN:
-            try:
-                return self._columns(self.flat, columns, is_null), []
-            except Odd:
-                pass  # a NULL where the schema takes none: the row's own fault, said below
+        whole = self._columns(columns, is_null)
+        if whole is not None:
+            return whole, []
         rows = self._rows(columns, is_null)
         out = io.BytesIO()
         ends, errors = [0], []
@@ -288,12 +288,17 @@ class AvroEncoder:
             made.append((field, place))
         return made
 
-    def _columns(
-        self, flat: Sequence[tuple[Field, int]], columns: Sequence[pa.Array], is_null: pa.Array | None
-    ) -> pa.Array:
+    def _columns(self, columns: Sequence[pa.Array], is_null: pa.Array | None) -> pa.Array | None:
+        """All rows at once; None where that cannot be, as with a NULL that the schema takes none of."""
+        flat = self.flat
+        if flat is None or len(columns[0]) < ROWS_MIN:
+            return None
         plain = {f.name: _plain(columns[place]) for f, place in flat}
         gone = None if is_null is None else is_null.to_numpy(zero_copy_only=False)
-        return write_records([f for f, _ in flat], plain, self.head, gone)
+        try:
+            return write_records([f for f, _ in flat], plain, self.head, gone)
+        except Odd:
+            return None
 
     def _rows(self, columns: Sequence[pa.Array], is_null: pa.Array | None) -> list[Any]:
         lists = [c.to_pylist() for c in columns]
