@@ -170,8 +170,8 @@ class ForeignKeyJoinOperator:
         step = self._step
         left = range(self._width + 1)
         stored = (
-            f"SELECT {', '.join(f'c{i} AS l{i}' for i in left)}, {ROWTIME}, {STORED_AT}::BIGINT AS _from, {_NEW}::TINYINT AS {_WHAT}"
-            f" FROM {self._left.table.name}"
+            f"SELECT {', '.join(f'c{i} AS l{i}' for i in left)}, {ROWTIME}, {STORED_AT}::BIGINT AS _from,"
+            f" {_NEW}::TINYINT AS {_WHAT} FROM {self._left.table.name}"
             f" WHERE c{step.left_key} IN (SELECT r{step.right_key} FROM {source} WHERE {SIDE} = 1)"
         )
         batch = f"SELECT {', '.join(f'l{i}' for i in left)}, {ROWTIME}, {AT} AS _from, {_WHAT} FROM {source} WHERE {SIDE} = 0"
