@@ -17,10 +17,15 @@ from ..sql.properties import INFERRING
 from ..sql.schema import ColumnDef
 from .change import Registration, World
 
+WRAP = "ksql.persistence.wrap.single.values"
+
 
 def with_registry(properties: Mapping[str, str], topic: str, name: str, world: World) -> dict[str, str]:
     """Properties of formats, with where a format finds its schemas: host processes are told nothing else. `name`: of the
-    stream or table."""
+    stream or table; a single value is wrapped as the settings say where the statement does not."""
+    wrap = world.settings.get(WRAP, "").lower()
+    if name and wrap in ("true", "false"):
+        properties = {"WRAP_SINGLE_VALUE": wrap, **properties}
     if world.schema_registry is None or not topic:
         return dict(properties)
     return {**properties, LOCATION: world.schema_registry, TOPIC: topic, "SOURCE": name}
