@@ -21,6 +21,7 @@ from ..serving.change import Change, World
 from ..serving.changes import changes_something, prepare
 from ..serving.inserts import Inserter
 from ..serving.schemas import delete, register
+from ..serving.topic_answers import refused_here
 from ..sql.catalog import Catalog, Relation
 from ..sql.ddl import writable
 from ..sql.functions import FunctionRegistry
@@ -95,7 +96,7 @@ class CaseEngine:
                     self._announce(statement)
                     self._enter(prepare(statement, text, self._world()))
                 case _:
-                    raise Unsupported(f"{type(statement).__name__} is not supported in a test case")
+                    raise refused_here(statement)
         except (AnalysisError, Conflict, Unsupported) as error:
             raise error.at(text) from None
 
