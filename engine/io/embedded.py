@@ -114,7 +114,9 @@ class EmbeddedTopics:
         near = get_close_matches(name, [info.name for info in self.list()], n=1)
         return UnknownName(f"topic {name} does not exist", hint=f"did you mean {near[0]}?" if near else None)
 
-    def reader(self, positions: Mapping[TopicPartition, int], columns: Sequence[str] = ("value", "timestamp")) -> EmbeddedReader:
+    def reader(
+        self, positions: Mapping[TopicPartition, int], columns: Sequence[str] = ("value", "timestamp")
+    ) -> EmbeddedReader:
         """A reader of these partitions; raises UnknownName for what is not there."""
         ids = []
         for topic, partition in positions:

@@ -128,7 +128,9 @@ class KafkaTopics:
                     raise fault(f"cannot find the offsets of topic {name}", error) from error
                 time.sleep(_LOOK_S)
 
-    def reader(self, positions: Mapping[TopicPartition, int], columns: Sequence[str] = ("value", "timestamp")) -> KafkaReader:
+    def reader(
+        self, positions: Mapping[TopicPartition, int], columns: Sequence[str] = ("value", "timestamp")
+    ) -> KafkaReader:
         """A reader of these partitions; raises UnknownName for what is not there."""
         for topic in dict.fromkeys(topic for topic, _ in positions):
             count = self._partitions(topic)

@@ -24,7 +24,7 @@ KEY_GROUP = "_kg"  # int32: after an exchange
 UNDO = "_undo"  # bool, behind a Retract: the row that was, to be taken back
 PASSED = "_passed"  # bool, behind an Aggregate with HAVING: the key's row before this batch passed
 SIDE = "_side"  # int8, where two edges have become one: 0 left, 1 right
-LEFT_TIME = "_lt"  # int64, before a stream-stream join: stream time of the left side in the row's partition, as of the row
+LEFT_TIME = "_lt"  # int64, before a stream-stream join: stream time of the left side in its partition, as of the row
 RIGHT_TIME = "_rt"  # int64: the same of the right side
 SEQUENCE_STEP = 1 << 20
 """Sequence numbers of a source's rows are so far apart, that rows made from one (EXPLODE) find places between."""
