@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mergus.engine.sql.functions import LambdaParam, ScalarFunction
-from mergus.engine.sql.typing_calls import param_text
+from mergus.engine.sql.signatures import param_text
 
 from .evaluating import REGISTRY, evaluate
 
