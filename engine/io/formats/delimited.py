@@ -11,6 +11,7 @@ import csv
 import datetime
 import decimal
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -155,16 +156,38 @@ class DelimitedEncoder:
         self, columns: Sequence[pa.Array], is_null: pa.Array | None, connection: duckdb.DuckDBPyConnection
     ) -> tuple[pa.Array, list[tuple[int, str]]]:
         """One line a row, without its end."""
-        cells = [[self._cell(v, t) for v in c.to_pylist()] for c, t in zip(columns, self.types, strict=True)]
-        lines: list[str] = []
-        for row in zip(*cells, strict=True):
-            out = io.StringIO()
-            csv.writer(out, delimiter=self.separator, lineterminator="").writerow(row)
-            lines.append("" if row == (None,) else out.getvalue())
+        cells = [[self._text(v, t) for v in c.to_pylist()] for c, t in zip(columns, self.types, strict=True)]
+        if cells:
+            cells[0] = [self._first(text) for text in cells[0]]
+        lines = [self.separator.join(row) for row in zip(*cells, strict=True)]
         encoded = pc.cast(pa.array(lines, pa.string()), pa.binary())
         if is_null is not None:
             encoded = pc.if_else(is_null, pa.scalar(None, pa.binary()), encoded)
         return encoded, []
+
+    def _text(self, value: Any, sql_type: SqlType) -> str:
+        """A field, in quotes where a reader could take it for something else."""
+        if value is None:
+            return ""
+        text = str(self._cell(value, sql_type))
+        if not text:
+            return "" if len(self.types) > 1 else '""'
+        doubtful = text[0] <= "#" or text[-1] <= " " or self.separator in text or _SPECIAL.search(text)
+        return _quoted(text) if doubtful else text
+
+    def _first(self, field: str) -> str:
+        """A line's first field is in quotes unless it begins with a letter or a digit, so that nobody takes the line for a
+        comment: the rule of Commons CSV's minimal quoting, which ksqlDB writes by."""
+        return field if not field or field[0] == '"' or _PLAIN.match(field) else _quoted(field)
+
+
+_SPECIAL = re.compile(r'["\r\n]')
+_PLAIN = re.compile(r"[0-9A-Za-z]")
+
+
+def _quoted(text: str) -> str:
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'
 
 
 class DelimitedFormat:

@@ -1,0 +1,38 @@
+"""DELIMITED: what is put in quotes, and that it comes back."""
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from mergus.engine.io.formats.delimited import DelimitedFormat
+from mergus.engine.io.formats.format import FormatColumn
+from mergus.engine.sql.types import INTEGER, STRING
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "line"),
+    [
+        ("a", "b", b"a,b"),
+        ("-a", "-b", b'"-a",-b'),
+        (" a", "b ", b'" a","b "'),
+        ('say "x"', "p,q", b'"say ""x""","p,q"'),
+        ("a\nb", "#c", b'"a\nb","#c"'),
+        (None, "b", b",b"),
+        ("a", None, b"a,"),
+    ],
+)
+def test_quotes(first, second, line):
+    columns = [FormatColumn("A", STRING), FormatColumn("B", STRING)]
+    connection = duckdb.connect()
+    rows = [pa.array([first], pa.string()), pa.array([second], pa.string())]
+    encoded, errors = DelimitedFormat().encoder(columns, {}, is_key=False).encode(rows, None, connection)
+    assert (encoded.to_pylist(), errors) == ([line], [])
+    back = DelimitedFormat().decoder(columns, {}, is_key=False).decode(encoded, connection)
+    assert [c.to_pylist() for c in back.columns] == [[first], [second]]
+
+
+def test_a_number_below_zero_is_quoted_where_a_line_begins():
+    columns = [FormatColumn("A", INTEGER), FormatColumn("B", INTEGER)]
+    rows = [pa.array([-1, 1], pa.int32()), pa.array([-1, 1], pa.int32())]
+    encoded, _ = DelimitedFormat().encoder(columns, {}, is_key=False).encode(rows, None, duckdb.connect())
+    assert encoded.to_pylist() == [b'"-1",-1', b"1,1"]
