@@ -18,12 +18,14 @@ from typing import Any, overload
 from ..config import load
 from ..errors import UserError
 from ..inference.model_function import ModelFunction
+from ..io.formats.json_exact import parse
 from ..sql.udf import UserFunction
 from .arrow import named, named_schema
 from .connection_answers import Answer, PushRows, answers_of, one_answer, one_push
 from .connection_models import Models
 from .connection_remote import RemoteConnection
 from .engine import Engine
+from .json_rows import row_text
 from .results import Done, Listing, Push, Rows
 from .session import Session
 
@@ -71,9 +73,9 @@ class Connection:
         self.engine.registry = registry
 
     def insert(self, target: str, rows: list[Mapping[str, Any]]) -> None:
-        """Write rows (JSON values by column name); raises at the first that is refused."""
+        """Write rows (values by column name); raises at the first that is refused."""
         target = target[1:-1] if target.startswith("`") else target.upper()
-        for error in self.engine.insert_rows(target, rows):
+        for error in self.engine.insert_rows(target, [parse(row_text(row).encode()) for row in rows]):
             if error is not None:
                 raise error
 

@@ -19,6 +19,7 @@ from ..errors import EnvironmentFault, MergusError, UserError
 from ..sql.parser import parse_statement, split_statements
 from ..sql.statements import Define, SetProperty, Undefine, UnsetProperty
 from .connection_answers import Answer, PushRows, answers_of, one_answer, one_push
+from .json_rows import row_text
 from .results import Done, Listing
 from .session import Session
 from .settings import checked_property
@@ -146,8 +147,7 @@ class RemoteConnection:
 
     def insert(self, target: str, rows: list[Mapping[str, Any]]) -> None:
         """Write rows (JSON values by column name); raises UserError at the first that is refused, others are written."""
-        lines = [{"target": target}, *rows]
-        body = "\n".join(json.dumps(line, default=str) for line in lines).encode()
+        body = "\n".join(row_text(line) for line in [{"target": target}, *rows]).encode()
         with self.client.open("/inserts-stream", body) as response:
             for line in response:
                 ack = json.loads(line)

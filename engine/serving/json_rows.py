@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import json
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pyarrow as pa
 
@@ -39,3 +42,13 @@ def object_texts(schema: Schema, table: pa.Table) -> Iterator[str]:
     for row in zip(*columns, strict=True):
         cells = [name + write(value) for name, write, value in zip(names, writers, row, strict=True)]
         yield "{" + ",".join(cells) + "}"
+
+
+def row_text(row: Mapping[str, Any]) -> str:
+    """A row of Python values as the JSON object that an insert takes: BYTES in base64, decimals as text.
+
+    >>> import decimal
+    >>> row_text({"a": 1.5, "b": b"ok", "c": decimal.Decimal("2.50")})
+    '{"a": 1.5, "b": "b2s=", "c": "2.50"}'
+    """
+    return json.dumps(row, default=lambda v: base64.b64encode(v).decode() if isinstance(v, bytes) else str(v))

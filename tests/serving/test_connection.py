@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -134,3 +135,13 @@ def test_one_folder_one_engine(tmp_path):
 def test_refusals(db, sql, words):
     with pytest.raises(UserError, match=words):
         db.execute(sql)
+
+
+def test_python_values_of_every_kind_are_inserted(db):
+    db.execute(
+        "CREATE STREAM kinds (k STRING KEY, d DOUBLE, v DECIMAL(5, 2), b BYTES, many ARRAY<DOUBLE>)"
+        " WITH (KAFKA_TOPIC = 'kinds', VALUE_FORMAT = 'JSON', PARTITIONS = 1);"
+    )
+    db.insert("kinds", [{"k": "a", "d": 1.5e-7, "v": Decimal("2.25"), "b": b"ok", "many": [0.1, 2]}])
+    (row,) = db.query("SELECT d, v, b, many FROM kinds;").rows()
+    assert row == {"D": 1.5e-7, "V": Decimal("2.25"), "B": b"ok", "MANY": [0.1, 2.0]}
