@@ -102,8 +102,11 @@ def test_tables_are_joined_alike_for_every_cut(
     instance: duckdb.DuckDBPyConnection, name: str, made: list[Made]
 ) -> None:
     one, three, everything = (run(instance, TABLES[name], made, cut, table=True).table() for cut in (1, 3, None))
-    if name == "aggregate":  # a group's time is that of its newest update, and a batch may spare it some
-        one, three, everything = ({k: v for k, (v, _) in t.items()} for t in (one, three, everything))
+    if name == "aggregate":  # a group's time is that of its newest update, and a batch may spare it some; a group that
+        # was entered and left again inside one batch is not made at all, where record by record it stays with nothing in it
+        one, three, everything = (
+            {k: v for k, (v, _) in t.items() if v is not None and v["N"]} for t in (one, three, everything)
+        )
     assert one == three == everything
 
 
