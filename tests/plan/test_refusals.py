@@ -19,10 +19,3 @@ def test_it_is_refused_with_a_reason(statement: str, said: str) -> None:
         plan(statement)
     assert refused.value.kind == "user"
     assert said in str(refused.value.at(statement))
-
-
-def test_a_join_without_an_operator_is_said_to_be_unsupported() -> None:
-    with pytest.raises(UserError) as refused:
-        plan("CREATE STREAM out AS SELECT * FROM clicks c JOIN plain p WITHIN 1 HOUR ON c.url = p.url;")
-    assert refused.value.kind == "unsupported"
-    assert "stream-stream joins" in str(refused.value)
