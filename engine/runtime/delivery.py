@@ -144,9 +144,10 @@ class Outbox:
 
     def durable(self, epoch: int) -> None:
         for n in sorted(n for n in self._waiting if n <= epoch):
-            for topic, records in self._waiting.pop(n):
+            for topic, records in self._waiting[n]:
                 self._writer.write(topic, records)
             self._writer.commit(str(n))
+            del self._waiting[n]  # not before: until it is visible it is pending
             (self._folder / f"{n}.arrow").unlink(missing_ok=True)
 
     def pending(self) -> bool:
