@@ -16,15 +16,14 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.json_schema import JSONDeserializer, JSONSerializer
 from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer, ProtobufSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
-from google.protobuf import message_factory
 
 from mergus.engine.io.formats.format import FormatColumn
 from mergus.engine.io.formats.json_sr import JsonSrFormat
 from mergus.engine.io.formats.protobuf import ProtobufFormat
-from mergus.engine.io.formats.protobuf_compile import compiled
 from mergus.engine.io.schemas.opening import open_registry
 from mergus.engine.io.schemas.schema import Reference, Schema, SchemaType
 from mergus.engine.sql.types import parse_type
+from tests.protobuf_messages import message_class
 
 CONNECTION = duckdb.connect()
 PLACE = SerializationContext("t", MessageField.VALUE)
@@ -57,13 +56,6 @@ def copied(theirs: Any, schema_type: SchemaType) -> dict[str, str]:
             references = tuple(Reference(r.name, r.subject, r.version) for r in found.schema.references or ())
             registry.register(subject, Schema(schema_type, found.schema.schema_str, references), found.schema_id)
     return properties
-
-
-def message_class(text: str, name: str | None = None) -> Any:
-    def nothing(reference: Reference) -> Schema:
-        raise AssertionError(reference)
-
-    return message_factory.GetMessageClass(compiled(Schema("PROTOBUF", text), nothing).message(name))
 
 
 def test_their_protobuf_is_read(theirs: Any) -> None:
