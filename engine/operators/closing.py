@@ -16,13 +16,13 @@ from .context import Context
 from .frame import set_column
 from .group_state import GroupState
 from .operator import PASSED, SEQUENCE, STREAM_TIME, WINDOW_END, WINDOW_START
-from .windows import SESSION, grace_ms, retention_ms
+from .windows import grace_ms, retention_ms
 
 
 def kept_ms(window: Window, *, final: bool) -> int:
     """How long a window is kept; a session with EMIT FINAL no longer than it takes rows, or one that has given its result
     would be merged into another."""
-    return window.size_ms + grace_ms(window) if final and window.kind == SESSION else retention_ms(window)
+    return window.size_ms + grace_ms(window) if final and window.is_session else retention_ms(window)
 
 
 class Closing:
@@ -31,7 +31,7 @@ class Closing:
     def __init__(self, step: Aggregate, layout: GroupState, table: StateTable, context: Context) -> None:
         assert step.partial.window is not None
         self._window = step.partial.window
-        self._session = step.partial.window.kind == SESSION
+        self._session = step.partial.window.is_session
         self._bound = WINDOW_END if self._session else WINDOW_START
         self._final = step.emit_final
         self._keys = step.partial.keys

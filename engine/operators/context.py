@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import duckdb
 import pyarrow as pa
@@ -54,6 +54,15 @@ class Operator(Protocol):
 
     def run(self, frame: Frame) -> None:
         """One batch; an output edge without rows is left out."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """An operator that holds in memory what it also keeps in its state."""
+
+    def reload(self) -> None:
+        """The state has been laid back: read it again."""
         ...
 
 

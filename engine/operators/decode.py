@@ -140,13 +140,13 @@ class SourceDecoder:
         """Kafka Streams' layout: the key's bytes, then the window's start; a session's end stands before its start."""
         window = self.source.windowed
         assert window is not None
-        width = 16 if window.kind == "SESSION" else 8
+        width = 16 if window.is_session else 8
         lengths = pc.binary_length(keys)
         for row in pc.indices_nonzero(pc.fill_null(pc.less(lengths, width), False)).to_pylist():
             bad.setdefault(row, f"a windowed key has at least {width} bytes, this one {lengths[row].as_py()}")
         starts = _big_endian(pc.binary_slice(keys, -8), lengths, width)
         columns[WINDOW_START] = starts
-        if window.kind == "SESSION":
+        if window.is_session:
             columns[WINDOW_END] = _big_endian(pc.binary_slice(keys, -16, -8), lengths, width)
         else:
             columns[WINDOW_END] = pc.add(starts, window.size_ms)

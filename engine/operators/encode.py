@@ -69,7 +69,7 @@ class SinkEncoder:
 
     @property
     def _session(self) -> bool:
-        return self.sink.windowed is not None and self.sink.windowed.kind == "SESSION"
+        return self.sink.windowed is not None and self.sink.windowed.is_session
 
     def _value(self, table: pa.Table, null: pa.Array | None, bad: dict[int, str]) -> pa.Array:
         if self._value_encoder is None:

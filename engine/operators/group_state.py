@@ -20,7 +20,6 @@ from ..state.table import OLD, ROW
 from .operator import KEY_GROUP, PASSED, ROWTIME, SEQUENCE, UNDO, WINDOW_END, WINDOW_START
 from .partial_aggregate import partial_texts
 from .template import fill
-from .windows import SESSION
 
 _OLD_RESULTS = 1000
 """Results before the batch are columns c1000 …, above any table's width."""
@@ -40,7 +39,7 @@ class GroupState:
     @property
     def session(self) -> bool:
         """Whether the windows are sessions."""
-        return self.step.partial.window is not None and self.step.partial.window.kind == SESSION
+        return self.step.partial.window is not None and self.step.partial.window.is_session
 
     @property
     def key_names(self) -> list[str]:

@@ -12,7 +12,6 @@ from .context import Context
 from .frame import conform, with_missing
 from .newest import NewestRows
 from .operator import DELETED, Frame
-from .windows import SESSION
 
 
 class MaterializeOperator:
@@ -21,7 +20,7 @@ class MaterializeOperator:
     def __init__(self, step: Materialize, context: Context) -> None:
         self._step = step
         keys = [i for i, c in enumerate(step.schema) if c.is_key]
-        session = step.window is not None and step.window.kind == SESSION
+        session = step.window is not None and step.window.is_session
         self._rows = NewestRows(
             context.store, step.state, step.schema, keys, windowed=step.window is not None, session=session
         )

@@ -19,7 +19,6 @@ DELETED = "_deleted"  # bool: on tables' edges, a tombstone (value columns NULL)
 WINDOW_START = "_ws"  # int64 ms, present on windowed edges
 WINDOW_END = "_we"  # int64 ms, present on windowed edges
 STREAM_TIME = "_st"  # int64: stream time of the row's partition as of the row, where an operator needs it
-UNDO = "_undo"  # bool: after steps.Retract, a row that is taken back
 KEY_GROUP = "_kg"  # int32: after an exchange
 UNDO = "_undo"  # bool, behind a Retract: the row that was, to be taken back
 PASSED = "_passed"  # bool, behind an Aggregate with HAVING: the key's row before this batch passed

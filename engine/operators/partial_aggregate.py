@@ -24,7 +24,7 @@ from .frame import conform, systems
 from .operator import DELETED, PARTITION, ROWTIME, SEQUENCE, STREAM_TIME, UNDO, WINDOW_START, Frame
 from .salvage import ENVIRONMENT
 from .template import fill
-from .windows import SESSION, advance_stream_time, expired, may_be_late, starts_sql, with_stream_time
+from .windows import advance_stream_time, expired, may_be_late, starts_sql, with_stream_time
 
 
 class PartialAggregateOperator:
@@ -35,7 +35,7 @@ class PartialAggregateOperator:
         self._before = before
         self._context = context
         self._input = before.input if before else step.input
-        self._session = step.window is not None and step.window.kind == SESSION
+        self._session = step.window is not None and step.window.is_session
         self._window = None if self._session else step.window
         self._stream_time: dict[int, int] = {}
         self._evaluate = EvaluateOperator(before, context) if before else None

@@ -31,7 +31,7 @@ from ..plan.steps import (
 )
 from ..state.store import StateStore
 from .aggregate import AggregateOperator
-from .context import Context, Models, Operator
+from .context import Context, Models, Operator, Remembering
 from .evaluate import EvaluateOperator
 from .exchange import split
 from .foreign_key_join import ForeignKeyChangesOperator, ForeignKeyJoinOperator, ForeignKeyResultsOperator
@@ -45,7 +45,6 @@ from .session_aggregate import SessionAggregateOperator
 from .stream_stream_join import StreamStreamJoinOperator
 from .stream_table_join import StreamTableJoinOperator
 from .table_table_join import TableTableJoinOperator
-from .windows import SESSION
 
 
 def open_stage(plan: QueryPlan, index: int, store: StateStore, report: Report, models: Models | None = None) -> Stage:
@@ -99,10 +98,7 @@ class Stage:
         """Undo all that was changed after `epoch`."""
         self.store.rollback_to(epoch)
         for operator in self._operators:
-            if isinstance(
-                operator,
-                AggregateOperator | SessionAggregateOperator | StreamStreamJoinOperator | ForeignKeyResultsOperator,
-            ):
+            if isinstance(operator, Remembering):
                 operator.reload()
 
     def close(self) -> None:
@@ -148,7 +144,7 @@ def _operator(step: Step, behind: Step | None, context: Context) -> Operator:
         case Aggregate():
             after = behind if isinstance(behind, Evaluate) and behind.input == step.output else None
             window = step.partial.window
-            kind = SessionAggregateOperator if window is not None and window.kind == SESSION else AggregateOperator
+            kind = SessionAggregateOperator if window is not None and window.is_session else AggregateOperator
             return kind(step, after, context)
         case StreamTableJoin():
             return StreamTableJoinOperator(step, context)

@@ -15,7 +15,6 @@ from ..plan.steps import Window
 from .frame import one_chunk
 from .operator import PARTITION, ROWTIME, STREAM_TIME, WINDOW_START
 
-SESSION = "SESSION"
 DEFAULT_GRACE_MS = 24 * 60 * 60 * 1000
 """Without GRACE PERIOD a window takes rows until a day after its start, as in ksqlDB."""
 

@@ -168,7 +168,7 @@ def _check_windows(left: Rows, right: Rows, span: Span | None) -> None:
             span=span,
         )
     ours, theirs = left.node.window, right.node.window
-    if ours and theirs and (ours.size_ms, ours.kind == "SESSION") != (theirs.size_ms, theirs.kind == "SESSION"):
+    if ours and theirs and (ours.size_ms, ours.is_session) != (theirs.size_ms, theirs.is_session):
         raise AnalysisError(
             "implicit repartitioning of windowed sources is not supported",
             detail=f"the windows of {left.sources[0]} and {right.sources[0]} differ",

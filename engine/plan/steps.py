@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .logical import Node
 
 Edge = int
+SESSION = "SESSION"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Window:
     advance_ms: int
     grace_ms: int | None = None  # None: not given (ksqlDB's default of 24 hours less size applies to retention)
     retention_ms: int | None = None
+
+    @property
+    def is_session(self) -> bool:
+        """Whether its rows make its bounds: sessions grow and merge, and only they have an end of their own."""
+        return self.kind == SESSION
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ VERSION            the layout's number: another one is refused, never guessed
 lock               held by the server (flock), with its process id for the one who comes second
 topics/            the embedded topics; produce and consume open them beside a running server, without the lock
 schemas.db         the schema registry (io/schemas/embedded.py), where no other one is set
-commands.db        statements, functions' sources, settings (command_log.py)
+commands.db        statements and settings (command_log.py)
 state/<query id>/  <worker>.duckdb, checkpoint/, outbox/<worker>/
 models/, log/
 """

@@ -15,6 +15,5 @@ _MIDDLE, _OLD = 20, 50
 
 def set_modules_apart() -> None:
     """At the start of a process of the engine's own, once its imports are done. Not for a user's process."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, _MIDDLE, _OLD)

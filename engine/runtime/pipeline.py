@@ -25,10 +25,10 @@ from ..operators.encode import SinkEncoder
 from ..operators.exchange import with_groups
 from ..operators.frame import merge_frames, set_column
 from ..operators.group_state import GroupState
-from ..operators.operator import KEY_GROUP, ROWTIME, SEQUENCE, SEQUENCE_STEP, WINDOW_START, Frame, Report
+from ..operators.operator import KEY_GROUP, ROWTIME, SEQUENCE, SEQUENCE_STEP, WINDOW_END, WINDOW_START, Frame, Report
 from ..operators.stage import Stage, open_stage
 from ..plan.pull import PullPlan
-from ..plan.steps import STATEFUL, Aggregate, Evaluate, Materialize, QueryPlan
+from ..plan.steps import STATEFUL, Aggregate, Evaluate, Infer, Materialize, QueryPlan, Window
 from ..sql.compile import bind_functions, compile_condition, compile_sql
 from ..state.duckdb import connect_to_files, cursor, fetch
 from ..state.store import StateStore
@@ -224,16 +224,21 @@ def view_sql(plan: QueryPlan, database: str) -> str:
     for step in steps:
         if isinstance(step, Aggregate) and step.state == plan.materialized:
             rows = GroupState(step).view_sql(table)
-            systems += [WINDOW_START, "_we"] if step.partial.window else []
+            systems += [WINDOW_START, WINDOW_END] if step.partial.window else []
         elif isinstance(step, Materialize) and step.state == plan.materialized:
-            bounds = [WINDOW_START, f"{WINDOW_START} + {step.window.size_ms} AS _we"] if step.window else []
-            bounds = [WINDOW_START, "_we"] if step.window and step.window.kind == "SESSION" else bounds
             columns = [f"c{i}" for i in range(len(step.schema))]
-            rows = f"SELECT {', '.join([*columns, ROWTIME, KEY_GROUP, *bounds])} FROM {table}"
-            systems += [WINDOW_START, "_we"] if step.window else []
+            rows = f"SELECT {', '.join([*columns, ROWTIME, KEY_GROUP, *_bounds(step.window)])} FROM {table}"
+            systems += [WINDOW_START, WINDOW_END] if step.window else []
     if not rows:
         raise InternalError(f"no step keeps the state {plan.materialized}")
     return rows if plan.table_view is None else _over(plan.table_view, rows, systems)
+
+
+def _bounds(window: Window | None) -> list[str]:
+    """The bounds of a kept row's window as SQL; only a session's end is kept."""
+    if window is None:
+        return []
+    return [WINDOW_START, WINDOW_END if window.is_session else f"{WINDOW_START} + {window.size_ms} AS {WINDOW_END}"]
 
 
 def _over(view: Evaluate, rows: str, systems: Sequence[str]) -> str:
@@ -244,7 +249,7 @@ def _over(view: Evaluate, rows: str, systems: Sequence[str]) -> str:
 
 def plan_infers(plan: QueryPlan) -> bool:
     """Whether a plan runs models."""
-    return any(type(step).__name__ == "Infer" for stage in plan.stages for step in stage.steps)
+    return any(isinstance(step, Infer) for stage in plan.stages for step in stage.steps)
 
 
 def plan_remembers(plan: QueryPlan) -> bool:

@@ -26,6 +26,6 @@ def combine_partial(root: Node) -> Node:
 def _mark(node: Node) -> Node:
     if not isinstance(node, Aggregate) or node.input.is_table:
         return node
-    if node.grouped is not None and node.grouped.kind == "SESSION":
+    if node.grouped is not None and node.grouped.is_session:
         return node
     return replace(node, combine=all(isinstance(call.spec, AggregateSpec) for call in node.calls))
