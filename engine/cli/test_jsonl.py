@@ -94,7 +94,7 @@ def _outputs(case: Json, engine: CaseEngine) -> list[Json]:
                 "value": value,
                 "timestamp": record.timestamp,
                 "window": window,
-                "headers": [],
+                "headers": [_header_json(key, value) for key, value in record.headers],
             }
         )
     return made
@@ -134,6 +134,10 @@ def _header(header: Mapping[str, Any]) -> tuple[str, bytes | None]:
     fields = {k.lower(): v for k, v in header.items()}
     value = fields.get("value")
     return str(fields.get("key")), None if value is None else base64.b64decode(value)
+
+
+def _header_json(key: str, value: bytes | None) -> Json:
+    return {"KEY": key, "VALUE": None if value is None else base64.b64encode(value).decode()}
 
 
 if __name__ == "__main__":

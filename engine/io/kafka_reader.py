@@ -93,7 +93,7 @@ class KafkaReader:
         }
         for name in self._columns:
             if name == "headers":
-                columns[name] = pa.array([_headers(m) for m in messages], HEADERS)
+                columns[name] = _headers(messages)
             else:
                 read = Message.value if name == "value" else Message.key
                 columns[name] = pa.array(list(map(read, messages)), pa.binary())
@@ -137,6 +137,10 @@ class KafkaReader:
         self._consumer.close()
 
 
-def _headers(message: Message) -> list[dict[str, Any]] | None:
-    found: Any = message.headers()
-    return None if found is None else [{"key": key, "value": value} for key, value in found]
+def _headers(messages: list[Message]) -> pa.Array:
+    """Most topics have none: that is seen before rows are made of them."""
+    found: list[Any] = list(map(Message.headers, messages))
+    if not any(found):
+        return pa.nulls(len(found), HEADERS)
+    rows = [None if row is None else [{"key": key, "value": value} for key, value in row] for row in found]
+    return pa.array(rows, HEADERS)

@@ -17,6 +17,7 @@ from ..io.formats.format import Decoded, Decoder, FormatColumn
 from ..io.formats.registry import find
 from ..plan.steps import Source
 from .operator import (
+    CARRIED,
     DELETED,
     OFFSET,
     PARTITION,
@@ -47,7 +48,9 @@ def needed_columns(sources: Sequence[Source]) -> tuple[str, ...]:
         ):
             needed.add("key")
         needed.add("value")  # a NULL value means something, whatever is read of it
-        if any(c.header is not None and i in source.wanted for i, c in enumerate(source.schema)):
+        if source.carries_headers or any(
+            c.header is not None and i in source.wanted for i, c in enumerate(source.schema)
+        ):
             needed.add("headers")
     return tuple(c for c in ("key", "value", "headers", "timestamp") if c in needed)
 
@@ -112,6 +115,8 @@ class SourceDecoder:
         columns[ROWTIME] = self._times(records, columns, null, bad)
         columns |= {PARTITION: _chunk(records, "partition"), OFFSET: _chunk(records, "offset")}
         columns[SEQUENCE] = _chunk(records, SEQUENCE)
+        if self.source.carries_headers and (headers := _chunk(records, "headers")).null_count < len(headers):
+            columns[CARRIED] = headers
         if pc.any(null).as_py():
             columns[DELETED] = null
         made = pa.table(columns)

@@ -72,7 +72,8 @@ class MemoryTopics:
     def extend(self, topic: str, records: pa.RecordBatch) -> None:
         """Add records of (part of) PRODUCE_SCHEMA."""
         for row in records.to_pylist():  # record by record: this is for tests
-            self.append(topic, row.get("key"), row["value"], row["timestamp"])
+            headers = [(h["key"], h["value"]) for h in row.get("headers") or ()]
+            self.append(topic, row.get("key"), row["value"], row["timestamp"], headers)
 
     def read(self, topics: Iterable[str]) -> list[Record]:
         """All records of the topics in order of arrival."""

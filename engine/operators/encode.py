@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 
 from ..io.formats.format import Encoder, FormatColumn
 from ..io.formats.registry import find
+from ..io.topics import HEADERS
 from ..plan.steps import Sink
 from .frame import one_chunk
-from .operator import DELETED, PARTITION, ROWTIME, WINDOW_END, WINDOW_START, Failure, Frame, Report
+from .operator import CARRIED, DELETED, PARTITION, ROWTIME, WINDOW_END, WINDOW_START, Failure, Frame, Report
 from .rowtime import rowtimes
 
 
@@ -53,6 +54,11 @@ class SinkEncoder:
         if self._key_encoder:
             columns["key"] = self._key(table, bad)
         columns["value"] = self._value(table, null, bad)
+        if self.sink.carries_headers:
+            carried = CARRIED in table.schema.names
+            columns["headers"] = (
+                one_chunk(table.column(CARRIED)).cast(HEADERS) if carried else pa.nulls(table.num_rows, HEADERS)
+            )
         records = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
         return self._without(table, records, bad) if bad else records
 

@@ -18,7 +18,7 @@ from .analysis import analyze_query
 from .logical import Aggregate, Filter, Node, Project, Retain, reads
 from .physical import stage
 from .predictions import expand_predictions
-from .result import check_kind, fit, sink_of
+from .result import check_kind, fit, row_by_row, sink_of
 from .rules import optimize
 from .rules.hoist_models import has_model
 from .sources import read_of, rows_from
@@ -38,9 +38,10 @@ def plan_query(
     """The plan of a query that runs on: persistent with a `sink`, a push query without. Raises a UserError with its span."""
     root = plan_logical(query, catalog, registry, sink=sink, settings=settings)
     staged = stage(root)
+    carries = sink is not None and row_by_row(root)
     return QueryPlan(
         query_id=query_id,
-        sources=staged.sources,
+        sources=tuple(replace(s, carries_headers=carries) for s in staged.sources),
         stages=staged.stages,
         sink=None if sink is None else sink_of(root, sink, staged.sources, staged.edge, settings),
         schema=root.schema if sink is not None else _unkeyed(root.schema),

@@ -11,7 +11,7 @@ from ..sql.expressions import Expr
 from ..sql.schema import Schema
 from ..sql.scope import suggestion
 from ..sql.types import BIGINT, STRING, TIMESTAMP, SqlType
-from .logical import Node, Project
+from .logical import Filter, Infer, Node, Project, Read, Retain
 from .steps import Formats, Sink, Source
 from .target import SinkTarget
 
@@ -106,7 +106,16 @@ def sink_of(root: Node, target: SinkTarget, sources: Sequence[Source], edge: int
         window,
         index,
         target.timestamp_format,
+        row_by_row(root),
     )
+
+
+def row_by_row(root: Node) -> bool:
+    """Whether each row of the result is made of one record: of such a record the headers go along to the sink."""
+    node = root
+    while isinstance(node, Filter | Project | Infer | Retain):
+        node = node.input
+    return isinstance(node, Read)
 
 
 def _delimiters(target: SinkTarget) -> set[str]:

@@ -50,7 +50,8 @@ class Window:
 @dataclass(frozen=True)
 class Source:
     """What a query reads: a topic (or a file) with its schema and formats. `timestamp_column`: index of the column that
-    gives rowtime, with its format for strings. `windowed`: keys carry windows of this kind and size."""
+    gives rowtime, with its format for strings. `windowed`: keys carry windows of this kind and size. `carries_headers`:
+    a record's headers go along with its row, to the sink."""
 
     name: str
     topic: str
@@ -63,6 +64,7 @@ class Source:
     timestamp_format: str | None = None
     windowed: Window | None = None
     file: FileRead | None = None
+    carries_headers: bool = False
 
 
 @dataclass(frozen=True)
@@ -329,7 +331,8 @@ class Stage:
 
 @dataclass(frozen=True)
 class Sink:
-    """Where the last edge goes: a topic. `windowed`: the key on the wire carries the window (Kafka Streams' layout)."""
+    """Where the last edge goes: a topic. `windowed`: the key on the wire carries the window (Kafka Streams' layout).
+    `carries_headers`: a row's record has the headers of the record that the row was made of."""
 
     name: str
     topic: str
@@ -340,6 +343,7 @@ class Sink:
     windowed: Window | None = None
     timestamp_column: int | None = None
     timestamp_format: str | None = None
+    carries_headers: bool = False
 
 
 @dataclass(frozen=True)

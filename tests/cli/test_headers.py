@@ -56,6 +56,24 @@ def test_headers_in_group_by() -> None:
 
 
 @pytest.mark.parametrize(
+    "made",
+    [
+        "CREATE STREAM o AS SELECT id, v + 1 AS w FROM readings WHERE v < 2;",
+        "CREATE STREAM o AS SELECT v, id FROM readings WHERE v < 2 PARTITION BY v;",
+        "CREATE STREAM o AS SELECT id, EXPLODE(ARRAY[v]) AS w FROM readings WHERE v < 2;",
+    ],
+)
+def test_headers_go_along_to_the_output(made: str) -> None:
+    plain = READINGS.format("w INT")
+    answer = run(plain, made, headers=[[("trace", "IQ=="), ("b", None)], [], [("trace", "Iw==")]])
+    assert answer["error"] is None, answer["error"]
+    assert [r["headers"] for r in answer["outputs"]] == [
+        [{"KEY": "trace", "VALUE": "IQ=="}, {"KEY": "b", "VALUE": None}],
+        [],
+    ]
+
+
+@pytest.mark.parametrize(
     "statement",
     [
         "INSERT INTO readings (id, origin) VALUES (1, NULL);",

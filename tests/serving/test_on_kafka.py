@@ -50,6 +50,23 @@ def test_streams_and_tables(kafka, name, tmp_path):
     consumer.close()
 
 
+def test_headers_go_along(kafka, name, tmp_path):
+    trace = [("trace", b"1"), ("trace", b"2")]
+    with mergus.connect(tmp_path, kafka=kafka) as db:
+        db.execute(f"CREATE STREAM s (a INT) WITH (kafka_topic='{name}', value_format='JSON', partitions=1);")
+        db.execute(f"CREATE STREAM u WITH (kafka_topic='{name}_u') AS SELECT a + 1 AS b FROM s;")
+        producer = Producer({"bootstrap.servers": kafka})
+        producer.produce(name, b'{"A":1}', headers=trace)
+        producer.produce(name, b'{"A":2}')
+        producer.flush()
+        consumer = Consumer({"bootstrap.servers": kafka, "group.id": name, "auto.offset.reset": "earliest"})
+        db.wait(60)
+        consumer.subscribe([f"{name}_u"])
+        found = [consumer.poll(30) for _ in range(2)]
+        assert [(m.value(), m.headers()) for m in found] == [(b'{"B":2}', trace), (b'{"B":3}', None)]
+        consumer.close()
+
+
 def test_a_broker_that_is_not_there(tmp_path):
     with pytest.raises(EnvironmentFault, match=r"Kafka at 127\.0\.0\.1:1"):
         mergus.connect(tmp_path, kafka="127.0.0.1:1")
