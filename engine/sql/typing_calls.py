@@ -162,9 +162,21 @@ def aggregate_use(node: exp.Expression, scope: Scope, registry: FunctionRegistry
     made = _complete(nodes, args, candidate, context, span)
     overload = function.overloads[index]
     varying = made[: len(made) - overload.constants_of(len(made))]
+    _check_typed(function.name, varying, overload.params, span)
     constants = [_constant(function.name, e, span) for e in made[len(varying) :]]
     spec = overload.resolve([e.type for e in varying], constants)
     return AggregateUse(function.name, spec, varying)
+
+
+def _check_typed(name: str, args: Sequence[Expr], params: Sequence[ParamType], span: Span | None) -> None:
+    """A bare NULL does not say which of the types that a parameter takes is meant."""
+    for arg, param in zip(args, params, strict=False):  # one that repeats is generic
+        if arg.type is NULL and isinstance(param, Matching):
+            raise TypeMismatch(
+                f"{name} cannot tell which type its argument NULL has",
+                hint=f"give it one: {name}(CAST(NULL AS …))",
+                span=span,
+            )
 
 
 def _constant(name: str, expr: Expr, span: Span | None) -> Any:

@@ -101,6 +101,8 @@ def test_what_was_added_can_be_taken_back(text: str) -> None:
         ("TOPK(X, X)", "constant"),
         ("TOPK(X, 0)", "above 0"),
         ("MIN(A)", "does not take"),
+        ("MIN(NULL)", "MIN(CAST(NULL AS …))"),
+        ("SUM_LIST(NULL)", "which type"),
     ],
 )
 def test_what_is_refused(text: str, words: str) -> None:

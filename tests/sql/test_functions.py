@@ -163,6 +163,8 @@ COLLECTIONS = [
     ("ARRAY_INTERSECT(A, ARRAY[1, 9])", [1]),
     ("ARRAY_UNION(A, ARRAY[1, 9])", [3, 1, None, 9]),
     ("ARRAY_CONCAT(ARRAY[1], ARRAY[1])", [1, 1]),
+    ("ARRAY_CONCAT(CAST(NULL AS ARRAY<INT>), A)", [3, 1, None, 3]),
+    ("ARRAY_CONCAT(CAST(NULL AS ARRAY<INT>), CAST(NULL AS ARRAY<INT>))", None),
     ("ARRAY_JOIN(A, '-')", "3-1-null-3"),
     ("SLICE(A, 2, 3)", [1, None]),
     ("GENERATE_SERIES(4, 2)", [4, 3, 2]),

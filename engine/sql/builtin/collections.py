@@ -187,9 +187,12 @@ FUNCTIONS: tuple[Function, ...] = (
     ),
     function(
         "ARRAY_CONCAT",
-        "The elements of the first array, then those of the second.",
+        "The elements of the first array, then those of the second; NULL where both are.",
         "ARRAY",
-        overload("ARRAY<T>, ARRAY<T> -> ARRAY<T>", "list_concat({0}, {1})"),
+        overload(
+            "ARRAY<T>, ARRAY<T> -> ARRAY<T>",
+            "CASE WHEN {0} IS NOT NULL OR {1} IS NOT NULL THEN list_concat({0}, {1}) END",
+        ),
         examples=("ARRAY_CONCAT(a, b)",),
     ),
     function(

@@ -1,0 +1,24 @@
+--@test: timestamps, dates and times as text and back, by Java's patterns
+CREATE STREAM moments (id INT KEY, t STRING, at TIMESTAMP, day DATE, clock TIME) WITH (kafka_topic = 'moments', value_format = 'JSON', partitions = 1);
+CREATE STREAM written AS SELECT id, FORMAT_TIMESTAMP(at, 'yyyy-MM-dd''T''HH:mm:ssX') AS utc, FORMAT_TIMESTAMP(at, 'EEE d MMM yyyy, h a', 'America/New_York') AS ny, FORMAT_DATE(day, 'dd/MM/yy') AS d, FORMAT_TIME(clock, 'HH''h''mm') AS c, TIMESTAMPTOSTRING(UNIX_TIMESTAMP(at), 'yyyyMMdd') AS old, DATETOSTRING(UNIX_DATE(day), 'D') AS nth FROM moments;
+CREATE STREAM read AS SELECT id, PARSE_TIMESTAMP(t, 'dd.MM.yyyy HH:mm', 'Europe/Berlin') AS at, PARSE_DATE(SUBSTRING(t, 1, 10), 'dd.MM.yyyy') AS day, PARSE_TIME(SUBSTRING(t, 12), 'HH:mm') AS clock, STRINGTOTIMESTAMP(t, 'dd.MM.yyyy HH:mm') AS millis, STRINGTODATE(SUBSTRING(t, 1, 10), 'dd.MM.yyyy') AS days FROM moments;
+INSERT INTO moments (id, t, at, day, clock) VALUES (1, '01.07.2024 12:30', '2024-03-09T23:05:06.007', '2024-12-31', '07:08:09');
+INSERT INTO moments (id, t) VALUES (2, 'yesterday');
+INSERT INTO moments (id) VALUES (3);
+ASSERT VALUES written (id, utc, ny, d, c, old, nth) VALUES (1, '2024-03-09T23:05:06Z', 'Sat 9 Mar 2024, 6 PM', '31/12/24', '07h08', '20240309', '366');
+ASSERT VALUES written (id) VALUES (2);
+ASSERT VALUES written (id) VALUES (3);
+ASSERT VALUES read (id, at, day, clock, millis, days) VALUES (1, '2024-07-01T10:30:00.000', '2024-07-01', '12:30:00', 1719837000000, 19905);
+ASSERT VALUES read (id) VALUES (2);
+ASSERT VALUES read (id) VALUES (3);
+
+--@test: moments are moved: months end where they end, days go round midnight, zones move the clock
+CREATE STREAM moments (id INT KEY, at TIMESTAMP, day DATE, clock TIME, n INT) WITH (kafka_topic = 'moments', value_format = 'JSON', partitions = 1);
+CREATE STREAM moved AS SELECT id, TIMESTAMPADD(HOURS, n, at) AS later, TIMESTAMPSUB(MILLISECONDS, 1, at) AS before, DATEADD(MONTHS, n, day) AS day_later, DATESUB(YEARS, n, day) AS day_before, TIMEADD(MINUTES, 90, clock) AS clock_later, TIMESUB(SECONDS, 1, clock) AS clock_before, CONVERT_TZ(at, 'UTC', 'Asia/Tokyo') AS tokyo FROM moments;
+CREATE STREAM numbers AS SELECT id, UNIX_TIMESTAMP(at) AS millis, FROM_UNIXTIME(UNIX_TIMESTAMP(at)) = at AS same, UNIX_DATE(day) AS days, FROM_DAYS(UNIX_DATE(day)) = day AS same_day, UNIX_TIMESTAMP() > 0 AND UNIX_DATE() > 0 AS now FROM moments;
+INSERT INTO moments (id, at, day, clock, n) VALUES (1, '2024-02-29T23:00:00.000', '2024-01-31', '00:00:00', 1);
+INSERT INTO moments (id) VALUES (2);
+ASSERT VALUES moved (id, later, before, day_later, day_before, clock_later, clock_before, tokyo) VALUES (1, '2024-03-01T00:00:00.000', '2024-02-29T22:59:59.999', '2024-02-29', '2023-01-31', '01:30:00', '23:59:59', '2024-03-01T08:00:00.000');
+ASSERT VALUES moved (id) VALUES (2);
+ASSERT VALUES numbers (id, millis, same, days, same_day, now) VALUES (1, 1709247600000, true, 19753, true, true);
+ASSERT VALUES numbers (id, same, same_day, now) VALUES (2, false, false, true);
