@@ -13,12 +13,14 @@ from typing import Any
 import duckdb
 
 from ..errors import AnalysisError, Conflict, Unsupported
+from ..inference.versions import ModelStore
 from ..io.schemas.opening import forget
 from ..io.topics import TopicInfo
 from ..operators.driver import Driver
 from ..plan.steps import QueryPlan
 from ..serving.change import Change, World
 from ..serving.changes import changes_something, prepare
+from ..serving.describe_models import models_used
 from ..serving.inserts import Inserter
 from ..serving.schemas import delete, register
 from ..serving.topic_answers import refused_here
@@ -33,6 +35,7 @@ from ..sql.statements import (
     Define,
     Describe,
     DescribeFunction,
+    DescribeModel,
     Explain,
     InsertValues,
     SetProperty,
@@ -46,14 +49,16 @@ _numbers = itertools.count()
 
 
 class CaseEngine:
-    """Catalog, plans and topics of one case. `instance` is shared between cases."""
+    """Catalog, plans and topics of one case. `instance` is shared between cases; `models`: where a case may keep models."""
 
     def __init__(
         self,
         instance: duckdb.DuckDBPyConnection,
         registry: FunctionRegistry,
         settings: Mapping[str, str],
+        models: ModelStore | None = None,
     ) -> None:
+        self.models = models
         self.schema_registry = f"memory:case {next(_numbers)}"
         self.on_topic: Callable[[str], None] = lambda topic: None  # before the first statement over a topic
         self.catalog = Catalog()
@@ -90,7 +95,7 @@ class CaseEngine:
                     self.settings[name] = value
                 case UnsetProperty(name=name):
                     self.settings.pop(name, None)
-                case Define() | Undefine() | Show() | Describe() | DescribeFunction() | Explain():
+                case Define() | Undefine() | Show() | Describe() | DescribeFunction() | DescribeModel() | Explain():
                     return
                 case _ if changes_something(statement):
                     self._announce(statement)
@@ -115,6 +120,8 @@ class CaseEngine:
             replaying=True,
             shipped=self._shipped,
             schema_registry=self.schema_registry,
+            models=self.models,
+            models_used=lambda name: models_used(self.plans, name),
         )
 
     def _topic(self, name: str) -> TopicInfo | None:
@@ -125,6 +132,8 @@ class CaseEngine:
         register(change.register, self.schema_registry)
         delete(change.delete_topics, self.schema_registry)
         before, self.catalog, self.registry = self.catalog.relations, change.catalog, change.registry
+        if self.models is not None:
+            self.models.publish(self.catalog.models)
         for topic in change.create_topics:
             self.driver.topics.partitions[topic.name] = topic.partitions
         for name in change.delete_topics:

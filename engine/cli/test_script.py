@@ -7,6 +7,7 @@ must be refused, as ksqlDB's own test runner reads them. What stands before the 
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 import duckdb
 
 from ..errors import EnvironmentFault, MergusError, UserError
+from ..inference.routing import RoutedRuntime
+from ..inference.versions import ModelStore
 from ..operators.driver import Running, batches
 from ..sql.functions import FunctionRegistry
 from ..sql.parser import Parsed, iterate_statements
@@ -28,13 +31,14 @@ _ASSERTIONS = (AssertValues, AssertSource, AssertTopic, AssertSchema)
 
 @dataclass(frozen=True)
 class SqlTest:
-    """A test of a file: its statements, where they begin, and the refusal that is expected, if one is."""
+    """A test of a file: its statements, where they begin, the refusal that is expected, if one is, and the file's folder."""
 
     name: str
     text: str
     line: int
     error: str | None = None
     message: str | None = None
+    home: Path = Path()
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Outcome:
     line: int = 0
 
 
-def tests_of(text: str, name: str) -> list[SqlTest]:
+def tests_of(text: str, name: str, home: Path = Path()) -> list[SqlTest]:
     r"""The tests of a file's text.
 
     >>> [(t.name, t.line, t.error) for t in tests_of("--@test: a\nSHOW TABLES;\n--@test: b\n--@expected.error: X\n", "f")]
@@ -62,14 +66,14 @@ def tests_of(text: str, name: str) -> list[SqlTest]:
         part = text[start:end]
         given = {m[1]: m[2] for m in _DIRECTIVE.finditer(part)}
         line = text.count("\n", 0, start) + 1
-        made.append(SqlTest(title, part, line, given.get("expected.error"), given.get("expected.message")))
+        made.append(SqlTest(title, part, line, given.get("expected.error"), given.get("expected.message"), home))
     return made
 
 
 def read_tests(path: Path) -> list[SqlTest]:
     """The tests of a file."""
     try:
-        return tests_of(path.read_text(encoding="utf-8"), path.stem)
+        return tests_of(path.read_text(encoding="utf-8"), path.stem, path.parent)
     except FileNotFoundError:
         raise UserError(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError) as why:
@@ -77,10 +81,13 @@ def read_tests(path: Path) -> list[SqlTest]:
 
 
 class Script(CaseEngine):
-    """An engine whose queries take in records as they are inserted."""
+    """An engine whose queries take in records as they are inserted. `home`: where models' relative paths begin."""
 
-    def __init__(self, instance: duckdb.DuckDBPyConnection, registry: FunctionRegistry) -> None:
-        super().__init__(instance, registry, {})
+    def __init__(self, instance: duckdb.DuckDBPyConnection, registry: FunctionRegistry, home: Path = Path()) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="mergus-test-")
+        store = ModelStore(Path(self._folder.name), allowed=None, code=True, home=home)
+        super().__init__(instance, registry, {}, store)
+        self._runtime = RoutedRuntime()
         self._running: dict[str, tuple[Running, int]] = {}
         self._claims = Claims(self)
 
@@ -94,7 +101,7 @@ class Script(CaseEngine):
             self._running.pop(query_id)[0].close()
         for query_id, plan in self.plans.items():
             if query_id not in self._running:
-                self._running[query_id] = (Running(plan, self.instance), 0)
+                self._running[query_id] = (Running(plan, self.instance, models=self._runtime), 0)
         while any(self._take_in(query_id) for query_id in self.plans):
             continue
 
@@ -111,15 +118,16 @@ class Script(CaseEngine):
         return bool(fresh)
 
     def close(self) -> None:
-        """End the queries, and forget the schemas."""
+        """End the queries, and forget schemas and models."""
         for running, _ in self._running.values():
             running.close()
         super().close()
+        self._folder.cleanup()
 
 
 def run_test(test: SqlTest, instance: duckdb.DuckDBPyConnection, registry: FunctionRegistry) -> Outcome:
     """Run one test on an engine of its own."""
-    script = Script(instance, registry.copy())
+    script = Script(instance, registry.copy(), test.home)
     line = test.line
     try:
         for parsed in iterate_statements(test.text):

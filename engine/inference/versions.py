@@ -43,10 +43,12 @@ class Wanted:
 
 
 class ModelStore:
-    """The folder `models` of a data folder. `allowed`: where artefacts may be taken from; None for anywhere."""
+    """The folder `models` of a data folder. `allowed`: where artefacts may be taken from; None for anywhere. `home`: what
+    a relative PATH is relative to, None for the process's folder."""
 
-    def __init__(self, folder: Path, *, allowed: Sequence[Path] | None, code: bool) -> None:
+    def __init__(self, folder: Path, *, allowed: Sequence[Path] | None, code: bool, home: Path | None = None) -> None:
         self.folder = folder
+        self._home = home or Path()
         self._allowed = None if allowed is None else [p.resolve() for p in allowed]
         self._code = code
 
@@ -118,8 +120,7 @@ class ModelStore:
                 yield from (p for p in model.iterdir() if p.is_dir())
 
     def _source(self, wanted: Wanted) -> Path:
-        path = Path(wanted.path).expanduser()
-        real = path.resolve()
+        real = (self._home / Path(wanted.path).expanduser()).resolve()
         if self._allowed is not None and not any(real.is_relative_to(a) for a in self._allowed):
             raise UserError(
                 f"model {wanted.name}: {wanted.path!r} lies outside the folders that files may be read from",

@@ -136,10 +136,11 @@ def _stage(number: int, stage: Stage, plan: QueryPlan) -> Iterator[str]:
         sent = (f"e{edge} by {', '.join(f'c{k}' for k in keys)}" for edge, keys in sorted(stage.exchange.keys.items()))
         yield f"Stage {number}, behind an exchange of {'; '.join(sent)}"
     for step in stage.steps:
-        yield f"  e{step.output} = {_step(step)}"
+        yield f"  e{step.output} = {step_text(step)}"
 
 
-def _step(step: Step) -> str:
+def step_text(step: Step) -> str:
+    """What a step does."""
     match step:
         case Evaluate():
             tombstones = "  -- other rows become tombstones" if step.is_table and step.where is not None else ""

@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from ..errors import AnalysisError, Span
 from ..sql.catalog import Catalog, Relation
-from ..sql.compile import compile_condition, compile_sql
+from ..sql.compile import SYSTEM_COLUMNS, compile_condition, compile_sql
 from ..sql.expressions import Call, Column, Expr, Literal, System, systems_used
 from ..sql.functions import AggregateFunction, FunctionRegistry, TableFunction
 from ..sql.schema import ColumnDef, Schema
@@ -24,15 +24,16 @@ from ..sql.statements import Query, SourceRef
 from ..sql.types import BIGINT, quote_if_needed
 from ..sql.typing import analyze_expression, require_boolean
 from ..sql.typing_calls import contains
-from .explain import windowed
+from .explain import step_text, windowed
 from .keys import check_names
 from .logical import Read
 from .predicates import conjuncts
 from .projection import analyze_items, column_node, items_of
+from .pull_models import hoisted
 from .rows import Rows, RowScope
 from .rules.hoist_models import has_model
 from .sources import rows_from
-from .steps import Window
+from .steps import Evaluate, Step, Window
 
 KEYS_MAX = 1000
 """More combinations of keys than this are not listed: a scan is as good."""
@@ -52,7 +53,8 @@ class Range:
 class PullPlan:
     """A pull query over `relation`, whose columns are c0, c1 … of the view that it is run on (with `_ws`, `_we` of a windowed
     table, and `_rowtime`). `keys`: all keys that can fit, None where any can. `key_range`: of a single key column.
-    `windows`: bounds of WINDOWSTART and WINDOWEND. `is_stream`: the view is the stream's records so far."""
+    `windows`: bounds of WINDOWSTART and WINDOWEND. `is_stream`: the view is the stream's records so far. `steps`: what runs
+    over the rows that the SQL gives, where the query calls models; they keep the system columns that they need."""
 
     relation: str
     schema: Schema
@@ -64,13 +66,18 @@ class PullPlan:
     limit: int | None = None
     window: Window | None = None
     is_stream: bool = False
+    steps: tuple[Step, ...] = ()
 
     def sql(self, view: str) -> str:
         """The DuckDB SQL over a view (or a table, or a query in parentheses) of the relation's rows."""
-        columns = ", ".join(f"{compile_sql(e)} AS c{i}" for i, e in enumerate(self.columns))
+        evaluations = [step for step in self.steps if isinstance(step, Evaluate)]
+        later = [e for step in evaluations for e in (*step.columns, *([] if step.where is None else [step.where]))]
+        columns = [f"{compile_sql(e)} AS c{i}" for i, e in enumerate(self.columns)]
+        columns += [SYSTEM_COLUMNS[name] for name in sorted(systems_used(later))]
         where = "" if self.where is None else f" WHERE {compile_condition(self.where)}"
-        limit = "" if self.limit is None else f" LIMIT {self.limit}"
-        return f"SELECT {columns} FROM {view}{where}{limit}"
+        cut = self.limit is not None and all(step.where is None for step in evaluations)
+        limit = f" LIMIT {self.limit}" if cut else ""
+        return f"SELECT {', '.join(columns)} FROM {view}{where}{limit}"
 
 
 def plan_pull(query: Query, catalog: Catalog, registry: FunctionRegistry) -> PullPlan:
@@ -86,10 +93,14 @@ def plan_pull(query: Query, catalog: Catalog, registry: FunctionRegistry) -> Pul
     where = None
     if query.where is not None:
         where = require_boolean(analyze_expression(query.where, RowScope(rows, registry, "WHERE"), registry), "WHERE")
-    _check_expressions(columns, where, is_table=read.is_table)
+    exprs = [*columns, *([] if where is None else [where])]
+    _check_expressions(exprs, is_table=read.is_table)
     schema = Schema(tuple(ColumnDef(i.name, e.type, _is_key(e, rows)) for i, e in zip(items, columns, strict=True)))
     parts = [] if where is None else conjuncts(where)
     keys = [e.index for e in (k.expr for k in rows.keys) if isinstance(e, Column)] if read.is_table else []
+    steps: tuple[Step, ...] = ()
+    if any(has_model(e) for e in exprs):
+        columns, where, steps = hoisted(read, columns, where, schema)
     return PullPlan(
         relation=read.source.name,
         schema=schema,
@@ -101,6 +112,7 @@ def plan_pull(query: Query, catalog: Catalog, registry: FunctionRegistry) -> Pul
         limit=query.limit,
         window=read.window,
         is_stream=not read.is_table,
+        steps=steps,
     )
 
 
@@ -114,7 +126,8 @@ def explain_pull(plan: PullPlan) -> str:
     else:
         how = f"all rows of table {name}"
     columns = plan.schema.text(is_table=False)
-    return f"Pull query ({columns})\n  reads {how}{windowed(plan.window)}\n  {plan.sql(name)}\n"
+    models = "".join(f"  e{step.output} = {step_text(step)}\n" for step in plan.steps)
+    return f"Pull query ({columns})\n  reads {how}{windowed(plan.window)}\n  {plan.sql(name)}\n{models}"
 
 
 def check_clauses(query: Query, registry: FunctionRegistry) -> None:
@@ -149,20 +162,13 @@ def _check_materialized(relation: Relation) -> None:
 _PUSH = "add EMIT CHANGES if you intended a push query"
 
 
-def _check_expressions(columns: Sequence[Expr], where: Expr | None, *, is_table: bool) -> None:
-    exprs = [*columns, *([] if where is None else [where])]
+def _check_expressions(exprs: Sequence[Expr], *, is_table: bool) -> None:
     places = {"ROWPARTITION", "ROWOFFSET"} & systems_used(exprs)
     if places:
         raise AnalysisError(
             f"pull queries do not support {' and '.join(sorted(places))}",
             detail="a table's row does not remember where its last record lay" if is_table else None,
             hint=_PUSH,
-        )
-    if any(has_model(e) for e in exprs):
-        raise AnalysisError(
-            "pull queries do not call models",
-            detail="a model runs where rows arrive, once a row, and its result is kept",
-            hint="make it a column of the table: CREATE TABLE … AS SELECT …, model(…)",
         )
 
 

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from ..clock import Clock
 from ..errors import InternalError
 from ..io.topics import Topics
+from ..operators.answer import answer
 from ..operators.context import Models
 from ..operators.decode import Decoding, needed_columns
 from ..operators.encode import SinkEncoder
@@ -74,6 +75,7 @@ class PlanTask:
         self, plan: QueryPlan, topics: Sequence[str], path: Path | None, engine: Engine, log: ProcessingLog
     ) -> None:
         self._plan = plan
+        self._engine = engine
         self._log = log
         self._path = path
         self._remembers = plan_remembers(plan)
@@ -153,7 +155,16 @@ class PlanTask:
         made = fetch(reader, pull.sql(f"({self._view})"))
         with self._lock:
             self._readers.append(reader)
-        return made
+        return self._answered(pull, made) if pull.steps else made
+
+    def _answered(self, pull: PullPlan, rows: pa.Table) -> pa.Table:
+        """The rows after the models of a pull query. Its log is its own: the flow's belongs to the flow's thread."""
+        engine = self._engine
+        log = ProcessingLog(self._plan.query_id, engine.topics.writer, engine.clock.now_ms, lambda kind: None)
+        try:
+            return answer(pull.steps, rows, pull.schema, engine.instance, log.report, engine.models())
+        finally:
+            log.close()
 
     def state_bytes(self) -> int:
         if self._path is None:

@@ -88,6 +88,15 @@ def test_the_answer_is_in_the_order_of_the_projection() -> None:
     assert "reads 1 key of table T" in explain_pull(plan)
 
 
+def test_models_run_over_the_rows_that_are_left() -> None:
+    plan = pull("SELECT id, double_score(n) AS s, WINDOWSTART FROM w WHERE id = 1 AND double_score(n + 1) > 2 LIMIT 3;")
+    assert plan.keys == ((1,),)
+    assert plan.sql("v").endswith(" AS c2, _ws FROM v WHERE (c0 = 1)")  # LIMIT comes behind the model's condition
+    assert [type(step).__name__ for step in plan.steps] == ["Infer", "Evaluate", "Infer", "Evaluate"]
+    assert "infer over" in explain_pull(plan)
+    assert pull("SELECT double_score(n) AS s FROM t LIMIT 3;").sql("v").endswith("FROM v LIMIT 3")
+
+
 def test_a_stream_is_read_as_far_as_it_goes() -> None:
     plan = pull("SELECT * FROM s WHERE id = 1;")
     assert plan.is_stream
@@ -106,7 +115,6 @@ def test_a_stream_is_read_as_far_as_it_goes() -> None:
         ("SELECT * FROM t WHERE id = 'a';", "INTEGER = STRING"),
         ("SELECT * FROM t WHERE n;", "WHERE takes a BOOLEAN"),
         ("SELECT * FROM declared;", "CREATE TABLE queryable AS SELECT * FROM DECLARED"),
-        ("SELECT score('a') FROM t;", "do not call models"),
     ],
 )
 def test_refused(text: str, said: str) -> None:

@@ -234,3 +234,26 @@ def test_ml_predict_gives_the_source_and_the_outputs(data: Path, tmp_path: Path)
         ):
             with pytest.raises(mergus.MergusError, match=said):
                 db.query(sql)
+
+
+def test_a_pull_query_over_a_table_calls_models(data: Path, tmp_path: Path) -> None:
+    with mergus.connect(data, in_process=False) as db:
+        db.execute(STREAM)
+        db.execute(f"CREATE MODEL m {COLUMNS} {model(tmp_path, 'unlucky', UNLUCKY)});")
+        db.execute("CREATE TABLE n AS SELECT id, LATEST_BY_OFFSET(a) AS a FROM s GROUP BY id EMIT CHANGES;")
+        db.execute(
+            "CREATE TABLE w AS SELECT id, COUNT(*) AS c FROM s WINDOW TUMBLING (SIZE 1 DAY) GROUP BY id EMIT CHANGES;"
+        )
+        db.insert("s", [{"id": i, "a": i} for i in (12, 13, 14, 15)])
+        db.wait()
+        sql = "SELECT id, m(a) AS y, MODEL_VERSION(m(a)) AS v FROM n WHERE"
+        assert rows(db, f"{sql} id = 12;") == [{"ID": 12, "Y": 13, "V": 1}]
+        assert rows(db, f"{sql} id = 13;") == [{"ID": 13, "Y": None, "V": 1}]
+        assert rows(db, f"{sql} id = 99;") == []
+        assert sorted(r["ID"] for r in rows(db, f"{sql} m(m(a)) > 14;")) == [14, 15]
+        assert len(rows(db, f"{sql} m(a) > 0 LIMIT 2;")) == 2
+        windowed = rows(db, "SELECT id, m(c) AS y, WINDOWSTART AS ws FROM w WHERE id = 12;")
+        assert [(r["Y"], r["WS"] is None) for r in windowed] == [(2, False)]
+        assert rows(db, "SELECT y FROM ML_PREDICT(TABLE n, MODEL m, DESCRIPTOR(a)) WHERE id = 14;") == [{"Y": 15}]
+        log = rows(db, "SELECT * FROM mergus_processing_log;")
+        assert {(r["KIND"], r["REASON"]) for r in log} == {("model", "unlucky")}
