@@ -17,7 +17,7 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor as F
 from google.protobuf.message import DecodeError, Message
 
-from ..io.formats.protobuf import header
+from ..io.formats.protobuf import message_header
 from ..io.formats.protobuf_compile import Descriptor, compiled, params
 from ..io.formats.protobuf_decode import message_indexes
 from ..io.formats.protobuf_schema import (
@@ -53,7 +53,7 @@ def protobuf_bytes(
         value = {descriptor.fields[0].name: value}
     _fill(message, descriptor, value)
     body: bytes = message.SerializeToString()
-    return body if schema_id is None else header(schema_id, whole.indexes(descriptor)) + body
+    return body if schema_id is None else message_header(schema_id, whole.indexes(descriptor)) + body
 
 
 def protobuf_json(payload: bytes | None, schema_of: Callable[[int | None], Schema], resolve: Resolve) -> Json:

@@ -144,21 +144,14 @@ class _Builder:
             return self._foreign_key(node, (left, left_at), (right, right_at))
         self._cross(left, left_at, at, (node.left_key,))
         self._cross(right, right_at, at, (node.right_key,))
+        sides, name = self._sides(node, left, right), self._name("joined")
         if node.is_table:
-            return self._append(at, self._tables(node, left, right))
-        step = StreamTableJoin(
-            left,
-            right,
-            self._edge(),
-            node.kind,
-            node.left_key,
-            node.right_key,
-            node.left.schema,
-            node.right.schema,
-            node.schema,
-            self._name("joined"),
-        )
-        return self._append(at, step)
+            return self._append(at, TableTableJoin(*sides, node.kind, node.schema, name, node.window is not None))
+        return self._append(at, StreamTableJoin(*sides, node.kind, node.schema, name))
+
+    def _sides(self, node: Join, left: Edge, right: Edge) -> tuple[Edge, Edge, Edge, int, int, Schema, Schema]:
+        """The fields of steps.TwoSides."""
+        return left, right, self._edge(), node.left_key, node.right_key, node.left.schema, node.right.schema
 
     def _streams(self, node: Join, within: Within, left: tuple[Edge, int], right: tuple[Edge, int]) -> tuple[Edge, int]:
         """Both sides become one edge in the stage before the join."""
@@ -169,13 +162,7 @@ class _Builder:
         key = replace(node.left.schema.columns[node.left_key], name="key", is_key=True)
         both = Schema((key, *node.schema.columns))
         sides = JoinSides(
-            left[0],
-            right[0],
-            self._edge(),
-            node.left_key,
-            node.right_key,
-            node.left.schema,
-            node.right.schema,
+            *self._sides(node, left[0], right[0]),
             both,
             len([s for steps in self.steps for s in steps if isinstance(s, JoinSides)]),
             within.before_ms + within.after_ms + grace,
@@ -198,45 +185,20 @@ class _Builder:
 
     def _foreign_key(self, node: Join, left: tuple[Edge, int], right: tuple[Edge, int]) -> tuple[Edge, int]:
         """By the left table's key, by the foreign key, and by the left table's key again."""
-        at, name, schema = left[1] + 1, self._name("joined"), node.left.schema
+        at, name = left[1] + 1, self._name("joined")
         self._cross(*left, at, node.primary)
-        changes = ForeignKeyChanges(left[0], self._edge(), schema, node.primary, node.left_key, f"{name}_rows")
+        changes = ForeignKeyChanges(
+            left[0], self._edge(), node.left.schema, node.primary, node.left_key, f"{name}_rows"
+        )
         self._append(at, changes)
         joined_at = max(at, right[1]) + 1
         self._cross(changes.output, at, joined_at, (node.left_key,))
         self._cross(*right, joined_at, (node.right_key,))
-        join = ForeignKeyJoin(
-            changes.output,
-            right[0],
-            self._edge(),
-            node.kind,
-            node.left_key,
-            node.right_key,
-            node.primary,
-            schema,
-            node.right.schema,
-            node.schema,
-            name,
-        )
+        join = ForeignKeyJoin(*self._sides(node, changes.output, right[0]), node.kind, node.primary, node.schema, name)
         self._append(joined_at, join)
         self._cross(join.output, joined_at, joined_at + 1, node.primary)
         results = ForeignKeyResults(join.output, self._edge(), node.schema, node.primary)
         return self._append(joined_at + 1, results)
-
-    def _tables(self, node: Join, left: Edge, right: Edge) -> TableTableJoin:
-        return TableTableJoin(
-            left,
-            right,
-            self._edge(),
-            node.kind,
-            node.left_key,
-            node.right_key,
-            node.left.schema,
-            node.right.schema,
-            node.schema,
-            self._name("joined"),
-            node.window is not None,
-        )
 
     def _append(self, at: int, step: Step) -> tuple[Edge, int]:
         self.steps[at].append(step)

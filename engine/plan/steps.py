@@ -138,35 +138,34 @@ class Aggregate:
 
 
 @dataclass(frozen=True)
-class StreamTableJoin:
-    """Each row of `left` (stream) with the row of `right` (table) of the same key as of the stream row. Output columns:
-    left's, then right's. `kind`: INNER or LEFT."""
+class TwoSides:
+    """What every join reads: two edges with the places of the columns on which they meet."""
 
     left: Edge
     right: Edge
     output: Edge
-    kind: str
     left_key: int
     right_key: int
     left_schema: Schema
     right_schema: Schema
+
+
+@dataclass(frozen=True)
+class StreamTableJoin(TwoSides):
+    """Each row of `left` (stream) with the row of `right` (table) of the same key as of the stream row. Output columns:
+    left's, then right's. `kind`: INNER or LEFT."""
+
+    kind: str
     schema: Schema
     state: str
 
 
 @dataclass(frozen=True)
-class JoinSides:
+class JoinSides(TwoSides):
     """Before the exchange of a stream-stream join: rows of both sides as one edge, each with the stream times of both sides
     as of it (per partition); rows without a key or a value are left out. Output columns: the joined value, left's, right's.
     `number`: which of the query's joins it is. A row that is `retention_ms` behind its own side's time is told as late."""
 
-    left: Edge
-    right: Edge
-    output: Edge
-    left_key: int
-    right_key: int
-    left_schema: Schema
-    right_schema: Schema
     schema: Schema
     number: int
     retention_ms: int
@@ -198,19 +197,12 @@ class StreamStreamJoin:
 
 
 @dataclass(frozen=True)
-class TableTableJoin:
+class TableTableJoin(TwoSides):
     """Two tables on their primary keys: `kind` is INNER, LEFT, RIGHT or OUTER. Keeps both sides' rows (`<state>_left`,
     `<state>_right`); gives an update for each key that a batch changes, a tombstone where no joined row is left. Output
     columns: left's, then right's. `windowed`: a key is one window's."""
 
-    left: Edge
-    right: Edge
-    output: Edge
     kind: str
-    left_key: int
-    right_key: int
-    left_schema: Schema
-    right_schema: Schema
     schema: Schema
     state: str
     windowed: bool = False
@@ -230,20 +222,13 @@ class ForeignKeyChanges:
 
 
 @dataclass(frozen=True)
-class ForeignKeyJoin:
+class ForeignKeyJoin(TwoSides):
     """Behind an exchange by the foreign key: changes of `left` (of a ForeignKeyChanges) and of the table `right`, each with
     the other side as of then. `kind`: INNER or LEFT. Keeps `<state>_left` by foreign and primary key, `<state>_right`.
     Output columns: left's, then right's; for ForeignKeyResults."""
 
-    left: Edge
-    right: Edge
-    output: Edge
     kind: str
-    left_key: int
-    right_key: int
     primary: tuple[int, ...]
-    left_schema: Schema
-    right_schema: Schema
     schema: Schema
     state: str
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 
 from mergus.engine.errors import AnalysisError, UnknownName
 from mergus.engine.io.formats.format import FormatColumn
-from mergus.engine.io.formats.protobuf import ProtobufFormat, ProtobufNosrFormat, header
+from mergus.engine.io.formats.protobuf import ProtobufFormat, ProtobufNosrFormat, message_header
 from mergus.engine.io.formats.protobuf_compile import compiled
 from mergus.engine.io.schemas.opening import open_registry
 from mergus.engine.io.schemas.schema import Reference, Schema
@@ -262,13 +262,13 @@ def test_written_with_the_schema_of_an_id_and_read_by_message_indexes() -> None:
     columns = [FormatColumn("b", BIGINT), FormatColumn("C", BIGINT)]
     encoder = FORMAT.encoder(columns, properties, is_key=False)
     payload, errors = encoder.encode([pa.array([-1, 2]), pa.array([1, 1 << 32])], None, CONNECTION)
-    assert payload[0].as_py() == header(number, (1,)) + b"\x18\x01\x28\x01"
+    assert payload[0].as_py() == message_header(number, (1,)) + b"\x18\x01\x28\x01"
     assert errors == [(1, "a value is out of range for the PROTOBUF field c")]
-    deeper = header(number, (1, 0)) + b"\x08\x01"
-    nowhere = header(number, (5,)) + b"\x08\x01"
+    deeper = message_header(number, (1, 0)) + b"\x08\x01"
+    nowhere = message_header(number, (5,)) + b"\x08\x01"
     wanted = [FormatColumn("B", BIGINT), FormatColumn("E", STRING)]
     decoded = FORMAT.decoder(wanted, properties, is_key=False).decode(
-        pa.array([deeper, payload[0].as_py(), nowhere, header(999, (0,))], pa.binary()), CONNECTION
+        pa.array([deeper, payload[0].as_py(), nowhere, message_header(999, (0,))], pa.binary()), CONNECTION
     )
     assert decoded.columns[0].to_pylist() == [None, -1, None, None]
     assert decoded.columns[1].to_pylist() == ["Y", None, None, None]
@@ -282,7 +282,7 @@ def test_types_that_do_not_go_together_are_errors_of_their_records() -> None:
     number = open_registry(properties["SCHEMA_REGISTRY"]).register(
         "t-value", Schema("PROTOBUF", 'syntax = "proto3"; message A { string a = 1; int32 b = 2; }')
     )
-    record = header(number, (0,)) + b"\x0a\x01x\x10\x05"
+    record = message_header(number, (0,)) + b"\x0a\x01x\x10\x05"
     decoded = FORMAT.decoder([FormatColumn("A", BIGINT)], properties, is_key=False).decode(
         pa.array([record]), CONNECTION
     )
@@ -347,7 +347,7 @@ def test_of_a_oneof_the_first_value_is_written() -> None:
 def test_a_schema_may_be_registered_after_its_records() -> None:
     properties = setting()
     decoder = FORMAT.decoder([FormatColumn("A", INTEGER)], properties, is_key=False)
-    batch = pa.array([header(1, (0,)) + b"\x08\x05"])
+    batch = pa.array([message_header(1, (0,)) + b"\x08\x05"])
     assert [row for row, _ in decoder.decode(batch, CONNECTION).errors] == [0]
     text = 'syntax = "proto3"; message A { int32 a = 1; }'
     assert open_registry(properties["SCHEMA_REGISTRY"]).register("t-value", Schema("PROTOBUF", text)) == 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -40,9 +39,8 @@ from .avro_schema import NAMESPACE, branches, check_name, check_type, columns_in
 from .avro_values import Convert, Unreadable, found_in, reading, record_writing, writing
 from .format import Decoded, FormatColumn
 from .json import is_wrapped
+from .schema_header import HEADER_BYTES, behind, header, schema_id_in
 
-HEADER_BYTES = 5
-_SIZE_MAX = 1 << 30  # of a record; pyarrow 26 miscounts a slice without an end
 _BAD = (ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, StopIteration, UnicodeDecodeError)
 
 
@@ -152,7 +150,7 @@ class AvroDecoder:
                 return self._flat(reader, reader.flat, payload, columns, errors)
             except Odd:
                 columns = [pa.nulls(len(payload), t) for t in self.types]
-        bodies = pc.binary_slice(payload, HEADER_BYTES, _SIZE_MAX).to_pylist()
+        bodies = behind(payload).to_pylist()
         rows = reader.read(bodies, errors.setdefault)
         for place, name, convert in reader.fields:
             values = rows if name is None else [None if r is None else r[name] for r in rows]
@@ -196,9 +194,9 @@ class AvroDecoder:
         return self.readers[kind]
 
     def _made(self, kind: bytes) -> _Reader | str:
-        if len(kind) < HEADER_BYTES or kind[0] != 0:
+        number = schema_id_in(kind)
+        if number is None:
             return "not a record with a schema: it does not begin with a zero byte and a schema's id"
-        (number,) = struct.unpack(">I", kind[1:])
         try:
             schema = self.registry.by_id(number)
             if schema.type != "AVRO":
@@ -228,7 +226,7 @@ class AvroEncoder:
         number, schema = written_schema(properties, made, "AVRO", is_key=is_key)
         self.wrapped = wrapped
         self.schema = parsed(schema, registry.resolve, raw=True)
-        self.head = b"\0" + struct.pack(">I", number)
+        self.head = header(number)
         node = parsed(schema, registry.resolve, raw=False)
         self.names = [f"c{i}" for i in range(len(columns))]
         self.refused: str | None = None

@@ -20,9 +20,8 @@ from . import json_compatibility  # noqa: F401 - registers how schemas are compa
 from .format import Decoded, FormatColumn
 from .json import JsonDecoder, JsonEncoder, JsonFormat, is_wrapped
 from .json_schema import inferred, json_schema, optional_properties
+from .schema_header import HEADER_BYTES, behind, header
 
-HEADER_BYTES = 5
-_SIZE_MAX = 1 << 30  # of a text; pyarrow 26 miscounts a slice without an end
 _NONE = pa.scalar(None, pa.binary())
 
 
@@ -36,7 +35,7 @@ class JsonSrDecoder:
         """A record without a header is an error; a NULL payload, or the text null, is a tombstone."""
         head = pc.equal(pc.binary_slice(payload, 0, 1), pa.scalar(b"\0", pa.binary()))
         headed = pc.fill_null(pc.and_(head, pc.greater_equal(pc.binary_length(payload), HEADER_BYTES)), True)
-        text = pc.binary_slice(payload, HEADER_BYTES, _SIZE_MAX)
+        text = behind(payload)
         if pc.all(headed).as_py() is not False:
             return self.json.decode(text, connection)
         decoded = self.json.decode(pc.if_else(headed, text, _NONE), connection)
@@ -62,7 +61,7 @@ class JsonSrEncoder:
         self.columns = columns
         self.missing = [arrow_type(c.type) for c in missing]
         self.required = required
-        self.prefix = pa.scalar(b"\0" + schema_id.to_bytes(4, "big"), pa.binary())
+        self.prefix = pa.scalar(header(schema_id), pa.binary())
 
     def encode(
         self, columns: Sequence[pa.Array], is_null: pa.Array | None, connection: duckdb.DuckDBPyConnection

@@ -19,6 +19,7 @@ from .protobuf_decode import FIRST_MESSAGE, ProtobufDecoder
 from .protobuf_encode import ProtobufEncoder
 from .protobuf_schema import check_column, columns, proto_text
 from .protobuf_wire import varint
+from .schema_header import header
 
 _NULLABLE = ("OPTIONAL", "WRAPPER")
 
@@ -32,14 +33,14 @@ def nullable_of(properties: Mapping[str, str], *, is_key: bool) -> str | None:
     return None if given is None else given.upper()
 
 
-def header(schema_id: int, indexes: tuple[int, ...]) -> bytes:
+def message_header(schema_id: int, indexes: tuple[int, ...]) -> bytes:
     """What stands before a message: the schema's id, then the way to the message, one byte for the first.
 
-    >>> header(7, (0,)).hex(), header(7, (1, 0)).hex()
+    >>> message_header(7, (0,)).hex(), message_header(7, (1, 0)).hex()
     ('000000000700', '0000000007040200')
     """
     way = b"\0" if indexes == FIRST_MESSAGE else b"".join(varint(i << 1) for i in (len(indexes), *indexes))
-    return b"\0" + schema_id.to_bytes(4, "big") + way
+    return header(schema_id) + way
 
 
 def _no_references(reference: object) -> Schema:
@@ -116,4 +117,4 @@ class ProtobufFormat(ProtobufNosrFormat):
         schema_id, schema = written_schema(properties, made, self.name, is_key=is_key)
         whole = compiled(schema, registry.resolve)
         message = whole.message(full_name_of(properties, is_key=is_key))
-        return ProtobufEncoder(message, columns, header(schema_id, whole.indexes(message)))
+        return ProtobufEncoder(message, columns, message_header(schema_id, whole.indexes(message)))

@@ -23,11 +23,10 @@ from ...sql.types import arrow_type
 from .format import Decoded, FormatColumn
 from .protobuf_compile import Compiled
 from .protobuf_read import Reader, joined, message_reader
+from .schema_header import HEADER_BYTES, behind, schema_id_in
 
 Descriptor = Any
 _numbers = itertools.count()
-_HEADER = 5
-_SIZE_MAX = 1 << 30  # of a message; pyarrow 26 miscounts a slice without an end
 FIRST_MESSAGE = (0,)
 
 
@@ -97,16 +96,16 @@ class Part:
 
 def parts(payload: pa.Array, errors: list[tuple[int, str]]) -> Iterator[Part]:
     """A batch by the header of its records; records without a header are added to `errors`, NULLs left out."""
-    heads = pc.binary_slice(payload, 0, _HEADER + 1).dictionary_encode()
+    heads = pc.binary_slice(payload, 0, HEADER_BYTES + 1).dictionary_encode()
     for code, head in enumerate(heads.dictionary.to_pylist()):
         rows = pc.indices_nonzero(pc.equal(heads.indices, code))
-        if len(head) <= _HEADER or head[0] != 0:
+        schema_id = schema_id_in(head)
+        if schema_id is None or len(head) == HEADER_BYTES:
             errors += [(row, "no schema id before the message: unknown magic byte") for row in rows.to_pylist()]
             continue
-        schema_id = int.from_bytes(head[1:_HEADER], "big")
         mine = payload if len(rows) == len(payload) else payload.take(rows)
-        if head[_HEADER] == 0:
-            yield Part(rows, schema_id, FIRST_MESSAGE, pc.binary_slice(mine, _HEADER + 1, _SIZE_MAX))
+        if head[HEADER_BYTES] == 0:
+            yield Part(rows, schema_id, FIRST_MESSAGE, behind(mine, HEADER_BYTES + 1))
         else:
             yield from _indexed(rows, schema_id, mine, errors)
 
@@ -128,7 +127,7 @@ def _indexed(rows: pa.Array, schema_id: int, payload: pa.Array, errors: list[tup
 
 def message_indexes(raw: bytes) -> tuple[tuple[int, ...], int]:
     """The message indexes after the schema id, and where the message begins. Raises IndexError where they are cut short."""
-    count, at = _zigzag(raw, _HEADER)
+    count, at = _zigzag(raw, HEADER_BYTES)
     if not 0 <= count <= len(raw):
         raise IndexError
     indexes: list[int] = []
