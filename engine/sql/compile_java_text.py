@@ -24,6 +24,8 @@ def java_double(value: float, *, single: bool = False) -> str:
         return "Infinity" if value > 0 else "-Infinity"
     if value == 0:
         return "-0.0" if math.copysign(1, value) < 0 else "0.0"
+    if not single and 1e-3 <= abs(value) < 1e7:
+        return repr(value)
     digits, exponent = _shortest(abs(value), single)
     sign = "-" if value < 0 else ""
     if -3 <= exponent < 7:

@@ -95,12 +95,14 @@ Implementation = SqlTemplate | ArrowFunction | ModelCall
 
 @dataclass(frozen=True)
 class Overload:
-    """One signature. `variadic`: the last parameter repeats, zero times or more."""
+    """One signature. `variadic`: the last parameter repeats, zero times or more. `refuses`: why it does not take columns of
+    these types together although each fits (None: it takes them)."""
 
     params: tuple[ParamType, ...]
     returns: ReturnRule
     implementation: Implementation
     variadic: bool = False
+    refuses: Callable[[Sequence[SqlType]], str | None] | None = None
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,14 @@ def analyze_call(node: exp.Expression, context: Context) -> Expr:
     index, candidate = choose(name, overloads, nodes, args, span)
     made = _complete(nodes, args, candidate, context, span)
     overload = function.overloads[index]
+    if overload.refuses is not None:
+        columns = [a.type for a in args if a is not None and not isinstance(a, Literal)]
+        if why := overload.refuses(columns):
+            raise TypeMismatch(f"function {name} cannot tell which type is meant", detail=why, hint=_CAST, span=span)
     return Call(name, made, result_type(overload.returns, made, candidate.bindings), overload.implementation, span)
+
+
+_CAST = "CAST them to one type first"
 
 
 def _where(function: Function) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from mergus.engine.io.formats.delimited import DelimitedFormat
 from mergus.engine.io.formats.format import FormatColumn
-from mergus.engine.sql.types import INTEGER, STRING
+from mergus.engine.sql.types import DOUBLE, INTEGER, STRING
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,13 @@ def test_a_number_below_zero_is_quoted_where_a_line_begins():
     rows = [pa.array([-1, 1], pa.int32()), pa.array([-1, 1], pa.int32())]
     encoded, _ = DelimitedFormat().encoder(columns, {}, is_key=False).encode(rows, None, duckdb.connect())
     assert encoded.to_pylist() == [b'"-1",-1', b"1,1"]
+
+
+def test_a_double_is_written_as_java_writes_it():
+    values = [0.5, 100.0, 1e7, 1e-5, 5e-324, float("inf")]
+    rows = [pa.array([1] * len(values), pa.int32()), pa.array(values)]
+    columns = [FormatColumn("A", INTEGER), FormatColumn("B", DOUBLE)]
+    encoded, _ = DelimitedFormat().encoder(columns, {}, is_key=False).encode(rows, None, duckdb.connect())
+    assert encoded.to_pylist() == [b"1,0.5", b"1,100.0", b"1,1.0E7", b"1,1.0E-5", b"1,4.9E-324", b"1,Infinity"]
+    back = DelimitedFormat().decoder(columns, {}, is_key=False).decode(encoded, duckdb.connect())
+    assert back.columns[1].to_pylist() == values

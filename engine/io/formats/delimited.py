@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...errors import AnalysisError, RecordError
+from ...sql.compile_java_text import java_double
 from ...sql.types import (
     BIGINT,
     BOOLEAN,
@@ -150,6 +151,8 @@ class DelimitedEncoder:
             return format(decimal.Decimal(value), "f")
         if sql_type == BYTES:
             return base64.b64encode(value).decode()
+        if sql_type in (DOUBLE, FLOAT):
+            return java_double(value, single=sql_type == FLOAT)
         return json_writer(sql_type)(value)
 
     def encode(

@@ -113,7 +113,7 @@ def _deviation(final: str) -> Resolve:
 
     def resolve(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
         present = "CASE WHEN {s0} = 0 OR {b0} = 0 THEN {s} + {b} ELSE {s} + {b} + "
-        between = "pow({s0} * {b1} - {b0} * {s1}, 2) / ({s0}::DOUBLE * {b0} * ({s0} + {b0})) END"
+        between = "pow(({s0} + {b0}) * {b1} - {b0} * ({s1} + {b1}), 2) / ({s0}::DOUBLE * {b0} * ({s0} + {b0})) END"
         states = (
             StateColumn("BIGINT", "count({0})", "{s} + {b}"),
             StateColumn("DOUBLE", "coalesce(sum({0}::DOUBLE), 0.0)", "{s} + {b}"),

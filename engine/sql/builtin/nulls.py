@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..functions import Function, SqlTemplate
-from ..types import SqlType
+from ..types import Decimal, SqlType, is_numeric
 from .table import function, overload
 
 
@@ -16,6 +17,12 @@ def _extreme(name: str) -> SqlTemplate:
         return f"{name}({', '.join(args)})"
 
     return SqlTemplate(render)
+
+
+def _mixed_numbers(types: Sequence[SqlType]) -> str | None:
+    """As in ksqlDB: whole and exact numbers are not compared with one another unless a DOUBLE makes all of them one."""
+    kinds = dict.fromkeys("DECIMAL" if isinstance(t, Decimal) else str(t) for t in types if is_numeric(t))
+    return f"the numbers are {' and '.join(kinds)}" if len(kinds) > 1 and "DOUBLE" not in kinds else None
 
 
 FUNCTIONS: tuple[Function, ...] = (
@@ -44,14 +51,14 @@ FUNCTIONS: tuple[Function, ...] = (
         "GREATEST",
         "The largest of the arguments that are not NULL.",
         "CONDITIONAL",
-        overload("T, T… -> T", _extreme("greatest")),
+        replace(overload("T, T… -> T", _extreme("greatest")), refuses=_mixed_numbers),
         examples=("GREATEST(low, 10)",),
     ),
     function(
         "LEAST",
         "The smallest of the arguments that are not NULL.",
         "CONDITIONAL",
-        overload("T, T… -> T", _extreme("least")),
+        replace(overload("T, T… -> T", _extreme("least")), refuses=_mixed_numbers),
         examples=("LEAST(high, 100)",),
     ),
     function(
