@@ -24,6 +24,7 @@ from ..sql.statements import (
     DropSource,
     InsertInto,
 )
+from ..sql.statements_query import Query
 from .change import Change, Start, World
 from .schemas import Inferring, registrations, with_registry
 
@@ -108,10 +109,7 @@ def create_as(statement: CreateSourceAs, text: str, world: World) -> Change:
     prefix = "CSAS" if statement.kind == "STREAM" else "CTAS"
     query_id = catalog.new_query_id(prefix, statement.name)
     target = _target(statement, properties, world)
-    plan = plan_query(
-        statement.query, world.catalog, world.registry, query_id=query_id, sink=target, settings=world.settings
-    )
-    check_partitions(plan.logical, world.topic)
+    plan = _planned(statement.query, query_id, target, world)
     relation = _made_by(statement, properties, plan, text)
     if old is not None:
         ddl.check_upgrade(old, relation, statement.span)
@@ -152,6 +150,13 @@ def _target(statement: CreateSourceAs, properties: SourceProperties, world: Worl
         properties.timestamp,
         properties.timestamp_format,
     )
+
+
+def _planned(query: Query, query_id: str, target: SinkTarget, world: World) -> QueryPlan:
+    """A persistent query's plan, its topics known to fit together."""
+    plan = plan_query(query, world.catalog, world.registry, query_id=query_id, sink=target, settings=world.settings)
+    check_partitions(plan.logical, world.topic)
+    return plan
 
 
 def _made_by(statement: CreateSourceAs, properties: SourceProperties, plan: QueryPlan, text: str) -> Relation:
@@ -221,10 +226,7 @@ def insert_into(statement: InsertInto, text: str, world: World) -> Change:
         into.timestamp_format,
         into=into.schema,
     )
-    plan = plan_query(
-        statement.query, world.catalog, world.registry, query_id=query_id, sink=target, settings=world.settings
-    )
-    check_partitions(plan.logical, world.topic)
+    plan = _planned(statement.query, query_id, target, world)
     if into.name in _names(plan):
         raise AnalysisError(f"{into.name} cannot be read and written by one query", span=statement.span)
     entry = QueryEntry(query_id, _names(plan), into.name, text)

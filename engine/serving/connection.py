@@ -21,16 +21,16 @@ from ..inference.model_function import ModelFunction
 from ..io.formats.json_exact import parse
 from ..sql.udf import UserFunction
 from .arrow import named, named_schema
-from .connection_answers import Answer, PushRows, answers_of, one_answer, one_push
+from .connection_answers import Answer, Given, PushRows, Statements
 from .connection_models import Models
 from .connection_remote import RemoteConnection
 from .engine import Engine
 from .json_rows import row_text
-from .results import Done, Listing, Push, Rows
+from .results import Push, Rows
 from .session import Session
 
 
-class Connection:
+class Connection(Statements):
     """An engine of this process. Safe to share between threads."""
 
     def __init__(self, engine: Engine) -> None:
@@ -38,7 +38,7 @@ class Connection:
         self.session = Session()
         self.models = Models(self.execute)
 
-    def results(self, sql: str, *, from_beginning: bool = False) -> Iterator[Done | Listing | Answer | PushRows]:
+    def results(self, sql: str, *, from_beginning: bool = False) -> Iterator[Given]:
         """Carry out statements, one at a time as the iterator is asked; raises the first refusal."""
         reset = {"auto.offset.reset": "earliest"} if from_beginning else {}
         for result in self.engine.execute(sql, self.session, properties=reset):
@@ -46,20 +46,6 @@ class Connection:
                 yield _push_rows(result)
             else:
                 yield Answer(named(result.schema, result.table)) if isinstance(result, Rows) else result
-
-    def execute(self, sql: str) -> list[Done | Listing | Answer]:
-        """Carry out statements; raises the MergusError of the first that is refused. Push queries go to `push`."""
-        return answers_of(self.results(sql))
-
-    def query(self, sql: str) -> Answer:
-        """One pull query."""
-        return one_answer(self.results(sql))
-
-    sql = query
-
-    def push(self, sql: str, *, from_beginning: bool = False) -> PushRows:
-        """One push query; `from_beginning`: with what is there already, else from now on."""
-        return one_push(self.results(sql, from_beginning=from_beginning))
 
     def register(self, function: UserFunction | ModelFunction | Callable[..., Any]) -> None:
         """Make a function of @mergus.udf, udaf, udtf or mergus.model_function known to SQL, for this connection's life."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -86,6 +87,28 @@ class PushRows:
 
 
 Given = Done | Listing | Answer | PushRows
+
+
+class Statements(ABC):
+    """What every connection does with statements, wherever its engine is."""
+
+    @abstractmethod
+    def results(self, sql: str, *, from_beginning: bool = False) -> Iterator[Given]:
+        """Carry out statements, one at a time as the iterator is asked; raises the first refusal."""
+
+    def execute(self, sql: str) -> list[Done | Listing | Answer]:
+        """Carry out statements; raises the MergusError of the first that is refused. Push queries go to `push`."""
+        return answers_of(self.results(sql))
+
+    def query(self, sql: str) -> Answer:
+        """One pull query."""
+        return one_answer(self.results(sql))
+
+    sql = query
+
+    def push(self, sql: str, *, from_beginning: bool = False) -> PushRows:
+        """One push query; `from_beginning`: with what is there already, else from now on."""
+        return one_push(self.results(sql, from_beginning=from_beginning))
 
 
 def answers_of(results: Iterator[Given]) -> list[Done | Listing | Answer]:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from ..errors import EnvironmentFault, MergusError, UserError
 from ..sql.parser import parse_statement, split_statements
 from ..sql.statements import Define, SetProperty, Undefine, UnsetProperty
-from .connection_answers import Answer, PushRows, answers_of, one_answer, one_push
+from .connection_answers import Answer, Given, PushRows, Statements
 from .json_rows import row_text
 from .results import Done, Listing
 from .session import Session
@@ -68,7 +68,7 @@ def refusal(status: int, body: bytes) -> MergusError:
     return (UserError if status < 500 else EnvironmentFault if status == 503 else MergusError)(message)
 
 
-class RemoteConnection:
+class RemoteConnection(Statements):
     """A server of Mergus. Safe to share between threads, but for SET and DEFINE."""
 
     def __init__(self, url: str) -> None:
@@ -76,7 +76,7 @@ class RemoteConnection:
         self.session = Session()
         self.client.ask("/info")
 
-    def results(self, sql: str, *, from_beginning: bool = False) -> Iterator[Done | Listing | Answer | PushRows]:
+    def results(self, sql: str, *, from_beginning: bool = False) -> Iterator[Given]:
         """Carry out statements, one at a time as the iterator is asked; raises the first refusal."""
         for piece in split_statements(sql):
             word = piece.text.split(None, 1)[0].upper()
@@ -130,20 +130,6 @@ class RemoteConnection:
             return  # it has ended already
         except ValueError:
             return  # an empty answer says that it is done
-
-    def execute(self, sql: str) -> list[Done | Listing | Answer]:
-        """Carry out statements; raises the MergusError of the first that is refused. Push queries go to `push`."""
-        return answers_of(self.results(sql))
-
-    def query(self, sql: str) -> Answer:
-        """One pull query."""
-        return one_answer(self.results(sql))
-
-    sql = query
-
-    def push(self, sql: str, *, from_beginning: bool = False) -> PushRows:
-        """One push query; `from_beginning`: with what is there already, else from now on."""
-        return one_push(self.results(sql, from_beginning=from_beginning))
 
     def insert(self, target: str, rows: list[Mapping[str, Any]]) -> None:
         """Write rows (JSON values by column name); raises UserError at the first that is refused, others are written."""

@@ -16,15 +16,13 @@ from ..sql.functions import (
     AggregateFunction,
     AggregateOverload,
     FunctionRegistry,
-    Generic,
     LambdaParam,
-    ListOf,
-    MapOf,
     Overload,
     ParamType,
     TableOverload,
 )
 from ..sql.scope import suggestion
+from ..sql.signatures import param_text
 from ..sql.statements import Describe, DescribeFunction
 from .results import Listing
 from .shape import field_shape
@@ -135,19 +133,9 @@ def _extended(relation: Relation, shape: Mapping[str, Any]) -> str:
 # ---------------------------------------------------------------------------------------------------------------- functions
 
 
-def param_text(param: ParamType) -> str:
+def _type_text(param: ParamType) -> str:
     """A parameter's type as people read it: ARRAY<T>, LAMBDA (T) => R."""
-    match param:
-        case Generic(name):
-            return name
-        case ListOf(item):
-            return f"ARRAY<{param_text(item)}>"
-        case MapOf(key, value):
-            return f"MAP<{param_text(key)}, {param_text(value)}>"
-        case LambdaParam(inputs, returns):
-            return f"LAMBDA ({', '.join(map(param_text, inputs))}) => {param_text(returns)}"
-        case _:
-            return str(param)
+    return f"LAMBDA {param_text(param)}" if isinstance(param, LambdaParam) else param_text(param)
 
 
 def _signature(overload: Overload | TableOverload | AggregateOverload) -> tuple[list[dict[str, Any]], str]:
@@ -155,13 +143,13 @@ def _signature(overload: Overload | TableOverload | AggregateOverload) -> tuple[
     if isinstance(overload, AggregateOverload) and overload.params:
         last = overload.repeats % len(overload.params)
     arguments = [
-        {"name": f"arg{i}", "type": param_text(p), "description": "", "isVariadic": overload.variadic and i == last}
+        {"name": f"arg{i}", "type": _type_text(p), "description": "", "isVariadic": overload.variadic and i == last}
         for i, p in enumerate(overload.params)
     ]
     if isinstance(overload, AggregateOverload):
         return arguments, ""
     returns = overload.returns
-    return arguments, "by its arguments" if callable(returns) else param_text(returns)
+    return arguments, "by its arguments" if callable(returns) else _type_text(returns)
 
 
 def describe_function(statement: DescribeFunction, text: str, registry: FunctionRegistry) -> Listing:

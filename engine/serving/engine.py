@@ -75,6 +75,7 @@ class Engine:
         self.topics = topics
         self.lifecycle = lifecycle
         self.commands = CommandLog(folder.commands)
+        self.schema_registry = opening.schema_registry(config, folder.path)
         self.models = opening.models(config, folder)
         self.catalog = Catalog()
         self.registry: FunctionRegistry = opening.registry(config)
@@ -125,7 +126,7 @@ class Engine:
         self.connection.close()
         self.commands.close()
         self.topics.close()
-        forget(opening.schema_registry(self.config, self.folder.path))
+        forget(self.schema_registry)
         self.folder.close()
 
     # ------------------------------------------------------------------------------------------------------ statements
@@ -234,7 +235,7 @@ class Engine:
             opening.inline_functions(self.config),
             replaying=replaying,
             shipped=self.shipped,
-            schema_registry=opening.schema_registry(self.config, self.folder.path),
+            schema_registry=self.schema_registry,
             now_ms=now_ms or self.clock.now_ms(),
             models=self.models,
             models_used=lambda name: models_used(self.plans, name),
@@ -263,7 +264,7 @@ class Engine:
 
     def _carry_out(self, change: Change, settings: Mapping[str, str]) -> None:
         """What comes before the change is on record: schemas, topics, and the end of what ends."""
-        register(change.register, opening.schema_registry(self.config, self.folder.path))
+        register(change.register, self.schema_registry)
         for topic in change.create_topics:
             self._make_topic(topic)
         for query_id in change.pause:
@@ -273,7 +274,7 @@ class Engine:
         for name in change.delete_topics:
             if self.topics.describe(name) is not None:
                 self.topics.delete(name)
-        delete(change.delete_topics, opening.schema_registry(self.config, self.folder.path))
+        delete(change.delete_topics, self.schema_registry)
 
     def _make_topic(self, topic: TopicInfo) -> None:
         try:

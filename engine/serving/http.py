@@ -6,7 +6,6 @@ Nothing of a request's or answer's body is logged.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 import traceback
@@ -23,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import MergusError, RecordError, UserError
 from ..io.formats.json_exact import parse
-from . import http_schemas
+from . import http_models, http_schemas
 from .engine import Engine
 from .http_answers import (
     BAD_REQUEST,
@@ -36,6 +35,7 @@ from .http_answers import (
     status_of,
     stream_header,
 )
+from .http_request import BODY_MAX, BadRequest, json_object, session_of, text_of
 from .http_stream import (
     ARRAY,
     ARROW,
@@ -51,11 +51,9 @@ from .http_stream import (
     texts,
     together,
 )
-from .opening import schema_registry
 from .results import Done, Listing, Push, Result, Rows
 from .session import Session
 
-BODY_MAX = 32 << 20
 log = logging.getLogger("mergus.http")
 _NO_OBJECT = UserError("the line is not a JSON object")
 
@@ -74,30 +72,23 @@ def application(engine: Engine) -> ASGIApp:
         Route("/clusterStatus", http.cluster),
         Route("/metrics", http.metrics),
         Route("/", http.root),
+        *http_models.routes(engine),
     ]
-    location = schema_registry(engine.config, engine.folder.path)
+    location = engine.schema_registry
     if location.startswith("embedded:"):
         routes.append(Mount(http_schemas.PATH, http_schemas.routes(location)))
     handlers: Mapping[Any, Callable[[Request, Exception], Response]] = {
         404: lambda request, why: JSONResponse(generic_error(NOT_FOUND, "HTTP 404 Not Found"), 404),
         405: lambda request, why: JSONResponse(generic_error(40500, "HTTP 405 Method Not Allowed"), 405),
         MergusError: _refused,
-        _BadRequest: _bad_request,
+        BadRequest: _bad_request,
         Exception: _internal,
     }
     return _AccessLog(Starlette(routes=routes, exception_handlers=handlers))
 
 
-class _BadRequest(Exception):
-    """The request is not what the path takes."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 def _bad_request(request: Request, why: Exception) -> Response:
-    status = why.status if isinstance(why, _BadRequest) else 400
+    status = why.status if isinstance(why, BadRequest) else 400
     code = BAD_REQUEST if status == 400 else status * 100
     return JSONResponse(generic_error(code, str(why)), status)
 
@@ -141,53 +132,6 @@ class _AccessLog:
             log.log(level, "%s %s %d %.1f ms", scope["method"], path, status, took_ms)
 
 
-async def _body(request: Request) -> bytes:
-    content = bytearray()
-    try:
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > BODY_MAX:
-                raise _BadRequest(f"the body is larger than {BODY_MAX} bytes", 413)
-    except ClientDisconnect:
-        raise _BadRequest("the client has gone") from None
-    return bytes(content)
-
-
-async def _object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object."""
-    try:
-        body = json.loads(await _body(request))
-    except (ValueError, RecursionError):
-        raise _BadRequest("the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise _BadRequest("the body is not a JSON object")
-    return body
-
-
-def _text(body: Mapping[str, Any], *names: str) -> str:
-    for name in names:
-        if isinstance(body.get(name), str):
-            return str(body[name])
-    raise _BadRequest(f"the body has no text named '{names[0]}'")
-
-
-def _strings(body: Mapping[str, Any], name: str) -> dict[str, str]:
-    value = body.get(name) or {}
-    if not isinstance(value, dict):
-        raise _BadRequest(f"'{name}' is not a JSON object")
-    return {str(k).removeprefix("ksql.streams."): _plain(v) for k, v in value.items()}
-
-
-def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _session(body: Mapping[str, Any]) -> Session:
-    variables = {k.upper(): v for k, v in _strings(body, "sessionVariables").items()}
-    properties = _strings(body, "streamsProperties") | _strings(body, "properties")
-    return Session(variables, properties)
-
-
 class _Http:
     """The handlers."""
 
@@ -197,8 +141,8 @@ class _Http:
     # ------------------------------------------------------------------------------------------------------- statements
     async def statements(self, request: Request) -> Response:
         """POST /ksql."""
-        body = await _object(request)
-        text, session = _text(body, "ksql"), _session(body)
+        body = await json_object(request)
+        text, session = text_of(body, "ksql"), session_of(body)
         status, answer = await run_in_threadpool(self._run, text, session, body.get("forPeople") is True)
         return JSONResponse(answer, status)
 
@@ -242,8 +186,8 @@ class _Http:
         return await self._answer(request, ("ksql", "sql"), OLDER_ARRAY)
 
     async def _answer(self, request: Request, names: tuple[str, ...], usual: Shape) -> Response:
-        body = await _object(request)
-        answer = await run_in_threadpool(self._ask, _text(body, *names), _session(body))
+        body = await json_object(request)
+        answer = await run_in_threadpool(self._ask, text_of(body, *names), session_of(body))
         accepted = request.headers.get("accept", "")
         if ARROW in accepted:
             return QueryResponse(answer, arrow_pieces(answer), ARROW)
@@ -256,8 +200,8 @@ class _Http:
 
     async def close_query(self, request: Request) -> Response:
         """POST /close-query: end a push query by its id."""
-        body = await _object(request)
-        await run_in_threadpool(self.engine.questions.end, _text(body, "queryId"))
+        body = await json_object(request)
+        await run_in_threadpool(self.engine.questions.end, text_of(body, "queryId"))
         return Response(status_code=200)
 
     # ---------------------------------------------------------------------------------------------------------- inserts
@@ -268,12 +212,12 @@ class _Http:
         try:
             first: list[bytes] = await anext(lines, [])
         except LineTooLong as why:
-            raise _BadRequest(str(why), 413) from None
+            raise BadRequest(str(why), 413) from None
         except ClientDisconnect:
-            raise _BadRequest("the client has gone") from None
+            raise BadRequest("the client has gone") from None
         if not first or not isinstance(head := _json(first[0]), dict):
-            raise _BadRequest("the first line is a JSON object that names the target")
-        target = _text(head, "target")
+            raise BadRequest("the first line is a JSON object that names the target")
+        target = text_of(head, "target")
         target = target[1:-1] if target.startswith("`") else target.upper()
         await run_in_threadpool(lambda: list(self.engine.insert_rows(target, [])))  # is there one that takes rows?
         return AcknowledgedResponse(self._acks(target, first[1:], lines), LINES.media)

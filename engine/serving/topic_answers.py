@@ -20,7 +20,6 @@ from ..sql.scope import suggestion
 from ..sql.statements import Print, RunScript, Statement
 from ..sql.statements_assert import AssertSchema, AssertSource, AssertTopic, AssertValues
 from ..sql.types import BIGINT, INTEGER, STRING
-from .opening import schema_registry
 from .results import Done, Push, Result
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def answer_about_topics(engine: Engine, statement: Statement, text: str) -> Resu
         case AssertTopic() as asserted:
             return assert_topic(engine, asserted, text)
         case AssertSchema() as asserted:
-            return assert_schema(asserted, text, schema_registry(engine.config, engine.folder.path))
+            return assert_schema(asserted, text, engine.schema_registry)
         case other:
             raise refused_here(other)
 
