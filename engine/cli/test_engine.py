@@ -7,7 +7,7 @@ lie in memory, and queries are run when the case says so, one after the other, e
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import duckdb
@@ -65,10 +65,12 @@ class CaseEngine:
         self.driver = Driver(instance)
         self.settings = dict(settings)
         self.plans: dict[str, QueryPlan] = {}
+        self.paused: set[str] = set()
         self.shapes: dict[str, Relation] = {}  # the first relation over each topic, also when it has been dropped
         self.instance = instance
         self.registry = registry
         self._shipped = frozenset(registry.functions)
+        self._uncounted: set[str] = set()  # topics of which nobody said how many partitions they have
 
     def close(self) -> None:
         """Forget the schemas."""
@@ -125,7 +127,7 @@ class CaseEngine:
         )
 
     def _topic(self, name: str) -> TopicInfo | None:
-        count = self.driver.topics.partitions.get(name)
+        count = None if name in self._uncounted else self.driver.topics.partitions.get(name)
         return None if count is None else TopicInfo(name, count)
 
     def _enter(self, change: Change) -> None:
@@ -136,16 +138,23 @@ class CaseEngine:
             self.models.publish(self.catalog.models)
         for topic in change.create_topics:
             self.driver.topics.partitions[topic.name] = topic.partitions
+            if topic.partitions == 1 and not any(r.topic == topic.name and r.partitions for r in self._relations()):
+                self._uncounted.add(topic.name)
         for name in change.delete_topics:
             self.driver.topics.partitions.pop(name, None)
         for name, relation in self.catalog.relations.items():
             if before.get(name) is not relation:
                 self.shapes.setdefault(relation.topic, relation)
+        self.paused |= set(change.pause)
+        self.paused -= {*change.resume, *change.terminate}
         for query_id in change.terminate:
             self.plans.pop(query_id, None)
         for start in change.start:
             if start.plan.sink is not None:  # a source table's own query has nothing to show
                 self.plans[start.entry.query_id] = start.plan
+
+    def _relations(self) -> Iterable[Relation]:
+        return self.catalog.relations.values()
 
     def _insert_values(self, statement: InsertValues) -> None:
         relation = writable(self.catalog, statement.name, statement.span)
@@ -154,9 +163,7 @@ class CaseEngine:
 
     def sources(self) -> list[dict[str, Any]]:
         """What the catalog holds."""
-        return [
-            {"name": r.name, "type": r.kind.lower(), "schema": schema_text(r)} for r in self.catalog.relations.values()
-        ]
+        return [{"name": r.name, "type": r.kind.lower(), "schema": schema_text(r)} for r in self._relations()]
 
 
 def schema_text(relation: Relation) -> str:
