@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp, parse_one
 
-from mergus.engine.operators.driver import Driver
+from mergus.engine.operators.driver import Driver, Running, batches
 from mergus.engine.plan.planner import plan_query
 from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.plan.target import SinkTarget
@@ -113,3 +113,27 @@ def hopping(size_ms: int, advance_ms: int, grace_ms: int | None = None) -> Windo
 
 def session(gap_ms: int, grace_ms: int | None = None, **more: int) -> WindowClause:
     return WindowClause("SESSION", gap_ms, None, grace_ms, **more)
+
+
+def goes_back(bench: Bench, running: Running) -> None:
+    """Work through what is there, an epoch a batch, and back again: at each epoch's end the state is what it was."""
+    given_batches = batches(bench.driver.topics.read(running.topics), running.topics, 4)
+    contents = []
+    for epoch, batch in enumerate(given_batches, 1):
+        running.stages[0].begin_epoch(epoch)
+        running.process([batch])
+        contents.append(state_of(running))
+    for epoch in range(len(given_batches) - 1, 0, -1):
+        for stage in running.stages:
+            stage.rollback_to(epoch)
+        assert state_of(running) == contents[epoch - 1]
+    running.close()
+
+
+def state_of(running: Running) -> dict[str, list[Any]]:
+    connection, database = running.store.connection, running.store.database
+    names = connection.execute(
+        f"SELECT table_name FROM duckdb_tables() WHERE database_name = '{database}' AND table_name NOT LIKE '%undo'"
+    ).fetchall()
+    wanted = [n for (n,) in names if n not in ("layout", "durable")]
+    return {n: sorted(connection.execute(f"SELECT * FROM {database}.{n}").fetchall(), key=repr) for n in wanted}

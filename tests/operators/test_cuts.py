@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mergus.engine.operators.driver import Running, batches
+from mergus.engine.operators.driver import Running
 
-from .queries import Bench, hopping, session, source, tumbling
+from .queries import Bench, goes_back, hopping, session, source, tumbling
 
 EVENTS = source("S", "ID INTEGER KEY, NAME STRING, V BIGINT")
 USERS = source("U", "ID INTEGER KEY, CITY STRING", "TABLE")
@@ -131,23 +131,4 @@ def test_going_back_to_an_epoch(instance: duckdb.DuckDBPyConnection, name: str) 
     spec = dict(QUERIES[name])
     plan = bench.plan(**spec)
     running = Running(plan, instance)
-    given_batches = batches(bench.driver.topics.read(running.topics), running.topics, 4)
-    contents = []
-    for epoch, batch in enumerate(given_batches, 1):
-        running.stages[0].begin_epoch(epoch)
-        running.process([batch])
-        contents.append(state_of(running))
-    for epoch in range(len(given_batches) - 1, 0, -1):
-        for stage in running.stages:
-            stage.rollback_to(epoch)
-        assert state_of(running) == contents[epoch - 1]
-    running.close()
-
-
-def state_of(running: Running) -> dict[str, list[Any]]:
-    connection, database = running.store.connection, running.store.database
-    names = connection.execute(
-        f"SELECT table_name FROM duckdb_tables() WHERE database_name = '{database}' AND table_name NOT LIKE '%undo'"
-    ).fetchall()
-    wanted = [n for (n,) in names if n not in ("layout", "durable")]
-    return {n: sorted(connection.execute(f"SELECT * FROM {database}.{n}").fetchall(), key=repr) for n in wanted}
+    goes_back(bench, running)
