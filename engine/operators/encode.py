@@ -7,6 +7,7 @@ eight bytes big-endian; of a session its end and its start.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import duckdb
 import numpy as np
@@ -65,7 +66,9 @@ class SinkEncoder:
     def _key(self, table: pa.Table, bad: dict[int, str]) -> pa.Array:
         assert self._key_encoder is not None
         columns = [one_chunk(table.column(f"c{i}")) for i in self._keys]
-        null = pc.is_null(columns[0]) if len(columns) == 1 and columns[0].null_count else None
+        null = None
+        if (len(columns) == 1 or self.sink.key_as_read) and all(c.null_count for c in columns):
+            null = reduce(pc.and_, map(pc.is_null, columns))
         key, errors = self._key_encoder.encode(columns, null, self._connection)
         bad |= dict(errors)
         if self.sink.windowed is None:

@@ -43,7 +43,7 @@ def plan_query(
         query_id=query_id,
         sources=tuple(replace(s, carries_headers=carries) for s in staged.sources),
         stages=staged.stages,
-        sink=None if sink is None else sink_of(root, sink, staged.sources, staged.edge, settings),
+        sink=None if sink is None else sink_of(root, sink, staged, settings, rekeyed=bool(query.partition_by)),
         schema=root.schema if sink is not None else _unkeyed(root.schema),
         is_table=root.is_table,
         window=root.window,

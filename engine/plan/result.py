@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ..errors import AnalysisError, TypeMismatch
@@ -12,7 +12,8 @@ from ..sql.schema import Schema
 from ..sql.scope import suggestion
 from ..sql.types import BIGINT, STRING, TIMESTAMP, SqlType
 from .logical import Filter, Infer, Node, Project, Read, Retain
-from .steps import Formats, Sink, Source
+from .physical import Staged
+from .steps import Formats, Sink
 from .target import SinkTarget
 
 DEFAULT_KEY_FORMAT = "ksql.persistence.default.format.key"
@@ -81,9 +82,9 @@ def _typed(schema: Schema, into: Schema) -> Schema:
     return Schema(tuple(replace(c, type=w.type) for c, w in zip(schema, into, strict=True)))
 
 
-def sink_of(root: Node, target: SinkTarget, sources: Sequence[Source], edge: int, settings: Mapping[str, str]) -> Sink:
-    """The sink, with what the statement leaves open taken from the first source."""
-    first = sources[0].formats
+def sink_of(root: Node, target: SinkTarget, staged: Staged, settings: Mapping[str, str], *, rekeyed: bool) -> Sink:
+    """The sink, with what the statement leaves open taken from the first source. `rekeyed`: by PARTITION BY."""
+    first = staged.sources[0].formats
     default = settings.get(DEFAULT_KEY_FORMAT, "KAFKA")
     key = target.key_format or (default if first.key == "NONE" else first.key)
     if not root.schema.keys:
@@ -102,11 +103,12 @@ def sink_of(root: Node, target: SinkTarget, sources: Sequence[Source], edge: int
         root.schema,
         formats,
         root.is_table,
-        edge,
+        staged.edge,
         window,
         index,
         target.timestamp_format,
-        row_by_row(root),
+        carries_headers=row_by_row(root),
+        key_as_read=row_by_row(root) and not rekeyed,
     )
 
 

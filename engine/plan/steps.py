@@ -317,7 +317,8 @@ class Stage:
 @dataclass(frozen=True)
 class Sink:
     """Where the last edge goes: a topic. `windowed`: the key on the wire carries the window (Kafka Streams' layout).
-    `carries_headers`: a row's record has the headers of the record that the row was made of."""
+    `carries_headers`: a row's record has the headers of the record that the row was made of. `key_as_read`: the key is that
+    of this record; where all its columns are NULL it had none, and gets none."""
 
     name: str
     topic: str
@@ -329,6 +330,7 @@ class Sink:
     timestamp_column: int | None = None
     timestamp_format: str | None = None
     carries_headers: bool = False
+    key_as_read: bool = False
 
 
 @dataclass(frozen=True)
