@@ -13,7 +13,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -205,6 +205,19 @@ class RoutedRuntime(ModelRuntime):
                 log.warning("a version that an alias points at cannot be loaded: %s", error.message)
         for function in unwanted:
             self.unload(function)
+
+
+def answers_with_versions(
+    runtime: RoutedRuntime, model: ModelFunction | RegisteredModel, args: Sequence[pa.Array | pa.ChunkedArray]
+) -> tuple[pa.Table, list[tuple[int, str]]]:
+    """A batch that no query gave: c0 the values, c1 the version that answered each, and the rows that failed."""
+    with runtime.batch():
+        made = runtime.infer(model, args)
+        if isinstance(model, RegisteredModel):
+            versions = runtime.infer(replace(model, wants_version=True), args).values.cast(pa.string())
+        else:
+            versions = pa.array([made.version] * len(made.values), pa.string())
+    return pa.table({"c0": made.values, "c1": versions}), made.errors
 
 
 def _numbers(

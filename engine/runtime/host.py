@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -39,8 +39,11 @@ from .garbage import set_modules_apart
 from .metrics import QueryMetrics
 from .pipeline import Engine, PlanQuery
 from .watch import Watch
-from .wire import table_bytes, unpack
+from .wire import table_bytes, table_of, unpack
 from .work import Query
+
+if TYPE_CHECKING:
+    from ..inference.routing import RoutedRuntime
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ class Host:
         )
 
     @cached_property
-    def _runtime(self) -> Models:
+    def _runtime(self) -> RoutedRuntime:
         from ..inference.routing import RoutedRuntime  # only where a plan infers
 
         return RoutedRuntime(intra_op_threads=self.settings.threads)
@@ -201,6 +204,12 @@ class Host:
     def pull(self, query_id: str, pull: PullPlan) -> pa.Table:
         """A pull query's answer from the state here."""
         return self._flow(query_id).pull(pull)
+
+    def infer(self, model: Any, rows: pa.Table) -> tuple[pa.Table, list[tuple[int, str]]]:
+        """A model's answers to rows that no query gave: c0 the values, c1 the version of each; and the rows that failed."""
+        from ..inference.routing import answers_with_versions  # only where a model is called
+
+        return answers_with_versions(self._runtime, model, rows.columns)
 
     def statuses(self, *, ends: bool = False) -> list[FlowStatus]:
         """All flows here; with `ends`, also how far their sources reach."""
@@ -278,6 +287,9 @@ def _do(host: Host, command: str, args: tuple[Any, ...]) -> Any:
             return host.close(*args)
         case "pull":
             return table_bytes(host.pull(args[0], unpack(args[1])))
+        case "infer":
+            answers, errors = host.infer(unpack(args[0]), table_of(args[1]))
+            return table_bytes(answers), errors
         case "statuses":
             return host.statuses(ends=args[0])
         case "ping":

@@ -11,10 +11,12 @@ import itertools
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from multiprocessing.context import ForkServerContext
+from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
@@ -26,11 +28,12 @@ from ..sql.expressions import Call, walk
 from ..sql.functions import ArrowFunction, PythonAggregate
 from .flow import FlowStatus
 from .host import Event, FlowSpec, HostSettings, serve
-from .wire import pack, table_of
+from .wire import pack, table_bytes, table_of
 
 ANSWER_S = 60.0
 STATUS_S = 5.0
 """How long a status may take: a host that a function holds up must not hold up who looks at the others."""
+_starting = threading.Lock()
 _PRELOADED = ["mergus.engine.runtime.host"]
 
 
@@ -47,6 +50,19 @@ def prepare() -> None:
 
     fork_server()
     ensure_running()
+
+
+@contextlib.contextmanager
+def _nameless_main() -> Iterator[None]:
+    """While a process is started here, the module __main__ has no file: multiprocessing would run a user's script again in
+    the child, to its own `connect`. A host needs nothing of it, for functions of __main__ travel by value (wire.py)."""
+    with _starting:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
 
 
 class HostProcess:
@@ -68,7 +84,8 @@ class HostProcess:
         context = fork_server()
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, settings), name=f"mergus {name}", daemon=True)
-        self._process.start()
+        with _nameless_main():
+            self._process.start()
         theirs.close()
         threading.Thread(target=self._listen, name=f"host {name}", daemon=True).start()
 
@@ -102,6 +119,11 @@ class HostProcess:
     def pull(self, query_id: str, pull: PullPlan) -> pa.Table:
         """A pull query's answer."""
         return table_of(self._ask("pull", query_id, pack(pull)))
+
+    def infer(self, model: Any, rows: pa.Table) -> tuple[pa.Table, list[tuple[int, str]]]:
+        """A model's answers to rows that no query gave."""
+        answers, errors = self._ask("infer", pack(model), table_bytes(rows))
+        return table_of(answers), errors
 
     def statuses(self, *, ends: bool = False) -> list[FlowStatus]:
         """How its queries stand. Raises EnvironmentFault when it does not say so in time, and at once for as long as it
@@ -195,9 +217,14 @@ def placement(plan: QueryPlan, workers: int, taken: Sequence[str]) -> str:
         return f"alone {plan.query_id}"
     models = sorted({call.model.name for step in _steps(plan) if isinstance(step, Infer) for call, _ in step.calls})
     if models:
-        return f"models {models[0]}"
+        return model_place(models[0])
     shared = [f"shared {i}" for i in range(max(1, (os.cpu_count() or 2) // 2))]
     return min(shared, key=lambda name: sum(t == name for t in taken))
+
+
+def model_place(name: str) -> str:
+    """The name of the host in which a model runs."""
+    return f"models {name}"
 
 
 def _steps(plan: QueryPlan) -> list[Any]:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -27,7 +28,7 @@ from ..plan.steps import QueryPlan
 from .dataflow import FlowSettings
 from .flow import FlowStatus
 from .host import Event, FlowSpec, Host, HostSettings
-from .hosts import HostProcess, placement
+from .hosts import HostProcess, model_place, placement
 from .metrics import QueryMetrics, exposition
 from .processing_log import ProcessingLog
 from .silence import IDLE_TIMEOUT
@@ -179,6 +180,13 @@ class Lifecycle:
         """A pull query over the table that a query keeps; sees whole batches."""
         rows = pa.concat_tables([host.pull(query_id, pull) for host in self._entry(query_id).hosts])
         return rows if pull.limit is None else rows.slice(0, pull.limit)
+
+    def infer(self, model: Any, rows: pa.Table) -> tuple[pa.Table, list[tuple[int, str]]]:
+        """A model's answers to rows that no query gave, from the host where its queries run: c0 the values, c1 the version
+        of each; and (row, reason) of those that failed. Raises UserError or EnvironmentFault where it cannot be run."""
+        with self._lock:
+            host = self._host("here" if self._run.in_process else model_place(model.name))
+        return host.infer(model, rows)
 
     def statuses(self, *, ends: bool = False) -> dict[str, FlowStatus]:
         """Every query's status; with `ends`, how far its sources reach is asked too."""

@@ -1,2 +1,5 @@
+"""What test files register: twice its input."""
+
+
 def predict(x):
     return x * 2
