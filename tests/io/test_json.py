@@ -9,7 +9,7 @@ import pytest
 from mergus.engine.io.formats import json_fast
 from mergus.engine.io.formats.format import FormatColumn
 from mergus.engine.io.formats.registry import find
-from mergus.engine.sql.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, parse_type
+from mergus.engine.sql.types import BIGINT, BOOLEAN, DOUBLE, FLOAT, INTEGER, STRING, Vector, parse_type
 
 COLUMNS = [
     FormatColumn("I", INTEGER),
@@ -137,6 +137,8 @@ def test_both_ways_write_the_same_bytes(connection):
     chance = random.Random(3)
     doubles = [1e22, 1e21, 1e16, 1e-5, 1e-6, 1e-7, 1.5e-9, 5e-324, -0.0, 1.0, 1e20, 12345678901234567890.0, None]
     doubles += [chance.random() * 10 ** chance.randint(-320, 300) for _ in range(400)]
+    singles = [0.1, 1e10, 1e20, 1e-7, 1e-45, 3.4e38, -0.0, 16777216.0, None]
+    singles += [chance.random() * 10 ** chance.randint(-44, 38) for _ in range(400)]
     texts = [chr(i) for i in range(1, 400)] + ['"', "\\", "\\u001f", "\\\\", "\u2028", "\U0001f600", None]
     rows = json_fast.ROWS_MIN * 2
     columns = [
@@ -144,8 +146,13 @@ def test_both_ways_write_the_same_bytes(connection):
         pa.array([chance.choice(texts) for _ in range(rows)], pa.string()),
         pa.array([chance.choice([1, -7, None]) for _ in range(rows)], pa.int32()),
         pa.array([chance.choice([True, False, None]) for _ in range(rows)], pa.bool_()),
+        pa.array([chance.choice(singles) for _ in range(rows)], pa.float32()),
+        pa.array(
+            [chance.choice([None, [chance.choice(singles) or 0.0, 0.1]]) for _ in range(rows)],
+            pa.list_(pa.float32(), 2),
+        ),
     ]
-    names = [("d", DOUBLE), ('it\'s "S"', STRING), ("I", INTEGER), ("B", BOOLEAN)]
+    names = [("d", DOUBLE), ('it\'s "S"', STRING), ("I", INTEGER), ("B", BOOLEAN), ("F", FLOAT), ("V", Vector(2))]
     encoder = find("JSON").encoder([FormatColumn(n, t) for n, t in names], {}, is_key=False)
     fast, _ = encoder.encode(columns, None, connection)
     encoder.fast_applies = False

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...errors import AnalysisError, RecordError
-from ...sql.types import DOUBLE, STRING, Array, Map, SqlType, Struct, arrow_type
+from ...sql.types import DOUBLE, FLOAT, STRING, Array, Map, SqlType, Struct, Vector, arrow_type
 from . import json_fast
 from .format import Decoded, FormatColumn
 from .json_exact import Reader, parse, reader, struct_reader
-from .json_text import text, writer
+from .json_text import text, widened, writer
 
 
 def is_wrapped(columns: Sequence[FormatColumn], properties: Mapping[str, str], *, is_key: bool) -> bool:
@@ -125,7 +125,7 @@ class JsonEncoder:
         self.names = [text(c.name) + ":" for c in columns]
         self.writers = [writer(c.type) for c in columns]
         self.wrapped = wrapped
-        self.fast_applies = wrapped and all(c.type in json_fast.EXACT_TYPES for c in columns)
+        self.fast_applies = wrapped and all(_flat(c.type) for c in columns)
         literals = ["'" + c.name.replace("'", "''") + "'" for c in columns]
         pairs = [f"{literal}, c{i}" for i, literal in enumerate(literals)]
         self.sql = f"SELECT encode(CAST(json_object({', '.join(pairs)}) AS VARCHAR)) FROM payload"
@@ -146,14 +146,14 @@ class JsonEncoder:
 
     def _finite(self, columns: Sequence[pa.Array]) -> bool:
         return all(
-            pc.all(pc.is_finite(c)).as_py() is not False
+            pc.all(pc.is_finite(c.flatten() if isinstance(t, Vector) else c)).as_py() is not False
             for c, t in zip(columns, self.types, strict=True)
-            if t == DOUBLE
+            if t in (DOUBLE, FLOAT) or isinstance(t, Vector)
         )
 
     def _batch(self, columns: Sequence[pa.Array], connection: duckdb.DuckDBPyConnection) -> pa.Array:
-        table = pa.table(list(columns), names=[f"c{i}" for i in range(len(columns))])
-        connection.register("payload", table)
+        wide = [widened(c, t) for c, t in zip(columns, self.types, strict=True)]
+        connection.register("payload", pa.table(wide, names=[f"c{i}" for i in range(len(wide))]))
         try:
             return connection.sql(self.sql).to_arrow_table().column(0).combine_chunks()
         finally:
@@ -169,6 +169,10 @@ class JsonEncoder:
         else:
             texts = [None if v is None else self.writers[0](v) for v in columns[0].to_pylist()]
         return pc.cast(pa.array(texts, pa.string()), pa.binary())
+
+
+def _flat(sql_type: SqlType) -> bool:
+    return sql_type in json_fast.EXACT_TYPES or sql_type == FLOAT or isinstance(sql_type, Vector)
 
 
 def _check_type(sql_type: SqlType, name: str, *, is_key: bool) -> None:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
@@ -62,7 +63,19 @@ def _number(value: float) -> str:
 
 
 def _float32(value: float) -> str:
-    return str(pa.scalar(value, pa.float32()).cast(pa.string())) if math.isfinite(value) else _number(value)
+    return _number(float(str(np.float32(value))))
+
+
+def widened(column: pa.Array, sql_type: SqlType) -> pa.Array:
+    """A column of FLOAT or FLOAT[n] as DOUBLE, each number the one of the same shortest text; any other as it is. What
+    writes a DOUBLE then writes a FLOAT, a column at a time."""
+    if sql_type == FLOAT:
+        return column.cast(pa.string()).cast(pa.float64())
+    if isinstance(sql_type, Vector):
+        items = widened(column.values.slice(column.offset * sql_type.size, len(column) * sql_type.size), FLOAT)
+        mask = column.is_null() if column.null_count else None
+        return pa.FixedSizeListArray.from_arrays(items, sql_type.size, mask=mask)
+    return column
 
 
 def _time_ms(value: datetime.time) -> str:
