@@ -64,7 +64,8 @@ class Stage:
         self._steps = plan.stages[index].steps
         self._exchange = plan.stages[index + 1].exchange if index + 1 < len(plan.stages) else None
         self._wanted = _wanted(plan, self._exchange)
-        self._operators = _operators(self._steps, context)
+        taken_back = any(isinstance(s, Retract) for stage in plan.stages[index:] for s in stage.steps)
+        self._operators = _operators(self._steps, context, taken_back=taken_back)
         self._stateful = any(isinstance(s, STATEFUL) for s in self._steps)
 
     def process(self, frame: Frame) -> Frame:
@@ -114,7 +115,8 @@ def _wanted(plan: QueryPlan, exchange: Exchange | None) -> frozenset[Edge]:
     return frozenset(last or [s.edge for s in plan.sources])
 
 
-def _operators(steps: Sequence[Step], context: Context) -> list[Operator]:
+def _operators(steps: Sequence[Step], context: Context, *, taken_back: bool) -> list[Operator]:
+    """The steps as operators. `taken_back`: an aggregate takes rows back behind these steps."""
     made: list[Operator] = []
     at = 0
     while at < len(steps):
@@ -124,7 +126,7 @@ def _operators(steps: Sequence[Step], context: Context) -> list[Operator]:
             made.append(PartialAggregateOperator(behind, step, context))
             at += 2
             continue
-        made.append(_operator(step, behind, context))
+        made.append(_operator(step, behind, context, taken_back=taken_back))
         at += 1
     return made
 
@@ -133,7 +135,7 @@ def _only_for(step: Evaluate, behind: PartialAggregate, steps: Sequence[Step]) -
     return behind.input == step.output and not step.explode
 
 
-def _operator(step: Step, behind: Step | None, context: Context) -> Operator:
+def _operator(step: Step, behind: Step | None, context: Context, *, taken_back: bool) -> Operator:
     match step:
         case Evaluate():
             return EvaluateOperator(step, context)
@@ -160,7 +162,7 @@ def _operator(step: Step, behind: Step | None, context: Context) -> Operator:
             return ForeignKeyResultsOperator(step, context)
         case TableTableJoin():
             after = behind if isinstance(behind, Evaluate) and behind.input == step.output else None
-            return TableTableJoinOperator(step, after, context)
+            return TableTableJoinOperator(step, after, context, every=taken_back)
         case Materialize():
             return MaterializeOperator(step, context)
         case Retract():

@@ -3,7 +3,8 @@
 Kafka Streams' rules, change by change: an INNER join answers where the other side has a row, an outer one also where it
 has none, and a row that is there no more is taken back with a tombstone. All versions of a key that the batch knows,
 the stored one first, stand in one window; a window function looks back to the newest of each side. Of a batch, one
-update a key goes on.
+update a key goes on; where an aggregate takes rows back behind the join, every one does, for a group that a row has only
+passed through is a group all the same.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from ..sql.expressions import Column, Expr, transform
 from ..sql.schema import Schema
 from ..state.duckdb import Prepared
 from .context import Context
-from .frame import conform, systems, with_missing
+from .frame import conform, one_chunk, set_column, systems, with_missing
 from .newest import NewestRows
-from .operator import DELETED, PASSED, ROWTIME, SIDE, WINDOW_START, Frame
-from .sides import AT, STORED_AT, together, with_key
+from .operator import DELETED, PASSED, ROWTIME, SEQUENCE, SIDE, WINDOW_START, Frame
+from .sides import AT, STORED_AT, spread_places, together, with_key
 
 _BEFORE = "_before"
 _OLD = 1000
@@ -29,10 +30,12 @@ _OLD = 1000
 
 
 class TableTableJoinOperator:
-    """Runs a TableTableJoin step. `after`: the evaluation over its output, whose WHERE decides what is taken back."""
+    """Runs a TableTableJoin step. `after`: the evaluation over its output, whose WHERE decides what is taken back; `every`:
+    all updates of a batch go on."""
 
-    def __init__(self, step: TableTableJoin, after: Evaluate | None, context: Context) -> None:
+    def __init__(self, step: TableTableJoin, after: Evaluate | None, context: Context, *, every: bool = False) -> None:
         self._step = step
+        self._every = every
         self._context = context
         self._where = after.where if after is not None else None
         if self._where is not None:
@@ -62,6 +65,9 @@ class TableTableJoinOperator:
             if table is not None:
                 side.take(with_missing(table, schema))
         if made.num_rows:
+            if self._every:  # a self-join makes two updates of one record
+                places = spread_places(one_chunk(made.column(SEQUENCE)).to_numpy())
+                made = set_column(made, SEQUENCE, pa.array(places))
             frame.edges[step.output] = conform(made, step.schema)
 
     # ------------------------------------------------------------------------------------------------------------ SQL
@@ -84,6 +90,8 @@ class TableTableJoinOperator:
 
     def _newest(self, changes: str) -> str:
         """Of each key's updates the last; what was before the batch is what was before the first of them."""
+        if self._every:
+            return changes if self._where is None else f"SELECT *, {_BEFORE} AS {PASSED} FROM ({changes})"
         by = f"PARTITION BY {', '.join(self._key)} ORDER BY {AT}"
         columns = ["*"] if self._where is None else ["*", f"first_value({_BEFORE}) OVER ({by}) AS {PASSED}"]
         return f"SELECT {', '.join(columns)} FROM ({changes}) QUALIFY row_number() OVER ({by} DESC) = 1"
