@@ -102,7 +102,7 @@ class Script(CaseEngine):
         for query_id, plan in self.plans.items():
             if query_id not in self._running:
                 self._running[query_id] = (Running(plan, self.instance, models=self._runtime), 0)
-        while any(self._take_in(query_id) for query_id in self.plans):
+        while any(self._take_in(query_id) for query_id in self.plans if query_id not in self.paused):
             continue
 
     def _take_in(self, query_id: str) -> bool:

@@ -52,9 +52,19 @@ def convert_literal(literal: Literal, target: SqlType, span: Span | None = None)
             return Literal(_number(value, target), target)
         if literal.type is DATE and target is TIMESTAMP:
             return Literal(datetime.datetime.combine(value, datetime.time()), TIMESTAMP)
-    except (ValueError, ArithmeticError) as error:
-        raise TypeMismatch(f"{value!r} is not a valid {target}", detail=str(error) or None, span=span) from error
-    raise TypeMismatch(f"{literal.type} {value!r} cannot be used where {target} is wanted", span=span)
+    except ArithmeticError as error:  # what decimal says of it is for programmers
+        raise TypeMismatch(f"{_shown(literal)} is not a valid {target}", span=span) from error
+    except ValueError as error:
+        said = "is not a valid" if literal.type is STRING else "does not fit"
+        raise TypeMismatch(f"{_shown(literal)} {said} {target}", detail=str(error) or None, span=span) from error
+    raise TypeMismatch(f"{literal.type} {_shown(literal)} cannot be used where {target} is wanted", span=span)
+
+
+def _shown(literal: Literal) -> str:
+    """A value as it is written in SQL."""
+    if literal.type in (STRING, DATE, TIME, TIMESTAMP):
+        return "'" + str(literal.value).replace("'", "''") + "'"
+    return literal_as_text(literal)
 
 
 def literal_as_text(literal: Literal) -> str:

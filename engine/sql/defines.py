@@ -16,7 +16,7 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _PIECE = re.compile(
     r"'(?:[^']|'')*'|`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\"|\$\$.*?\$\$|--[^\n]*|/\*.*?\*/|\$\{[^}]*\}|.", re.DOTALL
 )
-_REFERENCE = re.compile(r"\$\{([^}]*)\}")
+_REFERENCE = re.compile(r"\$?\$\{([^}]*)\}")
 
 
 def check_name(name: str, span: Span | None = None) -> str:
@@ -30,7 +30,7 @@ def check_name(name: str, span: Span | None = None) -> str:
 
 def substitute(text: str, variables: Mapping[str, str]) -> str:
     """`text` with `${name}` replaced by the value of `variables[NAME]`. Raises
-    UnknownName where a name stands for nothing, except in a string, which keeps it.
+    UnknownName where a name stands for nothing, except in a string, which keeps it. In a string `$${name}` is `${name}`.
 
     >>> substitute("SELECT '${who}', ${n} FROM ${src}", {"WHO": "it's", "N": "1", "SRC": "clicks"})
     "SELECT 'it''s', 1 FROM clicks"
@@ -60,5 +60,7 @@ def _replaced(piece: re.Match[str], text: str, variables: Mapping[str, str]) -> 
 
 
 def _inside(reference: re.Match[str], quote: str, variables: Mapping[str, str]) -> str:
+    if reference.group().startswith("$$"):
+        return reference.group()[1:]
     value = variables.get(reference.group(1).strip().upper())
     return reference.group() if value is None else value.replace(quote, quote * 2)

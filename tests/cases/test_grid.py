@@ -123,7 +123,7 @@ def plain(parts: Parts) -> tuple[dict[str, list[Row]], set[str]]:
     script = Script(instance, default_registry())
     try:
         for text in (*parts.sources, *parts.queries, *parts.inserts):
-            for parsed in iterate_statements(text):
+            for parsed in iterate_statements(text, script.catalog.types):
                 script.step(parsed)
         made = {r.topic for r in script.catalog.relations.values() if r.query_id is not None}
         tables = {r.topic for r in script.catalog.relations.values() if r.is_table}

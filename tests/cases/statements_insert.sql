@@ -1,0 +1,35 @@
+--@test: INSERT VALUES: columns in any order, constants of any kind, a time of the row's own
+CREATE STREAM rows (k STRING KEY, i INT, d DOUBLE, a ARRAY<INT>, s STRUCT<x INT>) WITH (kafka_topic = 'rows', value_format = 'JSON', partitions = 1);
+CREATE STREAM copied AS SELECT * FROM rows;
+INSERT INTO rows (rowtime, d, k) VALUES (1234, 1.5, 'a');
+INSERT INTO rows (rowtime, k, i, a, s) VALUES (5, 'b', 2 + 3 * 4, ARRAY[1, NULL], STRUCT(x := ABS(-7)));
+INSERT INTO rows (rowtime, k, i, d) VALUES (6, NULL, CAST('8' AS INT), 9);
+ASSERT VALUES copied (rowtime, k, d) VALUES (1234, 'a', 1.5);
+ASSERT VALUES copied (rowtime, k, i, a, s) VALUES (5, 'b', 14, ARRAY[1, NULL], STRUCT(x := 7));
+ASSERT VALUES copied (rowtime, i, d) VALUES (6, 8, 9.0);
+
+--@test: INSERT VALUES without columns takes one for each
+--@expected.error: AnalysisError
+--@expected.message: expected a value for each column of ROWS
+CREATE STREAM rows (k STRING KEY, i INT) WITH (kafka_topic = 'rows', value_format = 'JSON', partitions = 1);
+INSERT INTO rows VALUES ('a', 1);
+INSERT INTO rows VALUES ('a');
+
+--@test: INSERT VALUES: a pseudo-column other than ROWTIME is refused
+--@expected.error: AnalysisError
+--@expected.message: inserting into the pseudo-column ROWOFFSET is not supported
+CREATE STREAM rows (k STRING KEY, i INT) WITH (kafka_topic = 'rows', value_format = 'JSON', partitions = 1);
+INSERT INTO rows (k, rowoffset) VALUES ('a', 1);
+
+--@test: INSERT VALUES: a header column is refused
+--@expected.error: AnalysisError
+--@expected.message: cannot insert into HEADER column H
+CREATE STREAM rows (k STRING KEY, h BYTES HEADER('h')) WITH (kafka_topic = 'rows', value_format = 'JSON', partitions = 1);
+INSERT INTO rows (k, h) VALUES ('a', TO_BYTES('00', 'hex'));
+
+--@test: INSERT INTO … SELECT must fit the stream's columns
+--@expected.error: AnalysisError
+--@expected.message: incompatible schema
+CREATE STREAM a (k INT KEY, v INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE STREAM b (k INT KEY, v STRING) WITH (kafka_topic = 'b', value_format = 'JSON', partitions = 1);
+INSERT INTO b SELECT * FROM a;

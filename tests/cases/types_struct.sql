@@ -1,0 +1,13 @@
+--@test: STRUCT: fields, all of them as columns, quoted names, nested, compared
+CREATE STREAM people (id INT KEY, who STRUCT<name STRING, home STRUCT<city STRING, `zip code` INT>>) WITH (kafka_topic = 'people', value_format = 'JSON', partitions = 1);
+CREATE STREAM parts AS SELECT id, who->name AS name, who->home->`zip code` AS zip, STRUCT(name := who->name, n := id) AS made, who->home = STRUCT(city := 'Bonn', `zip code` := 53111) AS same FROM people;
+CREATE STREAM spread AS SELECT id, who->* FROM people;
+INSERT INTO people (id, who) VALUES (1, STRUCT(name := 'Ida', home := STRUCT(city := 'Bonn', `zip code` := 53111)));
+INSERT INTO people (id, who) VALUES (2, STRUCT(name := 'Bo', home := CAST(NULL AS STRUCT<city STRING, `zip code` INT>)));
+INSERT INTO people (id) VALUES (3);
+ASSERT VALUES parts (id, name, zip, made, same) VALUES (1, 'Ida', 53111, STRUCT(name := 'Ida', n := 1), true);
+ASSERT VALUES parts (id, name, made, same) VALUES (2, 'Bo', STRUCT(name := 'Bo', n := 2), false);
+ASSERT VALUES parts (id, made, same) VALUES (3, STRUCT(name := CAST(NULL AS STRING), n := 3), false);
+ASSERT VALUES spread (id, name, home) VALUES (1, 'Ida', STRUCT(city := 'Bonn', `zip code` := 53111));
+ASSERT VALUES spread (id, name) VALUES (2, 'Bo');
+ASSERT VALUES spread (id) VALUES (3);
