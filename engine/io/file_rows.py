@@ -2,7 +2,8 @@
 
 CSV: the reader keeps what it rejects, with its line, until the end. JSON, a value a line: the lines are read as text and
 taken apart beside it, so that a line that is none, or a value that is not of its column's type, is known by its number.
-A JSON file that is one array has no rows before it is whole: one error in it ends the read, as in parquet.
+The items of a JSON file that is one array are known by theirs; where its brackets or quotes break, nobody can tell where the
+next item begins, so that the read ends there, as in parquet.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from ..sql.types import STRING, Array, Map, SqlType, Struct, arrow_type, duckdb_
 BATCH_ROWS = 50_000
 LINE_BYTES_MAX = 20_000_000
 _SNIFFED_LINES = 20
+_HEAD_BYTES = 1 << 16
 _numbers = itertools.count()
 
 
 @dataclass(frozen=True)
 class RejectedRow:
-    """A row that could not be read: the `line` (from 1) of `file` where it begins, its text, and why."""
+    """A row that could not be read: the `line` (from 1) of `file` where it begins, in a file that is one array its number
+    there; its text, and why."""
 
     file: str
     line: int
@@ -153,15 +156,36 @@ class _Lines:
 
 def is_line_json(file: Path) -> bool:
     """Whether a file holds a JSON object a line: one of its first lines is one."""
+    if is_array_json(file):
+        return False
     with file.open("rb") as lines:
-        for line in itertools.islice(lines, _SNIFFED_LINES):
-            if line.lstrip().startswith(b"{"):
-                try:
-                    json.loads(line)
-                except ValueError:
-                    continue
-                return True
-    return False
+        return any(
+            line.lstrip().startswith(b"{") and _is_json(line) for line in itertools.islice(lines, _SNIFFED_LINES)
+        )
+
+
+def is_array_json(file: Path) -> bool:
+    """Whether a file is one JSON array: it begins with one that does not end before another line begins."""
+    with file.open("rb") as opened:
+        head = opened.read(_HEAD_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n")
+    first, _, rest = head.partition(b"\n")
+    return head.startswith(b"[") and not (rest.strip() and _is_json(first))
+
+
+def _is_json(value: bytes) -> bool:
+    try:
+        json.loads(value)
+    except ValueError:
+        return False
+    return True
+
+
+def values_scan(files: Sequence[Path]) -> str:
+    """The JSON values of files of lines, or of files that are one array each, as rows of one column `line`."""
+    if not is_array_json(files[0]):
+        return lines_scan(files)
+    size = f"maximum_object_size = {LINE_BYTES_MAX}"
+    return f"(SELECT json::VARCHAR AS line FROM read_json_objects({listed(files)}, format = 'array', {size}))"
 
 
 def lines_scan(files: Sequence[Path]) -> str:
@@ -175,13 +199,13 @@ def lines_scan(files: Sequence[Path]) -> str:
 def json_rows(
     connection: duckdb.DuckDBPyConnection, files: Sequence[Path], schema: Columns, rejected: Rejected
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of files with a JSON object a line, names spelled as there; a key that is missing is NULL, an empty line is
-    no row."""
+    """The rows of files with a JSON object a line, or of one array of them, names spelled as there; a key that is missing is
+    NULL, an empty line is no row."""
     wanted = arrow_schema(schema)
     structure = text(json.dumps({name: file_type(sql_type) for name, sql_type in schema}))
     columns = projected(schema, lambda name, _: f"row.{quoted(name)}")
     for file in files:
-        parsed = f"SELECT line, TRY(json_transform(line, {structure})) AS row FROM {lines_scan([file])}"
+        parsed = f"SELECT line, TRY(json_transform(line, {structure})) AS row FROM {values_scan([file])}"
         reader = connection.sql(f"SELECT {columns}, line, {_reason(schema)} AS why FROM ({parsed})").to_arrow_reader(
             BATCH_ROWS
         )
@@ -198,8 +222,8 @@ def json_rows(
 
 
 def line_structure(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> dict[str, Any]:
-    """The structure of the JSON objects among the first lines: names with DuckDB's scalar types, nested as they are."""
-    objects = f"SELECT line FROM {lines_scan(files)} WHERE TRY(json_type(line)) = 'OBJECT' LIMIT {BATCH_ROWS}"
+    """The structure of the JSON objects among the first values: names with DuckDB's scalar types, nested as they are."""
+    objects = f"SELECT line FROM {values_scan(files)} WHERE TRY(json_type(line)) = 'OBJECT' LIMIT {BATCH_ROWS}"
     found = f"SELECT json_structure(line) AS made, row_number() OVER () AS place FROM ({objects})"
     made: dict[str, Any] = {}
     for (structure,) in connection.execute(f"SELECT made FROM ({found}) GROUP BY made ORDER BY min(place)").fetchall():
@@ -248,8 +272,8 @@ def _reason(schema: Columns) -> str:
     nothing = " AND ".join(f"row.{quoted(name)} IS NULL" for name, _ in schema)
     cases = [
         "WHEN line IS NULL THEN NULL",
-        "WHEN row IS NULL THEN 'the line is not a JSON object'",
-        f"WHEN CASE WHEN {nothing} THEN json_type(line) <> 'OBJECT' END THEN 'the line is not a JSON object'",
+        "WHEN row IS NULL THEN 'it is not a JSON object'",
+        f"WHEN CASE WHEN {nothing} THEN json_type(line) <> 'OBJECT' END THEN 'it is not a JSON object'",
     ]
     for name, sql_type in schema:
         if sql_type == STRING:  # anything has a text

@@ -37,6 +37,7 @@ from .file_rows import (
     Columns,
     Rejected,
     csv_rows,
+    is_array_json,
     is_line_json,
     json_rows,
     line_structure,
@@ -105,7 +106,7 @@ class FileSource:
             relation = connection.sql(f"SELECT * FROM {self._scan()}")
         except duckdb.Error as error:
             raise self._unreadable(error) from error
-        if relation.columns == ["json"] and self._format == "json" and self._lines:  # some lines are no objects
+        if relation.columns == ["json"] and self._format == "json" and self._values:  # some of them are no objects
             return [(name, _of_structure(kind, name)) for name, kind in line_structure(connection, self.files).items()]
         return [(name, _sql_type(kind, name)) for name, kind in zip(relation.columns, relation.types, strict=True)]
 
@@ -113,7 +114,7 @@ class FileSource:
         self, connection: duckdb.DuckDBPyConnection, schema: Columns, rejected: Rejected
     ) -> Iterator[pa.RecordBatch]:
         """The rows once, in file order, as batches of c0, c1 … of `schema`'s columns, by their names in the files. Rows of
-        CSV and of JSON lines that are malformed are passed by; `rejected` is told of each, of CSV at the end."""
+        CSV, of JSON lines and of a JSON array that are malformed are passed by; `rejected` is told of each, of CSV at the end."""
         try:
             yield from self._rows(connection, schema, rejected)
         except duckdb.Error as error:
@@ -124,7 +125,7 @@ class FileSource:
     ) -> Iterator[pa.RecordBatch]:
         if self._format == "csv":
             return csv_rows(connection, self.files, self._dialect(), schema, rejected)
-        if self._format == "json" and self._lines:
+        if self._format == "json" and self._values:
             return json_rows(connection, self.files, spelled_columns(schema, self.schema(connection)), rejected)
         return relation_rows(connection, self._scan(), schema)
 
@@ -132,6 +133,11 @@ class FileSource:
     def _lines(self) -> bool:
         """Whether JSON files hold an object a line."""
         return all(is_line_json(file) for file in self.files)
+
+    @cached_property
+    def _values(self) -> bool:
+        """Whether they can be read value by value: an object a line, or an array each."""
+        return self._lines or all(is_array_json(file) for file in self.files)
 
     def _dialect(self) -> str:
         header = self._options.get("header", "true").lower()

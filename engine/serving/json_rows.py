@@ -45,10 +45,16 @@ def object_texts(schema: Schema, table: pa.Table) -> Iterator[str]:
 
 
 def row_text(row: Mapping[str, Any]) -> str:
-    """A row of Python values as the JSON object that an insert takes: BYTES in base64, decimals as text.
+    """A row of Python values as the JSON object that an insert takes: BYTES in base64, decimals and times as text.
 
     >>> import decimal
     >>> row_text({"a": 1.5, "b": b"ok", "c": decimal.Decimal("2.50")})
     '{"a": 1.5, "b": "b2s=", "c": "2.50"}'
     """
-    return json.dumps(row, default=lambda v: base64.b64encode(v).decode() if isinstance(v, bytes) else str(v))
+    return json.dumps(row, default=_as_text)
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else str(value)

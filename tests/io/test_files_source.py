@@ -120,12 +120,28 @@ def test_a_malformed_line_of_json_costs_itself(tmp_path: Path, connection: duckd
     rows, rejected = read(FileSource(str(tmp_path / "a.json"), "json"), connection, schema)
     assert rows == [(1, {"f0": "a", "f1": ["x"]}), (3, None)]
     assert [(r.line, r.reason) for r in rejected] == [
-        (2, "the line is not a JSON object"),
+        (2, "it is not a JSON object"),
         (4, "the value of id is no INTEGER"),
-        (5, "the line is not a JSON object"),
+        (5, "it is not a JSON object"),
     ]
     inferred = FileSource(str(tmp_path / "a.json"), "json").schema(connection)
     assert [name for name, _ in inferred] == ["id", "who", "more"]
+
+
+@pytest.mark.parametrize("between", [", ", ",\n", ",\n\n  "])
+def test_a_malformed_item_of_an_array_costs_itself(
+    tmp_path: Path, connection: duckdb.DuckDBPyConnection, between: str
+) -> None:
+    items = ['{"id": 1, "word": "a"}', '{"id": "two"}', "7", '{"word": {"b": 1}}', '{"id": 3}']
+    (tmp_path / "a.json").write_text("[\n" + between.join(items) + "\n]\n")
+    source = FileSource(str(tmp_path / "a.json"), "json")
+    rows, rejected = read(source, connection, [("ID", INTEGER), ("WORD", STRING)])
+    assert rows == [(1, "a"), (None, '{"b":1}'), (3, None)]
+    assert [(r.line, r.text, r.reason) for r in rejected] == [
+        (2, items[1], "the value of id is no INTEGER"),
+        (3, "7", "it is not a JSON object"),
+    ]
+    assert [name for name, _ in source.schema(connection)] == ["id", "word"]
 
 
 def test_nested_values(tmp_path: Path, connection: duckdb.DuckDBPyConnection) -> None:

@@ -32,6 +32,7 @@ def of(closed: bool = False, required: tuple[str, ...] = (), **properties: objec
         ({"type": "array", "items": WHOLE}, {"type": "array", "items": NUMBER}),
         ({"type": "string", "maxLength": 3}, {"type": "string", "maxLength": 4}),
         (of(required=("a",), a=TEXT), of(a=TEXT)),
+        (of(a={"connect.index": 0, **TEXT}), of(a={"connect.index": 0, **TEXT}, b={"connect.index": 1, **TEXT})),
         ({"$ref": "#/definitions/d", "definitions": {"d": WHOLE}}, WHOLE),
     ],
 )

@@ -1,6 +1,7 @@
 """Mergus from Python: statements, pull and push queries, functions, and a second start on the same folder."""
 
 import asyncio
+import datetime
 import threading
 from decimal import Decimal
 
@@ -145,3 +146,16 @@ def test_python_values_of_every_kind_are_inserted(db):
     db.insert("kinds", [{"k": "a", "d": 1.5e-7, "v": Decimal("2.25"), "b": b"ok", "many": [0.1, 2]}])
     (row,) = db.query("SELECT d, v, b, many FROM kinds;").rows()
     assert row == {"D": 1.5e-7, "V": Decimal("2.25"), "B": b"ok", "MANY": [0.1, 2.0]}
+
+
+def test_times_are_inserted_as_text_as_numbers_and_as_themselves(db):
+    day, time, moment = datetime.date(2024, 1, 2), datetime.time(10, 11, 12), datetime.datetime(2024, 1, 2, 3, 4, 5)
+    db.execute(
+        "CREATE STREAM d (d DATE, t TIME, at TIMESTAMP, l ARRAY<DATE>) WITH (kafka_topic='d', value_format='JSON', partitions=1);"
+    )
+    db.insert("D", [{"d": "2024-01-02", "t": "10:11:12", "at": "2024-01-02T03:04:05", "l": ["2024-01-02"]}])
+    db.insert("D", [{"d": 19724, "t": 36_672_000, "at": 1_704_164_645_000, "l": [19724]}])
+    db.insert("D", [{"d": day, "t": time, "at": moment, "l": [day]}])
+    assert db.query("SELECT * FROM d;").rows() == [{"D": day, "T": time, "AT": moment, "L": [day]}] * 3
+    with pytest.raises(UserError, match="column T is TIME"):
+        db.insert("D", [{"t": "25:00"}])

@@ -2,7 +2,9 @@
 
 A schema is read as the list of its alternatives, since `oneOf`, `anyOf` and a list of types say the same; every alternative
 of the writer must be one that the reader takes. An object is open unless `additionalProperties` is false: what is not named
-may be there with any value, so that a property cannot be added to an open one without contradicting values that exist.
+may be there with any value, so that a property cannot be added to an open one without contradicting values that exist. But an
+object whose every property has a `connect.index` is a row's of columns, written by ksqlDB, by Kafka Connect or here: nothing
+lies in it that it does not name, and so ALTER … ADD COLUMN may add one.
 """
 
 from __future__ import annotations
@@ -107,7 +109,10 @@ class _Comparison:
 
     def _properties(self, new: Mapping[str, Json], old: Mapping[str, Json], path: str) -> Iterator[str]:
         after, before = new.get("properties", {}), old.get("properties", {})
-        rest_new, rest_old = new.get("additionalProperties", True), old.get("additionalProperties", True)
+        rest_new, rest_old = (
+            new.get("additionalProperties", True),
+            old.get("additionalProperties", not _of_columns(before)),
+        )
         for name, node in after.items():
             here = f"{path}/properties/{name}"
             if name in before:
@@ -135,6 +140,10 @@ class _Comparison:
         for name in sorted(set(new.get("required", ())) - set(old.get("required", ()))):
             if not (isinstance(after.get(name), dict) and "default" in after[name]):
                 yield f"{path}/required/{name}: a property became required"
+
+
+def _of_columns(properties: Mapping[str, Json]) -> bool:
+    return bool(properties) and all(isinstance(p, dict) and "connect.index" in p for p in properties.values())
 
 
 def _limits(new: Mapping[str, Json], old: Mapping[str, Json], path: str) -> Iterator[str]:

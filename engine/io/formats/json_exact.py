@@ -13,7 +13,7 @@ import binascii
 import datetime
 import decimal
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from ...errors import RecordError
@@ -182,22 +182,23 @@ _SCALAR_READERS: dict[SqlType, Reader] = {
 }
 
 
-def reader(sql_type: SqlType) -> Reader:
-    """A function from a parsed JSON value to the Python value that Arrow takes for `sql_type`; NULL stays NULL."""
+def reader(sql_type: SqlType, scalars: Mapping[SqlType, Reader] | None = None) -> Reader:
+    """A function from a parsed JSON value to the Python value that Arrow takes for `sql_type`; NULL stays NULL. `scalars`:
+    readers that stand above the format's own (an insert takes dates as text)."""
     match sql_type:
         case Array(item):
-            read_item = reader(item)
+            read_item = reader(item, scalars)
             inner: Reader = lambda v: [read_item(x) for x in v] if isinstance(v, list) else _refuse(v, sql_type)  # noqa: E731
         case Vector(size):
             inner = _vector(size, sql_type)
         case Map(key, value):
-            inner = _map(reader(key), reader(value), sql_type)
+            inner = _map(reader(key, scalars), reader(value, scalars), sql_type)
         case Struct():
-            inner = struct_reader(sql_type)
+            inner = struct_reader(sql_type, scalars)
         case Decimal():
             inner = _decimal(sql_type)
         case _:
-            inner = _SCALAR_READERS[sql_type]
+            inner = (scalars or {}).get(sql_type) or _SCALAR_READERS[sql_type]
     return lambda v: None if v is None else inner(v)
 
 
@@ -229,9 +230,9 @@ def _entry(entry: Any, name: str) -> Any:
     return entry.get(name, entry.get(name.lower()))
 
 
-def struct_reader(wanted: Struct) -> Reader:
+def struct_reader(wanted: Struct, scalars: Mapping[SqlType, Reader] | None = None) -> Reader:
     """A reader of an object's fields into {f0: …, f1: …}."""
-    fields = [(f"f{i}", name, reader(t)) for i, (name, t) in enumerate(wanted.fields)]
+    fields = [(f"f{i}", name, reader(t, scalars)) for i, (name, t) in enumerate(wanted.fields)]
 
     def read(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
