@@ -13,7 +13,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,10 +24,12 @@ import pyarrow.compute as pc
 
 from ..errors import MergusError, UserError
 from ..sql.catalog_models import DEFAULT_ALIAS, ModelEntry, ModelVersion, call_type
+from .aside import Aside
 from .binding import Binding
 from .model_function import ModelFunction
 from .registered import RegisteredModel
 from .runtime import InferResult, ModelRuntime
+from .shadow import SALT, Write, shadow_records
 
 ROUTES = "routes.json"
 log = logging.getLogger("mergus.models")
@@ -45,6 +47,7 @@ def routes_of(models: Mapping[str, ModelEntry]) -> dict[str, Any]:
             "aliases": dict(entry.aliases),
             "arms": [] if entry.split is None else [list(arm) for arm in entry.split.arms],
             "by": [] if entry.split is None else list(entry.split.by),
+            "shadow": None if entry.shadow is None else asdict(entry.shadow),
             "versions": {str(v.number): _route(entry.name, v) for v in entry.versions},
         }
         for name, entry in models.items()
@@ -88,10 +91,13 @@ class _Routes:
 
 
 class RoutedRuntime(ModelRuntime):
-    """A model runtime that also answers for the models of a registry. Safe to share between threads."""
+    """A model runtime that also answers for the models of a registry. Safe to share between threads. `write` takes what
+    shadows say (on one thread of the runtime's own); without it there are no shadow runs."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, write: Write | None = None, **settings: Any) -> None:
         super().__init__(**settings)
+        self._write = write
+        self._aside = Aside()
         self._routes: dict[str, _Routes] = {}
         self._functions: dict[tuple[str, str], ModelFunction] = {}
         self._used: set[str] = set()
@@ -118,6 +124,19 @@ class RoutedRuntime(ModelRuntime):
         numbers = _numbers(function, route, columns)
         if function.wants_version:
             return _versions(columns, numbers)
+        made = self._chosen(function, route, columns, numbers)
+        if route.get("shadow") and not function.reference and self._write is not None:
+            self._aside.offer(lambda: self._shadow(function, route, columns, (made.values, numbers)))
+        return made
+
+    def _chosen(
+        self,
+        function: RegisteredModel,
+        route: Mapping[str, Any],
+        columns: Sequence[pa.Array],
+        numbers: np.ndarray[Any, np.dtype[np.int64]],
+    ) -> InferResult:
+        """Each row's version asked, and the answers put together."""
         chosen = sorted(set(numbers.tolist()))
         if len(chosen) == 1:
             return self._one(function, route, chosen[0], columns)
@@ -136,6 +155,34 @@ class RoutedRuntime(ModelRuntime):
             row, reason = made.errors[0]
             raise UserError(f"model {model.name}: {reason}", detail=f"row {row} of a batch; ON_ERROR is 'fail'")
         return _with_errors(made, model, number, columns) if on_error == "error_column" else made
+
+    def _shadow(
+        self,
+        model: RegisteredModel,
+        route: Mapping[str, Any],
+        columns: Sequence[pa.Array],
+        live: tuple[pa.Array, np.ndarray[Any, Any]],
+    ) -> None:
+        """Ask the shadow about a sample of a batch that has been answered. On the thread beside the batches."""
+        shadow, answers, versions = route["shadow"], *live
+        wanted = _present(columns).to_numpy(zero_copy_only=False)
+        if shadow["percent"] < 100:
+            salt = pa.repeat(pa.scalar(SALT), len(wanted))
+            wanted &= split_rows([salt, *columns], [(1, shadow["percent"]), (0, 100 - shadow["percent"])]) == 1
+        rows = np.flatnonzero(wanted)
+        if not len(rows) or self._write is None:
+            return
+        number = _aliased(model, route["aliases"], shadow["alias"])
+        some = [c.take(pa.array(rows)) for c in columns]
+        made = super().infer(self._version(model, route, number), some)
+        if route["versions"][str(number)]["record"].get("on_error") == "error_column":
+            made = _with_errors(made, model, number, some)
+        live_rows = (answers.take(pa.array(rows)), versions[rows])
+        self._write(shadow["topic"], shadow_records(model, some, live_rows, (made, number)))
+
+    def close(self) -> None:
+        """Finish what runs beside the batches."""
+        self._aside.close()
 
     def _version(self, model: RegisteredModel, route: Mapping[str, Any], number: int) -> ModelFunction:
         found = route["versions"].get(str(number))

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -131,7 +131,16 @@ class Host:
     def _runtime(self) -> RoutedRuntime:
         from ..inference.routing import RoutedRuntime  # only where a plan infers
 
-        return RoutedRuntime(intra_op_threads=self.settings.threads)
+        return RoutedRuntime(write=self._append, intra_op_threads=self.settings.threads)
+
+    def _append(self, topic: str, values: Sequence[bytes]) -> None:
+        """Records of what is beside the queries: shadows of models. On one thread of theirs."""
+        writer = self.topics.writer()
+        try:
+            times = pa.repeat(pa.scalar(SystemClock().now_ms(), pa.int64()), len(values))
+            writer.write(topic, pa.record_batch({"timestamp": times, "value": pa.array(values, pa.binary())}))
+        finally:
+            writer.close()
 
     def _models(self) -> Models:
         return self._runtime
@@ -227,6 +236,8 @@ class Host:
             flow.close()
         with self._lock:
             self._flows.clear()
+        if "_runtime" in self.__dict__:
+            self.__dict__.pop("_runtime").close()
         if "engine" in self.__dict__:
             self.__dict__.pop("engine").instance.close()
         if "topics" in self.__dict__:

@@ -11,20 +11,16 @@ from ..errors import MergusError, Unsupported
 from ..sql.statements import (
     AlterSource,
     CreateFunction,
-    CreateModel,
     CreateSource,
     CreateSourceAs,
     CreateType,
     DropFunction,
-    DropModel,
     DropSource,
     DropType,
     InsertInto,
+    ModelStatement,
     Pause,
     Resume,
-    Rollback,
-    SetAlias,
-    SetSplit,
     Statement,
     Terminate,
 )
@@ -58,11 +54,7 @@ def changes_something(statement: Statement) -> bool:
         | DropType
         | CreateFunction
         | DropFunction
-        | CreateModel
-        | SetAlias
-        | Rollback
-        | SetSplit
-        | DropModel,
+        | ModelStatement,
     )
 
 
@@ -88,7 +80,7 @@ def _prepared(statement: Statement, text: str, world: World) -> Change:
             return others.create_function(statement, world)
         case DropFunction():
             return others.drop_function(statement, world)
-        case CreateModel() | SetAlias() | Rollback() | SetSplit() | DropModel():
+        case _ if isinstance(statement, ModelStatement):
             return models.change_model(statement, world)
         case AlterSource():
             return sources.alter(statement, world)

@@ -24,10 +24,12 @@ from ..sql.statements_model import (
     ModelStatement,
     Rollback,
     SetAlias,
+    SetShadow,
     SetSplit,
 )
 from ..sql.types import quote_if_needed
 from .change import Change, World
+from .changes_models_watch import set_shadow
 
 KNOWN = (
     "PROVIDER",
@@ -58,6 +60,8 @@ def change_model(statement: ModelStatement, world: World) -> Change:
             return _rollback(statement, world)
         case SetSplit():
             return _split(statement, world)
+        case SetShadow():
+            return _changed_with(*set_shadow(statement, world))
         case DropModel():
             return _drop(statement, world)
 
@@ -75,6 +79,12 @@ def _changed(
     for function in functions_of(entry, "" if world.models is None else str(world.models.folder)):
         registry.add(function)
     return Change(message, catalog, registry, _entity(entry.name, action), notes=notes or {})
+
+
+def _changed_with(below: Change, entry: ModelEntry, message: str, world: World) -> Change:
+    """The model changed on top of another change: the stream that its watching fills."""
+    made = _changed(replace(world, catalog=below.catalog), entry, message, "alter")
+    return replace(made, create_topics=below.create_topics, register=below.register)
 
 
 def _without(registry: FunctionRegistry, model: str) -> FunctionRegistry:

@@ -54,6 +54,7 @@ def _description(entry: ModelEntry, text: str) -> Listing:
         "returns": str(entry.default.output),
         "aliases": dict(entry.aliases),
         "split": None if entry.split is None else str(entry.split),
+        "shadow": None if entry.shadow is None else str(entry.shadow),
         "versions": versions,
     }
     columns = ("Version", "Aliases", "Provider", "Loader", "Created", "Size", "Load seconds", "Sha256")
@@ -61,6 +62,7 @@ def _description(entry: ModelEntry, text: str) -> Listing:
     rows = tuple(tuple(v[k] for k in keys) for v in versions)
     lines = [f"Model {entry.name} {entry.default.signature}"]
     lines += [] if entry.split is None else [f"Split {entry.split}"]
+    lines += [] if entry.shadow is None else [f"Shadow {entry.shadow}"]
     return Listing(text, "modelDescription", {"modelDescription": body}, columns, rows, "\n".join(lines))
 
 

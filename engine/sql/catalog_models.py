@@ -64,6 +64,18 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Shadow:
+    """SET SHADOW: the alias that is asked beside the answer, how many rows of a hundred, and the topic that is told."""
+
+    alias: str
+    percent: int
+    topic: str
+
+    def __str__(self) -> str:
+        return f"{self.alias} SAMPLE {self.percent} PERCENT INTO {self.topic}"
+
+
+@dataclass(frozen=True)
 class ModelEntry:
     """A model. `aliases`: version number by upper-case alias; `next_version` is never given twice."""
 
@@ -73,6 +85,7 @@ class ModelEntry:
     next_version: int
     history: tuple[ModelEvent, ...] = ()
     split: Split | None = None
+    shadow: Shadow | None = None
 
     def version(self, number: int, span: Span | None = None) -> ModelVersion:
         """The version of that number; raises UnknownName."""
@@ -155,6 +168,19 @@ class ModelEntry:
     def aliases_of(self, number: int) -> tuple[str, ...]:
         """The aliases that point at a version."""
         return tuple(sorted(alias for alias, at in self.aliases.items() if at == number))
+
+
+def shadow_columns(inputs: tuple[tuple[str, SqlType], ...], output: SqlType) -> tuple[tuple[str, SqlType], ...]:
+    """What a record of a shadow run holds."""
+    return (
+        ("MODEL", STRING),
+        ("VERSION", INTEGER),
+        ("SHADOW_VERSION", INTEGER),
+        ("INPUT", Struct(inputs)),
+        ("OUTPUT", output),
+        ("SHADOW_OUTPUT", output),
+        ("ERROR", STRING),
+    )
 
 
 def columns_text(columns: tuple[tuple[str, SqlType], ...]) -> str:

@@ -17,6 +17,7 @@ from .statements_model import (
     ModelColumns,
     Rollback,
     SetAlias,
+    SetShadow,
     SetSplit,
 )
 from .statements_query import Prediction, SourceRef
@@ -40,8 +41,8 @@ def create_model(at: SourceParser, start: int, or_replace: bool) -> CreateModel:
     return CreateModel(name, inputs, outputs, at.with_properties(), or_replace, if_not_exists, at.span(start))
 
 
-def alter_model(at: SourceParser, start: int) -> SetAlias | Rollback | SetSplit:
-    """MODEL name SET ALIAS …, SET SPLIT …, RESET SPLIT or ROLLBACK."""
+def alter_model(at: SourceParser, start: int) -> SetAlias | Rollback | SetSplit | SetShadow:
+    """MODEL name SET ALIAS …, SPLIT … or SHADOW …, RESET SPLIT or SHADOW, or ROLLBACK."""
     at.expect("MODEL")
     name, version = _name(at)
     if version is not None:
@@ -57,7 +58,11 @@ def alter_model(at: SourceParser, start: int) -> SetAlias | Rollback | SetSplit:
         return SetSplit(name, (), (), at.span(start))
     if at.take("SET", "SPLIT"):
         return _split(at, name, start)
-    raise at.unexpected("SET ALIAS, SET SPLIT, RESET SPLIT or ROLLBACK")
+    if at.take("RESET", "SHADOW"):
+        return SetShadow(name, span=at.span(start))
+    if at.take("SET", "SHADOW"):
+        return _shadow(at, name, start)
+    raise at.unexpected("SET ALIAS, SET or RESET SPLIT, SET or RESET SHADOW, or ROLLBACK")
 
 
 def drop_model(at: SourceParser, start: int) -> DropModel:
@@ -140,6 +145,19 @@ def _split(at: SourceParser, name: str, start: int) -> SetSplit:
         while at.take_sign(TokenType.COMMA):
             by.append(at.name("an input's"))
     return SetSplit(name, tuple(arms), tuple(by), at.span(start))
+
+
+def _shadow(at: SourceParser, name: str, start: int) -> SetShadow:
+    alias, percent = at.name("the alias's"), 100
+    if at.take("SAMPLE"):
+        percent = at.integer("a number of percent")
+        at.expect("PERCENT")
+    at.expect("INTO")
+    return SetShadow(name, alias, percent, _topic(at), at.span(start))
+
+
+def _topic(at: SourceParser) -> str:
+    return at.string("a topic's name") if at.is_at(TokenType.STRING) else at.name("a topic's name")
 
 
 def _reason(at: SourceParser) -> str:

@@ -70,6 +70,21 @@ class SetSplit:
 
 
 @dataclass(frozen=True)
+class SetShadow:
+    """ALTER MODEL name SET SHADOW alias [SAMPLE n PERCENT] INTO topic; RESET SHADOW has no alias."""
+
+    name: str
+    alias: str | None = None
+    percent: int = 100
+    topic: str = ""
+    span: Span | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.percent <= 100:
+            raise ParseError("a sample is 1 to 100 percent", span=self.span)
+
+
+@dataclass(frozen=True)
 class DropModel:
     """DROP MODEL [IF EXISTS] name, or one version of it: name$3."""
 
@@ -88,5 +103,5 @@ class DescribeModel:
     span: Span | None = None
 
 
-ModelStatement = CreateModel | SetAlias | Rollback | SetSplit | DropModel
+ModelStatement = CreateModel | SetAlias | Rollback | SetSplit | SetShadow | DropModel
 """Those that change something."""

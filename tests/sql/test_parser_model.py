@@ -4,7 +4,15 @@ import pytest
 
 from mergus.engine.errors import ParseError
 from mergus.engine.sql.parser import parse_statement
-from mergus.engine.sql.statements_model import CreateModel, DescribeModel, DropModel, Rollback, SetAlias, SetSplit
+from mergus.engine.sql.statements_model import (
+    CreateModel,
+    DescribeModel,
+    DropModel,
+    Rollback,
+    SetAlias,
+    SetShadow,
+    SetSplit,
+)
 from mergus.engine.sql.types import STRING, Vector
 
 
@@ -53,6 +61,9 @@ def test_rollback_drop_and_looking() -> None:
     assert plain("SHOW MODEL HISTORY m") == DescribeModel("M", "HISTORY")
     assert plain("SHOW CREATE MODEL m") == DescribeModel("M", "CREATE")
     assert plain("ALTER MODEL m RESET SPLIT") == SetSplit("M", ())
+    assert plain("ALTER MODEL m SET SHADOW beta INTO t") == SetShadow("M", "BETA", 100, "T")
+    assert plain("ALTER MODEL m SET SHADOW beta SAMPLE 10 PERCENT INTO 't'") == SetShadow("M", "BETA", 10, "t")
+    assert plain("ALTER MODEL m RESET SHADOW") == SetShadow("M")
 
 
 def test_split_takes_shares_and_keys() -> None:

@@ -1,0 +1,53 @@
+"""Work beside the batches: what watches models runs on a thread of its own, and never holds a batch up.
+
+A batch hands its job over and goes on. When jobs come faster than they are done, what is over is dropped and counted: an
+answer must not wait for who only looks on.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+
+WAITING_MAX = 64
+log = logging.getLogger("mergus.models")
+
+
+class Aside:
+    """One thread and its queue. `offer` may be called from any thread; the thread starts with the first job."""
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def offer(self, job: Callable[[], None]) -> None:
+        """Have a job done soon, or drop it."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="models aside", daemon=True)
+                self._thread.start()
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            self.dropped += 1
+            if self.dropped == 1 or self.dropped % 1000 == 0:
+                log.warning("what watches models is behind: %d batches were not looked at", self.dropped)
+
+    def close(self, limit_s: float = 5.0) -> None:
+        """Do what is waiting, then end; what takes longer than `limit_s` is left."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            self._jobs.put(None)
+            thread.join(limit_s)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            except Exception as error:  # noqa: BLE001 - it must not end the others' watching, nor reach an answer
+                log.warning("what watches models failed: %s: %s", type(error).__name__, error)

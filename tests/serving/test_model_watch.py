@@ -1,0 +1,81 @@
+"""What watches a model: shadow runs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import mergus
+from mergus.engine.inference.routing import split_rows
+from mergus.engine.inference.shadow import SALT
+
+COLUMNS = "INPUT (x DOUBLE) OUTPUT (y DOUBLE)"
+UNLUCKY = "def predict(x):\n    if (x == 13).any():\n        raise ValueError('unlucky')\n    return x * 3\n"
+
+
+@pytest.fixture
+def db(tmp_path: Path):
+    (tmp_path / "double.py").write_text("def predict(x):\n    return x * 2\n")
+    (tmp_path / "unlucky.py").write_text(UNLUCKY)
+    with mergus.connect(tmp_path / "data") as made:
+        for name in ("double", "unlucky"):
+            made.execute(f"CREATE OR REPLACE MODEL m {COLUMNS} WITH (provider='python', path='{tmp_path / name}.py');")
+        made.execute("CREATE STREAM s (a DOUBLE) WITH (kafka_topic='s', value_format='JSON', partitions=1);")
+        yield made
+
+
+def rows(db: Any, sql: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = db.query(sql).rows()
+    return found
+
+
+def until(db: Any, sql: str, count: int) -> list[dict[str, Any]]:
+    """The rows of a query, once there are so many: what watches works beside the batches."""
+    end = time.monotonic() + 60
+    while len(found := rows(db, sql)) < count and time.monotonic() < end:
+        time.sleep(0.02)
+    return found
+
+
+def test_a_shadow_is_told_in_a_topic_and_touches_no_answer(db) -> None:
+    db.execute("ALTER MODEL m SET SHADOW challenger INTO seen;")
+    db.execute("CREATE STREAM o AS SELECT a, m(a) AS y FROM s EMIT CHANGES;")
+    db.insert("s", [{"a": 1}, {"a": 13}, {"a": None}, {"a": 1}])
+    db.wait()
+    assert [r["Y"] for r in rows(db, "SELECT * FROM o;")] == [2, 26, None, 2]
+    sql = "SELECT input->x AS x, version, shadow_version AS other, output, shadow_output AS said, error FROM seen;"
+    found = [tuple(r.values()) for r in until(db, sql, 3)]
+    assert found == [(1, 1, 2, 2, 3, None), (13, 1, 2, 26, None, "unlucky"), (1, 1, 2, 2, 3, None)]
+    assert db.execute("SHOW MODEL HISTORY m;")[0].rows[-1][1] == "SET SHADOW"
+    db.execute("ALTER MODEL m RESET SHADOW;")
+    db.insert("s", [{"a": 5}])
+    db.wait()
+    assert [r["Y"] for r in rows(db, "SELECT * FROM o;")][-1] == 10
+    assert db.execute("DESCRIBE MODEL m;")[0].body["modelDescription"]["shadow"] is None
+
+
+def test_a_sample_is_the_same_rows_again(db) -> None:
+    db.execute("ALTER MODEL m SET SHADOW challenger SAMPLE 20 PERCENT INTO seen;")
+    db.insert("s", [{"a": i} for i in range(200)])
+    asked = [rows(db, "SELECT m(a) FROM s;") for _ in range(2)]
+    assert asked[0] == asked[1]
+    values = [float(i) for i in range(200)]
+    hashed = split_rows([pa.array([SALT] * 200), pa.array(values)], [(1, 20), (0, 80)])
+    wanted = [v for v, arm in zip(values, hashed, strict=True) if arm]
+    assert 20 <= len(wanted) <= 60  # 40 expected
+    found = [r["X"] for r in until(db, "SELECT input->x AS x FROM seen;", 2 * len(wanted))]
+    assert found == wanted * 2
+
+
+def test_refusals_of_a_shadow(db) -> None:
+    for sql, said in (
+        ("ALTER MODEL m SET SHADOW canary INTO seen;", "no alias CANARY"),
+        ("ALTER MODEL m SET SHADOW challenger SAMPLE 0 PERCENT INTO seen;", "1 to 100"),
+        ("ALTER MODEL m SET SHADOW challenger INTO s;", "no stream over topic"),
+    ):
+        with pytest.raises(mergus.MergusError, match=said):
+            db.execute(sql)
