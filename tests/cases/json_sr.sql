@@ -34,7 +34,7 @@ CREATE STREAM numbered (m MAP<INT, INT>) WITH (kafka_topic = 'numbered', value_f
 
 --@test: a column added to a JSON_SR stream goes into a new version of its schema
 CREATE STREAM s (a INT) WITH (kafka_topic = 's', value_format = 'JSON_SR', partitions = 1);
-CREATE STREAM o AS SELECT a * 2 AS b FROM s;
+CREATE STREAM o WITH (value_format = 'JSON') AS SELECT a * 2 AS b FROM s;
 INSERT INTO s (a) VALUES (1);
 ALTER STREAM s ADD COLUMN c STRING;
 INSERT INTO s (a, c) VALUES (2, 'x');
