@@ -15,11 +15,11 @@ from ..sql.compile import compile_sql
 from ..sql.expressions import Column as ColumnExpr
 from ..sql.expressions import Expr, transform
 from ..sql.functions import AggregateSpec, PythonAggregate
+from ..sql.template import fill
 from ..sql.types import duckdb_type
 from ..state.table import OLD, ROW
 from .operator import KEY_GROUP, PASSED, ROWTIME, SEQUENCE, UNDO, WINDOW_END, WINDOW_START
 from .partial_aggregate import partial_texts
-from .template import fill
 
 _OLD_RESULTS = 1000
 """Results before the batch are columns c1000 …, above any table's width."""

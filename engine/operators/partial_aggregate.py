@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 from ..plan.steps import AggregateCall, Evaluate, PartialAggregate
 from ..sql.compile import bind_functions
 from ..sql.functions import AggregateSpec
+from ..sql.template import fill
 from ..state.duckdb import Prepared
 from .context import Context
 from .evaluate import EvaluateOperator, evaluate_sql
 from .frame import conform, systems
 from .operator import DELETED, PARTITION, ROWTIME, SEQUENCE, STREAM_TIME, UNDO, WINDOW_START, Frame
 from .salvage import ENVIRONMENT
-from .template import fill
 from .windows import advance_stream_time, expired, may_be_late, starts_sql, with_stream_time
 
 

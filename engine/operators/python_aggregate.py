@@ -14,6 +14,7 @@ import pyarrow as pa
 from ..plan.steps import AggregateCall
 from ..sql.expressions import Expr
 from ..sql.functions import AggregateSpec, PythonAggregate
+from ..sql.template import fill
 from ..sql.types import arrow_type
 from ..state.duckdb import Prepared
 from ..state.table import ROW, StateTable
@@ -22,7 +23,6 @@ from .frame import set_column
 from .group_state import GroupState, packed
 from .operator import KEY_GROUP, PASSED, ROWTIME, SEQUENCE
 from .partial_aggregate import partial_texts
-from .template import fill
 
 
 class PythonGroups:

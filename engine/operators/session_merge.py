@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..sql.functions import AggregateSpec, PythonAggregate
+from ..sql.template import fill
 from ..sql.types import arrow_type
 from ..state.duckdb import Prepared
 from .context import Context
@@ -15,7 +16,6 @@ from .frame import set_column
 from .group_state import GroupState
 from .operator import KEY_GROUP, ROWTIME, WINDOW_END, WINDOW_START
 from .session_rows import PLACE, RANK, STORED
-from .template import fill
 
 
 class SessionMerge:

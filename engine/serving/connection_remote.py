@@ -80,7 +80,7 @@ class RemoteConnection(Statements):
         """Carry out statements, one at a time as the iterator is asked; raises the first refusal."""
         for piece in split_statements(sql):
             word = piece.text.split(None, 1)[0].upper()
-            if word == "SELECT":
+            if word in ("SELECT", "WITH"):
                 yield self._select(piece.text, from_beginning)
             elif word in ("SET", "UNSET", "DEFINE", "UNDEFINE"):
                 yield self._remember(piece.text)

@@ -39,6 +39,7 @@ from ..sql.statements import (
     InsertInto,
     InsertValues,
     Query,
+    RelationalQuery,
     SetProperty,
     Show,
     Undefine,
@@ -51,7 +52,7 @@ from .changes import changes_something, prepare
 from .describe import describe_function, describe_relation, watched_of
 from .describe_models import describe_model, models_used
 from .inserts import Inserts
-from .questions import Questions
+from .questions import Questions, is_pull
 from .results import Done, Listing, Push, Result
 from .schemas import delete, register
 from .session import Session
@@ -142,7 +143,7 @@ class Engine:
         that is refused; those before it stay done. `before_pull` is called before each pull query."""
         session = session or Session()
         for parsed in iterate_statements(text, self.catalog.types, session.variables):
-            if before_pull is not None and isinstance(parsed.statement, Query) and not parsed.statement.is_push:
+            if before_pull is not None and is_pull(parsed.statement):
                 before_pull()
             yield self.execute_statement(parsed, session, properties=properties)
 
@@ -186,7 +187,7 @@ class Engine:
     def _answer(self, parsed: Parsed, session: Session, settings: Mapping[str, str]) -> Result:
         text = parsed.text
         match parsed.statement:
-            case Query() as query:
+            case (Query() | RelationalQuery()) as query:
                 return self.questions.ask(query, text, settings)
             case InsertValues() as insert:
                 relation = self.catalog.get(insert.name, insert.span)

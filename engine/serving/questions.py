@@ -19,12 +19,15 @@ from ..plan.copartition import check_partitions
 from ..plan.planner import plan_query
 from ..plan.predictions import expand_predictions
 from ..plan.pull import PullPlan, check_clauses, explain_pull, plan_pull
+from ..plan.pull_relational import is_relational
 from ..plan.steps import QueryPlan
 from ..plan.target import SinkTarget
 from ..runtime.flow import FlowStatus
-from ..sql.statements import CreateSourceAs, Explain, InsertInto, Query
+from ..sql.statements import CreateSourceAs, Explain, InsertInto, Query, RelationalQuery, Statement
 from ..sql.types import arrow_type
+from . import opening
 from .describe import describe_plan, watched_of
+from .questions_relational import RelationalQuestions
 from .results import Listing, Push, Rows
 
 if TYPE_CHECKING:
@@ -32,6 +35,11 @@ if TYPE_CHECKING:
 
 WAITING_BATCHES_MAX = 1_000
 """A client that reads slower than its query gives may fall so many batches behind; then the query is ended."""
+
+
+def is_pull(statement: Statement) -> bool:
+    """Whether a statement is a query that is answered once."""
+    return isinstance(statement, Query | RelationalQuery) and not statement.is_push
 
 
 class Questions:
@@ -42,11 +50,14 @@ class Questions:
         self._numbers = itertools.count(1)
         self._running: dict[str, Push] = {}
         self._lock = threading.Lock()
+        settings = opening.host_settings(engine.config, engine.folder.path)
+        self._relational = RelationalQuestions(engine, spill=settings.data / "spill", memory_mb=settings.memory_mb)
 
     def close(self) -> None:
         """End all push queries."""
         for push in list(self._running.values()):
             push.close()
+        self._relational.close()
 
     def running(self) -> list[str]:
         """The ids of the push queries at work."""
@@ -59,8 +70,11 @@ class Questions:
             raise UnknownName(f"query {query_id} does not exist")
         push.close()
 
-    def ask(self, query: Query, text: str, settings: Mapping[str, str]) -> Rows | Push:
+    def ask(self, query: Query | RelationalQuery, text: str, settings: Mapping[str, str]) -> Rows | Push:
         """The answer of a SELECT."""
+        if self._is_relational(query):
+            return self._relational.ask(query, text, settings, lambda part: self._fetched(part, settings))
+        assert isinstance(query, Query)
         query = expand_predictions(query, self._engine.catalog, self._engine.registry)
         if query.is_push:
             return self._push(query, text, settings)
@@ -71,8 +85,27 @@ class Questions:
         pull = plan_pull(query, self._engine.catalog, self._engine.registry)
         return Rows(text, pull.schema, self._pull(pull))
 
-    def explain(self, query: Query) -> str:
+    def _is_relational(self, query: Query | RelationalQuery) -> bool:
+        return isinstance(query, RelationalQuery) or (not query.is_push and is_relational(query, self._engine.registry))
+
+    def _fetched(self, query: Query, settings: Mapping[str, str]) -> Iterator[pa.Table]:
+        """What a SELECT over one stream or table gives, as it comes."""
+        source = query.sources()[0]
+        if self._engine.catalog.get(source.name, source.span).is_table:
+            yield self._pull(plan_pull(query, self._engine.catalog, self._engine.registry))
+            return
+        push = self._start(query, "", settings, latest=False, bounded=True)
+        try:
+            for table in push:
+                yield table.select(_columns(push))
+        finally:
+            push.close()
+
+    def explain(self, query: Query | RelationalQuery, settings: Mapping[str, str]) -> str:
         """How a pull query would be answered."""
+        if self._is_relational(query):
+            return self._relational.explain(query, settings)
+        assert isinstance(query, Query)
         query = expand_predictions(query, self._engine.catalog, self._engine.registry)
         return explain_pull(plan_pull(query, self._engine.catalog, self._engine.registry))
 
@@ -84,8 +117,8 @@ class Questions:
                 status = self._engine.lifecycle.statuses().get(entry.query_id)
                 plan = self._engine.plans[entry.query_id]
                 return describe_plan(text, plan, entry, None if status is None else watched_of(status))
-            case Query() as query if not query.is_push:
-                return Listing(text, "queryDescription", {}, (), (), self.explain(query))
+            case (Query() | RelationalQuery()) as query if not query.is_push:
+                return Listing(text, "queryDescription", {}, (), (), self.explain(query, settings))
             case Query() as query:
                 plan = self._plan(query, None, settings)
             case CreateSourceAs(name=name, kind=kind, query=query):

@@ -45,8 +45,11 @@ _CANNOT_FAIL = frozenset(
         "<=",
         ">",
         ">=",
+        "IN",
         "IS NULL",
         "IS NOT NULL",
+        "IS DISTINCT FROM",
+        "IS NOT DISTINCT FROM",
     }
 )
 _TAKES_FAILURES_AS_NULL = frozenset({"ARRAY[]", "MAP()", "STRUCT()", "COALESCE", "IFNULL", "CONCAT", "CONCAT_WS"})
@@ -60,6 +63,19 @@ def compile_sql(expr: Expr) -> str:
 def compile_condition(expr: Expr) -> str:
     """The DuckDB SQL of a filter, where NULL and FALSE are the same: cheaper than `compile_sql`, for WHERE only."""
     return _Compiler().condition(expr)
+
+
+SUBQUERIES = frozenset({"(SELECT)", "IN (SELECT)", "EXISTS"})
+"""Functions of calls whose text holds a query (plan/pull_scopes.py)."""
+
+
+def guarded(expr: Expr) -> Expr:
+    """The expression in a TRY, which makes it NULL where it fails; as it is where it cannot fail, or where TRY takes it not
+    (volatile functions, sub-queries)."""
+    nodes = list(walk(expr))
+    if not _may_fail(nodes) or _resists_try(nodes, compile_sql(expr)):
+        return expr
+    return Call("TRY", (expr,), expr.type, SqlTemplate(lambda args, types, result: f"TRY({args[0]})"))
 
 
 def bind_functions(connection: duckdb.DuckDBPyConnection, exprs: Iterable[Expr]) -> None:
@@ -165,20 +181,25 @@ def _present(text: str, expr: Expr) -> str:
 def _tried(text: str, expr: Expr) -> str:
     """An argument whose failure is a NULL: an element of a constructor, an alternative of COALESCE."""
     nodes = list(walk(expr))
-    if not any(isinstance(n, Cast | Call) for n in nodes) or any(isinstance(n, Parameter) for n in nodes):
-        return text
-    implementations = [n.implementation for n in nodes if isinstance(n, Call)]
-    if (
-        any(isinstance(i, ArrowFunction) and i.volatile for i in implementations)
-        or "random()" in text
-        or "uuid()" in text
-    ):
-        return text
-    if all(n.function in _CANNOT_FAIL for n in nodes if isinstance(n, Call)) and not any(
-        isinstance(n, Cast) for n in nodes
-    ):
+    if not _may_fail(nodes) or any(isinstance(n, Parameter) for n in nodes) or _resists_try(nodes, text):
         return text
     return f"TRY({text})"
+
+
+def cannot_fail(expr: Expr) -> bool:
+    """Whether the expression has a value (or is NULL) for every row."""
+    return not _may_fail(list(walk(expr)))
+
+
+def _may_fail(nodes: Sequence[Expr]) -> bool:
+    return any(isinstance(n, Cast) or (isinstance(n, Call) and n.function not in _CANNOT_FAIL) for n in nodes)
+
+
+def _resists_try(nodes: Sequence[Expr], text: str) -> bool:
+    """Whether DuckDB takes it not inside TRY: it is volatile, or holds a sub-query."""
+    calls = [n for n in nodes if isinstance(n, Call)]
+    volatile = any(isinstance(c.implementation, ArrowFunction) and c.implementation.volatile for c in calls)
+    return volatile or "random()" in text or "uuid()" in text or any(c.function in SUBQUERIES for c in calls)
 
 
 def evaluate_constant(connection: duckdb.DuckDBPyConnection, expr: Expr) -> Any:

@@ -14,18 +14,14 @@ from .parser_model import predicted_source
 from .statements import FromClause, Join, Query, SelectItem, SourceRef, WindowClause, WithinClause
 
 _AFTER_SOURCE = frozenset(["EMIT", "PARTITION", "WINDOW", "CROSS", "UNION"])
-_CLAUSES = ("WINDOW", "WHERE", "GROUP BY", "PARTITION BY", "HAVING", "EMIT", "LIMIT")
+_CLAUSES = ("WINDOW", "WHERE", "GROUP BY", "PARTITION BY", "HAVING", "ORDER BY", "EMIT", "LIMIT", "OFFSET")
 
 
 class QueryParser(ExpressionParser):
-    """Reads a SELECT from the cursor it is."""
+    """Reads a block of a SELECT from the cursor it is; what stands around blocks is `parser_relational`'s."""
 
-    def query(self) -> Query:
-        """A whole SELECT."""
-        start = self.at
-        self.expect("SELECT")
-        if self.sees("DISTINCT"):
-            raise self.error("SELECT DISTINCT is not part of the language", hint="GROUP BY gives each value once")
+    def block(self, start: int) -> Query:
+        """What follows SELECT, up to HAVING; `start`: the token that SELECT is."""
         select = [self._select_item()]
         while self.take_sign(TokenType.COMMA):
             select.append(self._select_item())
@@ -37,21 +33,8 @@ class QueryParser(ExpressionParser):
         group_by = self._keys("GROUP BY") if self._take_by("GROUP") else ()
         partition_by = self._keys("PARTITION BY") if self._take_by("PARTITION") else ()
         having = self.expression() if self.take("HAVING") else None
-        emit = self._emit() if self.take("EMIT") else None
-        limit = self.integer() if self.take("LIMIT") else None
-        self._check_order()
-        return Query(
-            tuple(select),
-            relation,
-            where,
-            group_by,
-            partition_by,
-            having,
-            window,
-            emit,
-            limit,
-            self.span(start),
-        )
+        span = self.span(start)
+        return Query(tuple(select), relation, where, group_by, partition_by, having, window, span=span)
 
     def _take_by(self, word: str) -> bool:
         if not self.take(word):

@@ -8,7 +8,7 @@ from sqlglot.tokenizer_core import TokenType
 from ..errors import ParseError, Span, Unsupported
 from .dialect import body_at
 from .parser_model import alter_model, create_model, drop_model
-from .parser_query import QueryParser
+from .parser_relational import RelationalParser
 from .scope import suggestion
 from .statements import (
     AlterSource,
@@ -34,7 +34,7 @@ HEADERS_TYPE = Array(Struct((("KEY", STRING), ("VALUE", BYTES))))
 CREATED = ("STREAM", "TABLE", "TYPE", "FUNCTION")
 
 
-class SourceParser(QueryParser):
+class SourceParser(RelationalParser):
     """Reads the statements that make, change and drop things."""
 
     # ----------------------------------------------------------------------------------------------------------- CREATE

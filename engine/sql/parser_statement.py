@@ -28,6 +28,7 @@ from .statements import (
     Pause,
     Print,
     Query,
+    RelationalQuery,
     Resume,
     RunScript,
     SetProperty,
@@ -65,7 +66,7 @@ class StatementParser(SourceParser):
     # ---------------------------------------------------------------------------------------------------- running queries
 
     def _select(self) -> Statement:
-        return self.query()
+        return self.select()
 
     def _query_id(self) -> str | None:
         """A query's id, None for ALL."""
@@ -131,10 +132,10 @@ class StatementParser(SourceParser):
         analyze = self.take("ANALYZE")
         first = self.token()
         text = "" if first is None else self.text[first.start :]
-        if self.word() in ("SELECT", "CREATE", "INSERT"):
+        if self.word() in ("SELECT", "WITH", "CREATE", "INSERT"):
             place = self.span()
             subject = self._any()
-            if not isinstance(subject, Query | CreateSourceAs | InsertInto):
+            if not isinstance(subject, Query | RelationalQuery | CreateSourceAs | InsertInto):
                 raise self.error("EXPLAIN takes a statement with a SELECT, or the id of a query", span=place)
             return Explain(subject, analyze, text, self.span(start))
         return Explain(self.name("a query's id, or SELECT"), analyze, text, self.span(start))
@@ -228,6 +229,7 @@ class StatementParser(SourceParser):
 StatementParser.LEADING.update(
     {
         "SELECT": StatementParser._select,
+        "WITH": StatementParser._select,
         "CREATE": StatementParser.create,
         "INSERT": StatementParser.insert,
         "DROP": StatementParser.drop,

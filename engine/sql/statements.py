@@ -22,6 +22,7 @@ from .statements_query import (
     WindowClause,
     WithinClause,
 )
+from .statements_relational import RelationalQuery
 from .statements_source import (
     AlterSource,
     ColumnElement,
@@ -73,6 +74,7 @@ __all__ = [
     "Print",
     "Property",
     "Query",
+    "RelationalQuery",
     "Resume",
     "Rollback",
     "RunScript",
@@ -161,7 +163,7 @@ class DescribeFunction:
 class Explain:
     """EXPLAIN [ANALYZE] a statement with a query, or the id of a query that runs."""
 
-    subject: Query | CreateSourceAs | InsertInto | str
+    subject: Query | RelationalQuery | CreateSourceAs | InsertInto | str
     analyze: bool = False
     text: str = ""
     span: Span | None = None
@@ -278,6 +280,7 @@ class DropFunction:
 
 Statement = (
     Query
+    | RelationalQuery
     | CreateSource
     | CreateSourceAs
     | InsertInto

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sqlglot import exp
 
 from ..errors import ParseError, Span
+
+if TYPE_CHECKING:
+    from .statements_relational import RelationalQuery
 
 JOIN_KINDS = ("INNER", "LEFT", "RIGHT", "OUTER")
 WINDOW_KINDS = ("TUMBLING", "HOPPING", "SESSION")
@@ -45,12 +48,13 @@ class Prediction:
 @dataclass(frozen=True)
 class SourceRef:
     """A stream or table in FROM; without an alias of its own it goes by its name. `prediction`: with a model's outputs
-    beside its columns."""
+    beside its columns. `subquery`: a query in parentheses in place of the name."""
 
     name: str
     alias: str
     span: Span | None = None
     prediction: Prediction | None = None
+    subquery: RelationalQuery | None = None
 
 
 @dataclass(frozen=True)
