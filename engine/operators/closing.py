@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 
 from ..plan.steps import Aggregate, Window
 from ..state.duckdb import fetch
-from ..state.table import ROW, StateTable
+from ..state.table import StateTable
 from .context import Context
 from .frame import set_column
 from .group_state import GroupState
+from .marks import Marks
 from .operator import PASSED, SEQUENCE, STREAM_TIME, WINDOW_END, WINDOW_START
 from .windows import grace_ms, retention_ms
 
@@ -39,15 +40,12 @@ class Closing:
         self._table = table
         self._context = context
         self._times: dict[int, int] = {}
-        self._marks = context.store.table(f"{step.state}_marks", [("mark", "VARCHAR")], [("until", "BIGINT")])
-        self._until: dict[str, int] = {}
+        self._marks = Marks(context, f"{step.state}_marks")
         self._expired = -1
-        self.reload()
 
     def reload(self) -> None:
         """Read again what is stored: the state has been rolled back."""
-        stored = self._context.connection.execute(f"SELECT mark, until FROM {self._marks.name}").fetchall()
-        self._until = dict(stored)
+        self._marks.reload()
 
     def advance(self, stream_time: dict[int, int]) -> pa.Table | None:
         """Close and expire up to the least stream time; gives the rows of windows that closed."""
@@ -61,14 +59,14 @@ class Closing:
         return made
 
     def _emit(self, now: int) -> pa.Table | None:
-        closed, before = self._last_closed(now), self._until.get("closed", -1)
+        closed, before = self._last_closed(now), self._marks.values.get("closed", -1)
         if closed <= before:
             return None
         where = f"{self._bound} > {before} AND {self._bound} <= {closed}"
         order = ", ".join([self._bound, WINDOW_START, *(f"c{i}" for i in range(self._keys))])
         rows = f"{self._layout.view_sql(self._table.name, where)} ORDER BY {order}"
         made = fetch(self._context.connection, f"SELECT *, false AS {PASSED} FROM ({rows})")
-        self._mark("closed", closed)
+        self._marks.write({"closed": closed})
         return set_column(made, SEQUENCE, pa.array(range(made.num_rows), pa.int64()))
 
     def _last_closed(self, now: int) -> int:
@@ -79,19 +77,6 @@ class Closing:
         start = now - grace - self._window.size_ms
         return start // self._window.advance_ms * self._window.advance_ms if start >= 0 else -1
 
-    def _mark(self, mark: str, until: int) -> None:
-        known = self._context.connection.execute(
-            f"SELECT rowid FROM {self._marks.name} WHERE mark = '{mark}'"
-        ).fetchone()
-        change = {
-            "mark": [mark],
-            "until": pa.array([until], pa.int64()),
-            ROW: pa.array([known[0] if known else None], pa.int64()),
-            "old_until": pa.array([self._until.get(mark)], pa.int64()),
-        }
-        self._marks.apply(pa.table(change))
-        self._until[mark] = until
-
     def _expire(self, now: int) -> None:
         edge = (now - kept_ms(self._window, final=self._final)) // self._window.advance_ms * self._window.advance_ms
         if edge > self._expired and edge >= 0:
@@ -101,7 +86,7 @@ class Closing:
 
     def without_closed(self, table: pa.Table) -> pa.Table:
         """Rows of windows that were emitted already are late: by another partition's time than their own."""
-        closed = self._until.get("closed", -1)
+        closed = self._marks.values.get("closed", -1)
         if self._session:
             closing = closed + grace_ms(self._window) + self._window.size_ms + 1
             return set_column(table, STREAM_TIME, pc.max_element_wise(table.column(STREAM_TIME), closing))

@@ -28,11 +28,13 @@ class Models(Protocol):
 
 @dataclass(frozen=True)
 class Context:
-    """One worker's: the state and its connection, the processing log, the models."""
+    """One worker's: the state and its connection, the processing log, the models. `keeps_times`: stream times that are
+    worked out here are in no checkpoint."""
 
     store: StateStore
     report: Report
     models: Models | None = None
+    keeps_times: bool = False
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:

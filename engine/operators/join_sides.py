@@ -17,6 +17,7 @@ from ..plan.steps import JoinSides
 from ..sql.types import arrow_type
 from .context import Context
 from .frame import one_chunk, with_missing
+from .marks import StreamTimes
 from .operator import (
     DELETED,
     LEFT_TIME,
@@ -43,19 +44,22 @@ class JoinSidesOperator:
     def __init__(self, step: JoinSides, context: Context) -> None:
         self._step = step
         self._context = context
-        self._times: dict[int, int] = {}
+        self._times = StreamTimes(context, f"sides{step.number}", kept=context.keeps_times)
+
+    def reload(self) -> None:
+        """The state has been rolled back."""
+        self._times.reload()
 
     def run(self, frame: Frame) -> None:
-        for name, time in frame.stream_time.items():
-            if name < 0:
-                self._times[name] = max(time, self._times.get(name, time))
+        self._times.hear({name: time for name, time in frame.stream_time.items() if name < 0})
         parts = [t for t in (self._side(frame, 0), self._side(frame, 1)) if t is not None]
         if parts:
             kept = [n for n in parts[0].schema.names if all(n in p.schema.names for p in parts)]
             both = pa.concat_tables([p.select(kept) for p in parts])
             order = np.lexsort((both.column(SIDE).to_numpy(), both.column(SEQUENCE).to_numpy()))
             frame.edges[self._step.output] = self._timed(both.take(pa.array(order)) if len(parts) > 1 else both)
-        frame.stream_time |= self._times
+        self._times.keep()
+        frame.stream_time |= self._times.now
 
     def _side(self, frame: Frame, number: int) -> pa.Table | None:
         """One side's rows in the columns of both."""
@@ -90,9 +94,9 @@ class JoinSidesOperator:
             for side in (0, 1):
                 name = side_time(self._step.number, side, int(partition))
                 own = np.where(sides[rows] == side, times[rows], -1)
-                running = np.maximum(np.maximum.accumulate(own), self._times.get(name, -1))
+                running = np.maximum(np.maximum.accumulate(own), self._times.now.get(name, -1))
                 made[side][rows] = running
-                self._times[name] = int(running[-1])
+                self._times.now[name] = int(running[-1])
         self._tell_late(table, times, np.where(sides == 0, made[0], made[1]))
         return table.append_column(LEFT_TIME, pa.array(made[0])).append_column(RIGHT_TIME, pa.array(made[1]))
 

@@ -22,6 +22,7 @@ from ..state.duckdb import Prepared
 from .context import Context
 from .evaluate import EvaluateOperator, evaluate_sql
 from .frame import conform, systems
+from .marks import StreamTimes
 from .operator import DELETED, PARTITION, ROWTIME, SEQUENCE, STREAM_TIME, UNDO, WINDOW_START, Frame
 from .salvage import ENVIRONMENT
 from .windows import advance_stream_time, expired, may_be_late, starts_sql, with_stream_time
@@ -37,7 +38,7 @@ class PartialAggregateOperator:
         self._input = before.input if before else step.input
         self._session = step.window is not None and step.window.is_session
         self._window = None if self._session else step.window
-        self._stream_time: dict[int, int] = {}
+        self._times = StreamTimes(context, "windows", kept=context.keeps_times and step.window is not None)
         self._evaluate = EvaluateOperator(before, context) if before else None
         if before:
             bind_functions(context.evaluation, [*before.columns, *([before.where] if before.where else [])])
@@ -45,20 +46,24 @@ class PartialAggregateOperator:
         self._assigned = Prepared(context.evaluation, self._assigned_sql)
         self._grouped = Prepared(context.evaluation, self._grouped_sql)
 
+    def reload(self) -> None:
+        """The state has been rolled back."""
+        self._times.reload()
+
     def run(self, frame: Frame) -> None:
-        for partition, time in frame.stream_time.items():
-            self._stream_time[partition] = max(time, self._stream_time.get(partition, time))
+        self._times.hear(frame.stream_time)
         table = frame.edges.get(self._input)
         if table is not None and table.num_rows:
             made = self._batch(table)
             if self._step.window:
-                advance_stream_time(made, self._stream_time)
+                advance_stream_time(made, self._times.now)
             if made.num_rows:
                 frame.edges[self._step.output] = made
-        frame.stream_time |= self._stream_time
+        self._times.keep()
+        frame.stream_time |= self._times.now
 
     def _batch(self, table: pa.Table) -> pa.Table:
-        if self._window and may_be_late(self._window, table.column(ROWTIME), self._stream_time):
+        if self._window and may_be_late(self._window, table.column(ROWTIME), self._times.now):
             return self._carefully(table)
         try:
             made = self._fused(table)
@@ -69,7 +74,7 @@ class PartialAggregateOperator:
         if self._without_key(made) is not None:
             return self._carefully(table)
         made = conform(made, self._step.input_schema)
-        return with_stream_time(made, self._stream_time) if self._session else made
+        return with_stream_time(made, self._times.now) if self._session else made
 
     def _carefully(self, table: pa.Table) -> pa.Table:
         """Step by step, so that rows which failed, have no key or come late can be told one by one."""
@@ -80,7 +85,7 @@ class PartialAggregateOperator:
         if not rows.num_rows:
             return self._grouped(self._assigned(rows)) if self._step.combine else self._assigned(rows)
         if self._step.window:
-            rows = with_stream_time(rows, self._stream_time)
+            rows = with_stream_time(rows, self._times.now)
         rows = self._assigned(rows)
         if self._window:
             late = expired(rows, self._window, rows.column(STREAM_TIME))

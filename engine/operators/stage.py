@@ -6,7 +6,8 @@ behind it. All else is a list of operators run in order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import assert_never
 
 from ..plan.steps import (
@@ -28,6 +29,7 @@ from ..plan.steps import (
     StreamStreamJoin,
     StreamTableJoin,
     TableTableJoin,
+    edges_read,
 )
 from ..state.store import StateStore
 from .aggregate import AggregateOperator
@@ -38,6 +40,7 @@ from .foreign_key_join import ForeignKeyChangesOperator, ForeignKeyJoinOperator,
 from .infer import InferOperator
 from .join_sides import JoinSidesOperator
 from .materialize import MaterializeOperator
+from .measured import Measured, Measures, Placed
 from .operator import Frame, Report
 from .partial_aggregate import PartialAggregateOperator
 from .retract import RetractOperator
@@ -47,25 +50,33 @@ from .stream_table_join import StreamTableJoinOperator
 from .table_table_join import TableTableJoinOperator
 
 
-def open_stage(plan: QueryPlan, index: int, store: StateStore, report: Report, models: Models | None = None) -> Stage:
-    """The plan's stage `index` for one worker, on that worker's store; `models` where the plan infers.
+def open_stage(
+    plan: QueryPlan,
+    index: int,
+    store: StateStore,
+    report: Report,
+    models: Models | None = None,
+    measures: Measures | None = None,
+) -> Stage:
+    """The plan's stage `index` for one worker, on that worker's store; `models` where the plan infers; `measures` is told
+    what its operators do.
 
     Raises Conflict when the stored state has another layout, Unsupported for a step this version cannot run.
     """
-    return Stage(plan, index, Context(store, report, models))
+    return Stage(plan, index, Context(store, report, models, keeps_times=index > 0), measures or Measures())
 
 
 class Stage:
     """A stage at work for one worker: its steps in order, in one state transaction. Owned by the thread that owns its store."""
 
-    def __init__(self, plan: QueryPlan, index: int, context: Context) -> None:
+    def __init__(self, plan: QueryPlan, index: int, context: Context, measures: Measures) -> None:
         self.store = context.store
         self._context = context
         self._steps = plan.stages[index].steps
         self._exchange = plan.stages[index + 1].exchange if index + 1 < len(plan.stages) else None
         self._wanted = _wanted(plan, self._exchange)
         taken_back = any(isinstance(s, Retract) for stage in plan.stages[index:] for s in stage.steps)
-        self._operators = _operators(self._steps, context, taken_back=taken_back)
+        self._placed = list(_placed(self._steps, context, partial(measures.of, index), taken_back=taken_back))
         self._stateful = any(isinstance(s, STATEFUL) for s in self._steps)
 
     def process(self, frame: Frame) -> Frame:
@@ -80,8 +91,8 @@ class Stage:
         return Frame(edges, work.stream_time, work.parts)
 
     def _run(self, frame: Frame) -> None:
-        for operator in self._operators:
-            operator.run(frame)
+        for placed in self._placed:
+            placed.run(frame)
 
     def split(self, frame: Frame) -> Mapping[int, Frame]:
         """What `process` gave, by key group; every group's frame carries the stream times."""
@@ -98,9 +109,9 @@ class Stage:
     def rollback_to(self, epoch: int) -> None:
         """Undo all that was changed after `epoch`."""
         self.store.rollback_to(epoch)
-        for operator in self._operators:
-            if isinstance(operator, Remembering):
-                operator.reload()
+        for placed in self._placed:
+            if isinstance(placed.operator, Remembering):
+                placed.operator.reload()
 
     def close(self) -> None:
         """The store belongs to whoever opened it; nothing else is held."""
@@ -115,20 +126,25 @@ def _wanted(plan: QueryPlan, exchange: Exchange | None) -> frozenset[Edge]:
     return frozenset(last or [s.edge for s in plan.sources])
 
 
-def _operators(steps: Sequence[Step], context: Context, *, taken_back: bool) -> list[Operator]:
+def _placed(
+    steps: Sequence[Step], context: Context, measured: Callable[[int], Measured], *, taken_back: bool
+) -> Iterator[Placed]:
     """The steps as operators. `taken_back`: an aggregate takes rows back behind these steps."""
-    made: list[Operator] = []
     at = 0
     while at < len(steps):
         step = steps[at]
         behind = steps[at + 1] if at + 1 < len(steps) else None
+        known = set(context.store.tables)
         if isinstance(step, Evaluate) and isinstance(behind, PartialAggregate) and _only_for(step, behind, steps):
-            made.append(PartialAggregateOperator(behind, step, context))
+            operator: Operator = PartialAggregateOperator(behind, step, context)
+            writes = behind.output
             at += 2
-            continue
-        made.append(_operator(step, behind, context, taken_back=taken_back))
-        at += 1
-    return made
+        else:
+            operator = _operator(step, behind, context, taken_back=taken_back)
+            writes = step.output
+            at += 1
+        tables = [table for name, table in context.store.tables.items() if name not in known]
+        yield Placed(operator, edges_read(step), writes, tables, measured(writes))
 
 
 def _only_for(step: Evaluate, behind: PartialAggregate, steps: Sequence[Step]) -> bool:

@@ -5,7 +5,7 @@ Columns in the SQL are c0, c1 … of the edge that it reads, and edges are e0, e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import assert_never
 
 from ..sql.compile import compile_condition, compile_sql
@@ -16,6 +16,7 @@ from .logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain
 from .steps import Aggregate as AggregateStep
 from .steps import (
     AggregateCall,
+    Edge,
     Evaluate,
     ForeignKeyChanges,
     ForeignKeyJoin,
@@ -34,14 +35,21 @@ from .steps import (
 from .steps import Infer as InferStep
 from .steps import Retract as RetractStep
 
+Notes = Callable[[int, Edge | None], Sequence[str]]
+"""Lines to be told below a stage's step that writes an edge, or below the stage's head (None)."""
 
-def explain(plan: QueryPlan) -> str:
+
+def _nothing(stage: int, edge: Edge | None) -> Sequence[str]:
+    return ()
+
+
+def explain(plan: QueryPlan, notes: Notes = _nothing) -> str:
     """The whole text."""
     lines = [f"Query {plan.query_id}: {_result(plan)}"]
     if plan.logical is not None:
         lines += ["", "Logical plan", *(f"  {line}" for line in tree(plan.logical))]
     for number, stage in enumerate(plan.stages):
-        lines += ["", *_stage(number, stage, plan)]
+        lines += ["", *_stage(number, stage, plan, notes)]
     return "\n".join([*lines, *_sink(plan)]) + "\n"
 
 
@@ -126,17 +134,20 @@ def _node(node: Node) -> str:
             return "Retract rows that change"
 
 
-def _stage(number: int, stage: Stage, plan: QueryPlan) -> Iterator[str]:
+def _stage(number: int, stage: Stage, plan: QueryPlan, notes: Notes) -> Iterator[str]:
     if stage.exchange is None:
         yield f"Stage {number}"
-        for source in plan.sources:
-            where = f"files {source.file.path}" if source.file else f"topic {source.topic}"
-            yield f"  e{source.edge} = read {where} ({source.formats.key} key, {source.formats.value} value)"
     else:
         sent = (f"e{edge} by {', '.join(f'c{k}' for k in keys)}" for edge, keys in sorted(stage.exchange.keys.items()))
         yield f"Stage {number}, behind an exchange of {'; '.join(sent)}"
+    yield from (f"  {note}" for note in notes(number, None))
+    if stage.exchange is None:
+        for source in plan.sources:
+            where = f"files {source.file.path}" if source.file else f"topic {source.topic}"
+            yield f"  e{source.edge} = read {where} ({source.formats.key} key, {source.formats.value} value)"
     for step in stage.steps:
         yield f"  e{step.output} = {step_text(step)}"
+        yield from (f"       {note}" for note in notes(number, step.output))
 
 
 def step_text(step: Step) -> str:

@@ -299,6 +299,11 @@ STATEFUL = (
 """The steps that remember."""
 
 
+def edges_read(step: Step) -> tuple[Edge, ...]:
+    """The edges that a step reads."""
+    return (step.left, step.right) if isinstance(step, TwoSides) else (step.input,)
+
+
 @dataclass(frozen=True)
 class Exchange:
     """Send rows of these edges to the owner of their key group; `keys`: the key columns of each edge."""
@@ -350,3 +355,20 @@ class QueryPlan:
     limit: int | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     logical: Node | None = None  # for EXPLAIN
+
+
+def needs_one_worker(plan: QueryPlan) -> bool:
+    """Whether what a query says depends on stream times behind an exchange: there a worker sees some of a partition's rows
+    only, so that what is late, or closed, would depend on how many workers share them. Windows and joins of streams behind
+    a join are so; and a join with a table behind an outer join of streams, whose rows go on alone as of a moment."""
+    seen_alone = False
+    for number, stage in enumerate(plan.stages):
+        for step in stage.steps:
+            windowed = isinstance(step, PartialAggregate) and step.window is not None
+            if number and (windowed or isinstance(step, JoinSides)):
+                return True
+            if seen_alone and isinstance(step, StreamTableJoin):
+                return True
+            if isinstance(step, StreamStreamJoin) and step.kind != "INNER" and step.grace_ms is not None:
+                seen_alone = True
+    return False

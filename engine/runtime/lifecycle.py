@@ -24,7 +24,7 @@ from ..errors import EnvironmentFault, UnknownName
 from ..io.topics import Topics
 from ..operators.operator import Failure
 from ..plan.pull import PullPlan
-from ..plan.steps import QueryPlan
+from ..plan.steps import QueryPlan, needs_one_worker
 from .dataflow import FlowSettings
 from .flow import FlowStatus
 from .host import Event, FlowSpec, Host, HostSettings
@@ -115,6 +115,8 @@ class Lifecycle:
         ended: Callable[[FlowStatus], None] | None = None,
     ) -> None:
         run = self._run
+        alone = take is not None or needs_one_worker(plan)
+        workers, processes = (1, 1) if alone else (workers, run.processes)
         settings = FlowSettings(
             plan.query_id,
             self.folder(plan.query_id),
@@ -127,7 +129,6 @@ class Lifecycle:
         spec = FlowSpec(settings, plan if run.in_process else pack(plan), latest, bounded, take is not None)
         with self._lock:
             taken = [entry.place for entry in self._entries.values()]
-            processes = 1 if take is not None else run.processes
             place = placement(plan, workers * processes, taken)
             entry = _Entry(plan, spec, place, paused=paused, take=take, ended=ended)
             self._entries[plan.query_id] = entry

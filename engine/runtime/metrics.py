@@ -9,9 +9,12 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+from ..operators.measured import Measured, Part
 
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 BATCH_BOUNDS = (1.0, 10.0, 100.0, 1_000.0, 10_000.0, 25_000.0, 50_000.0, 100_000.0)
@@ -67,6 +70,7 @@ class QueryMetrics:
     lag_records: int = 0
     state_bytes: int = 0
     restarts: int = 0
+    parts: dict[int, dict[Part, Measured]] = field(default_factory=dict)  # by worker
     batch_rows: Histogram = field(default_factory=lambda: Histogram(BATCH_BOUNDS))
     latency_seconds: Histogram = field(default_factory=lambda: Histogram(LATENCY_BOUNDS))
 
@@ -88,9 +92,15 @@ class QueryMetrics:
         return replace(
             self,
             **sums,
+            parts=self.parts | other.parts,
             batch_rows=self.batch_rows.plus(other.batch_rows),
             latency_seconds=self.latency_seconds.plus(other.latency_seconds),
         )
+
+    def part(self, stage: int, part: int) -> Measured:
+        """What all workers have done of one part."""
+        own = [parts[(stage, part)] for parts in list(self.parts.values()) if (stage, part) in parts]
+        return reduce(Measured.plus, own, Measured())
 
     def failed(self, kind: str) -> None:
         """A row went to the processing log."""

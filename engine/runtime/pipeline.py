@@ -12,30 +12,30 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ..clock import Clock
 from ..errors import InternalError
 from ..io.topics import Topics
 from ..operators.answer import answer
 from ..operators.context import Models
-from ..operators.decode import Decoding, needed_columns
+from ..operators.decode import needed_columns
 from ..operators.encode import SinkEncoder
 from ..operators.exchange import with_groups
-from ..operators.frame import merge_frames, set_column
+from ..operators.frame import merge_frames
 from ..operators.group_state import GroupState
-from ..operators.operator import KEY_GROUP, ROWTIME, SEQUENCE, SEQUENCE_STEP, WINDOW_END, WINDOW_START, Frame, Report
+from ..operators.measured import DECODE, ENCODE, EXCHANGE, STAGE, Measures, size_of
+from ..operators.operator import KEY_GROUP, ROWTIME, WINDOW_END, WINDOW_START, Frame, Report
 from ..operators.stage import Stage, open_stage
 from ..plan.pull import PullPlan
-from ..plan.steps import STATEFUL, Aggregate, Evaluate, Infer, Materialize, QueryPlan, Window
+from ..plan.steps import STATEFUL, Aggregate, Evaluate, Exchange, Infer, Materialize, QueryPlan, Window
 from ..sql.compile import bind_functions, compile_condition, compile_sql
 from ..state.duckdb import connect_to_files, cursor, fetch
 from ..state.store import StateStore
 from .checkpoint import Checkpoint, Positions
+from .decoding import decoding
 from .delivery import AtOnce, Nowhere, Outbox, Output, Positioned, positions_of
-from .file_inputs import FileEdges, FileInputs, input_name
+from .file_inputs import FileInputs
 from .inputs import TopicInputs
 from .metrics import QueryMetrics
 from .processing_log import ProcessingLog
@@ -72,9 +72,16 @@ class PlanTask:
     """A plan at work on one worker (work.WorkerTask)."""
 
     def __init__(
-        self, plan: QueryPlan, topics: Sequence[str], path: Path | None, engine: Engine, log: ProcessingLog
+        self,
+        plan: QueryPlan,
+        topics: Sequence[str],
+        path: Path | None,
+        engine: Engine,
+        log: ProcessingLog,
+        measures: Measures | None = None,
     ) -> None:
         self._plan = plan
+        self._measures = measures or Measures()
         self._engine = engine
         self._log = log
         self._path = path
@@ -95,15 +102,24 @@ class PlanTask:
         models = engine.models() if plan_infers(plan) else None
         self._decoding = decoding(plan, topics, connection, report)
         for number in range(len(plan.stages)):
-            self._stages.append(open_stage(plan, number, self._store, report, models))
+            self._stages.append(open_stage(plan, number, self._store, report, models, self._measures))
         self._encoder = SinkEncoder(plan.sink, connection, report) if plan.sink else None
         self._view = "" if plan.materialized is None else view_sql(plan, self._store.database)
 
     def decode(self, records: Sequence[pa.RecordBatch]) -> Frame:
-        return self._decoding.decode(records)
+        done = self._measures.of(0, DECODE)
+        done.took(*size_of(records))
+        with done.timed():
+            frame = self._decoding.decode(records)
+        done.rows_out += sum(table.num_rows for table in frame.edges.values())
+        return frame
 
     def process(self, stage: int, frame: Frame) -> Frame:
-        made = self._stages[stage].process(frame)
+        done = self._measures.of(stage, STAGE)
+        done.took(*size_of(frame.edges.values()))
+        with done.timed():
+            made = self._stages[stage].process(frame)
+        done.rows_out += sum(table.num_rows for table in made.edges.values())
         self._log.flush()
         return made
 
@@ -111,6 +127,14 @@ class PlanTask:
         exchange = self._plan.stages[stage + 1].exchange
         if exchange is None:
             raise InternalError(f"stage {stage + 1} has no exchange before it")
+        done = self._measures.of(stage, EXCHANGE)
+        with done.timed():
+            made = self._divided(frame, exchange, workers)
+        done.took(*size_of(table for share in made for table in share.edges.values()))
+        return made
+
+    @staticmethod
+    def _divided(frame: Frame, exchange: Exchange, workers: int) -> list[Frame]:
         grouped = with_groups(frame, exchange)
         if workers == 1:
             return [grouped]
@@ -129,7 +153,11 @@ class PlanTask:
     def encode(self, frame: Frame) -> Output:
         if self._encoder is None or self._plan.sink is None:
             return [("", batch) for table in frame.edges.values() for batch in table.combine_chunks().to_batches()]
-        records = self._encoder.encode(frame)
+        done = self._measures.of(len(self._stages) - 1, ENCODE)
+        done.took(*size_of(frame.edges.values()))
+        with done.timed():
+            records = self._encoder.encode(frame)
+        done.rows_out += 0 if records is None else records.num_rows
         self._log.flush()
         return [] if records is None else [(self._plan.sink.topic, records)]
 
@@ -181,49 +209,6 @@ class PlanTask:
         self._store.close()
         self._instance.close()
         self._log.close()
-
-
-class MixedEdges:
-    """Records of topics and rows of files in one batch, told apart by their topic's index."""
-
-    def __init__(self, records: Decoding, rows: FileEdges, files: frozenset[int]) -> None:
-        self._records = records
-        self._rows = rows
-        self._files = pa.array(sorted(files), pa.int32())
-
-    def decode(self, batches: Sequence[pa.RecordBatch]) -> Frame:
-        """One frame of both, in their order."""
-        return merge_frames([self._decode(batch) for batch in batches])
-
-    def _decode(self, batch: pa.RecordBatch) -> Frame:
-        """Each kind is decoded apart, numbered from 0: its rows get back the places that they have in the batch."""
-        of_file = pc.is_in(batch.column("topic"), self._files)
-        whole = Frame({})
-        for decoder, here in ((self._rows, of_file), (self._records, pc.invert(of_file))):
-            part, places = batch.filter(here), pc.indices_nonzero(here).to_numpy().astype(np.int64)
-            if part.num_rows:
-                frame = decoder.decode([part])
-                for edge, table in frame.edges.items():
-                    row, rest = np.divmod(table.column(SEQUENCE).to_numpy(), SEQUENCE_STEP)
-                    sequence = pa.array(places[row] * SEQUENCE_STEP + rest)
-                    whole.edges[edge] = set_column(table, SEQUENCE, sequence)
-                whole.stream_time.update(frame.stream_time)
-        return whole
-
-
-def decoding(
-    plan: QueryPlan, topics: Sequence[str], connection: duckdb.DuckDBPyConnection, report: Report
-) -> Decoding | FileEdges | MixedEdges:
-    """What makes edge tables of what the plan's sources give."""
-    files = [s for s in plan.sources if s.file is not None]
-    if not files:
-        return Decoding(plan.sources, topics, connection, report)
-    rows = FileEdges(files, topics, report)
-    records = [s for s in plan.sources if s.file is None]
-    if not records:
-        return rows
-    places = frozenset(list(topics).index(input_name(s)) for s in files)
-    return MixedEdges(Decoding(records, topics, connection, report), rows, places)
 
 
 def view_sql(plan: QueryPlan, database: str) -> str:
@@ -306,7 +291,8 @@ class PlanQuery:
     def open_task(self, worker: int, workers: int) -> PlanTask:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{worker}.duckdb" if plan_remembers(self.plan) else None
-        return PlanTask(self.plan, self.inputs.topics, path, self._engine, self._open_log())
+        measures = Measures(self._metrics.parts.setdefault(worker, {}))
+        return PlanTask(self.plan, self.inputs.topics, path, self._engine, self._open_log(), measures)
 
     def _open_log(self) -> ProcessingLog:
         topics, clock = self._engine.topics, self._engine.clock

@@ -73,6 +73,9 @@ def _deal(connection: duckdb.DuckDBPyConnection, olds: list[str], path: Path, wo
         elif table == "durable":
             each = " UNION ALL ".join(f"SELECT epoch FROM {old}.durable" for old in olds)
             connection.execute(f"INSERT INTO fresh.durable SELECT max(epoch) FROM ({each}) HAVING count(*) > 0")
+        elif table.endswith("_marks"):  # every worker's (operators/marks.py)
+            each = " UNION ALL ".join(f"SELECT mark, until FROM {old}.{table}" for old in olds)
+            connection.execute(f"INSERT INTO fresh.{table} SELECT mark, max(until) FROM ({each}) GROUP BY mark")
         elif not table.endswith("_undo"):
             _deal_rows(connection, olds, table, worker, workers)
     connection.execute("CHECKPOINT fresh")

@@ -8,7 +8,7 @@ so each change keeps the row as it was (its before-image) under the epoch's numb
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,6 +61,11 @@ class StateStore:
         if name not in self._tables:
             self._tables[name] = StateTable(self, name, tuple(keys), tuple(values))
         return self._tables[name]
+
+    @property
+    def tables(self) -> Mapping[str, StateTable]:
+        """The state tables that have been opened, by name."""
+        return self._tables
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

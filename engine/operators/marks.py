@@ -1,0 +1,73 @@
+"""Marks: numbers that an operator keeps in the state beside its rows, such as how far windows have closed.
+
+They are written in the batch's transaction, go back with it, and are found again by a restart. They are the worker's, of no
+key group: all workers have heard the same stream times when an epoch ends, so of several workers' marks the greatest holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from ..state.table import OLD, ROW
+from .context import Context
+
+
+class Marks:
+    """The marks of one operator, in the state table `name`, which ends in `_marks`."""
+
+    def __init__(self, context: Context, name: str) -> None:
+        self._connection = context.connection
+        self._table = context.store.table(name, [("mark", "VARCHAR")], [("until", "BIGINT")])
+        self.values: dict[str, int] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Read again what is stored: the state has been rolled back."""
+        self.values = dict(self._connection.execute(f"SELECT mark, until FROM {self._table.name}").fetchall())
+
+    def write(self, marks: Mapping[str, int]) -> None:
+        """Set these marks; those that stand there already cost nothing."""
+        fresh = {mark: until for mark, until in marks.items() if self.values.get(mark) != until}
+        if not fresh:
+            return
+        places = dict(self._connection.execute(f"SELECT mark, rowid FROM {self._table.name}").fetchall())
+        change = {
+            "mark": pa.array(list(fresh), pa.string()),
+            "until": pa.array(list(fresh.values()), pa.int64()),
+            ROW: pa.array([places.get(mark) for mark in fresh], pa.int64()),
+            OLD + "until": pa.array([self.values.get(mark) for mark in fresh], pa.int64()),
+        }
+        self._table.apply(pa.table(change))
+        self.values |= fresh
+
+
+class StreamTimes:
+    """Stream times by partition, or by side and partition (`operator.side_time`), of the rows that have passed an operator.
+
+    Those of a query's first stage are part of its checkpoint and come with the first frame. Behind an exchange nobody else
+    knows them (`Context.keeps_times`): they are `kept`, in the state as marks, or a restart would judge late rows by times
+    that begin anew.
+    """
+
+    def __init__(self, context: Context, name: str, *, kept: bool) -> None:
+        self.now: dict[int, int] = {}
+        self._marks = Marks(context, f"{name}_marks") if kept else None
+        self.reload()
+
+    def reload(self) -> None:
+        """The state has been rolled back."""
+        if self._marks is not None:
+            self._marks.reload()
+            self.now = {int(mark): until for mark, until in self._marks.values.items()}
+
+    def hear(self, times: Mapping[int, int]) -> None:
+        """Times that others have come to."""
+        for name, time in times.items():
+            self.now[name] = max(time, self.now.get(name, time))
+
+    def keep(self) -> None:
+        """What stands now belongs to the batch."""
+        if self._marks is not None:
+            self._marks.write({str(name): time for name, time in self.now.items()})
