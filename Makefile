@@ -12,7 +12,7 @@ PYTHON3 ?= $(shell for python in python3.12 python3.11 python3 python; do \
   done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-all demo models bench clean
+.PHONY: help setup check format test test-all demo docs models bench clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
@@ -55,6 +55,9 @@ test-all: $(STAMP) ## every test in every combination
 
 demo: $(RUNS) ## the main job on real log lines; KEEP=1 keeps the server up
 	@$(PYTHON) -m mergus.engine.cli.demo $(if $(filter-out 0,$(KEEP)),--keep)
+
+docs: $(STAMP) ## the pages that are made: docs/sql/functions.md
+	@$(PYTHON) -m mergus.engine.serving.describe_functions > docs/sql/functions.md
 
 models: $(STAMP) ## build, train and evaluate the embedded models anew
 	@for build in models/*/build.py; do echo "models: $$build"; $(PYTHON) "$$build" --seed $(SEED) || exit 1; done

@@ -1,32 +1,19 @@
-"""DESCRIBE: a source with who reads and writes it, a function with its signatures, a query with its plan."""
+"""DESCRIBE and EXPLAIN: sources with who reads and writes them, a query with its plan."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import UnknownName
 from ..io.topics import TopicInfo
 from ..plan.explain import explain
 from ..plan.steps import QueryPlan
 from ..runtime.flow import FlowStatus
 from ..sql.catalog import Catalog, QueryEntry, Relation
-from ..sql.functions import (
-    AggregateFunction,
-    AggregateOverload,
-    FunctionRegistry,
-    LambdaParam,
-    Overload,
-    ParamType,
-    TableOverload,
-)
-from ..sql.scope import suggestion
-from ..sql.signatures import param_text
-from ..sql.statements import Describe, DescribeFunction
+from ..sql.statements import Describe
 from .results import Listing
 from .shape import field_shape
-from .show import function_kind
 
 
 @dataclass(frozen=True)
@@ -59,19 +46,42 @@ def watched_of(status: FlowStatus) -> Watched:
     )
 
 
-def describe_relation(
+def describe_sources(
     statement: Describe,
     text: str,
     catalog: Catalog,
-    topic: TopicInfo | None,
+    topic: Callable[[str], TopicInfo | None],
     watched: Mapping[str, Watched],
 ) -> Listing:
-    """One stream or table. `watched`: the queries that write it, wanted only when EXTENDED."""
-    assert statement.name is not None
-    relation = catalog.get(statement.name, statement.span)
+    """One stream or table, or all of a kind. `watched`: the queries that write them, wanted only when EXTENDED."""
+    if statement.name is not None:
+        found = [catalog.get(statement.name, statement.span)]
+    else:
+        found = sorted((r for r in catalog.relations.values() if r.kind == statement.kind), key=lambda r: r.name)
+    infos = [topic(r.topic) if r.topic else None for r in found]
+    shapes = [
+        _shape(r, catalog, info, watched, extended=statement.extended) for r, info in zip(found, infos, strict=True)
+    ]
+    told = [_extended(r, shape) for r, shape in zip(found, shapes, strict=True)] if statement.extended else []
+    if statement.name is not None:
+        body = {"sourceDescription": shapes[0]}
+        return Listing(text, "sourceDescription", body, ("Field", "Type"), _fields(found[0]), "".join(told))
+    rows = tuple((r.name, *field) for r in found for field in _fields(r))
+    people = "\n\n".join(f"{r.name}\n{lines}" for r, lines in zip(found, told, strict=False))
+    return Listing(text, "source_descriptions", {"sourceDescriptions": shapes}, ("Name", "Field", "Type"), rows, people)
+
+
+def _fields(relation: Relation) -> tuple[tuple[str, str], ...]:
+    key = "PRIMARY KEY" if relation.is_table else "KEY"
+    return tuple((c.name, f"{c.type}{f' ({key})' if c.is_key else ''}") for c in relation.schema)
+
+
+def _shape(
+    relation: Relation, catalog: Catalog, topic: TopicInfo | None, watched: Mapping[str, Watched], *, extended: bool
+) -> dict[str, Any]:
     readers = [_query_shape(catalog.queries[q], watched) for q in catalog.readers(relation.name)]
     writers = [_query_shape(catalog.queries[q], watched) for q in catalog.writers(relation.name)]
-    shape: dict[str, Any] = {
+    return {
         "name": relation.name,
         "windowType": relation.windowed,
         "readQueries": readers,
@@ -79,9 +89,9 @@ def describe_relation(
         "fields": [field_shape(c) for c in relation.schema],
         "type": relation.kind,
         "timestamp": relation.timestamp_column or "",
-        "statistics": _statistics(catalog.writers(relation.name), watched) if statement.extended else "",
-        "errorStats": _errors(catalog.writers(relation.name), watched) if statement.extended else "",
-        "extended": statement.extended,
+        "statistics": _statistics(catalog.writers(relation.name), watched) if extended else "",
+        "errorStats": _errors(catalog.writers(relation.name), watched) if extended else "",
+        "extended": extended,
         "keyFormat": relation.key_format,
         "valueFormat": relation.value_format,
         "topic": relation.topic,
@@ -89,11 +99,6 @@ def describe_relation(
         "replication": topic.replicas if topic else 0,
         "statement": relation.statement,
     }
-    key = "PRIMARY KEY" if relation.is_table else "KEY"
-    rows = tuple((c.name, f"{c.type}{f' ({key})' if c.is_key else ''}") for c in relation.schema)
-    body = {"sourceDescription": shape}
-    people = _extended(relation, shape) if statement.extended else ""
-    return Listing(text, "sourceDescription", body, ("Field", "Type"), rows, people)
 
 
 def _query_shape(entry: QueryEntry, watched: Mapping[str, Watched]) -> dict[str, Any]:
@@ -128,62 +133,6 @@ def _extended(relation: Relation, shape: Mapping[str, Any]) -> str:
     if shape["errorStats"]:
         lines.append(str(shape["errorStats"]))
     return "\n".join(lines)
-
-
-# ---------------------------------------------------------------------------------------------------------------- functions
-
-
-def _type_text(param: ParamType) -> str:
-    """A parameter's type as people read it: ARRAY<T>, LAMBDA (T) => R."""
-    return f"LAMBDA {param_text(param)}" if isinstance(param, LambdaParam) else param_text(param)
-
-
-def _signature(overload: Overload | TableOverload | AggregateOverload) -> tuple[list[dict[str, Any]], str]:
-    last = len(overload.params) - 1
-    if isinstance(overload, AggregateOverload) and overload.params:
-        last = overload.repeats % len(overload.params)
-    arguments = [
-        {"name": f"arg{i}", "type": _type_text(p), "description": "", "isVariadic": overload.variadic and i == last}
-        for i, p in enumerate(overload.params)
-    ]
-    if isinstance(overload, AggregateOverload):
-        return arguments, ""
-    returns = overload.returns
-    return arguments, "by its arguments" if callable(returns) else _type_text(returns)
-
-
-def describe_function(statement: DescribeFunction, text: str, registry: FunctionRegistry) -> Listing:
-    """One function with all its signatures."""
-    function = registry.find(statement.name)
-    if function is None:
-        raise UnknownName(
-            f"function {statement.name} does not exist",
-            hint=suggestion(statement.name.upper(), registry.functions) or "SHOW FUNCTIONS lists them",
-            span=statement.span,
-        )
-    name = function.name.upper()
-    shapes, rows = [], []
-    for overload in function.overloads:
-        arguments, returns = _signature(overload)
-        shapes.append({"arguments": arguments, "returnType": returns, "description": function.description})
-        listed = ", ".join(a["type"] + (", ..." if a["isVariadic"] else "") for a in arguments)
-        rows.append((f"{name}({listed})", returns))
-    body = {
-        "name": name,
-        "description": function.description,
-        "author": function.author,
-        "version": "",
-        "path": "internal",
-        "functions": shapes,
-        "type": function_kind(function),
-    }
-    people = "\n".join([f"{name} ({function_kind(function)}): {function.description}", *function.examples])
-    if isinstance(function, AggregateFunction):
-        rows = [(signature, "") for signature, _ in rows]
-    return Listing(text, "describe_function", body, ("Signature", "Returns"), tuple(rows), people)
-
-
-# ------------------------------------------------------------------------------------------------------------------ queries
 
 
 def describe_plan(text: str, plan: QueryPlan, entry: QueryEntry | None, watched: Watched | None) -> Listing:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..clock import Clock, SystemClock
 from ..config import Config
-from ..errors import Conflict, MergusError, Unsupported
+from ..errors import Conflict, MergusError
 from ..io.schemas.opening import forget
 from ..io.topics import TopicInfo, Topics
 from ..plan.steps import QueryPlan
@@ -49,7 +49,8 @@ from ..state.duckdb import connect, seal
 from . import opening
 from .change import Change, Start, World
 from .changes import changes_something, prepare
-from .describe import describe_function, describe_relation, watched_of
+from .describe import describe_sources, watched_of
+from .describe_functions import describe_function
 from .describe_models import describe_model, models_used
 from .inserts import Inserts
 from .questions import Questions, is_pull
@@ -193,6 +194,8 @@ class Engine:
                 relation = self.catalog.get(insert.name, insert.span)
                 self.inserts.values(insert, relation, self.registry)
                 return Done(text, "")
+            case Show(what=("STREAMS" | "TABLES") as kind, extended=True, span=span):
+                return self._describe(Describe(None, True, "STREAM" if kind == "STREAMS" else "TABLE", span), text)
             case Show() as shown:
                 return show(shown, text, self._shown(session))
             case Describe() as describe:
@@ -353,13 +356,9 @@ class Engine:
         )
 
     def _describe(self, statement: Describe, text: str) -> Listing:
-        if statement.name is None:
-            raise Unsupported("DESCRIBE takes the name of a stream or table", span=statement.span)
-        relation = self.catalog.get(statement.name, statement.span)
         statuses = self.lifecycle.statuses(ends=statement.extended)
         watched = {query_id: watched_of(status) for query_id, status in statuses.items()}
-        topic = self.topics.describe(relation.topic) if relation.topic else None
-        return describe_relation(statement, text, self.catalog, topic, watched)
+        return describe_sources(statement, text, self.catalog, self.topics.describe, watched)
 
     def statuses(self) -> dict[str, FlowStatus]:
         """How the persistent queries stand."""

@@ -69,6 +69,10 @@ def test_statements_answer_entities(server):
     } in streams["streams"]
     (described,) = statement(server, "DESCRIBE s;").json()
     assert described["sourceDescription"]["fields"][2]["schema"]["parameters"] == {"precision": 6, "scale": 2}
+    for text in ("DESCRIBE STREAMS;", "SHOW STREAMS EXTENDED;"):
+        (told,) = statement(server, text).json()
+        assert told["@type"] == "source_descriptions"
+        assert described["sourceDescription"]["name"] in [each["name"] for each in told["sourceDescriptions"]]
 
 
 def test_a_refusal_tells_place_and_what_came_before(server):
