@@ -24,7 +24,7 @@ OutputFormat = Literal["table", "json", "csv", "arrow"]
 
 def tables_of(answer: Rows | Push) -> Iterator[pa.Table]:
     """The answer's tables as they come."""
-    return iter([answer.table]) if isinstance(answer, Rows) else iter(answer)
+    return answer.tables() if isinstance(answer, Rows) else iter(answer)
 
 
 def write_answer(answer: Rows | Push, form: OutputFormat, out: TextIO) -> None:

@@ -2,7 +2,7 @@
 
 Every column that a query can speak of, over all its blocks, has a number of its own and is `c<number>` in DuckDB. So the
 columns of joined sources never meet, and what a correlated sub-query says of the query around it needs no qualifier.
-A stream or table is a temporary table r0, r1 …, filled by a SELECT of its own with the columns that are used.
+What is used of a stream or table is read once, however often it is named, so that every mention sees one state of it.
 """
 
 from __future__ import annotations
@@ -43,29 +43,71 @@ class Outcome:
 @dataclass(frozen=True)
 class Fetch:
     """Rows to be laid into the table `name` before the query runs: what `query`, a SELECT over one stream or table, gives,
-    as columns of these numbers and types."""
+    as columns n0, n1 … of these types."""
 
     name: str
     query: Query
-    columns: tuple[tuple[int, SqlType], ...]
+    types: tuple[SqlType, ...]
 
 
 @dataclass
 class Reading:
-    """A stream or table as one mention in FROM reads it. `values`: what each of its columns' numbers stands for."""
+    """A stream or table as one mention in FROM reads it. `values`: what each of its columns' numbers stands for; `where`:
+    which rows are enough."""
 
     name: str
     relation: Relation
-    source: SourceRef
     rows: Rows
     values: dict[int, tuple[exp.Expression, SqlType]] = field(default_factory=dict)
     where: exp.Expression | None = None
 
-    def fetch(self, used: set[int]) -> Fetch:
-        """The SELECT of the columns that are used; of the first one where it is only a matter of rows."""
-        numbers = sorted(used & self.values.keys()) or [min(self.values)]
-        items = tuple(SelectItem(self.values[n][0].copy(), f"C{n}") for n in numbers)
-        return Fetch(self.name, Query(items, self.source, self.where), tuple((n, self.values[n][1]) for n in numbers))
+    @property
+    def place(self) -> str:
+        """The column that tells the order of its rows."""
+        return f"{self.name}_at"
+
+
+def fetches_of(readings: Sequence[Reading], used: set[int]) -> tuple[tuple[Fetch, ...], list[str]]:
+    """What is fetched, one a stream or table, and for WITH each reading as a part of it."""
+    mentions: dict[str, list[Reading]] = {}
+    for reading in readings:
+        mentions.setdefault(reading.relation.name, []).append(reading)
+    made: list[Fetch] = []
+    parts: list[str] = []
+    for name, here in mentions.items():
+        table = f"t{len(made)}"
+        values: dict[str, tuple[exp.Expression, SqlType]] = {}
+        for reading in here:
+            numbers = sorted(used & reading.values.keys()) or [min(reading.values)]  # a matter of rows only: any column
+            for number in numbers:
+                value, sql_type = reading.values[number]
+                values.setdefault(repr(_bare(value)), (_bare(value), sql_type))
+            places = [list(values).index(repr(_bare(reading.values[n][0]))) for n in numbers]
+            columns = ", ".join(f"n{p} AS c{n}" for p, n in zip(places, numbers, strict=True))
+            parts.append(f"{reading.name} AS (SELECT {columns}, rowid AS {reading.place} FROM {table})")
+        items = tuple(SelectItem(value, f"N{i}") for i, (value, _) in enumerate(values.values()))
+        query = Query(items, SourceRef(name, name), _any_of([reading.where for reading in here]))
+        made.append(Fetch(table, query, tuple(sql_type for _, sql_type in values.values())))
+    return tuple(made), parts
+
+
+def _bare(node: exp.Expression) -> exp.Expression:
+    """The expression without the alias that a mention gives its source."""
+    copy = node.copy()
+    for column in copy.find_all(exp.Column):
+        column.set("table", None)
+    return copy
+
+
+def _any_of(conditions: Sequence[exp.Expression | None]) -> exp.Expression | None:
+    """A row that one of the mentions wants."""
+    parts = [exp.Paren(this=_bare(c)) for c in conditions if c is not None]
+    if len(parts) < len(conditions):
+        return None
+    whole: exp.Expression = parts[0]
+    for part in parts[1:]:
+        whole = exp.Or(this=whole, expression=part)
+    return whole.this if isinstance(whole, exp.Paren) else whole
 
 
 @dataclass(frozen=True)
@@ -143,7 +185,7 @@ class Sources:
             plain = replace(
                 plain, entries=tuple(e for e in plain.entries if e.name not in ("ROWPARTITION", "ROWOFFSET"))
             )
-        reading = Reading(f"r{len(self.readings)}", relation, source, plain)
+        reading = Reading(f"r{len(self.readings)}", relation, plain)
         self.readings.append(reading)
         entries = []
         for entry in plain.entries:
@@ -152,7 +194,7 @@ class Sources:
             entries.append(replace(entry, expr=Column(number, entry.name, entry.expr.type)))
         rows = replace(plain, entries=tuple(entries), keys=())
         time = next((e.expr for e in entries if e.name == "ROWTIME" and e.hidden), None)
-        order = time if relation.is_table and time is not None else f"{reading.name}.rowid"
+        order = time if relation.is_table and time is not None else reading.place
         return Side(rows, reading.name, order, reading)
 
     def _of_query(self, alias: str, outcome: Outcome) -> Side:

@@ -24,7 +24,7 @@ from ..sql.types import NULL, SqlType, quote_if_needed
 from ..sql.typing_calls import contains
 from .predictions import expand_predictions
 from .pull_blocks import answer_block, result_column
-from .pull_from import Fetch, Outcome, Sources
+from .pull_from import Fetch, Outcome, Sources, fetches_of
 from .pull_layers import way
 from .pull_texts import Texts
 from .text import text_of
@@ -48,7 +48,8 @@ def is_relational(query: Query, registry: FunctionRegistry) -> bool:
     nodes = [item.expression for item in query.select if item.expression is not None]
     beside = any(contains(n, registry, k) is not None for n in nodes for k in (AggregateFunction, TableFunction))
     clauses = query.group_by or query.having is not None or query.window is not None
-    return beside or bool(clauses) or not isinstance(query.from_, SourceRef)
+    evaluates = any(s.prediction is not None and s.prediction.task is not None for s in query.sources())
+    return beside or evaluates or bool(clauses) or not isinstance(query.from_, SourceRef)
 
 
 def plan_relational(
@@ -87,10 +88,8 @@ class _Planner:
         """The statement's plan."""
         outcome = self.query(whole, None)
         columns = ", ".join(f"o{i} AS c{i}" for i in range(len(outcome.columns)))
-        common = f"WITH {', '.join(self._common)} " if self._common else ""
-        used = columns_used(self.texts.exprs)
-        fetches = tuple(reading.fetch(used) for reading in self.sources.readings)
-        sql = f"{common}SELECT {columns} FROM ({outcome.sql})"
+        fetches, parts = fetches_of(self.sources.readings, columns_used(self.texts.exprs))
+        sql = f"WITH {', '.join([*parts, *self._common])} SELECT {columns} FROM ({outcome.sql})"
         return RelationalPlan(Schema(outcome.columns), sql, fetches, tuple(self.texts.exprs))
 
     def subquery(self, query: RelationalQuery, outer: Scope) -> Outcome:

@@ -89,7 +89,7 @@ def _taken(out: io.BytesIO) -> bytes:
 
 
 def _tables(answer: Rows | Push) -> Iterator[pa.Table]:
-    return iter([answer.table]) if isinstance(answer, Rows) else iter(answer)
+    return answer.tables() if isinstance(answer, Rows) else iter(answer)
 
 
 async def apart(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

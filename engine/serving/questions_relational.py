@@ -12,6 +12,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,15 +57,26 @@ class RelationalQuestions:
     def ask(
         self, query: Query | RelationalQuery, text: str, settings: Mapping[str, str], fetch_rows: FetchRows
     ) -> Rows:
-        """The answer. Raises a UserError where the query means nothing, or cannot be evaluated."""
+        """The answer, which has begun. Raises a UserError where the query means nothing, or cannot be evaluated."""
         plan = self._plan(query, settings)
+        pieces = self._pieces(plan, fetch_rows)
+        first = next(pieces)  # what fails, fails mostly here: before a client has been told that it succeeds
+        return Rows(text, plan.schema, chain([first], pieces))
+
+    def _pieces(self, plan: RelationalPlan, fetch_rows: FetchRows) -> Iterator[pa.Table]:
+        """The answer piece by piece, the first one perhaps empty."""
         with closing(cursor(self._instance())) as connection, _told():
             for fetch in plan.fetches:
                 _lay_down(connection, fetch, fetch_rows)
             bind_functions(connection, plan.exprs)
             reader: pa.RecordBatchReader = connection.execute(plan.sql).to_arrow_reader(ROWS_A_PIECE)
-            table = reader.read_all()
-            return Rows(text, plan.schema, conform(table, plan.schema))
+            sent = False
+            for batch in reader:
+                if batch.num_rows or not sent:
+                    yield conform(pa.Table.from_batches([batch]), plan.schema)
+                    sent = True
+            if not sent:
+                yield conform(reader.schema.empty_table(), plan.schema)
 
     def explain(self, query: Query | RelationalQuery, settings: Mapping[str, str]) -> str:
         """How such a query would be answered."""
@@ -85,7 +97,7 @@ class RelationalQuestions:
 
 def _lay_down(connection: duckdb.DuckDBPyConnection, fetch: Fetch, fetch_rows: FetchRows) -> None:
     """Fill a fetch's table, a batch at a time."""
-    columns = ", ".join(f"c{number} {duckdb_type(sql_type)}" for number, sql_type in fetch.columns)
+    columns = ", ".join(f"n{i} {duckdb_type(sql_type)}" for i, sql_type in enumerate(fetch.types))
     connection.execute(f"CREATE TEMP TABLE {fetch.name} ({columns})")
     for rows in fetch_rows(fetch.query):
         connection.register("_rows", rows)

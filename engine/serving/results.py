@@ -38,14 +38,26 @@ class Listing:
     text: str = ""
 
 
-@dataclass(frozen=True)
 class Rows:
-    """A pull query's answer, whole: `table` has c0, c1 … of `schema`."""
+    """A pull query's answer, whole or as it comes: tables with c0, c1 … of `schema`. One that comes is read once, by `tables`
+    or by `table`; it may raise a MergusError on the way, and what it needs is given back at its end or with it."""
 
-    statement: str
-    schema: Schema
-    table: pa.Table
-    query_id: str = ""
+    def __init__(self, statement: str, schema: Schema, rows: pa.Table | Iterator[pa.Table], query_id: str = "") -> None:
+        self.statement = statement
+        self.schema = schema
+        self.query_id = query_id
+        self._rows = rows
+
+    def tables(self) -> Iterator[pa.Table]:
+        """The rows, piece by piece."""
+        return iter([self._rows]) if isinstance(self._rows, pa.Table) else self._rows
+
+    @property
+    def table(self) -> pa.Table:
+        """All rows."""
+        if not isinstance(self._rows, pa.Table):
+            self._rows = pa.concat_tables(self._rows)
+        return self._rows
 
 
 @dataclass
