@@ -32,7 +32,6 @@ def settings(given: Mapping[str, Any], file: Path | None = None, assignments: Se
 def quiet() -> None:
     """Libraries keep their words to themselves."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 
 class _JsonLines(logging.Formatter):

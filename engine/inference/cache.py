@@ -1,12 +1,13 @@
-"""What a model said lately: raw outputs by input, bounded, the least recently used going first.
+"""What a model said lately: raw outputs by input, bounded, what was not asked for long going first.
 
-Outputs sit in one array a tensor and entries hold only a row number, so that a hit is a gather and memory is known in
-advance. One cache belongs to one version of one model, which makes the version part of every key.
+Two generations of rows, in one array a tensor: answers are written one behind another into the young one, and when it is
+full the old one is forgotten whole and they change places; what is found in the old one is written into the young one
+again. So a batch is remembered by one dictionary update and one copy of its rows, without a list kept in order of use.
+One cache belongs to one version of one model, which makes the version part of every key.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,49 +19,55 @@ KEY_BYTES_MAX = 4096
 
 
 class OutputCache:
-    """At most `capacity` inputs with their outputs. Not thread-safe: its owner holds a lock."""
+    """At most `capacity` inputs (an even number) with their outputs, the half of them that were asked last among them. Not
+    thread-safe: its owner holds a lock."""
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self._rows: OrderedDict[Any, int] = OrderedDict()
+        self.capacity = capacity + capacity % 2
+        self._half = self.capacity // 2
+        self._young: dict[Any, int] = {}
+        self._old: dict[Any, int] = {}
+        self._start = self._used = 0
         self._store: dict[str, np.ndarray[Any, Any]] = {}
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._young.keys() | self._old.keys())
 
-    def find(self, keys: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """For each key the row to `gather`, or -1. Rows found become the most recently used."""
-        if not self._rows:
-            return np.full(len(keys), -1, dtype=np.int64)
-        get, touch = self._rows.get, self._rows.move_to_end
+    def __contains__(self, key: Any) -> bool:
+        return key in self._young or key in self._old
+
+    def find(self, keys: Sequence[Any]) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], dict[str, np.ndarray[Any, Any]]]:
+        """For each key whether it is known, and, where one is, the outputs: a row a key, of no meaning where it is not."""
+        young = self._young.get
         # A dictionary is the only exact index over strings, and it is asked once a distinct input.
-        rows = [get(key, -1) for key in keys]
-        for key, row in zip(keys, rows, strict=True):
-            if row >= 0:
-                touch(key)
-        return np.array(rows, dtype=np.int64)
-
-    def gather(self, rows: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, np.ndarray[Any, Any]]:
-        """Copies of the outputs at these rows."""
-        return {name: values[rows] for name, values in self._store.items()}
+        rows = [young(key, -1) for key in keys]
+        again = [i for i, row in enumerate(rows) if row < 0 and keys[i] in self._old] if self._old else []
+        for place in again:
+            rows[place] = self._old[keys[place]]
+        places = np.array(rows, dtype=np.int64)
+        known = places >= 0
+        if not known.any():
+            return known, {}
+        outputs = {name: values[np.maximum(places, 0)] for name, values in self._store.items()}
+        if again:
+            self._add([keys[i] for i in again], {name: values[again] for name, values in outputs.items()})
+        return known, outputs
 
     def put(self, keys: Sequence[Any], outputs: Tensors) -> None:
-        """Remember the outputs of these keys, one row each; what is there already stays as it is."""
+        """Remember the outputs of these keys, one row each; a key that was there has the new ones."""
         chosen = self._worth_keeping(keys)
-        if self._rows:
-            chosen = np.array([i for i in chosen.tolist() if keys[i] not in self._rows], dtype=np.int64)
-        if not len(chosen):
+        if not len(chosen) or not outputs:
             return
         self._prepare(outputs)
-        if not self._store:
-            return
-        rows = self._claim([keys[i] for i in chosen] if len(chosen) < len(keys) else keys)
-        for name, values in outputs.items():
-            self._store[name][rows] = values[chosen] if len(chosen) < len(keys) else values
+        some = len(chosen) < len(keys)
+        self._add(
+            [keys[i] for i in chosen] if some else keys, {n: v[chosen] if some else v for n, v in outputs.items()}
+        )
 
     def clear(self) -> None:
         """Forget everything and free the memory."""
-        self._rows.clear()
+        self._young, self._old = {}, {}
+        self._start = self._used = 0
         self._store.clear()
 
     def _worth_keeping(self, keys: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -74,14 +81,20 @@ class OutputCache:
             chosen = chosen[sizes <= KEY_BYTES_MAX]
         return chosen[-self.capacity :]
 
-    def _claim(self, keys: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """A row for each key, free ones first, then those of the least recently used."""
-        held = len(self._rows)
-        free = min(self.capacity - held, len(keys))
-        evicted = [self._rows.popitem(last=False)[1] for _ in range(len(keys) - free)]
-        rows = np.concatenate([np.arange(held, held + free), np.array(evicted, dtype=np.int64)])
-        self._rows.update(zip(keys, rows.tolist(), strict=True))
-        return rows
+    def _add(self, keys: Sequence[Any], outputs: Tensors) -> None:
+        """Write rows behind the young generation's last, a generation after the other."""
+        done = 0
+        while done < len(keys):
+            if self._used == self._half:
+                self._young, self._old = {}, self._young
+                self._start, self._used = self._half - self._start, 0
+            count = min(len(keys) - done, self._half - self._used)
+            first = self._start + self._used
+            self._young.update(zip(keys[done : done + count], range(first, first + count), strict=True))
+            for name, values in outputs.items():
+                self._store[name][first : first + count] = values[done : done + count]
+            self._used += count
+            done += count
 
     def _prepare(self, outputs: Tensors) -> None:
         """Make room of the outputs' shape; another shape than before (a ragged output) empties the cache."""
@@ -90,7 +103,7 @@ class OutputCache:
             for name, v in outputs.items()
         )
         if not fits:
-            self._rows.clear()
+            self.clear()
             self._store = {n: np.empty((self.capacity, *v.shape[1:]), dtype=v.dtype) for n, v in outputs.items()}
 
 

@@ -240,9 +240,8 @@ def _outputs(
     if keys is None or cache.capacity == 0:
         return _run(function, asked.inputs, loaded.model, stats, rows_max)
     with loaded.lock:
-        cached = cache.find(keys)
-        missing = np.flatnonzero(cached < 0)
-        outputs = cache.gather(np.maximum(cached, 0)) if len(missing) < len(keys) else {}
+        known, outputs = cache.find(keys)
+    missing = np.flatnonzero(~known)
     if not len(missing):
         stats.cache_hits += len(keys)
         return outputs, {}
