@@ -14,10 +14,12 @@ from sqlglot import exp
 from ..errors import AnalysisError, UnknownName, Unsupported
 from ..sql.catalog import Catalog
 from ..sql.functions import FunctionRegistry, ModelCall, Overload, ScalarFunction
+from ..sql.schema import Schema
 from ..sql.scope import suggestion
 from ..sql.statements import Query, SelectItem, SourceRef
 from ..sql.statements_query import Prediction
 from ..sql.types import PLAIN_NAME, Struct
+from .evaluations import metrics
 
 
 def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistry) -> Query:
@@ -25,13 +27,15 @@ def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistr
     source = query.from_
     if not isinstance(source, SourceRef):
         if any(s.prediction is not None for s in query.sources()):
-            raise Unsupported("ML_PREDICT cannot be joined", hint="join in a stream of its own, then predict")
+            raise Unsupported("a model in FROM cannot be joined", hint="join in a stream of its own, then predict")
         return query
     prediction = source.prediction
     if prediction is None:
         return query
-    columns = [c.name for c in catalog.get(source.name, source.span).schema]
-    outputs = _outputs(prediction, columns, catalog, registry)
+    schema = catalog.get(source.name, source.span).schema
+    outputs = _outputs(prediction, [c.name for c in schema], catalog, registry)
+    if prediction.task is not None:
+        outputs = _evaluated(prediction, schema, outputs)
 
     def written(node: exp.Expression | None) -> exp.Expression | None:
         return None if node is None else node.transform(lambda n: _replaced(n, outputs))
@@ -41,7 +45,7 @@ def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistr
 
     return replace(
         query,
-        select=tuple(made for item in query.select for made in _items(item, outputs)),
+        select=tuple(made for item in query.select for made in _items(item, outputs, only=prediction.task is not None)),
         from_=replace(source, prediction=None),
         where=written(query.where),
         group_by=all_of(query.group_by),
@@ -50,10 +54,11 @@ def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistr
     )
 
 
-def _items(item: SelectItem, outputs: Mapping[str, exp.Expression]) -> list[SelectItem]:
-    """An item of the projection; a star gives the outputs too."""
+def _items(item: SelectItem, outputs: Mapping[str, exp.Expression], *, only: bool) -> list[SelectItem]:
+    """An item of the projection; a star gives the outputs too, or them `only`."""
     if item.expression is None:
-        return [item, *(SelectItem(made.copy(), name, span=item.span) for name, made in outputs.items())]
+        written = [SelectItem(made.copy(), name, span=item.span) for name, made in outputs.items()]
+        return written if only else [item, *written]
     name = item.expression.name if isinstance(item.expression, exp.Column) else ""
     alias = name if item.alias is None and name in outputs and not item.is_struct_star else item.alias
     return [replace(item, expression=item.expression.transform(lambda n: _replaced(n, outputs)), alias=alias)]
@@ -92,6 +97,24 @@ def _outputs(
     else:
         made = {entry.default.outputs[0][0] if entry is not None else prediction.model: call}
     return {name if name not in columns else f"{name}0": node for name, node in made.items()}
+
+
+def _evaluated(
+    prediction: Prediction, schema: Schema, outputs: Mapping[str, exp.Expression]
+) -> dict[str, exp.Expression]:
+    """The metrics of ML_EVALUATE by name. The answer is the output of the label's name, else the first."""
+    found = schema.index(prediction.label or "")
+    if found is None:
+        raise UnknownName(
+            f"column {prediction.label} does not exist in the input of {prediction.model}",
+            hint=suggestion(prediction.label or "", [c.name for c in schema]),
+            span=prediction.span,
+        )
+    label = schema.columns[found]
+    answer = outputs.get(f"{label.name}0") or outputs.get("LABEL") or next(iter(outputs.values()))
+    made = metrics(prediction.task or "", answer, exp.Column(this=_identifier(label.name)), label.type)
+    names = {c.name for c in schema}
+    return {name if name not in names else f"{name}0": node for name, node in made.items()}
 
 
 def _overload(prediction: Prediction, registry: FunctionRegistry) -> Overload:

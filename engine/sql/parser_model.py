@@ -20,10 +20,8 @@ from .statements_model import (
     SetShadow,
     SetSplit,
 )
-from .statements_query import Prediction, SourceRef
 
 if TYPE_CHECKING:
-    from .parser_query import QueryParser
     from .parser_source import SourceParser
 
 
@@ -78,41 +76,6 @@ def described_model(at: SourceParser, what: str) -> DescribeModel:
     place: Span = at.span()
     name, _ = _name(at)
     return DescribeModel(name, what, place)
-
-
-def predicted_source(at: QueryParser) -> SourceRef:
-    """ML_PREDICT(TABLE s, MODEL m, DESCRIPTOR(a, …)) or ML.PREDICT(MODEL m, TABLE s)."""
-    start = at.at
-    by_name = not at.take("ML_PREDICT")
-    if by_name:
-        at.at += 3  # ML . PREDICT
-    at.expect_sign(TokenType.L_PAREN, "(")
-    if by_name:
-        model = _called(at)
-        at.expect_sign(TokenType.COMMA, ", TABLE")
-    at.expect("TABLE")
-    place = at.span()
-    source = at.name("a stream's or table's")
-    columns: list[str] = []
-    if not by_name:
-        at.expect_sign(TokenType.COMMA, ", MODEL")
-        model = _called(at)
-        at.expect_sign(TokenType.COMMA, ", DESCRIPTOR(…)")
-        at.expect("DESCRIPTOR")
-        at.expect_sign(TokenType.L_PAREN, "(")
-        columns.append(at.name("a column's"))
-        while at.take_sign(TokenType.COMMA):
-            columns.append(at.name("a column's"))
-        at.expect_sign(TokenType.R_PAREN, ", or )")
-    at.expect_sign(TokenType.R_PAREN, ")")
-    return SourceRef(source, source, place, Prediction(model, tuple(columns), at.span(start)))
-
-
-def _called(at: QueryParser) -> str:
-    """MODEL name, with an alias or a version behind it."""
-    at.expect("MODEL")
-    name = at.name("the model's")
-    return f"{name}@{at.name('an alias of the model')}" if at.take_sign(TokenType.PARAMETER) else name
 
 
 def _name(at: SourceParser) -> tuple[str, int | None]:

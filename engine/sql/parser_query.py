@@ -10,7 +10,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from ..errors import ParseError
 from .parser_expression import ExpressionParser
-from .parser_model import predicted_source
+from .parser_prediction import at_prediction, predicted_source
 from .statements import FromClause, Join, Query, SelectItem, SourceRef, WindowClause, WithinClause
 
 _AFTER_SOURCE = frozenset(["EMIT", "PARTITION", "WINDOW", "CROSS", "UNION"])
@@ -79,7 +79,7 @@ class QueryParser(ExpressionParser):
 
     def _source(self) -> SourceRef:
         start = self.at
-        if self.sees("ML_PREDICT") or (self.sees("ML") and self.word(2) == "PREDICT"):
+        if at_prediction(self):
             source = predicted_source(self)
             return replace(source, alias=self.name("an alias")) if self._takes_alias() else source
         name = self.name("a stream's or table's")

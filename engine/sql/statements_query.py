@@ -38,11 +38,13 @@ class SelectItem:
 @dataclass(frozen=True)
 class Prediction:
     """ML_PREDICT(TABLE s, MODEL m, DESCRIPTOR(columns)); without columns (ML.PREDICT) they are found by name. `model`: as
-    its function is called, `M`, `M@ALIAS` or `M$3`."""
+    its function is called, `M`, `M@ALIAS` or `M$3`. `label` and `task`: of ML_EVALUATE."""
 
     model: str
     columns: tuple[str, ...] = ()
     span: Span | None = None
+    label: str | None = None
+    task: str | None = None
 
 
 @dataclass(frozen=True)

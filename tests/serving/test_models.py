@@ -226,7 +226,14 @@ def test_ml_predict_gives_the_source_and_the_outputs(data: Path, tmp_path: Path)
         assert rows(db, f"SELECT * FROM {predict} WHERE id = 3;") == [wanted]
         assert rows(db, "SELECT * FROM ML.PREDICT(MODEL m, TABLE s) p WHERE p.id = 3;") == [wanted]
         assert rows(db, "SELECT y FROM ML_PREDICT(TABLE s, MODEL one$1, DESCRIPTOR(a)) WHERE y = 8;") == [{"Y": 8}]
+        named = "ML_PREDICT(MODEL => MODEL m, INPUT => TABLE s, ARGS => DESCRIPTOR(a), CONFIG => MAP['async', 'true'])"
+        assert rows(db, f"SELECT * FROM {named} WHERE id = 3;") == [wanted]
+        assert rows(db, f"SELECT * FROM {predict[:-1]}, MAP['async', 'false']) WHERE id = 3;") == [wanted]
         for sql, said in (
+            (f"SELECT * FROM {predict[:-1]}, MAP['timeout', '1s']);", "'timeout' is not a setting"),
+            (f"SELECT * FROM {predict[:-1]}, MAP['async']);", "a value for each name"),
+            ("SELECT * FROM ML_PREDICT(INPUT => TABLE s, ARGS => DESCRIPTOR(a));", "wants MODEL"),
+            ("SELECT * FROM ML_PREDICT(TABLE s, INPUT => TABLE s);", "stands twice"),
             ("SELECT * FROM ML_PREDICT(TABLE s, MODEL none, DESCRIPTOR(a));", "model NONE does not exist"),
             ("SELECT * FROM ML_PREDICT(TABLE s, MODEL m, DESCRIPTOR(b));", "column B does not exist"),
             ("SELECT * FROM ML_PREDICT(TABLE s, MODEL m, DESCRIPTOR(a, id));", "takes 1 columns"),
@@ -257,3 +264,52 @@ def test_a_pull_query_over_a_table_calls_models(data: Path, tmp_path: Path) -> N
         assert rows(db, "SELECT y FROM ML_PREDICT(TABLE n, MODEL m, DESCRIPTOR(a)) WHERE id = 14;") == [{"Y": 15}]
         log = rows(db, "SELECT * FROM mergus_processing_log;")
         assert {(r["KIND"], r["REASON"]) for r in log} == {("model", "unlucky")}
+
+
+def test_ml_evaluate_gives_metrics_that_can_be_grouped(data: Path, tmp_path: Path) -> None:
+    with mergus.connect(data) as db:
+        db.execute(
+            "CREATE STREAM s (id INT KEY, a DOUBLE, y DOUBLE, big BOOLEAN, shop STRING)"
+            " WITH (kafka_topic='s', value_format='JSON', partitions=1);"
+        )
+        db.execute(f"CREATE MODEL m {COLUMNS} {times(tmp_path, 2)});")
+        size = model(tmp_path, "size", "def predict(x):\n    return x > 2\n")
+        db.execute(f"CREATE MODEL c INPUT (x DOUBLE) OUTPUT (label BOOLEAN) {size});")
+        answers, labels = [2, 4, 6, 8], [2, 5, 6, 6]
+        truth = (True, False, True, True)  # the model says: no, no, yes, yes
+        shops = ("a", "a", "b", "b")
+        db.insert(
+            "s",
+            [
+                {"id": i, "a": i, "y": label, "big": big, "shop": shop}
+                for i, (label, big, shop) in enumerate(zip(labels, truth, shops, strict=True), 1)
+            ]
+            + [{"id": 5, "a": 5, "shop": "a"}, {"id": 6, "y": 1, "big": True, "shop": "a"}],
+        )
+        regression = "ML_EVALUATE(TABLE s, MODEL m, DESCRIPTOR(y), DESCRIPTOR(a), 'regression')"
+        (found,) = rows(db, f"SELECT * FROM {regression};")
+        off = [p - y for p, y in zip(answers, labels, strict=True)]
+        squares, mean = sum(e * e for e in off), sum(labels) / 4
+        assert found == {
+            "EVALUATED": 4,
+            "MAE": pytest.approx(sum(map(abs, off)) / 4),
+            "MSE": pytest.approx(squares / 4),
+            "RMSE": pytest.approx((squares / 4) ** 0.5),
+            "R2": pytest.approx(1 - squares / sum((y - mean) ** 2 for y in labels)),
+        }
+        classes = (
+            "ML_EVALUATE(INPUT => TABLE s, MODEL => MODEL c, LABEL => DESCRIPTOR(big), ARGS => DESCRIPTOR(a),"
+            " TASK => 'classification')"
+        )
+        wanted = {"EVALUATED": 4, "ACCURACY": 0.75, "PRECISION": 1, "RECALL": pytest.approx(2 / 3), "F1": 0.8}
+        assert rows(db, f"SELECT * FROM {classes};") == [wanted]
+        db.execute(f"CREATE TABLE t AS SELECT shop, accuracy FROM {classes} GROUP BY shop;")
+        db.wait()
+        assert sorted((r["SHOP"], r["ACCURACY"]) for r in rows(db, "SELECT * FROM t;")) == [("a", 0.5), ("b", 1)]
+        for sql, said in (
+            ("SELECT * FROM ML_EVALUATE(TABLE s, MODEL m, DESCRIPTOR(z), DESCRIPTOR(a), 'regression');", "column Z"),
+            ("SELECT * FROM ML_EVALUATE(TABLE s, MODEL m, DESCRIPTOR(y), DESCRIPTOR(a), 'guessing');", "a task is"),
+            ("SELECT * FROM ML_EVALUATE(TABLE s, MODEL m, DESCRIPTOR(y), DESCRIPTOR(a));", "wants TASK"),
+        ):
+            with pytest.raises(mergus.MergusError, match=said):
+                db.query(sql)
