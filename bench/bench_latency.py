@@ -4,7 +4,8 @@
 
 One server, as a user starts it. A pull query is asked over HTTP without a pause on one connection; an event counts as
 visible when an answer with it has arrived, so the wait for the next question and the question itself are in the figure.
-An event's time is that of its hand-over to the topic's writer.
+The idle queries are left until they are parked, half a minute with a server's own settings. An event's time is that of
+its hand-over to the topic's writer.
 """
 
 from __future__ import annotations
@@ -159,6 +160,7 @@ def tables(server: Server, topics: Topics, seconds: float, idle: int) -> None:
     first = show(f"embedded: event → pull query, {PULL_RATE:,}/s, alone", pulls(server, topics, seconds))
     for number in range(idle):
         server.statement(f"CREATE TABLE idle{number} AS SELECT k, COUNT(*) AS n FROM silent GROUP BY k;")
+    until(lambda: server.metric("mergus_query_parked") >= idle, "the idle queries to be parked", 120.0, 0.5)
     server.statement(BUSY)
     pulls(server, topics, 1.0)
     show(f"  beside {idle} idle queries and one in Python by row", pulls(server, topics, seconds), first)

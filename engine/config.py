@@ -44,7 +44,9 @@ SETTINGS = (
     Setting("inflight.bytes.max", 64 << 20, "most bytes read and not yet processed, a query", int),
     Setting("idle.park.ms", 30_000, "a query without records for so long is parked", int),
     Setting("topic.retention.check.ms", 60_000, "how often embedded topics drop what is past retention", int),
-    Setting("topic.sync", "normal", "normal: safe when the process dies; full: safe when power fails", str),
+    Setting(
+        "topic.sync", "normal", "topics and state. normal: safe when the process dies; full: when power fails", str
+    ),
     Setting("functions", None, "a folder of Python files with user functions", str),
     Setting("functions.inline", None, "whether CREATE FUNCTION … AS is allowed; default: only on loopback", bool),
     Setting(

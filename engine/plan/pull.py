@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
@@ -35,6 +35,9 @@ from .rules.hoist_models import has_model
 from .sources import rows_from
 from .steps import Evaluate, Step, Window
 
+if TYPE_CHECKING:
+    from .pull_shapes import PullShape
+
 KEYS_MAX = 1000
 """More combinations of keys than this are not listed: a scan is as good."""
 
@@ -54,7 +57,8 @@ class PullPlan:
     """A pull query over `relation`, whose columns are c0, c1 … of the view that it is run on (with `_ws`, `_we` of a windowed
     table, and `_rowtime`). `keys`: all keys that can fit, None where any can. `key_range`: of a single key column.
     `windows`: bounds of WINDOWSTART and WINDOWEND. `is_stream`: the view is the stream's records so far. `steps`: what runs
-    over the rows that the SQL gives, where the query calls models; they keep the system columns that they need."""
+    over the rows that the SQL gives, where the query calls models; they keep the system columns that they need. `shape`:
+    what it was made from with `values` (`pull_shapes.py`), None where it was planned by itself."""
 
     relation: str
     schema: Schema
@@ -67,6 +71,8 @@ class PullPlan:
     window: Window | None = None
     is_stream: bool = False
     steps: tuple[Step, ...] = ()
+    shape: PullShape | None = field(default=None, compare=False, repr=False)
+    values: tuple[Any, ...] = field(default=(), compare=False, repr=False)
 
     def sql(self, view: str) -> str:
         """The DuckDB SQL over a view (or a table, or a query in parentheses) of the relation's rows."""

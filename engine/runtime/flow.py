@@ -273,6 +273,7 @@ class Flow:
         self.metrics.lag_records = sum(max(0, e - positions.get(p, e)) for p, e in offsets.items())
         if run is not None:
             self.metrics.state_bytes = sum(w.task.state_bytes() for w in list(run.workers.values()))
+        self.metrics.parked = int(self.parked)
         failure = self._failure  # the last one, also when the flow has been started again since
         return FlowStatus(
             self.settings.query_id,

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from ..io.embedded_store import Durability
 from ..io.topics import Topics
 from ..operators.context import Models
 from ..plan.pull import PullPlan
+from ..plan.pull_shapes import PullShape
 from ..plan.steps import QueryPlan
 from ..state.duckdb import connect, seal
 from .control import FlowFailure
@@ -113,10 +114,10 @@ class Host:
         """The process's DuckDB and the rest that plans run on."""
         state = self.settings.data / "state"
         threads, memory_mb = self.settings.threads, self.settings.memory_mb
-        instance = connect(threads=threads, memory_limit_mb=memory_mb, spill=state / "spill")
+        sync = self.settings.durability == "power"
+        instance = connect(threads=threads, memory_limit_mb=memory_mb, spill=state / "spill", sync=sync)
         seal(instance, [state])
         embedded = self.settings.kafka is None
-        sync = self.settings.durability == "power"
         return Engine(
             self.topics,
             instance,
@@ -288,6 +289,15 @@ def serve(connection: Connection, settings: HostSettings) -> None:
     os._exit(0)
 
 
+_unpacked = lru_cache(256)(unpack)
+
+
+def _pull_plan(content: bytes, values: tuple[Any, ...]) -> PullPlan:
+    """What was sent is a plan, or the shape that many are of."""
+    plan: PullPlan | PullShape = _unpacked(content)
+    return plan.filled(values) if isinstance(plan, PullShape) else plan
+
+
 def _do(host: Host, command: str, args: tuple[Any, ...]) -> Any:
     match command:
         case "start":
@@ -297,7 +307,8 @@ def _do(host: Host, command: str, args: tuple[Any, ...]) -> Any:
         case "close":
             return host.close(*args)
         case "pull":
-            return table_bytes(host.pull(args[0], unpack(args[1])))
+            query_id, plan, values = args
+            return table_bytes(host.pull(query_id, _pull_plan(plan, values)))
         case "infer":
             answers, errors = host.infer(unpack(args[0]), table_of(args[1]))
             return table_bytes(answers), errors

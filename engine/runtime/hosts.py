@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from functools import lru_cache
 from multiprocessing.context import ForkServerContext
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,7 @@ import pyarrow as pa
 
 from ..errors import EnvironmentFault, MergusError
 from ..plan.pull import PullPlan
+from ..plan.pull_shapes import PullShape
 from ..plan.steps import Evaluate, Infer, QueryPlan
 from ..sql.expressions import Call, walk
 from ..sql.functions import ArrowFunction, PythonAggregate
@@ -118,7 +120,8 @@ class HostProcess:
 
     def pull(self, query_id: str, pull: PullPlan) -> pa.Table:
         """A pull query's answer."""
-        return table_of(self._ask("pull", query_id, pack(pull)))
+        plan = pack(pull) if pull.shape is None else _packed(pull.shape)
+        return table_of(self._ask("pull", query_id, plan, pull.values))
 
     def infer(self, model: Any, rows: pa.Table) -> tuple[pa.Table, list[tuple[int, str]]]:
         """A model's answers to rows that no query gave."""
@@ -207,6 +210,12 @@ class HostProcess:
                 answer.set_exception(self._gone())
             if not self._ending:
                 self._died(self)
+
+
+@lru_cache(1024)
+def _packed(shape: PullShape) -> bytes:
+    """What all plans of one shape send."""
+    return pack(shape)
 
 
 def placement(plan: QueryPlan, workers: int, taken: Sequence[str]) -> str:

@@ -70,6 +70,7 @@ class QueryMetrics:
     lag_records: int = 0
     state_bytes: int = 0
     restarts: int = 0
+    parked: int = 0
     parts: dict[int, dict[Part, Measured]] = field(default_factory=dict)  # by worker
     batch_rows: Histogram = field(default_factory=lambda: Histogram(BATCH_BOUNDS))
     latency_seconds: Histogram = field(default_factory=lambda: Histogram(LATENCY_BOUNDS))
@@ -120,6 +121,7 @@ _COUNTERS: Mapping[str, tuple[str, Callable[[QueryMetrics], float]]] = {
 _GAUGES: Mapping[str, tuple[str, Callable[[QueryMetrics], float]]] = {
     "mergus_query_lag_records": ("Records in the sources not read yet", lambda m: m.lag_records),
     "mergus_query_state_bytes": ("Size of the query's state", lambda m: m.state_bytes),
+    "mergus_query_parked": ("1 while it waits for a record without polling", lambda m: m.parked),
 }
 _HISTOGRAMS: Mapping[str, tuple[str, Callable[[QueryMetrics], Histogram]]] = {
     "mergus_query_batch_rows": ("Records a batch", lambda m: m.batch_rows),

@@ -13,7 +13,7 @@ from ..errors import MergusError
 from ..io.topics import Reader, Topics
 from .flow import Flow
 
-POLL_MS = 500.0  # a reader looks more often by itself: at most 50 ms pass until it sees a record
+POLL_MS = 50.0  # until a record is seen. Not the reader's own wait: every write to any topic would end that
 SETTLING_MS = 20.0  # while a flow is on its way to being parked: its topics are not watched yet
 
 
@@ -56,16 +56,14 @@ class Watch:
             self._ended.wait(self._pause_ms(flows, min(1000.0, self._idle_park_ms / 4)) / 1000)
             return
         self._follow(parked)
-        wait_ms = self._pause_ms(flows, POLL_MS)
-        if self._reader is None:
-            self._ended.wait(wait_ms / 1000)
+        records = None if self._reader is None else self._reader.poll(10_000)
+        if self._reader is None or records is None:
+            self._ended.wait(self._pause_ms(flows, POLL_MS) / 1000)
             return
-        records = self._reader.poll(10_000, wait_ms)
-        if records is not None:
-            came = {self._reader.topics[i] for i in set(records.column("topic").to_pylist())}
-            for flow in parked:
-                if came & set(flow.query.inputs.topics):
-                    flow.wake()
+        came = {self._reader.topics[i] for i in set(records.column("topic").to_pylist())}
+        for flow in parked:
+            if came & set(flow.query.inputs.topics):
+                flow.wake()
 
     def _pause_ms(self, flows: list[Flow], most_ms: float) -> float:
         return SETTLING_MS if any(flow.settling for flow in flows) else most_ms

@@ -10,6 +10,7 @@ import logging
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -54,6 +55,7 @@ from .http_stream import (
 from .results import Done, Listing, Push, Result, Rows
 from .session import Session
 
+WHOLE_BYTES_MAX = 64 << 10
 log = logging.getLogger("mergus.http")
 _NO_OBJECT = UserError("the line is not a JSON object")
 
@@ -187,16 +189,33 @@ class _Http:
 
     async def _answer(self, request: Request, names: tuple[str, ...], usual: Shape) -> Response:
         body = await json_object(request)
-        answer = await run_in_threadpool(self._ask, text_of(body, *names), session_of(body))
         accepted = request.headers.get("accept", "")
-        if ARROW in accepted:
-            return QueryResponse(answer, arrow_pieces(answer), ARROW)
         shape = next((s for s in (usual, LINES, OLDER_ARRAY, ARRAY) if s.media in accepted), usual)
         if shape is ARRAY and usual is OLDER_ARRAY:
             shape = OLDER_ARRAY
-        of = row_header if shape is OLDER_ARRAY else stream_header
-        header = orjson.dumps(of(answer.query_id, answer.schema)).decode()
-        return QueryResponse(answer, texts(answer, header, shape), shape.media)
+        return await run_in_threadpool(
+            self._answered, text_of(body, *names), session_of(body), ARROW in accepted, shape
+        )
+
+    def _answered(self, text: str, session: Session, as_arrow: bool, shape: Shape) -> Response:
+        """On a thread of the pool. A short answer is whole when it leaves it: a thread and a stream of its own would cost
+        more than its rows."""
+        answer = self._ask(text, session)
+        if as_arrow:
+            pieces, media = arrow_pieces(answer), ARROW
+        else:
+            of = row_header if shape is OLDER_ARRAY else stream_header
+            header = orjson.dumps(of(answer.query_id, answer.schema)).decode()
+            pieces, media = texts(answer, header, shape), shape.media
+        begun: list[bytes] = []
+        if isinstance(answer, Rows):
+            for piece in pieces:
+                begun.append(piece)
+                if sum(map(len, begun)) > WHOLE_BYTES_MAX:
+                    break
+            else:
+                return Response(b"".join(begun), media_type=media)
+        return QueryResponse(answer, chain(begun, pieces), media)
 
     async def close_query(self, request: Request) -> Response:
         """POST /close-query: end a push query by its id."""

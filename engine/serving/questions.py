@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -27,6 +27,7 @@ from ..sql.statements import CreateSourceAs, Explain, InsertInto, Query, Relatio
 from ..sql.types import arrow_type
 from . import opening
 from .describe import describe_plan, watched_of
+from .questions_pull import PullPlans
 from .questions_relational import RelationalQuestions
 from .results import Listing, Push, Rows
 
@@ -47,6 +48,7 @@ class Questions:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._plans = PullPlans(engine)
         self._numbers = itertools.count(1)
         self._running: dict[str, Push] = {}
         self._lock = threading.Lock()
@@ -82,8 +84,22 @@ class Questions:
         source = query.sources()[0]
         if not self._engine.catalog.get(source.name, source.span).is_table:
             return self._scan(query, text, settings)
-        pull = plan_pull(query, self._engine.catalog, self._engine.registry)
+        pull = self._plans.plan(query, text)
         return Rows(text, pull.schema, self._pull(pull))
+
+    def known(self, text: str, settings: Iterable[str], before: Callable[[], object] | None = None) -> Rows | None:
+        """The answer of a pull query of a shape that has been asked before, without reading it; None where it must be
+        read, or where a setting may forbid it. `before` is called first."""
+        statement = text.strip().removesuffix(";").rstrip()
+        pull = None if any(s.startswith("ksql.query.pull.") for s in settings) else self._plans.known(statement)
+        if pull is None:
+            return None
+        if before is not None:
+            before()
+        try:
+            return Rows(statement, pull.schema, self._pull(pull))
+        except MergusError as error:
+            raise error.at(statement) from None
 
     def _is_relational(self, query: Query | RelationalQuery) -> bool:
         return isinstance(query, RelationalQuery) or (not query.is_push and is_relational(query, self._engine.registry))

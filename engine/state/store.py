@@ -86,6 +86,8 @@ class StateStore:
                 self._inside = False
 
     def _abandon(self) -> None:
+        for table in self._tables.values():
+            table.forget_imaged()
         try:
             self.connection.execute("ROLLBACK")
         except duckdb.TransactionException:

@@ -8,7 +8,7 @@ are copied from the change itself. Beside each table lies `<name>_undo` with its
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,6 +25,8 @@ Column = tuple[str, str]
 ROW = "_rid"  # int64: where the row lies in the table; NULL: it is new
 GONE = "_gone"  # bool, may be absent: the change deletes the row
 OLD = "old_"  # prefix of the columns that hold a row's values before the change
+FEW_ROWS = 64  # of a batch: up to so many are looked at one by one
+_IMAGED_MAX = 10_000
 
 
 class StateTable:
@@ -39,6 +41,8 @@ class StateTable:
         self._connection = store.connection
         self._make(name, (*keys, *values))
         self._epochs: set[int] = {row[0] for row in self._all(f"SELECT DISTINCT _epoch FROM {self._undo}")}
+        self._imaged: set[tuple[Any, ...]] = set()  # keys whose image of the epoch `_imaged_in` is kept
+        self._imaged_in = store.epoch
         self._images = int(self._all(f"SELECT coalesce(max(_image), 0) FROM {self._undo}")[0][0])
         self.rows = int(self._all(f"SELECT count(*) FROM {self.name}")[0][0])
         self._keep_image = Prepared(self._connection, self._image_sql, answers=False)
@@ -82,7 +86,7 @@ class StateTable:
         fresh = rows.null_count
         gone = change.column(GONE) if GONE in change.schema.names else None
         deletes = gone is not None and bool(pc.any(gone).as_py())
-        self._note_images(change)
+        self._note_images(self._without_image(change))
         if deletes:
             there = change.filter(pc.and_(gone, pc.is_valid(rows)))
             self._delete(there)
@@ -95,7 +99,29 @@ class StateTable:
             self._insert(change if fresh == change.num_rows else change.filter(pc.is_null(change.column(ROW))))
             self.rows += fresh
 
+    def _without_image(self, change: pa.Table) -> pa.Table:
+        """The rows whose image of this epoch is not kept yet: only the oldest of an epoch is ever laid back. Looked at in
+        small batches alone, which are many an epoch, and where a statement costs more than looking."""
+        if self._imaged_in != self._store.epoch:
+            self.forget_imaged()
+        if change.num_rows > FEW_ROWS or len(self._imaged) > _IMAGED_MAX:
+            return change
+        keys = list(zip(*(change.column(n).to_pylist() for n in self.keys), strict=True))
+        try:
+            lacking = [i for i, key in enumerate(keys) if key not in self._imaged]
+            self._imaged.update(keys)
+        except TypeError:  # keys that are lists or structs
+            return change
+        return change if len(lacking) == len(keys) else change.take(pa.array(lacking, pa.int64()))
+
+    def forget_imaged(self) -> None:
+        """What is known of this epoch's images does not hold any more: they were undone."""
+        self._imaged.clear()
+        self._imaged_in = self._store.epoch
+
     def _note_images(self, change: pa.Table) -> None:
+        if not change.num_rows:
+            return
         self._images += 1
         columns = {n: change.column(n) for n in (ROW, *self.keys)}
         columns |= {OLD + n: change.column(OLD + n) for n in self.values}
@@ -147,6 +173,7 @@ class StateTable:
 
     def rollback_to(self, epoch: int) -> None:
         """Lay back the rows as they were at the end of `epoch`."""
+        self.forget_imaged()
         if not any(e > epoch for e in self._epochs):
             return
         keys = ", ".join(self.keys)

@@ -74,6 +74,33 @@ def test_rolling_back_undoes_later_epochs_only(instance: duckdb.DuckDBPyConnecti
     store.close()
 
 
+def test_a_row_has_one_image_an_epoch(instance: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    store = StateStore(instance, tmp_path / "s.duckdb")
+    store.begin_epoch(1)
+    change(store, {"a": 0, "b": 0})
+    change(store, {"a": 1})
+    store.begin_epoch(2)
+    for n in range(2, 5):
+        change(store, {"a": n, f"c{n}": n})
+    images = f"SELECT k, _existed, n FROM {open_table(store).name}_undo WHERE _epoch = 2 ORDER BY k"
+    assert store.connection.execute(images).fetchall() == [("a", True, 1), *((f"c{n}", False, None) for n in (2, 3, 4))]
+    with pytest.raises(duckdb.CatalogException):
+        _change_and_fail(store, {"b": 9})
+    change(store, {"b": 5})
+    for _ in range(2):  # the second time with the number of an epoch that was undone
+        store.rollback_to(1)
+        assert content(store) == {"a": 1, "b": 0}
+        store.begin_epoch(2)
+        change(store, {"a": 5})
+    store.close()
+
+
+def _change_and_fail(store: StateStore, rows: dict[str, int | None]) -> None:
+    with store.transaction():
+        change(store, rows)
+        store.connection.execute("SELECT * FROM nowhere")
+
+
 def test_a_durable_epoch_cannot_be_undone(instance: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     store = StateStore(instance, tmp_path / "s.duckdb")
     store.begin_epoch(1)
