@@ -1,0 +1,315 @@
+"""What the oracle asks: a query as data, which writes itself as SQL and opens itself as the reference's operators.
+
+Everything is a frozen dataclass of plain values, so that a case's `repr` is Python that makes it again: a case that failed
+is copied into `test_found.py` as it was printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Union
+
+from .reference import Event, Filter, ForeignKey, Operator, Read, Row, StreamTable, TableTable
+from .reference_groups import Given, Groups, Sessions, TableGroups, Windows
+from .reference_streams import StreamStream
+
+STREAMS, TABLES = ("L", "R", "P"), ("A", "B", "C")
+SOURCES = [
+    f"CREATE {kind} {name} (ID INT {key}, X INT, Y INT)"
+    f" WITH (KAFKA_TOPIC = '{name}', KEY_FORMAT = 'KAFKA', VALUE_FORMAT = 'JSON', PARTITIONS = %d);"
+    for kind, key, names in (("STREAM", "KEY", STREAMS), ("TABLE", "PRIMARY KEY", TABLES))
+    for name in names
+]
+
+Source = Union[str, "StreamTableOf", "StreamStreamOf", "TableTableOf", "ForeignKeyOf"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record of a source's topic; `values` None: a tombstone."""
+
+    source: str
+    key: int | None
+    values: tuple[int | None, int | None] | None
+    time: int
+
+
+@dataclass(frozen=True)
+class Is:
+    """A comparison of a column with a number; not true where the column is NULL."""
+
+    column: str
+    sign: str
+    number: int
+
+    def sql(self) -> str:
+        return f"{self.column} {self.sign} {self.number}"
+
+    def holds(self, row: Row) -> bool:
+        value = row.get(self.column)
+        if value is None:
+            return False
+        return {">": value > self.number, "<>": value != self.number, "<=": value <= self.number}[self.sign]
+
+
+@dataclass(frozen=True)
+class StreamTableOf:
+    """stream [LEFT] JOIN table."""
+
+    left: Source
+    right: str
+    outer: bool
+
+    def sql(self) -> str:
+        kind = "LEFT JOIN" if self.outer else "JOIN"
+        return f"{from_sql(self.left)} {kind} {self.right} ON {key_of(self.left)} = {self.right}.ID"
+
+    def open(self) -> Operator:
+        return StreamTable(opened(self.left), Read(self.right), key_of(self.left), outer=self.outer)
+
+
+@dataclass(frozen=True)
+class StreamStreamOf:
+    """stream [LEFT | RIGHT | FULL] JOIN stream WITHIN (before, after) [GRACE PERIOD grace]."""
+
+    left: Source
+    right: str
+    kind: str
+    before: int
+    after: int
+    grace: int | None
+    on: str = "ID"
+
+    def sql(self) -> str:
+        grace = "" if self.grace is None else f" GRACE PERIOD {self.grace} MILLISECONDS"
+        within = f"WITHIN ({self.before} MILLISECONDS, {self.after} MILLISECONDS){grace}"
+        join = "JOIN" if self.kind == "INNER" else f"{self.kind} JOIN"
+        left, right = self._columns()
+        return f"{from_sql(self.left)} {join} {self.right} {within} ON {left} = {right}"
+
+    def _columns(self) -> tuple[str, str]:
+        return key_of(self.left) if self.on == "ID" else f"{first(self.left)}.{self.on}", f"{self.right}.{self.on}"
+
+    def open(self) -> Operator:
+        reach = (self.before, self.after)
+        return StreamStream(opened(self.left), Read(self.right), self._columns(), self.kind, reach, self.grace)
+
+
+@dataclass(frozen=True)
+class TableTableOf:
+    """table [LEFT | RIGHT | FULL] JOIN table, by their keys."""
+
+    left: Source
+    right: str
+    kind: str
+
+    def sql(self) -> str:
+        join = "JOIN" if self.kind == "INNER" else f"{self.kind} JOIN"
+        return f"{from_sql(self.left)} {join} {self.right} ON {key_of(self.left)} = {self.right}.ID"
+
+    def open(self) -> Operator:
+        return TableTable(opened(self.left), Read(self.right), self.kind)
+
+
+@dataclass(frozen=True)
+class ForeignKeyOf:
+    """table [LEFT] JOIN table, by a column of the first."""
+
+    left: str
+    right: str
+    outer: bool
+
+    def sql(self) -> str:
+        kind = "LEFT JOIN" if self.outer else "JOIN"
+        return f"{self.left} {kind} {self.right} ON {self.left}.X = {self.right}.ID"
+
+    def open(self) -> Operator:
+        return ForeignKey(Read(self.left), Read(self.right), f"{self.left}.X", outer=self.outer)
+
+
+def first(source: Source) -> str:
+    """The leftmost source of a FROM."""
+    return source if isinstance(source, str) else first(source.left)
+
+
+def sources_of(source: Source) -> list[str]:
+    """All sources of a FROM."""
+    return [source] if isinstance(source, str) else [*sources_of(source.left), source.right]
+
+
+def from_sql(source: Source) -> str:
+    return source if isinstance(source, str) else source.sql()
+
+
+def opened(source: Source) -> Operator:
+    return Read(source) if isinstance(source, str) else source.open()
+
+
+def key_of(source: Source) -> str:
+    """The key column of a FROM, as SQL names it."""
+    match source:
+        case StreamStreamOf(kind="FULL") | TableTableOf(kind="FULL"):
+            return "ROWKEY"
+        case StreamStreamOf(kind="RIGHT") | TableTableOf(kind="RIGHT"):
+            return f"{source.right}.ID" if not isinstance(source, StreamStreamOf) else f"{source.right}.{source.on}"
+        case StreamStreamOf(on=on) if on != "ID":
+            return f"{first(source)}.{on}"
+        case _:
+            return f"{first(source)}.ID"
+
+
+def is_table(source: Source) -> bool:
+    """Whether a FROM is a table."""
+    return isinstance(source, TableTableOf | ForeignKeyOf) or source in TABLES
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window; `advance` of HOPPING only, `size` of a SESSION is its gap."""
+
+    kind: str
+    size: int
+    advance: int | None = None
+    grace: int | None = None
+
+    def sql(self) -> str:
+        advance = "" if self.advance is None else f", ADVANCE BY {self.advance} MILLISECONDS"
+        grace = "" if self.grace is None else f", GRACE PERIOD {self.grace} MILLISECONDS"
+        size = "" if self.kind == "SESSION" else "SIZE "
+        return f"{self.kind} ({size}{self.size} MILLISECONDS{advance}{grace})"
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """An aggregate over a column; COUNT without one counts rows."""
+
+    name: str
+    column: str | None = None
+
+    def sql(self) -> str:
+        more = ", 2" if self.name in ("TOPK", "TOPKDISTINCT") else ""
+        return f"{self.name}({self.column or '*'}{more})"
+
+    def of(self, given: Sequence[Given]) -> Any:
+        """What it says of a group's rows. NULLs are left out, but by COLLECT_LIST and COLLECT_SET."""
+        if self.column is None:
+            return len(given)
+        values = [g.row.get(self.column) for g in given]
+        known = [v for v in values if v is not None]
+        in_order = [
+            v
+            for _, v in sorted((g.number, g.row.get(self.column)) for g in given if g.row.get(self.column) is not None)
+        ]
+        return {
+            "COUNT": lambda: len(known),
+            "SUM": lambda: sum(known),
+            "AVG": lambda: sum(known) / len(known) if known else 0.0,
+            "MIN": lambda: min(known, default=None),
+            "MAX": lambda: max(known, default=None),
+            "LATEST_BY_OFFSET": lambda: in_order[-1] if in_order else None,
+            "EARLIEST_BY_OFFSET": lambda: in_order[0] if in_order else None,
+            "COLLECT_LIST": lambda: values,
+            "COLLECT_SET": lambda: list(dict.fromkeys(values)),
+            "TOPK": lambda: sorted(known, reverse=True)[:2],
+            "TOPKDISTINCT": lambda: sorted(set(known), reverse=True)[:2],
+        }[self.name]()
+
+
+@dataclass(frozen=True)
+class Query:
+    """SELECT … FROM source [WHERE] [WINDOW GROUP BY by HAVING] [EMIT FINAL]; without `by` it projects."""
+
+    source: Source
+    where: Is | None = None
+    columns: tuple[str, ...] = ()
+    by: str | None = None
+    aggregates: tuple[Aggregate, ...] = ()
+    window: Window | None = None
+    having: Is | None = None
+    final: bool = False
+
+    @property
+    def is_table(self) -> bool:
+        return self.by is not None or is_table(self.source)
+
+    def sql(self) -> str:
+        key = key_of(self.source) if self.by is None else self.by
+        made = [a.sql() for a in self.aggregates] if self.by else [f"{c} + 1" if "+" in c else c for c in self.columns]
+        items = ", ".join([f"{key} AS K", *(f"{text} AS V{i}" for i, text in enumerate(made))])
+        clauses = [f"SELECT {items} FROM {from_sql(self.source)}"]
+        clauses += [] if self.window is None else [f"WINDOW {self.window.sql()}"]
+        clauses += [] if self.where is None else [f"WHERE {self.where.sql()}"]
+        clauses += [] if self.by is None else [f"GROUP BY {self.by}"]
+        if self.having is not None:
+            clauses.append(f"HAVING {self.aggregates[0].sql()} {self.having.sign} {self.having.number}")
+        kind = "TABLE" if self.is_table else "STREAM"
+        return f"CREATE {kind} OUT AS {' '.join(clauses)} EMIT {'FINAL' if self.final else 'CHANGES'};"
+
+    def open(self, partitions: int) -> Operator:
+        """The reference's operators for the query."""
+        made = opened(self.source)
+        if self.where is not None:
+            made = Filter(made, self.where.holds, table=is_table(self.source))
+        if self.by is not None:
+            made = self._grouped(made, self.by, partitions)
+        return made if self.having is None else Filter(made, self.having.holds, table=True)
+
+    def _grouped(self, before: Operator, by: str, partitions: int) -> Operator:
+        if is_table(self.source):
+            listed = next((a.column for a in self.aggregates if a.name == "COLLECT_LIST"), None)
+            return TableGroups(before, by, self.results, listed)
+        match self.window:
+            case None:
+                return Groups(before, by, self.results)
+            case Window(kind="SESSION", size=gap, grace=grace):
+                return Sessions(before, by, self.results, gap=gap, grace=grace, final=self.final, partitions=partitions)
+            case Window(size=size, advance=advance, grace=grace):
+                return Windows(
+                    before,
+                    by,
+                    self.results,
+                    size=size,
+                    advance=advance or size,
+                    grace=grace,
+                    final=self.final,
+                    partitions=partitions,
+                )
+
+    def results(self, given: list[Given]) -> Row:
+        """A group's row."""
+        return {f"V{i}": aggregate.of(given) for i, aggregate in enumerate(self.aggregates)}
+
+    def value(self, event: Event) -> Row | None:
+        """An event's row as the query's columns."""
+        if event.row is None or self.by is not None:
+            return event.row
+        return {f"V{i}": event.row.get(column) for i, column in enumerate(self.columns)}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a case runs: records a batch (None: all in one), partitions, workers, and after which batch it is killed."""
+
+    cut: int | None
+    partitions: int
+    workers: int
+    killed_after: int | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A query, its input in order of arrival, and how it runs."""
+
+    query: Query
+    records: tuple[Record, ...]
+    setups: tuple[Setup, ...]
+
+    def text(self) -> str:
+        """For people: the statements and the input."""
+        used = [s for s in SOURCES if s.split()[2] in sources_of(self.query.source)]
+        lines = [*(s % 1 for s in used), self.query.sql()]
+        for record in self.records:
+            what = "tombstone" if record.values is None else f"X = {record.values[0]}, Y = {record.values[1]}"
+            lines.append(f"-- {record.source} at {record.time}: ID = {record.key}, {what}")
+        return "\n".join(lines)

@@ -1,0 +1,155 @@
+"""Cases at random: queries of every shape, and input that comes out of order.
+
+What is drawn is what a shape needs and no more, so that a failure shrinks to a case that can be read.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import strategies as st
+
+from .cases import (
+    TABLES,
+    Aggregate,
+    Case,
+    ForeignKeyOf,
+    Is,
+    Query,
+    Record,
+    Setup,
+    Source,
+    StreamStreamOf,
+    StreamTableOf,
+    TableTableOf,
+    Window,
+    first,
+    is_table,
+    sources_of,
+)
+
+KINDS = ("INNER", "LEFT", "RIGHT", "FULL")
+CUTS = (1, 3, 17, None)
+ANY_ORDER = ("COUNT", "SUM", "AVG", "MIN", "MAX", "TOPK", "TOPKDISTINCT")
+IN_ORDER = ("LATEST_BY_OFFSET", "EARLIEST_BY_OFFSET", "COLLECT_LIST", "COLLECT_SET")
+UNDOABLE = ("COUNT", "SUM", "AVG", "COLLECT_LIST")
+
+number = st.none() | st.integers(0, 4)
+milliseconds = st.integers(0, 9)
+
+
+@st.composite
+def stream_stream(draw: st.DrawFn, left: Source = "L", right: str = "R") -> StreamStreamOf:
+    reach, kind = draw(st.sampled_from([(5, 5), (2, 6), (0, 4), (3, 0)])), draw(st.sampled_from(KINDS))
+    return StreamStreamOf(left, right, kind, *reach, draw(st.none() | milliseconds))
+
+
+@st.composite
+def stream(draw: st.DrawFn) -> Source:
+    """A stream, or streams joined."""
+    shape = draw(st.sampled_from(["plain", "table", "streams", "streams", "table twice", "streams and table", "three"]))
+    match shape:
+        case "plain":
+            return "L"
+        case "table":
+            return StreamTableOf("L", "A", draw(st.booleans()))
+        case "streams":
+            return draw(stream_stream())
+        case "table twice":
+            return StreamTableOf(StreamTableOf("L", "A", draw(st.booleans())), "B", draw(st.booleans()))
+        case "streams and table":
+            return StreamTableOf(draw(_left_keyed()), "A", draw(st.booleans()))
+        case _:
+            return draw(stream_stream(draw(_left_keyed()), "P"))
+
+
+@st.composite
+def _left_keyed(draw: st.DrawFn) -> StreamStreamOf:
+    """A join whose key is the left side's, so that it can be joined again by that."""
+    made = draw(stream_stream())
+    return made if made.kind in ("INNER", "LEFT") else StreamStreamOf("L", "R", "LEFT", 2, 6, made.grace)
+
+
+@st.composite
+def table(draw: st.DrawFn) -> Source:
+    """A table, or tables joined."""
+    shape = draw(st.sampled_from(["plain", "tables", "tables", "foreign", "three"]))
+    match shape:
+        case "plain":
+            return "A"
+        case "tables":
+            return TableTableOf("A", "B", draw(st.sampled_from(KINDS)))
+        case "foreign":
+            return ForeignKeyOf("A", "B", draw(st.booleans()))
+        case _:
+            return TableTableOf(
+                TableTableOf("A", "B", draw(st.sampled_from(KINDS[:2]))), "C", draw(st.sampled_from(KINDS))
+            )
+
+
+@st.composite
+def window(draw: st.DrawFn) -> Window:
+    grace = draw(st.none() | milliseconds)
+    match draw(st.sampled_from(["TUMBLING", "HOPPING", "SESSION"])):
+        case "TUMBLING":
+            return Window("TUMBLING", draw(st.sampled_from([5, 10])), None, grace)
+        case "HOPPING":
+            return Window("HOPPING", 10, draw(st.sampled_from([3, 5])), grace)
+        case _:
+            return Window("SESSION", draw(st.integers(1, 4)), None, grace)
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> Query:
+    """A query of any shape."""
+    of_table = draw(st.integers(0, 9)) < 4
+    source = draw(table() if of_table else stream())
+    values = [f"{name}.{column}" for name in sources_of(source) for column in "XY"]
+    column = st.sampled_from(values)
+    where = draw(st.none() | st.builds(Is, column, st.sampled_from([">", "<>", "<="]), st.integers(0, 3)))
+    if draw(st.booleans()):
+        return Query(source, where, tuple(draw(st.lists(column, min_size=1, max_size=3, unique=True))))
+    by = draw(st.sampled_from([f"{first(source)}.X", f"{first(source)}.ID"]))
+    names = UNDOABLE if of_table else (*ANY_ORDER, *IN_ORDER)
+    aggregates = [Aggregate("COUNT"), draw(st.builds(Aggregate, st.sampled_from(names), column))]
+    grouped = None if of_table or draw(st.integers(0, 3)) == 0 else draw(window())
+    having = draw(st.none() | st.builds(Is, st.just("V0"), st.sampled_from([">", "<>"]), st.integers(0, 2)))
+    final = grouped is not None and draw(st.booleans())
+    return Query(source, where, (), by, tuple(aggregates), grouped, having, final)
+
+
+@st.composite
+def records(draw: st.DrawFn, source: Source, most: int) -> tuple[Record, ...]:
+    """Records of a FROM's sources; time goes on by `step` a record, each out of its place by a little."""
+    step = draw(st.sampled_from([0, 1, 3]))
+    names = st.sampled_from(sources_of(source))
+    each = st.tuples(names, st.integers(0, 3), number, number, st.integers(-12, 8), st.integers(0, 9))
+    least = draw(st.sampled_from([0, most // 2, most // 2]))  # 0 is what a failure shrinks to
+    made = []
+    for i, (name, key, x, y, moved, odd) in enumerate(draw(st.lists(each, min_size=least, max_size=most))):
+        gone = odd == 9 if name in TABLES else odd == 8 and not is_table(source)
+        keyed = None if odd == 7 and name not in TABLES else key
+        made.append(Record(name, keyed, None if gone else (x, y), max(0, i * step + moved)))
+    return tuple(made)
+
+
+@st.composite
+def setups(draw: st.DrawFn) -> Setup:
+    """Any way to run."""
+    workers, killed_after = draw(st.sampled_from([1, 2])), draw(st.sampled_from([None, None, None, 1, 2, 3]))
+    return Setup(draw(st.sampled_from(CUTS)), draw(st.sampled_from([1, 3])), workers, killed_after)
+
+
+@st.composite
+def everything(draw: st.DrawFn, runs: int = 1, batches_max: int = 4) -> Case:
+    """A case; `runs`: in how many ways it runs; `batches_max`: in so many batches at most (a batch costs the most)."""
+    query = draw(queries())
+    chosen = tuple(draw(st.lists(setups(), min_size=runs, max_size=runs, unique=True)))
+    most = min(40, min(batches_max * (setup.cut or 40) for setup in chosen))
+    return Case(query, draw(records(query.source, most)), chosen)
+
+
+def seed() -> int | None:
+    """MERGUS_ORACLE_SEED: any number; without it always the same cases are drawn."""
+    given = os.environ.get("MERGUS_ORACLE_SEED")
+    return None if given is None else int(given)

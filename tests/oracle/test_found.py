@@ -1,0 +1,73 @@
+"""Cases that the oracle has found, or that were suspected and stay true: each as it was printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from .cases import Aggregate, Case, Query, Record, Setup, StreamStreamOf, StreamTableOf, TableTableOf, Window
+from .test_oracle import check
+
+EVERY_CUT = tuple(Setup(cut, 1, workers) for cut in (1, 3, None) for workers in (1, 2))
+
+FOUND = {
+    "a group is entered and left within a batch, and keeps its time": Case(
+        Query(TableTableOf("A", "B", "INNER"), None, (), "A.X", (Aggregate("COUNT"), Aggregate("SUM", "B.Y"))),
+        (
+            Record("B", 0, (None, 2), 7),
+            Record("A", 0, (1, 4), 3),
+            Record("A", 0, (2, 4), 1),
+            Record("B", 0, (None, 1), 0),
+            Record("A", 0, (3, 4), 1),
+        ),
+        EVERY_CUT,
+    ),
+    "a second join of streams knows after a kill what is too late for it": Case(
+        Query(
+            StreamStreamOf(StreamStreamOf("L", "R", "INNER", 5, 5, 0), "P", "LEFT", 2, 2, 0),
+            None,
+            ("L.X", "R.X", "P.X"),
+        ),
+        (
+            Record("L", 1, (1, 1), 50),
+            Record("R", 1, (2, 1), 50),
+            Record("P", 1, (3, 1), 50),
+            Record("P", 1, (4, 1), 51),
+            Record("P", 1, (5, 1), 42),
+            Record("L", 1, (6, 1), 42),
+            Record("R", 1, (7, 1), 42),
+        ),
+        (Setup(1, 1, 1), Setup(1, 1, 1, 4)),
+    ),
+    "a window behind a join knows after a kill what is too late for it": Case(
+        Query(
+            StreamTableOf("L", "A", outer=True),
+            None,
+            (),
+            "L.ID",
+            (Aggregate("COUNT"),),
+            Window("TUMBLING", 10, None, 0),
+        ),
+        (Record("L", 1, (1, 1), 50), Record("L", 1, (1, 1), 51), Record("L", 1, (1, 1), 3)),
+        (Setup(1, 1, 1), Setup(1, 1, 1, 2), Setup(1, 3, 2, 2)),
+    ),
+    "what is late behind a join does not depend on the number of workers": Case(
+        Query(
+            StreamTableOf("L", "A", outer=True),
+            None,
+            (),
+            "L.X",
+            (Aggregate("COUNT"),),
+            Window("HOPPING", 10, 5, 0),
+        ),
+        tuple(Record("L", key, (1, 1), time) for key, time in enumerate((0, 30, 1, 60, 31, 2))),
+        EVERY_CUT,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_found(instance: duckdb.DuckDBPyConnection, tmp_path: Path, name: str) -> None:
+    check(FOUND[name], instance, tmp_path)
