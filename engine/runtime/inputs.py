@@ -58,8 +58,9 @@ class TopicInputs:
         self.topics = tuple(names)
         self._cluster = topics
         self._columns = columns
+        self._ends = dict(self.ends()) if bounded or latest else {}  # of now: who started the query may produce next
         self._latest = latest
-        self._until = dict(self.ends()) if bounded else None
+        self._until = self._ends if bounded else None
 
     def partitions(self) -> int:
         return max(self._partitions(name) for name in self.topics)
@@ -76,8 +77,8 @@ class TopicInputs:
     def open(self, topic: int, positions: Positions, parts: Sequence[int]) -> BoundedReader:
         name = self.topics[topic]
         owned = [p for p in parts if p < self._partitions(name)]
-        begin = self._cluster.end_offsets(name) if self._latest else self._cluster.begin_offsets(name)
-        start = {(name, p): positions.get((name, p), begin.get(p, 0)) for p in owned}
+        begin = self._ends if self._latest else {(name, p): o for p, o in self._cluster.begin_offsets(name).items()}
+        start = {(name, p): positions.get((name, p), begin.get((name, p), 0)) for p in owned}
         reader = self._cluster.reader(start, self._columns)
         until = None if self._until is None else {p: self._until[p] for p in start if p in self._until}
         return cast(BoundedReader, Unbounded(reader, until))

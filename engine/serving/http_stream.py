@@ -11,6 +11,7 @@ import io
 from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 
 import orjson
 import pyarrow as pa
@@ -18,45 +19,63 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from ..errors import MergusError
+from ..operators.operator import DELETED
 from .arrow import named, named_schema
 from .http_answers import error_body
 from .json_rows import row_texts
-from .results import Push, Result, Rows
+from .results import Push, Result, Rows, end_of
 
 PIECE_BYTES = 1 << 20
 ACKS_WAITING_MAX = 100_000
 
 
+_WRAPPED = {False: '{"row":{"columns":%s}}', True: '{"row":{"columns":%s,"tombstone":true}}'}
+
+
 @dataclass(frozen=True)
 class Shape:
-    """How entries stand in a body: what opens and closes it, what comes before and behind each entry but the first,
-    and what is around a row."""
+    """How entries stand in a body: what opens and closes it, what comes before and behind each entry but the first.
+    `wraps`: a row is an object that says so, and that says of a table's row whether it is deleted; the end is told."""
 
     media: str
     opening: str
     before: str
     after: str
     closing: str
-    row: tuple[str, str] = ("", "")
+    wraps: bool = False
+
+    def rows(self, texts: Iterator[str], table: pa.Table) -> Iterator[str]:
+        """The entries of rows whose cells are `texts`."""
+        if not self.wraps:
+            return texts
+        deleted = table.column(DELETED).to_pylist() if DELETED in table.schema.names else repeat(False)
+        return (_WRAPPED[gone] % text for text, gone in zip(texts, deleted, strict=False))
 
 
 LINES = Shape("application/vnd.ksqlapi.delimited.v1", "", "", "\n", "")
 ARRAY = Shape("application/json", "[", ",\n", "", "]\n")
-OLDER_ARRAY = Shape("application/vnd.ksql.v1+json", "[", ",\n", "", "]\n", ('{"row":{"columns":', "}}"))
+OLDER_ARRAY = Shape("application/vnd.ksql.v1+json", "[", ",\n", "", "]\n", wraps=True)
 ARROW = "application/vnd.apache.arrow.stream"
 
 
 def texts(answer: Rows | Push, header: str, shape: Shape) -> Iterator[bytes]:
     """The body piece by piece: the header at once, then a piece for each of the query's batches. A failure on the way is
     the last entry: the status has been sent by then."""
-    yield (shape.opening + header + shape.after).encode()
-    opened, closed = shape.row
+    told = shape.wraps and (isinstance(answer, Push) or answer.end is not None)
+    before, after = ("", shape.before) if told else (shape.before, shape.after)  # one more comes: each line is whole
+    yield (shape.opening + header + after).encode()
+    given = 0
     try:
         for table in _tables(answer):
-            rows = (f"{shape.before}{opened}{row}{closed}{shape.after}" for row in row_texts(answer.schema, table))
-            yield "".join(rows).encode()
+            rows = shape.rows(row_texts(answer.schema, table), table)
+            yield "".join(f"{before}{row}{after}" for row in rows).encode()
+            given += table.num_rows
+        end = end_of(given, answer.limit) if isinstance(answer, Push) else answer.end
+        last = {"finalMessage": end} if told else None
     except MergusError as error:
-        yield shape.before.encode() + orjson.dumps(error_body(error)) + shape.after.encode()
+        last = error_body(error)
+    if last is not None:
+        yield before.encode() + orjson.dumps(last) + shape.after.encode()
     yield shape.closing.encode()
 
 

@@ -13,13 +13,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ..errors import EnvironmentFault, MergusError, UnknownName
+from ..errors import EnvironmentFault, MergusError, UnknownName, UserError
+from ..operators.operator import DELETED
 from ..plan.copartition import check_partitions
 from ..plan.planner import plan_query
 from ..plan.predictions import expand_predictions
 from ..plan.pull import PullPlan, check_clauses, explain_pull, plan_pull
 from ..plan.pull_relational import is_relational
+from ..plan.pull_settings import check_limit, check_stream, check_table
 from ..plan.steps import QueryPlan
 from ..plan.target import SinkTarget
 from ..runtime.flow import FlowStatus
@@ -27,9 +30,10 @@ from ..sql.statements import CreateSourceAs, Explain, InsertInto, Query, Relatio
 from ..sql.types import arrow_type
 from . import opening
 from .describe import describe_plan, watched_of
+from .explain_analyze import analyzed
 from .questions_pull import PullPlans
 from .questions_relational import RelationalQuestions
-from .results import Listing, Push, Rows
+from .results import Listing, Push, Rows, end_of
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -81,10 +85,13 @@ class Questions:
         if query.is_push:
             return self._push(query, text, settings)
         check_clauses(query, self._engine.registry)
+        check_limit(query.limit, settings)
         source = query.sources()[0]
         if not self._engine.catalog.get(source.name, source.span).is_table:
+            check_stream(settings)
             return self._scan(query, text, settings)
         pull = self._plans.plan(query, text)
+        check_table(pull, settings)
         return Rows(text, pull.schema, self._pull(pull))
 
     def known(self, text: str, settings: Iterable[str], before: Callable[[], object] | None = None) -> Rows | None:
@@ -126,13 +133,22 @@ class Questions:
         return explain_pull(plan_pull(query, self._engine.catalog, self._engine.registry))
 
     def explained(self, statement: Explain, text: str, settings: Mapping[str, str]) -> Listing:
-        """EXPLAIN: of a query that runs, or of a statement."""
+        """EXPLAIN: of a query that runs, or of a statement; EXPLAIN ANALYZE of one that runs."""
+        if statement.analyze and not isinstance(statement.subject, str):
+            raise UserError(
+                "EXPLAIN ANALYZE takes the id of a running query",
+                detail="it tells what a query has done; a statement has done nothing yet",
+                hint="SHOW QUERIES lists the ids; EXPLAIN without ANALYZE takes a statement",
+            )
         match statement.subject:
             case str() as query_id:
                 entry = self._engine.catalog.query(query_id, statement.span)
                 status = self._engine.lifecycle.statuses().get(entry.query_id)
                 plan = self._engine.plans[entry.query_id]
-                return describe_plan(text, plan, entry, None if status is None else watched_of(status))
+                described = describe_plan(text, plan, entry, None if status is None else watched_of(status))
+                if not statement.analyze:
+                    return described
+                return analyzed(described, plan, self._engine.lifecycle.status(entry.query_id).metrics)
             case (Query() | RelationalQuery()) as query if not query.is_push:
                 return Listing(text, "queryDescription", {}, (), (), self.explain(query, settings))
             case Query() as query:
@@ -168,11 +184,9 @@ class Questions:
             tables = [table.select(_columns(push)) for table in push]
         finally:
             push.close()
-        schema = push.schema
-        if not tables:
-            tables = [_empty(push)]
-        made = pa.concat_tables(tables)
-        return Rows(text, schema, made if query.limit is None else made.slice(0, query.limit))
+        made = pa.concat_tables(tables or [_empty(push)])
+        cut = made if query.limit is None else made.slice(0, query.limit)
+        return Rows(text, push.schema, cut, end=end_of(cut.num_rows, query.limit))
 
     def _push(self, query: Query, text: str, settings: Mapping[str, str]) -> Push:
         latest = settings.get("auto.offset.reset", "latest") == "latest"
@@ -186,7 +200,7 @@ class Questions:
         plan = plan_query(query, engine.catalog, engine.registry, query_id=query_id, sink=None, settings=settings)
         check_partitions(plan.logical, engine.topics.describe)
         tail = _Tail(engine, plan, self._forget)
-        push = Push(text, plan.schema, tail.batches(), tail.stop, query_id)
+        push = Push(text, plan.schema, tail.batches(), tail.stop, query_id, plan.limit)
         with self._lock:
             self._running[query_id] = push
         try:
@@ -219,6 +233,8 @@ class _Tail:
             self._queue.put(EnvironmentFault("the push query was ended: its reader is too far behind"))
             self._stopped.set()
             return
+        if not self._plan.is_table and DELETED in table.schema.names:
+            table = table.filter(pc.invert(table.column(DELETED)))  # a stream's record without a value is no row
         self._queue.put(table)
 
     def ended(self, status: FlowStatus) -> None:

@@ -40,9 +40,19 @@ class Listing:
 
 class Rows:
     """A pull query's answer, whole or as it comes: tables with c0, c1 … of `schema`. One that comes is read once, by `tables`
-    or by `table`; it may raise a MergusError on the way, and what it needs is given back at its end or with it."""
+    or by `table`; it may raise a MergusError on the way, and what it needs is given back at its end or with it. `end`: what
+    is told at its end, where ksqlDB does (`end_of`)."""
 
-    def __init__(self, statement: str, schema: Schema, rows: pa.Table | Iterator[pa.Table], query_id: str = "") -> None:
+    def __init__(
+        self,
+        statement: str,
+        schema: Schema,
+        rows: pa.Table | Iterator[pa.Table],
+        query_id: str = "",
+        *,
+        end: str | None = None,
+    ) -> None:
+        self.end = end
         self.statement = statement
         self.schema = schema
         self.query_id = query_id
@@ -60,6 +70,15 @@ class Rows:
         return self._rows
 
 
+def end_of(rows: int, limit: int | None) -> str:
+    """What ksqlDB's older form says at the end of a push query, or of a pull query over a stream.
+
+    >>> end_of(3, 3), end_of(3, None)
+    ('Limit Reached', 'Query Completed')
+    """
+    return "Limit Reached" if limit is not None and rows >= limit else "Query Completed"
+
+
 @dataclass
 class Push:
     """A push query at work. Iterating gives Arrow tables (c0, c1 … of `schema`) as they come, ends at LIMIT, at the end
@@ -70,6 +89,7 @@ class Push:
     batches: Iterator[pa.Table]
     stop: Callable[[], None]
     query_id: str = ""
+    limit: int | None = None
     closed: bool = field(default=False)
 
     def __iter__(self) -> Iterator[pa.Table]:
