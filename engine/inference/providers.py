@@ -23,7 +23,11 @@ SHIPPED = {
     "onnx": "provider_onnx",
     "tflite": "provider_tflite",
     "python": "provider_python",
+    "open_inference": "provider_open_inference",
+    "tfserving": "provider_tfserving",
 }
+REMOTE = ("open_inference", "tfserving")
+"""Those whose PATH is a URL."""
 EXTRAS = {
     "sklearn": "sklearn",
     "skops": "sklearn",
@@ -31,6 +35,7 @@ EXTRAS = {
     "ai_edge_litert": "tflite",
     "tensorflow": "tensorflow",
     "keras": "tensorflow",
+    "httpx": "remote",
 }
 """The extra of this package that brings a library."""
 Load = Callable[[Source], Program]

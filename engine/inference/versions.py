@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import EnvironmentFault, UserError
 from ..sql.catalog_models import ModelEntry, ModelVersion, call_type
+from . import providers
 from .binding import Binding, Columns
 from .inspection import inspect
 from .routing import ROUTES, folder_of, routes_of
@@ -54,17 +55,20 @@ class ModelStore:
 
     def bring(self, wanted: Wanted, number: int, now_ms: int) -> ModelVersion:
         """Copy, check and enter a new version; raises UserError and leaves nothing where it is not fit."""
-        if wanted.provider.lower() == "python" and not self._code:
+        remote = wanted.provider in providers.REMOTE
+        if not self._code and (remote or wanted.provider == "python"):
+            what = "Models on other servers" if remote else "Python functions as models"
+            why = "reaches any address that it can" if remote else "runs any Python"
             raise UserError(
-                "Python functions as models are switched off on this server",
-                detail="it listens beyond this machine, and such a model runs any Python",
+                f"{what} are switched off on this server",
+                detail=f"it listens beyond this machine, and such a model {why}",
                 hint="set functions.inline = true",
             )
-        source = self._source(wanted)
+        source = None if remote else self._source(wanted)
         place = self.folder / folder_of(wanted.name) / str(number)
         shutil.rmtree(place, ignore_errors=True)
         try:
-            copy = _copied(wanted.name, source, place)
+            copy = _address(wanted, place) if source is None else _copied(wanted.name, source, place)
             return self._entered(wanted, number, now_ms, copy)
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
@@ -146,6 +150,7 @@ class ModelStore:
             }
         )
         binding = Binding.of_json(made["binding"])
+        remote = wanted.provider in providers.REMOTE  # what is there may change, so nothing of it is remembered unasked
         record = {
             "entry": copy.name,
             "source": wanted.path,
@@ -153,7 +158,7 @@ class ModelStore:
             "options": dict(wanted.options),
             "on_error": wanted.on_error,
             "batch_sizes": list(wanted.batch_sizes),
-            "cache_rows": wanted.cache_rows,
+            "cache_rows": 0 if remote and wanted.cache_rows is None else wanted.cache_rows,
             "self_test": cases,
             "tolerance": wanted.tolerance,
             "loader": made["loader"],
@@ -212,6 +217,19 @@ def _cases(wanted: Wanted) -> list[Any]:
     if not isinstance(cases, list):
         raise UserError(f"model {wanted.name}: SELF_TEST is a list of cases", hint='[{"input": {"x": 1}, "output": 2}]')
     return cases
+
+
+def _address(wanted: Wanted, place: Path) -> Path:
+    """The artefact of a model on another server: a file that says where it is."""
+    if not wanted.path.startswith(("http://", "https://")):
+        raise UserError(
+            f"model {wanted.name}: PATH of provider {wanted.provider} is a URL, not {wanted.path!r}",
+            hint="PATH = 'http://host:8500/v2/models/m'",
+        )
+    place.mkdir(parents=True)
+    file = place / "endpoint.json"
+    file.write_text(json.dumps({"url": wanted.path}))
+    return file
 
 
 def _copied(name: str, source: Path, place: Path) -> Path:

@@ -196,3 +196,23 @@ def test_one_text(client) -> None:
     assert abs(sum(v * v for v in vector) - 1) < 1e-5
     (same,) = predict(client, "embed", {"instances": ["disk full"]})["predictions"]
     assert same == vector
+
+
+@pytest.mark.parametrize(
+    ("provider", "path"), [("open_inference", "/v2/models/both"), ("tfserving", "/v1/models/both/versions/1")]
+)
+def test_our_own_models_as_another_servers(db, url, provider: str, path: str) -> None:
+    name = f"far_{provider}"
+    db.execute(f"CREATE MODEL {name} WITH (provider='{provider}', path='{url}{path}', 'remote.retries'='1');")
+    db.execute(
+        f"CREATE STREAM {provider}_s (id INT, a DOUBLE, t STRING)"
+        f" WITH (kafka_topic='{provider}_s', value_format='JSON', partitions=1);"
+    )
+    db.insert(f"{provider}_s", [{"id": i, "a": a, "t": "x"} for i, a in enumerate([1, 13, 3])])
+    sql = f"SELECT id, {name}(a, t)->v AS v, {name}(a, t)->label AS label FROM {provider}_s;"
+    found = [tuple(r.values()) for r in db.query(sql).rows()]
+    assert found == [
+        (0, [1, 10], "x!"),
+        (1, None, None),
+        (2, [3, 30], "x!"),
+    ]  # 13 is unlucky there, and costs its row only
