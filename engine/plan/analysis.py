@@ -109,7 +109,7 @@ class _Analysis:
         return Filter(self.rows.node, self._condition(where, RowScope(self.rows, self.registry, "WHERE"), "WHERE"))
 
     def _condition(self, node: exp.Expression, scope: Scope, clause: str) -> Expr:
-        return require_boolean(analyze_expression(node, scope, self.registry), clause)
+        return require_boolean(analyze_expression(node, scope, self.registry), clause, span_of(node))
 
     # ------------------------------------------------------------------------------------------------------------ plain
 

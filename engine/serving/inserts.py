@@ -81,7 +81,11 @@ class Inserter:
                 raise AnalysisError(
                     f"the value of {name} cannot be computed", detail=str(why).splitlines()[0], span=statement.span
                 ) from None
-        return self.records([row], now_ms)
+        try:
+            return self.records([row], now_ms)
+        except AnalysisError as error:
+            error.span = statement.span
+            raise
 
     def from_json(self, row: Mapping[str, Any], now_ms: int) -> pa.RecordBatch:
         """The record of a JSON object whose names are columns (as spelled, or in any case). Raises AnalysisError."""

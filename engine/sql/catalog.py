@@ -122,7 +122,8 @@ class Catalog:
         found = self.relations.get(name)
         if found is None:
             same = [r.name for r in self.relations.values() if r.kind == kind]
-            raise UnknownName(f"{kind.lower()} {name} does not exist", hint=suggestion(name, same), span=span)
+            hint = suggestion(name, same) or f"SHOW {kind}S lists what there is"
+            raise UnknownName(f"{kind.lower()} {name} does not exist", hint=hint, span=span)
         if found.kind != kind:
             raise UnknownName(
                 f"{name} is a {found.word}, not a {kind.lower()}", hint=f"use {found.kind} instead of {kind}", span=span
@@ -240,7 +241,8 @@ class Catalog:
         if name not in self.types:
             if if_exists:
                 return False
-            raise UnknownName(f"type {name} does not exist", hint=suggestion(name, self.types), span=span)
+            hint = suggestion(name, self.types) or "SHOW TYPES lists what there is"
+            raise UnknownName(f"type {name} does not exist", hint=hint, span=span)
         del self.types[name]
         return True
 

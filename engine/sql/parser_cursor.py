@@ -144,6 +144,8 @@ class Cursor:
         hint = None
         if wanted.startswith("a name") and self.word() in RESERVED:
             hint = f"{self.word()} is a reserved word: as a name it is written in back-quotes, `{token.text}`"
+        if wanted == "an expression" and self.is_at(TokenType.COMMA, -1):
+            hint = f"take away the comma before {shown}"
         return self.error(f"unexpected {shown}, expected {wanted}", hint=hint)
 
     # ----------------------------------------------------------------------------------------------- names and literals

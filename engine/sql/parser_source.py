@@ -34,6 +34,15 @@ HEADERS_TYPE = Array(Struct((("KEY", STRING), ("VALUE", BYTES))))
 CREATED = ("STREAM", "TABLE", "TYPE", "FUNCTION")
 
 
+def no_connectors(span: Span) -> Unsupported:
+    """CREATE, DROP or SHOW of a connector."""
+    return Unsupported(
+        "connectors are not supported",
+        hint="Kafka Connect runs them beside the engine; CREATE STREAM reads the topics that they fill",
+        span=span,
+    )
+
+
 class SourceParser(RelationalParser):
     """Reads the statements that make, change and drop things."""
 
@@ -72,7 +81,7 @@ class SourceParser(RelationalParser):
     def _thing(self, known: tuple[str, ...]) -> str:
         word = self.word()
         if word in ("CONNECTOR", "SINK") or (word == "SOURCE" and self.word(1) == "CONNECTOR"):
-            raise Unsupported(f"{word} is not supported here yet", span=self.span())
+            raise no_connectors(self.span())
         if word not in known:
             near = suggestion(word, known) if word else None
             error = self.unexpected(" or ".join([", ".join(known[:-1]), known[-1]]))

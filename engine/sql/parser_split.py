@@ -48,7 +48,8 @@ def split_statements(text: str) -> Iterator[StatementText]:
         if kind == "open":
             opened = piece.group()
             place = Span(piece.start(), piece.start() + len(opened))
-            raise ParseError(f"syntax error: {_OPENED[opened]}", span=place, statement=text)
+            hint = "inside a string a quote is written twice: 'it''s'" if opened == "'" else None
+            raise ParseError(f"syntax error: {_OPENED[opened]}", hint=hint, span=place, statement=text)
         if kind == "end":
             if start is not None:
                 yield StatementText(text[start:end], Span(start, end))

@@ -10,7 +10,7 @@ from sqlglot.tokenizer_core import TokenType
 from ..errors import Unsupported
 from .defines import check_name
 from .parser_model import described_model
-from .parser_source import SourceParser
+from .parser_source import SourceParser, no_connectors
 from .scope import suggestion
 from .statements import (
     SHOWN,
@@ -57,7 +57,11 @@ class StatementParser(SourceParser):
         if read is not None:
             return read(self)
         if word in ("SPOOL", "HELP", "EXIT", "QUIT", "CLEAR"):
-            raise Unsupported(f"{word} is a command of the prompt, not a statement", span=self.span())
+            raise Unsupported(
+                f"{word} is a command of the prompt, not a statement",
+                hint="mergus run FILE > OUTPUT keeps what statements answer" if word == "SPOOL" else None,
+                span=self.span(),
+            )
         error = self.error("this is not a statement")
         error.hint = suggestion(word, self.LEADING) if word else None
         error.detail = f"a statement starts with one of {', '.join(self.LEADING)}"
@@ -101,7 +105,7 @@ class StatementParser(SourceParser):
         every = self.take("ALL")
         what = self.word()
         if what in ("CONNECTORS", "CONNECTOR", "SOURCE", "SINK"):
-            raise Unsupported("connectors are not supported", span=self.span())
+            raise no_connectors(self.span())
         if what not in SHOWN or (every and what != "TOPICS"):
             error = self.unexpected(", ".join(SHOWN) if not every else "TOPICS")
             error.hint = suggestion(what, SHOWN) if what else None

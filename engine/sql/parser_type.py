@@ -119,7 +119,8 @@ class TypeParser(Cursor):
         if name in self.types:
             return self.types[name]
         known = [*SCALARS, *_BUILT, *self.types]
-        raise ParseError(f"Cannot resolve unknown type: {name}", hint=suggestion(name, known), span=place)
+        hint = suggestion(name, known) or f"CREATE TYPE {name} AS … gives a type this name"
+        raise ParseError(f"Cannot resolve unknown type: {name}", hint=hint, span=place)
 
     def _bracketed(self, item: SqlType, start: int) -> SqlType:
         self.advance()

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from ..errors import AnalysisError, TypeMismatch, Unsupported
+from ..errors import AnalysisError, Span, TypeMismatch, Unsupported
 from . import operators_compare as compare
 from . import operators_numeric as numeric
 from . import typing_constructors as constructors
@@ -244,7 +244,8 @@ def _bracket(node: exp.Expression, context: Context) -> Expr:
         case Struct():
             raise TypeMismatch("a STRUCT has no subscripts", hint="use -> to reach a field", span=span)
         case _:
-            raise TypeMismatch(f"{operand.type} has no subscripts", span=span)
+            hint = "SUBSTRING(text, place, length) takes a part of it" if operand.type is STRING else None
+            raise TypeMismatch(f"{operand.type} has no subscripts", hint=hint, span=span)
 
 
 _ELEMENT = SqlTemplate(lambda a, t, r: f"({a[0]})[{a[1]}]")
@@ -340,10 +341,12 @@ _HANDLERS: dict[type[exp.Expression], Callable[[Any, Context], Expr]] = {
 }
 
 
-def require_boolean(condition: Expr, where: str) -> Expr:
+def require_boolean(condition: Expr, where: str, span: Span | None = None) -> Expr:
     """`condition`, which WHERE and HAVING take only when it is BOOLEAN."""
     if condition.type is NULL:
         return Literal(None, BOOLEAN)
     if condition.type is not BOOLEAN:
-        raise TypeMismatch(f"{where} takes a BOOLEAN, not {condition.type}")
+        raise TypeMismatch(
+            f"{where} takes a BOOLEAN, not {condition.type}", hint="compare it with something", span=span
+        )
     return condition
