@@ -124,6 +124,7 @@ class CaseEngine:
             schema_registry=self.schema_registry,
             models=self.models,
             models_used=lambda name: models_used(self.plans, name),
+            plans=self.plans,
         )
 
     def _topic(self, name: str) -> TopicInfo | None:

@@ -97,8 +97,12 @@ class Script(CaseEngine):
             self._claims.check(parsed.statement, parsed.text)
             return
         self.carry_out(parsed)
-        for query_id in [q for q, (running, _) in self._running.items() if self.plans.get(q) is not running.plan]:
-            self._running.pop(query_id)[0].close()
+        for query_id, (running, _) in list(self._running.items()):
+            plan = self.plans.get(query_id)
+            if plan is None:
+                self._running.pop(query_id)[0].close()
+            elif plan is not running.plan:
+                running.go_on_as(plan)
         for query_id, plan in self.plans.items():
             if query_id not in self._running:
                 self._running[query_id] = (Running(plan, self.instance, models=self._runtime), 0)

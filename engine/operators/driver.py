@@ -112,11 +112,16 @@ class Running:
         models: Models | None = None,
         path: Path | None = None,
     ) -> None:
-        self.plan = plan
         self.failures: list[Failure] = []
         self.topics = list(dict.fromkeys(s.topic for s in plan.sources))
         self.store = StateStore(instance, path)
-        report = self.failures.append
+        self._models = models
+        self.go_on_as(plan)
+
+    def go_on_as(self, plan: QueryPlan) -> None:
+        """Run this plan from here on, over the same state (CREATE OR REPLACE)."""
+        self.plan = plan
+        report, models = self.failures.append, self._models
         self._decoding = Decoding(plan.sources, self.topics, self.store.evaluation, report)
         self.stages: list[Stage] = [open_stage(plan, i, self.store, report, models) for i in range(len(plan.stages))]
         self._encoder = SinkEncoder(plan.sink, self.store.evaluation, report) if plan.sink else None

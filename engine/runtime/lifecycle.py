@@ -156,8 +156,8 @@ class Lifecycle:
         entry.paused = False
         self._begin(entry)
 
-    def terminate(self, query_id: str) -> None:
-        """End it for good and remove its state."""
+    def terminate(self, query_id: str, *, keep_state: bool = False) -> None:
+        """End it for good and remove its state; with `keep_state` another plan may go on with that."""
         entry = self._entry(query_id)
         with self._lock:
             self._entries.pop(query_id, None)
@@ -170,7 +170,8 @@ class Lifecycle:
         if entry.place.startswith("alone"):
             for host in entry.hosts:
                 self._end_host(host)
-        shutil.rmtree(self.folder(query_id), ignore_errors=True)
+        if not keep_state:
+            shutil.rmtree(self.folder(query_id), ignore_errors=True)
 
     def folder(self, query_id: str) -> Path:
         """Where a query's state lies."""

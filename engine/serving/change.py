@@ -39,7 +39,8 @@ class Registration:
 @dataclass(frozen=True)
 class Change:
     """What follows from a statement. `catalog` and `registry` are those afterwards. `nothing`: it was so already. `notes`:
-    settings that the statement needs when it is entered again."""
+    settings that the statement needs when it is entered again. `kept`: those of `terminate` that start again, with their
+    state and from where they stand."""
 
     message: str
     catalog: Catalog
@@ -55,6 +56,7 @@ class Change:
     nothing: bool = False
     register: tuple[Registration, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
 
 
 class Models(Protocol):
@@ -81,7 +83,8 @@ class World:
     of files are found, and whether functions may come as text. `replaying`: statements that were
     accepted before are entered again, or taken as if they were: topics come into being when they are named.
     `schema_registry`: where schemas lie (`io.schemas.opening`), None where there is no registry. `now_ms`: when the
-    statement was said; `models_used`: the queries that call a model, each with its reference (`@ALIAS`, `$3` or empty)."""
+    statement was said; `models_used`: the queries that call a model, each with its reference (`@ALIAS`, `$3` or empty);
+    `plans`: of the queries that run."""
 
     catalog: Catalog
     registry: FunctionRegistry
@@ -95,3 +98,4 @@ class World:
     now_ms: int = 0
     models: Models | None = None
     models_used: Callable[[str], tuple[tuple[str, str], ...]] = lambda name: ()
+    plans: Mapping[str, QueryPlan] = field(default_factory=dict)

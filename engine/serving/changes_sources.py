@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..errors import AnalysisError, Conflict, InternalError, UnknownName
+from ..errors import AnalysisError, Conflict, InternalError, Span, UnknownName
 from ..io.formats.format import FormatColumn
 from ..io.formats.registry import find
 from ..io.topics import TopicInfo
@@ -13,6 +13,7 @@ from ..plan.copartition import check_partitions
 from ..plan.planner import plan_query, plan_source_table
 from ..plan.steps import QueryPlan
 from ..plan.target import SinkTarget
+from ..plan.upgrade import why_not_upgraded
 from ..sql import ddl
 from ..sql.catalog import Catalog, QueryEntry, Relation
 from ..sql.properties import SourceProperties
@@ -99,7 +100,7 @@ def topic_of(relation: Relation, partitions: int) -> TopicInfo:
 
 
 def create_as(statement: CreateSourceAs, text: str, world: World) -> Change:
-    """A stream or table and the query that makes it."""
+    """A stream or table and the query that makes it; one that is replaced goes on under its id."""
     old = world.catalog.find(statement.name)
     if old is not None and statement.if_not_exists:
         return _exists(statement.name, statement.kind, world)
@@ -107,12 +108,14 @@ def create_as(statement: CreateSourceAs, text: str, world: World) -> Change:
     catalog = world.catalog.copy()
     terminate = _ended_with(old, catalog)
     prefix = "CSAS" if statement.kind == "STREAM" else "CTAS"
-    query_id = catalog.new_query_id(prefix, statement.name)
+    query_id = terminate[0] if terminate else catalog.new_query_id(prefix, statement.name)
     target = _target(statement, properties, world)
     plan = _planned(statement.query, query_id, target, world)
     relation = _made_by(statement, properties, plan, text)
     if old is not None:
         ddl.check_upgrade(old, relation, statement.span)
+        if query_id in world.plans:
+            _check_goes_on(old, world.plans[query_id], plan, statement.span)
     catalog.add(relation, or_replace=statement.or_replace, span=statement.span)
     topics = _sink_topic(relation, plan, world)
     entry = QueryEntry(query_id, _names(plan), relation.name, text)
@@ -127,7 +130,19 @@ def create_as(statement: CreateSourceAs, text: str, world: World) -> Change:
         terminate=terminate,
         query_id=query_id,
         register=registrations(relation, of_query=True),
+        kept=terminate,
     )
+
+
+def _check_goes_on(old: Relation, running: QueryPlan, plan: QueryPlan, span: Span | None) -> None:
+    why = why_not_upgraded(running, plan)
+    if why is not None:
+        raise Conflict(
+            f"cannot replace {old.word} {old.name}: {why}",
+            detail=f"{plan.query_id} goes on from where it stands, with what it remembers",
+            hint=f"DROP {old.kind} {old.name} first to begin anew",
+            span=span,
+        )
 
 
 def _ended_with(old: Relation | None, catalog: Catalog) -> tuple[str, ...]:

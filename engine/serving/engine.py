@@ -29,14 +29,11 @@ from ..sql.functions import FunctionRegistry
 from ..sql.parser import Parsed, iterate_statements, parse_statement
 from ..sql.statements import (
     AlterSystem,
-    CreateSource,
-    CreateSourceAs,
     Define,
     Describe,
     DescribeFunction,
     DescribeModel,
     Explain,
-    InsertInto,
     InsertValues,
     Query,
     RelationalQuery,
@@ -48,11 +45,12 @@ from ..sql.statements import (
 from ..state.duckdb import connect, seal
 from . import opening
 from .change import Change, Start, World
-from .changes import changes_something, prepare
+from .changes import changes_something, is_there, prepare
 from .describe import describe_sources, watched_of
 from .describe_functions import describe_function
 from .describe_models import describe_model, models_used
 from .inserts import Inserts
+from .model_keeper import ModelKeeper
 from .questions import Questions, is_pull
 from .results import Done, Listing, Push, Result
 from .schemas import delete, register
@@ -91,6 +89,7 @@ class Engine:
         self.questions = Questions(self)
         self._changing = threading.RLock()
         self.inserts = Inserts(topics, self.connection, clock)
+        self.keeper = ModelKeeper(self)
 
     @classmethod
     def open(
@@ -115,6 +114,7 @@ class Engine:
             )
             engine = cls(config, clock, folder, topics, lifecycle, bounded=bounded)
             engine._replay()
+            engine.keeper.start()
         except BaseException:
             folder.close()
             raise
@@ -122,6 +122,7 @@ class Engine:
 
     def close(self) -> None:
         """Stop every query at the end of its epoch, and give the folder back."""
+        self.keeper.close()
         self.questions.close()
         self.lifecycle.close()
         self.inserts.close()
@@ -157,20 +158,11 @@ class Engine:
         there already is passed over. Raises the MergusError of the first statement that is refused."""
         session = Session()
         for parsed in iterate_statements(text, self.catalog.types, session.variables):
-            if skip_existing and self._is_there(parsed):
+            if skip_existing and is_there(parsed, self.catalog):
                 continue
             result = self.execute_statement(parsed, session)
             if isinstance(result, Push):
                 result.close()
-
-    def _is_there(self, parsed: Parsed) -> bool:
-        statement = parsed.statement
-        if isinstance(statement, InsertInto):
-            return any(entry.statement == parsed.text for entry in self.catalog.queries.values())
-        if not isinstance(statement, CreateSource | CreateSourceAs) or statement.or_replace:
-            return False
-        found = self.catalog.find(statement.name)
-        return found is not None and found.statement == parsed.text
 
     def set_property(self, session: Session, name: str, value: str) -> None:
         """What SET does, from the command line. Raises UserError for a name that is none."""
@@ -247,6 +239,7 @@ class Engine:
             now_ms=now_ms or self.clock.now_ms(),
             models=self.models,
             models_used=lambda name: models_used(self.plans, name),
+            plans=self.plans,
         )
 
     def _change(self, parsed: Parsed, settings: Mapping[str, str]) -> Result:
@@ -278,7 +271,7 @@ class Engine:
         for query_id in change.pause:
             self.lifecycle.pause(query_id)
         for query_id in change.terminate:
-            self.lifecycle.terminate(query_id)
+            self.lifecycle.terminate(query_id, keep_state=query_id in change.kept)
         for name in change.delete_topics:
             if self.topics.describe(name) is not None:
                 self.topics.delete(name)

@@ -1,0 +1,58 @@
+"""CREATE OR REPLACE of a running query: whether the new plan can go on with what the old one remembers.
+
+A query that is replaced keeps its id, its place in its topics and its state, as in ksqlDB: what came before stays as it was
+made, what comes next is made the new way. That holds where both plans read the same and remember the same: a filter or an
+expression may be another, and a stream may get columns. Else the replacement is refused: a state that was filled by other
+rules would be neither the old answer nor the new one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from .steps import STATEFUL, Aggregate, JoinSides, Materialize, PartialAggregate, QueryPlan, Source, Stage, Step
+
+_FREE = ("input", "output", "left", "right", "filtered")
+"""Fields of a step that say nothing of what lies in its state: numbers of edges, what becomes of a filter's tombstones."""
+
+
+def why_not_upgraded(old: QueryPlan, new: QueryPlan) -> str | None:
+    """What keeps `new` from going on where `old` stands; None where nothing does."""
+    if [_read(s) for s in old.sources] != [_read(s) for s in new.sources]:
+        return "its query would read other sources"
+    before, after = [_remembered(s) for s in old.stages], [_remembered(s) for s in new.stages]
+    if [list(map(type, steps)) for _, steps in before] != [list(map(type, steps)) for _, steps in after]:
+        return "its query would group, join or keep rows where it did not, or no longer where it did"
+    for (exchanged, steps), (sent, others) in zip(before, after, strict=True):
+        for step, other in zip(steps, others, strict=True):
+            if _kept(step) != _kept(other):
+                return _differing(step)
+        if exchanged != sent:
+            return "its query would send its rows elsewhere"
+    return None
+
+
+def _read(source: Source) -> tuple[Any, ...]:
+    return source.name, source.topic, source.is_table, source.formats, source.windowed, source.file
+
+
+def _remembered(stage: Stage) -> tuple[list[tuple[int, ...]], list[Step]]:
+    """By which columns rows come to a stage, and its steps that keep state."""
+    exchanged = [] if stage.exchange is None else list(stage.exchange.keys.values())
+    return exchanged, [step for step in stage.steps if isinstance(step, STATEFUL)]
+
+
+def _kept(step: Step) -> list[Any]:
+    values = [getattr(step, f.name) for f in fields(step) if f.name not in _FREE]
+    return [_kept(v) if isinstance(v, PartialAggregate | JoinSides) else v for v in values]
+
+
+def _differing(step: Step) -> str:
+    match step:
+        case Aggregate():
+            return "its groups, its window or its aggregates would change, and its state was made by the old ones"
+        case Materialize():
+            return "the table keeps its rows, whose columns would change"
+        case _:
+            return "the columns that it keeps of its sources would change"
