@@ -21,6 +21,7 @@ from . import providers
 from .binding import Binding, Columns
 from .inspection import inspect
 from .routing import ROUTES, folder_of, routes_of
+from .watched import newest
 
 ERROR_WAYS = ("null", "fail", "error_column")
 
@@ -41,6 +42,10 @@ class Wanted:
     cache_rows: int | None = None
     self_test: str | None = None
     tolerance: float = 1e-4
+    isolated: bool = False
+    timeout_ms: int | None = None
+    watch: bool = False
+    promote: bool = False
 
 
 class ModelStore:
@@ -69,7 +74,7 @@ class ModelStore:
         shutil.rmtree(place, ignore_errors=True)
         try:
             copy = _address(wanted, place) if source is None else _copied(wanted.name, source, place)
-            return self._entered(wanted, number, now_ms, copy)
+            return self._entered(wanted, number, now_ms, copy, source)
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
@@ -132,9 +137,9 @@ class ModelStore:
             )
         if not real.exists():
             raise UserError(f"model {wanted.name}: {wanted.path!r} does not exist", hint="PATH is seen from the server")
-        return real
+        return _newest(wanted, real) if wanted.watch else real
 
-    def _entered(self, wanted: Wanted, number: int, now_ms: int, copy: Path) -> ModelVersion:
+    def _entered(self, wanted: Wanted, number: int, now_ms: int, copy: Path, source: Path | None) -> ModelVersion:
         cases = _cases(wanted)
         made = inspect(
             {
@@ -153,7 +158,9 @@ class ModelStore:
         remote = wanted.provider in providers.REMOTE  # what is there may change, so nothing of it is remembered unasked
         record = {
             "entry": copy.name,
-            "source": wanted.path,
+            "source": str(source) if wanted.watch else wanted.path,
+            "watch": str(source.parent) if wanted.watch and source is not None else None,
+            "promote": wanted.promote,
             "binding": made["binding"],
             "options": dict(wanted.options),
             "on_error": wanted.on_error,
@@ -161,6 +168,8 @@ class ModelStore:
             "cache_rows": 0 if remote and wanted.cache_rows is None else wanted.cache_rows,
             "self_test": cases,
             "tolerance": wanted.tolerance,
+            "isolated": wanted.isolated,
+            "timeout_ms": wanted.timeout_ms,
             "loader": made["loader"],
             "load_seconds": made["load_seconds"],
         }
@@ -217,6 +226,16 @@ def _cases(wanted: Wanted) -> list[Any]:
     if not isinstance(cases, list):
         raise UserError(f"model {wanted.name}: SELF_TEST is a list of cases", hint='[{"input": {"x": 1}, "output": 2}]')
     return cases
+
+
+def _newest(wanted: Wanted, base: Path) -> Path:
+    found = newest(base)
+    if found is None:
+        raise UserError(
+            f"model {wanted.name}: {wanted.path!r} holds no version",
+            hint="WATCH wants PATH/<number>/, as TF Serving does",
+        )
+    return found
 
 
 def _address(wanted: Wanted, place: Path) -> Path:

@@ -8,6 +8,8 @@ read again at a start, only enters it.
 from __future__ import annotations
 
 from ..errors import MergusError, Unsupported
+from ..sql.catalog import Catalog
+from ..sql.parser import Parsed
 from ..sql.statements import (
     AlterSource,
     CreateFunction,
@@ -58,6 +60,17 @@ def changes_something(statement: Statement) -> bool:
         | DropFunction
         | ModelStatement,
     )
+
+
+def is_there(parsed: Parsed, catalog: Catalog) -> bool:
+    """Whether a second start finds what a statement makes there already: the same text has made it."""
+    statement = parsed.statement
+    if isinstance(statement, InsertInto):
+        return any(entry.statement == parsed.text for entry in catalog.queries.values())
+    if not isinstance(statement, CreateSource | CreateSourceAs) or statement.or_replace:
+        return False
+    found = catalog.find(statement.name)
+    return found is not None and found.statement == parsed.text
 
 
 def _prepared(statement: Statement, text: str, world: World) -> Change:

@@ -40,8 +40,11 @@ KNOWN = (
     "CACHE_ROWS",
     "SELF_TEST",
     "TOLERANCE",
+    "TIMEOUT_MS",
+    "ISOLATED",
     "PROMOTE",
     "REASON",
+    "WATCH",
 )
 RECORD = "mergus.model.record"
 """The note in the command log that holds a version."""
@@ -176,6 +179,10 @@ def wanted_of(statement: CreateModel, properties: dict[str, Property]) -> Wanted
         cache_rows=_number(properties.get("CACHE_ROWS")),
         self_test=_text(properties.get("SELF_TEST")) or None,
         tolerance=_tolerance(properties.get("TOLERANCE")),
+        watch=_flag(properties.get("WATCH")),
+        promote=_flag(properties.get("PROMOTE")),
+        isolated=_flag(properties.get("ISOLATED")),
+        timeout_ms=_timeout(properties.get("TIMEOUT_MS")),
     )
 
 
@@ -200,6 +207,14 @@ def _number(given: Property | None) -> int | None:
         return None
     if not str(given.value).isdigit():
         raise AnalysisError(f"{given.name} is a number of rows, not {given.value}", span=given.span)
+    return int(str(given.value))
+
+
+def _timeout(given: Property | None) -> int | None:
+    if given is None:
+        return None
+    if not str(given.value).isdigit() or int(str(given.value)) < 1:
+        raise AnalysisError(f"TIMEOUT_MS is a number of milliseconds, not {given.value}", span=given.span)
     return int(str(given.value))
 
 

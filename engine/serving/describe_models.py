@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -90,19 +91,31 @@ def _when(time_ms: int) -> str:
     return datetime.datetime.fromtimestamp(time_ms / 1000, datetime.UTC).isoformat(timespec="milliseconds")
 
 
-def create_text(name: str, version: ModelVersion) -> str:
-    """The statement that would make a version again."""
+def create_text(name: str, version: ModelVersion, *, again: bool = False) -> str:
+    """The statement that would make a version again; with `again` whatever a watched folder holds now."""
     record: Mapping[str, Any] = version.record
+    watched = record.get("watch")
     properties: list[tuple[str, Any]] = [
         ("PROVIDER", version.provider),
-        ("PATH", record["source"]),
-        ("SHA256", version.sha256),
+        ("PATH", record["source"] if watched is None else watched),
+        *([] if watched is None else [("WATCH", "true")]),
+        *([] if again else [("SHA256", version.sha256)]),
         *((n.upper(), v) for n, v in record["options"].items()),
     ]
     if record["on_error"] != "null":
         properties.append(("ON_ERROR", record["on_error"]))
     if record["batch_sizes"]:
         properties.append(("BATCH_SIZES", ",".join(map(str, record["batch_sizes"]))))
+    if record.get("cache_rows") is not None:
+        properties.append(("CACHE_ROWS", record["cache_rows"]))
+    if record.get("self_test"):
+        properties += [("SELF_TEST", json.dumps(record["self_test"])), ("TOLERANCE", record["tolerance"])]
+    if record.get("timeout_ms") is not None:
+        properties.append(("TIMEOUT_MS", record["timeout_ms"]))
+    if record.get("isolated"):
+        properties.append(("ISOLATED", "true"))
+    if record.get("promote"):
+        properties.append(("PROMOTE", "true"))
     shown = ", ".join(f"{_property_name(n)} = '{str(v).replace(chr(39), chr(39) * 2)}'" for n, v in properties)
     return (
         f"CREATE MODEL {quote_if_needed(name)} INPUT ({columns_text(version.inputs)}) "

@@ -1,0 +1,82 @@
+"""What a server does about its models unasked: it looks for new versions in watched folders and ends canaries.
+
+All that it does are statements, so that the command log holds them as if somebody had said them: a restart finds the same
+models. It looks once a second, on a thread of its own; `tick` is one look.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import MergusError
+from ..inference.watched import Print, fingerprint, newest
+from ..sql.catalog_models import ModelEntry, ModelVersion
+from .describe_models import create_text
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+EVERY_S = 1.0
+log = logging.getLogger("mergus.models")
+
+
+class ModelKeeper:
+    """Looks after the models of one engine. The thread starts with `start`, and ends with `close`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._seen: dict[str, tuple[Path, Print]] = {}
+        self._refused: dict[str, tuple[Path, Print]] = {}
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._live, name="model keeper", daemon=True)
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Look no more; what is under way is finished."""
+        self._end.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _live(self) -> None:
+        while not self._end.wait(EVERY_S):
+            self.tick()
+
+    def tick(self) -> None:
+        """Look once at every model."""
+        for entry in list(self._engine.catalog.models.values()):
+            try:
+                self._look_for_versions(entry)
+            except (MergusError, OSError) as error:
+                log.warning("model %s could not be looked after: %s", entry.name, error)
+
+    def _look_for_versions(self, entry: ModelEntry) -> None:
+        """Bring the newest version of a watched folder, once it lies still from one look to the next."""
+        latest = entry.versions[-1]
+        base = latest.record.get("watch")
+        found = None if base is None else newest(Path(str(base)))
+        if found is None or str(found) == latest.record["source"]:
+            return
+        now = (found, fingerprint(found))
+        seen, self._seen[entry.name] = self._seen.get(entry.name), now
+        if seen != now or self._refused.get(entry.name) == now:
+            return
+        try:
+            self._say(watched_text(entry.name, latest))
+        except MergusError as error:
+            self._refused[entry.name] = now  # until it changes
+            log.warning("model %s: %s is not fit to be a version: %s", entry.name, found, error)
+
+    def _say(self, sql: str) -> None:
+        for result in self._engine.execute(sql):
+            log.info("%s", getattr(result, "message", ""))
+
+
+def watched_text(name: str, latest: ModelVersion) -> str:
+    """The statement that takes in the newest version of a watched folder, as the one before was taken in."""
+    return create_text(name, latest, again=True).replace("CREATE MODEL", "CREATE OR REPLACE MODEL", 1)
