@@ -29,7 +29,8 @@ class ModelFunction:
     """A SQL function whose answers come from a model. Two are equal only when they are the same object.
 
     `provider` and `options` choose and set the engine, `declared` are the tensors in and out for one whose artefact does
-    not tell them; `cache_rows`: how many inputs are remembered, None for as many as the runtime says.
+    not tell them; `cache_rows`: how many inputs are remembered, None for as many as the runtime says. `isolated`: in a process
+    of its own, which is killed when a call takes longer than `timeout_ms`.
     Called from Python with a list or Arrow array an argument, it answers with an Arrow array; a row that fails raises.
     """
 
@@ -48,6 +49,8 @@ class ModelFunction:
     options: Mapping[str, str] = field(default_factory=dict)
     declared: tuple[tuple[Tensor, ...], tuple[Tensor, ...]] | None = None
     cache_rows: int | None = None
+    isolated: bool = False
+    timeout_ms: int | None = None
 
     @property
     def arrow_inputs(self) -> tuple[pa.DataType, ...]:

@@ -79,6 +79,8 @@ def version_function(name: str, folder: Path, number: str, route: Mapping[str, A
         options={"provider": route["provider"], **record.get("options", {})},
         declared=(takes, gives),
         cache_rows=record.get("cache_rows"),
+        isolated=record.get("isolated", False),
+        timeout_ms=record.get("timeout_ms"),
     )
 
 

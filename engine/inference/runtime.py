@@ -11,20 +11,23 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from ..errors import EnvironmentFault, UserError
+from ..errors import UserError
 from . import providers
-from .arrays import conform, from_tensor, to_tensor
+from .arrays import conform, from_tensor
 from .artefact import Artefact, verify
 from .cache import OutputCache
+from .calls import reason, run
 from .distinct import Distinct, distinct
 from .model_function import ModelFunction, Prepare, Tensors
+from .process import ModelProcess
 from .program import Program, Source
+from .stats import ModelStats
 from .tensorflow_loader import SavedModel
 
 _Key = tuple[str, str | None, Prepare | None]
@@ -37,28 +40,6 @@ class InferResult:
     values: pa.Array
     errors: list[tuple[int, str]]
     version: str
-
-
-@dataclass
-class ModelStats:
-    """What one model version has done: rows asked for, and of the distinct ones how many the cache and the model served.
-    `model_seconds` is the framework's time, `glue_seconds` all the rest of `infer`."""
-
-    rows: int = 0
-    nulls: int = 0
-    distinct: int = 0
-    cache_hits: int = 0
-    model_rows: int = 0
-    model_calls: int = 0
-    errors: int = 0
-    model_seconds: float = 0.0
-    glue_seconds: float = 0.0
-    load_seconds: float = 0.0
-
-    def add(self, other: ModelStats) -> None:
-        """Count what one batch has done."""
-        for part in fields(self):
-            setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
 
 
 @dataclass
@@ -179,10 +160,16 @@ class ModelRuntime:
         else:
             declared = function.declared or (None, None)
             source = Source(function.name, artefact.path, function.options, intra, *declared)
-            model = providers.load(function.provider, source)
+            model = _engine(function, source)
         stats = ModelStats(load_seconds=time.perf_counter() - started)
         rows = self._cache_rows if function.cache_rows is None else function.cache_rows
         return _Loaded(artefact, model, OutputCache(rows), stats)
+
+
+def _engine(function: ModelFunction, source: Source) -> Program:
+    if not function.isolated and function.timeout_ms is None:
+        return providers.load(function.provider, source)
+    return ModelProcess(function.provider, source, None if function.timeout_ms is None else function.timeout_ms / 1000)
 
 
 def _key(function: ModelFunction) -> _Key:
@@ -238,7 +225,7 @@ def _outputs(
     """Raw outputs for every distinct input, from the cache or the model, and the inputs that failed with the reason."""
     cache, keys = loaded.cache, asked.keys
     if keys is None or cache.capacity == 0:
-        return _run(function, asked.inputs, loaded.model, stats, rows_max)
+        return run(function, asked.inputs, loaded.model, stats, rows_max)
     with loaded.lock:
         known, outputs = cache.find(keys)
     missing = np.flatnonzero(~known)
@@ -247,9 +234,9 @@ def _outputs(
         return outputs, {}
     some = len(missing) < len(keys)
     inputs = [a.take(pa.array(missing)) for a in asked.inputs] if some else asked.inputs
-    fresh, failed = _run(function, inputs, loaded.model, stats, rows_max)
+    fresh, failed = run(function, inputs, loaded.model, stats, rows_max)
     if any(name not in outputs or outputs[name].shape[1:] != v.shape[1:] for name, v in fresh.items()) and some:
-        return _run(function, asked.inputs, loaded.model, stats, rows_max)  # rows of another shape cannot be mixed
+        return run(function, asked.inputs, loaded.model, stats, rows_max)  # rows of another shape cannot be mixed
     with loaded.lock:
         cache.put(*_succeeded([keys[i] for i in missing] if some else keys, fresh, failed))
     if not some:
@@ -267,69 +254,6 @@ def _succeeded(
         return keys, dict(outputs)
     good = [i for i in range(len(keys)) if i not in failed]
     return [keys[i] for i in good], {name: values[good] for name, values in outputs.items()}
-
-
-def _run(
-    function: ModelFunction, inputs: Sequence[pa.Array], model: SavedModel | Program, stats: ModelStats, rows_max: int
-) -> tuple[dict[str, np.ndarray[Any, Any]], dict[int, str]]:
-    """Run the model over all of `inputs` in calls of at most `rows_max` rows, halving a call that fails."""
-    count = len(inputs[0])
-    limit = min(rows_max, function.batch_sizes[-1]) if function.batch_sizes else rows_max
-    pieces: list[tuple[int, int, Tensors]] = []
-    failed: dict[int, str] = {}
-    pending = [(start, min(start + limit, count)) for start in range(0, count, limit)]
-    while pending:
-        start, end = pending.pop()
-        try:
-            outputs = _call(function, [a.slice(start, end - start) for a in inputs], model, stats)
-        except EnvironmentFault:
-            raise
-        except Exception as error:  # noqa: BLE001 - a model or a user's function may raise anything; its row is told
-            if end - start == 1:
-                failed[start] = _reason(error)
-            else:
-                middle = (start + end) // 2
-                pending += [(start, middle), (middle, end)]
-        else:
-            pieces.append((start, end, outputs))
-    return _join(pieces, count), failed
-
-
-def _call(
-    function: ModelFunction, inputs: Sequence[pa.Array], model: SavedModel | Program, stats: ModelStats
-) -> Tensors:
-    rows = len(inputs[0])
-    if function.prepare is not None:
-        tensors = dict(function.prepare(*inputs))
-    else:
-        tensors = {name: to_tensor(a) for name, a in zip(function.inputs, inputs, strict=True)}
-    wanted = next((size for size in function.batch_sizes if size >= rows), rows)
-    if wanted > rows:
-        tensors = {k: np.concatenate([v, np.repeat(v[-1:], wanted - rows, axis=0)]) for k, v in tensors.items()}
-    started = time.perf_counter()
-    outputs = model(tensors)
-    stats.model_seconds += time.perf_counter() - started
-    stats.model_calls += 1
-    stats.model_rows += rows
-    short = [k for k, v in outputs.items() if v.ndim == 0 or v.shape[0] != wanted]
-    if short:
-        shape = list(outputs[short[0]].shape)
-        raise UserError(f"output {short[0]} has shape {shape} for {wanted} rows", hint="a model must answer row by row")
-    return outputs if wanted == rows else {k: v[:rows] for k, v in outputs.items()}
-
-
-def _join(pieces: list[tuple[int, int, Tensors]], count: int) -> dict[str, np.ndarray[Any, Any]]:
-    """One array an output; rows that failed are left as they come, because nothing reads them."""
-    if not pieces:
-        return {}
-    if len(pieces) == 1 and pieces[0][:2] == (0, count):
-        return dict(pieces[0][2])
-    first = pieces[0][2]
-    whole = {k: np.zeros((count, *v.shape[1:]), dtype=v.dtype) for k, v in first.items()}
-    for start, end, outputs in pieces:
-        for name, values in outputs.items():
-            whole[name][start:end] = values
-    return whole
 
 
 def _finish(
@@ -364,7 +288,7 @@ def _finish_each(
         try:
             cells.append(_finished(function, {k: v[i : i + 1] for k, v in outputs.items()}, 1, wanted))
         except Exception as error:  # noqa: BLE001 - as above
-            refused[i] = _reason(error)
+            refused[i] = reason(error)
             cells.append(pa.nulls(1, wanted))
     return pa.concat_arrays(cells), refused
 
@@ -380,10 +304,6 @@ def _finished(function: ModelFunction, outputs: Tensors, count: int, wanted: pa.
     if len(column) != count:
         raise UserError(f"finish gave {len(column)} values for {count} rows")
     return column
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 _shared: ModelRuntime | None = None
