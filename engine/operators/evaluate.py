@@ -1,7 +1,7 @@
 """Evaluate: filter and projection of a batch in one DuckDB call.
 
 The plain SQL runs first; only when it raises are the rows gone through for the guilty ones (`salvage`). A projection of
-bare columns needs no DuckDB at all.
+bare columns, filtered by what Arrow compares as well (`arrow_condition`), needs no DuckDB at all.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections.abc import Sequence
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..plan.steps import Evaluate
 from ..sql.compile import bind_functions, compile_condition, compile_sql
 from ..sql.expressions import Column
 from ..state.duckdb import Prepared
+from .arrow_condition import arrow_condition
 from .context import Context
 from .frame import conform, one_chunk, set_column, systems
 from .operator import DELETED, PASSED, SEQUENCE, SEQUENCE_STEP, Frame
@@ -30,6 +32,8 @@ class EvaluateOperator:
         self._context = context
         bind_functions(context.evaluation, [*step.columns, *([step.where] if step.where else [])])
         self._bare = bare_columns(step)
+        self._passes = arrow_condition(step.where) if step.where and not step.is_table else None
+        self._in_arrow = self._bare is not None and (step.where is None or self._passes is not None)
         self._call = Prepared(context.evaluation, lambda source, names: evaluate_sql(step, source, names))
 
     def run(self, frame: Frame) -> None:
@@ -42,10 +46,8 @@ class EvaluateOperator:
 
     def evaluate(self, table: pa.Table) -> pa.Table:
         """The rows that pass, with the step's columns and the system columns that came in."""
-        if self._bare is not None and PASSED not in table.schema.names:
-            kept = systems(table.schema.names)
-            columns = [table.column(f"c{i}") for i in self._bare] + [table.column(n) for n in kept]
-            return pa.table(columns, names=[f"c{i}" for i in range(len(self._bare))] + kept)
+        if self._bare is not None and self._in_arrow and PASSED not in table.schema.names:
+            return _picked(self._passing(table), self._bare)
         try:
             made = self._call(table)
         except ENVIRONMENT:
@@ -54,10 +56,24 @@ class EvaluateOperator:
             made = salvage(self._context, self._step, table, why)
         return spread(conform(made, self._step.schema)) if self._step.explode else conform(made, self._step.schema)
 
+    def _passing(self, table: pa.Table) -> pa.Table:
+        if self._passes is None:
+            return table
+        passes = self._passes(table)
+        if DELETED in table.schema.names:  # a NULL value passes no filter
+            passes = pc.and_not_kleene(passes, table.column(DELETED))
+        return table.filter(passes)
+
+
+def _picked(table: pa.Table, places: Sequence[int]) -> pa.Table:
+    kept = systems(table.schema.names)
+    columns = [table.column(f"c{i}") for i in places] + [table.column(n) for n in kept]
+    return pa.table(columns, names=[f"c{i}" for i in range(len(places))] + kept)
+
 
 def bare_columns(step: Evaluate) -> list[int] | None:
-    """The input's columns that the step picks, where it does nothing else."""
-    if step.where is not None or step.explode:
+    """The input's columns that the step picks, where it makes none."""
+    if step.explode:
         return None
     picked = [e.index for e in step.columns if isinstance(e, Column)]
     return picked if len(picked) == len(step.columns) else None

@@ -144,8 +144,7 @@ class Engine:
         """Carry out the statements of `text`, one at a time as the iterator is asked. Raises the MergusError of the first
         that is refused; those before it stay done. `before_pull` is called before each pull query."""
         session = session or Session()
-        settings = (*self.system, *session.properties, *(properties or ()))
-        if (known := self.questions.known(text, settings, before_pull)) is not None:
+        if known := self.questions.known(text, {**session.properties, **(properties or {})}, before_pull):
             yield known
             return
         for parsed in iterate_statements(text, self.catalog.types, session.variables):

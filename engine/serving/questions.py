@@ -98,7 +98,7 @@ class Questions:
         """The answer of a pull query of a shape that has been asked before, without reading it; None where it must be
         read, or where a setting may forbid it. `before` is called first."""
         statement = text.strip().removesuffix(";").rstrip()
-        pull = None if any(s.startswith("ksql.query.pull.") for s in settings) else self._plans.known(statement)
+        pull = None if self._may_forbid(settings) else self._plans.known(statement)
         if pull is None:
             return None
         if before is not None:
@@ -107,6 +107,10 @@ class Questions:
             return Rows(statement, pull.schema, self._pull(pull))
         except MergusError as error:
             raise error.at(statement) from None
+
+    def _may_forbid(self, settings: Iterable[str]) -> bool:
+        """Whether one of a session's settings, or of the server's, is about what pull queries may do."""
+        return any(name.startswith("ksql.query.pull.") for name in (*settings, *self._engine.system))
 
     def _is_relational(self, query: Query | RelationalQuery) -> bool:
         return isinstance(query, RelationalQuery) or (not query.is_push and is_relational(query, self._engine.registry))

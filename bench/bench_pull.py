@@ -1,0 +1,158 @@
+"""Pull queries by key while a query writes the table at half of what it can: in one process, and over HTTP.
+
+    python bench/bench_pull.py [--seconds 5] [--keys 10000]
+
+The writer is first let run freely over what lies there, then given records at half of that rate. Each question asks for
+another key in the words that a client writes, so a plan that was kept has to be found by its shape. CPU is of the process,
+or of the server's processes; what the same writing costs there without questions is taken off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+import mergus
+from bench.processes import cpu_seconds
+from mergus.engine.clock import SystemClock
+from mergus.engine.io.embedded import EmbeddedTopics
+from mergus.engine.io.topics import Topics
+from tests.mergus_server import running_server, until
+
+STATEMENTS = """
+CREATE STREAM events (k STRING KEY, v BIGINT) WITH (kafka_topic='events', value_format='JSON', partitions=1);
+CREATE TABLE totals AS SELECT k, COUNT(*) AS n, SUM(v) AS s FROM events GROUP BY k;
+"""
+BATCH = 500
+Ask = Callable[[str], object]
+
+
+def write(topics: Topics, keys: int, rows: int) -> None:
+    """Records of random keys, at once."""
+    writer = topics.writer()
+    for start in range(0, rows, 10_000):
+        some = [b"k%d" % random.randrange(keys) for _ in range(min(10_000, rows - start))]
+        values = [b'{"V":%d}' % i for i in range(len(some))]
+        writer.write(
+            "events", pa.record_batch({"key": pa.array(some, pa.binary()), "value": pa.array(values, pa.binary())})
+        )
+        writer.flush()
+    writer.close()
+
+
+@contextmanager
+def writing(topics: Topics, keys: int, rate: float) -> Iterator[None]:
+    """Records at a rate, from a thread."""
+    ended = threading.Event()
+
+    def live() -> None:
+        begun, written = time.perf_counter(), 0
+        while not ended.wait(BATCH / rate):
+            due = int((time.perf_counter() - begun) * rate) - written
+            write(topics, keys, due)
+            written += due
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def measured(asks: Ask | None, keys: int, seconds: float, cpu: Callable[[], float]) -> tuple[int, float, list[float]]:
+    """How many questions were answered, CPU seconds, and how long each took."""
+    began, begun, waits = cpu(), time.perf_counter(), []
+    while (now := time.perf_counter()) - begun < seconds:
+        if asks is None:
+            time.sleep(seconds)
+            continue
+        asks(f"SELECT n, s FROM totals WHERE k = 'k{random.randrange(keys)}';")
+        waits.append(time.perf_counter() - now)
+    return len(waits), cpu() - began, sorted(waits)
+
+
+def line(
+    what: str, asks: Ask, topics: Topics, keys: int, seconds: float, rate: float, cpu: Callable[[], float]
+) -> None:
+    """One row of the table."""
+    for key in range(5):
+        asks(f"SELECT n, s FROM totals WHERE k = 'k{key}';")
+    with writing(topics, keys, rate):
+        _, alone, _ = measured(None, keys, seconds, cpu)
+        count, spent, waits = measured(asks, keys, seconds, cpu)
+    each = f"{waits[count // 2] * 1000:9.1f}{waits[int(count * 0.99)] * 1000:9.1f}"
+    print(f"{what:28}{count / seconds:12,.0f}{count / max(spent - alone, 1e-3):14,.0f}{each}{rate:16,.0f}", flush=True)
+
+
+def half_rate(topics: Topics, keys: int, caught_up: Callable[[], None]) -> float:
+    """Half of the records a second that the query takes."""
+    write(topics, keys, 2 * keys)
+    caught_up()
+    begun, rows = time.perf_counter(), 20 * keys
+    write(topics, keys, rows)
+    caught_up()
+    return rows / (time.perf_counter() - begun) / 2
+
+
+def in_process(keys: int, seconds: float) -> None:
+    """An engine of this process."""
+    with tempfile.TemporaryDirectory() as folder, mergus.connect(folder) as db:
+        db.execute(STATEMENTS)
+        topics = EmbeddedTopics(Path(folder) / "topics", clock=SystemClock())
+        rate = half_rate(topics, keys, db.wait)
+        line("in process", lambda sql: db.query(sql).rows(), topics, keys, seconds, rate, time.process_time)
+        topics.close()
+
+
+def over_http(keys: int, seconds: float) -> None:
+    """A server, on one connection."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_server(Path(folder), "--setting", "log.level=error") as server,
+    ):
+        server.statement(STATEMENTS)
+        topics = EmbeddedTopics(Path(folder) / "topics", clock=SystemClock())
+        written = [0]
+
+        def caught_up() -> None:
+            written[0] = topics.end_offsets("events")[0]
+            until(lambda: server.metric("mergus_query_rows_in_total") >= written[0], "the query to catch up", 120, 0.05)
+
+        rate = half_rate(topics, keys, caught_up)
+        where = urlsplit(server.url)
+        connection = http.client.HTTPConnection(where.hostname or "", where.port)
+
+        def ask(sql: str) -> bytes:
+            connection.request("POST", "/query-stream", json.dumps({"sql": sql}), {"Content-Type": "application/json"})
+            return connection.getresponse().read()
+
+        line("over HTTP", ask, topics, keys, seconds, rate, lambda: cpu_seconds(server.pid))
+        connection.close()
+        topics.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--keys", type=int, default=10_000)
+    options = parser.parse_args()
+    print(f"{'':28}{'a second':>12}{'a CPU second':>14}{'p50 ms':>9}{'p99 ms':>9}{'records written/s':>16}")
+    in_process(options.keys, options.seconds)
+    over_http(options.keys, options.seconds)
+
+
+if __name__ == "__main__":
+    main()
