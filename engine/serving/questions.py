@@ -119,8 +119,11 @@ class Questions:
         """What a SELECT over one stream or table gives, as it comes."""
         source = query.sources()[0]
         if self._engine.catalog.get(source.name, source.span).is_table:
-            yield self._pull(plan_pull(query, self._engine.catalog, self._engine.registry))
+            pull = plan_pull(query, self._engine.catalog, self._engine.registry)
+            check_table(pull, settings)
+            yield self._pull(pull)
             return
+        check_stream(settings)
         push = self._start(query, "", settings, latest=False, bounded=True)
         try:
             for table in push:

@@ -119,7 +119,8 @@ def _told() -> Iterator[None]:
                 hint="LIMIT 1, or an aggregate, makes it one; IN takes several",
             ) from why
         if isinstance(why, _UNSUPPORTED):
-            raise Unsupported("this query cannot be evaluated", detail=reason, hint=_SIMPLER) from why
+            hint = _SIMPLER if "subquer" in reason or "orrelated" in reason else None
+            raise Unsupported("this query cannot be evaluated", detail=reason, hint=hint) from why
         raise UserError("the query has failed", detail=reason) from why
 
 

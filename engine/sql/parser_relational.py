@@ -89,6 +89,8 @@ class RelationalParser(QueryParser):
     def _tables(self) -> tuple[CommonTable, ...]:
         start = self.at - 1
         self._uses("WITH", start)
+        if self.sees("RECURSIVE") and self.at_name(1):
+            raise Unsupported("WITH RECURSIVE is not supported", span=self.span())
         made = [self._common_table()]
         while self.take_sign(TokenType.COMMA):
             made.append(self._common_table())
@@ -181,6 +183,10 @@ class RelationalParser(QueryParser):
             return super()._join(left, kind)
         start = self.at - 1
         return Join(left, self._source(), "INNER", exp.Boolean(this=True), None, self.span(start))
+
+    def _keys(self, clause: str) -> tuple[exp.Expression, ...]:
+        starts_with_query = self.is_at(TokenType.L_PAREN) and self._at_query(1)
+        return self._values() if starts_with_query else super()._keys(clause)
 
     def _at_clause(self) -> bool:
         return super()._at_clause() or self.is_at(TokenType.R_PAREN) or self.word() in ("ORDER", "OFFSET", *_SETS)

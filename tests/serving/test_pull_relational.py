@@ -104,6 +104,7 @@ def agree(db, oracle, text: str) -> None:
         "SELECT name FROM people p WHERE NOT EXISTS (SELECT 1 AS one FROM orders o WHERE o.customer = p.name)",
         "SELECT name, (SELECT MAX(amount) FROM orders o WHERE o.customer = p.name) AS best FROM people p",
         "SELECT id FROM orders o WHERE amount > (SELECT AVG(amount) FROM orders i WHERE i.customer = o.customer)",
+        "SELECT (SELECT MAX(age) FROM people) AS m, COUNT(*) AS n FROM orders GROUP BY (SELECT MAX(age) FROM people)",
         "SELECT customer FROM orders GROUP BY customer HAVING COUNT(*) = (SELECT MAX(n) FROM (SELECT COUNT(*) AS n"
         " FROM orders GROUP BY customer) AS t)",
         "SELECT city FROM orders UNION SELECT name FROM people ORDER BY 1",
@@ -305,6 +306,8 @@ def test_explain_tells_what_is_read_of_each_source(db):
         ("WITH a(x, y) AS (SELECT id FROM orders) SELECT * FROM a", "2 names for 1 columns"),
         ("SELECT score(p.age + o.id) AS y FROM orders o JOIN people p ON p.name = o.customer", "columns of one stream or table"),
         ("SELECT score(COUNT(*)) AS y FROM orders", "over groups"),
+        ("WITH RECURSIVE a AS (SELECT id FROM orders) SELECT * FROM a", "WITH RECURSIVE is not supported"),
+        ("SELECT FILTER(ARRAY[1], x => x > (SELECT MIN(id) FROM orders)) AS f FROM people ORDER BY 1", "cannot be evaluated"),
         ("SELECT x.nope FROM (SELECT id FROM orders) AS x", "column NOPE does not exist in X"),
     ],
 )  # fmt: skip
@@ -312,3 +315,13 @@ def test_refused_in_words(db, text, said):
     with pytest.raises(UserError) as refused:
         db.execute(text + ";")
     assert said in str(refused.value)
+
+
+def test_what_a_setting_forbids_is_not_read(db):
+    db.execute("SET 'ksql.query.pull.table.scan.enabled' = 'false';")
+    try:
+        assert rows_of(db, "SELECT COUNT(*) AS n FROM people WHERE name = 'ann'") == [(1,)]
+        with pytest.raises(UserError, match="looks at all rows of PEOPLE"):
+            db.query("SELECT COUNT(*) AS n FROM people;")
+    finally:
+        db.execute("UNSET 'ksql.query.pull.table.scan.enabled';")
