@@ -30,6 +30,7 @@ from .model_function import ModelFunction
 from .registered import RegisteredModel
 from .runtime import InferResult, ModelRuntime
 from .shadow import SALT, Write, shadow_records
+from .stats import ModelStats
 
 ROUTES = "routes.json"
 log = logging.getLogger("mergus.models")
@@ -181,6 +182,12 @@ class RoutedRuntime(ModelRuntime):
             made = _with_errors(made, model, number, some)
         live_rows = (answers.take(pa.array(rows)), versions[rows])
         self._write(shadow["topic"], shadow_records(model, some, live_rows, (made, number)))
+
+    def version_stats(self) -> dict[tuple[str, str], ModelStats]:
+        """What each version in memory has done, by model and number."""
+        with self._lock:
+            functions = list(self._functions.values())
+        return {(f.name, f.version or ""): self.stats(f) for f in functions}
 
     def close(self) -> None:
         """Finish what runs beside the batches."""

@@ -45,6 +45,7 @@ from .work import Query
 
 if TYPE_CHECKING:
     from ..inference.routing import RoutedRuntime
+    from ..inference.stats import ModelStats
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,10 @@ class Host:
 
         return answers_with_versions(self._runtime, model, rows.columns)
 
+    def version_stats(self) -> dict[tuple[str, str], ModelStats]:
+        """What each version of a registered model has done here, by model and number; nothing where none has run."""
+        return self._runtime.version_stats() if "_runtime" in self.__dict__ else {}
+
     def statuses(self, *, ends: bool = False) -> list[FlowStatus]:
         """All flows here; with `ends`, also how far their sources reach."""
         return [flow.status(ends=ends) for flow in self._flows_now()]
@@ -312,6 +317,8 @@ def _do(host: Host, command: str, args: tuple[Any, ...]) -> Any:
         case "infer":
             answers, errors = host.infer(unpack(args[0]), table_of(args[1]))
             return table_bytes(answers), errors
+        case "version_stats":
+            return host.version_stats()
         case "statuses":
             return host.statuses(ends=args[0])
         case "ping":

@@ -23,6 +23,7 @@ from typing import Any
 import pyarrow as pa
 
 from ..errors import EnvironmentFault, MergusError
+from ..inference.stats import ModelStats
 from ..plan.pull import PullPlan
 from ..plan.pull_shapes import PullShape
 from ..plan.steps import Evaluate, Infer, QueryPlan
@@ -127,6 +128,11 @@ class HostProcess:
         """A model's answers to rows that no query gave."""
         answers, errors = self._ask("infer", pack(model), table_bytes(rows))
         return table_of(answers), errors
+
+    def version_stats(self) -> dict[tuple[str, str], ModelStats]:
+        """What the versions of models have done there."""
+        made: dict[tuple[str, str], ModelStats] = self._ask("version_stats", limit_s=STATUS_S)
+        return made
 
     def statuses(self, *, ends: bool = False) -> list[FlowStatus]:
         """How its queries stand. Raises EnvironmentFault when it does not say so in time, and at once for as long as it

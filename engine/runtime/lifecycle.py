@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from ..clock import SystemClock
 from ..errors import EnvironmentFault, UnknownName
+from ..inference.stats import ModelStats
 from ..io.topics import Topics
 from ..operators.operator import Failure
 from ..plan.pull import PullPlan
@@ -189,6 +190,14 @@ class Lifecycle:
         with self._lock:
             host = self._host("here" if self._run.in_process else model_place(model.name))
         return host.infer(model, rows)
+
+    def version_stats(self) -> list[dict[tuple[str, str], ModelStats]]:
+        """What the versions of models have done, by model and number, a host at a time; who does not answer is left out."""
+        made = []
+        for host in self._hosts_now():
+            with contextlib.suppress(EnvironmentFault):
+                made.append(host.version_stats())
+        return made
 
     def statuses(self, *, ends: bool = False) -> dict[str, FlowStatus]:
         """Every query's status; with `ends`, how far its sources reach is asked too."""

@@ -21,14 +21,17 @@ from ..sql.statements import Property
 from ..sql.statements_model import (
     CreateModel,
     DropModel,
+    EndCanary,
     ModelStatement,
     Rollback,
     SetAlias,
+    SetCanary,
     SetShadow,
     SetSplit,
 )
 from ..sql.types import quote_if_needed
 from .change import Change, World
+from .changes_models_canary import end_canary, set_canary
 from .changes_models_watch import set_shadow
 
 KNOWN = (
@@ -65,6 +68,13 @@ def change_model(statement: ModelStatement, world: World) -> Change:
             return _split(statement, world)
         case SetShadow():
             return _changed_with(*set_shadow(statement, world))
+        case SetCanary():
+            _check_keys(statement.by, world.catalog.model(statement.name, statement.span), statement.span)
+            entry, message = set_canary(statement, world.catalog.model(statement.name, statement.span), world)
+            return _changed(world, entry, message, "alter")
+        case EndCanary():
+            entry, message = end_canary(statement, world.catalog.model(statement.name, statement.span), world)
+            return _changed(world, entry, message, "alter")
         case DropModel():
             return _drop(statement, world)
 
@@ -270,22 +280,27 @@ def _split(statement: SetSplit, world: World) -> Change:
     entry = world.catalog.model(statement.name, statement.span)
     for alias, _ in statement.arms:
         entry.alias(alias, statement.span)
+    _check_keys(statement.by, entry, statement.span)
+    split = Split(statement.arms, statement.by) if statement.arms else None
+    event = ModelEvent(
+        world.now_ms, "SET SPLIT" if split else "RESET SPLIT", reason="" if split is None else str(split)
+    )
+    made = replace(entry, split=split, canary=None, history=(*entry.history, event))
+    message = f"Model {entry.name} is split {split} now" if split else f"Model {entry.name} is not split any more"
+    return _changed(world, made, message, "alter")
+
+
+def _check_keys(by: Iterable[str], entry: ModelEntry, span: Span | None) -> None:
+    """A split's keys are inputs."""
     names = [name for name, _ in entry.default.inputs]
-    for key in statement.by:
+    for key in by:
         if key not in names:
             raise UnknownName(
                 f"model {entry.name} has no input {key} to split by",
                 detail=f"its inputs are {', '.join(names)}",
                 hint="a row's arm must follow from what the model is given, so that a replay takes it again",
-                span=statement.span,
+                span=span,
             )
-    split = Split(statement.arms, statement.by) if statement.arms else None
-    event = ModelEvent(
-        world.now_ms, "SET SPLIT" if split else "RESET SPLIT", reason="" if split is None else str(split)
-    )
-    made = replace(entry, split=split, history=(*entry.history, event))
-    message = f"Model {entry.name} is split {split} now" if split else f"Model {entry.name} is not split any more"
-    return _changed(world, made, message, "alter")
 
 
 # -------------------------------------------------------------------------------------------------------------------- DROP

@@ -56,6 +56,7 @@ def _description(entry: ModelEntry, text: str) -> Listing:
         "aliases": dict(entry.aliases),
         "split": None if entry.split is None else str(entry.split),
         "shadow": None if entry.shadow is None else str(entry.shadow),
+        "canary": None if entry.canary is None else str(entry.canary),
         "versions": versions,
     }
     columns = ("Version", "Aliases", "Provider", "Loader", "Created", "Size", "Load seconds", "Sha256")
@@ -64,6 +65,7 @@ def _description(entry: ModelEntry, text: str) -> Listing:
     lines = [f"Model {entry.name} {entry.default.signature}"]
     lines += [] if entry.split is None else [f"Split {entry.split}"]
     lines += [] if entry.shadow is None else [f"Shadow {entry.shadow}"]
+    lines += [] if entry.canary is None else [f"Canary {entry.canary}"]
     return Listing(text, "modelDescription", {"modelDescription": body}, columns, rows, "\n".join(lines))
 
 

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 
 from ..errors import MergusError
 from ..inference.watched import Print, fingerprint, newest
-from ..sql.catalog_models import ModelEntry, ModelVersion
+from ..sql.catalog_models import Canary, ModelEntry, ModelVersion
+from ..sql.types import quote_if_needed
+from .canary import Counts, judge
 from .describe_models import create_text
+from .results import Rows
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -30,6 +33,7 @@ class ModelKeeper:
         self._engine = engine
         self._seen: dict[str, tuple[Path, Print]] = {}
         self._refused: dict[str, tuple[Path, Print]] = {}
+        self._before: dict[str, tuple[Canary, Counts]] = {}
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._live, name="model keeper", daemon=True)
 
@@ -52,6 +56,7 @@ class ModelKeeper:
         for entry in list(self._engine.catalog.models.values()):
             try:
                 self._look_for_versions(entry)
+                self._look_at_canary(entry)
             except (MergusError, OSError) as error:
                 log.warning("model %s could not be looked after: %s", entry.name, error)
 
@@ -71,6 +76,41 @@ class ModelKeeper:
         except MergusError as error:
             self._refused[entry.name] = now  # until it changes
             log.warning("model %s: %s is not fit to be a version: %s", entry.name, found, error)
+
+    def _look_at_canary(self, entry: ModelEntry) -> None:
+        """End a canary that has passed a limit, or its time."""
+        canary = entry.canary
+        if canary is None:
+            self._before.pop(entry.name, None)
+            return
+        counts = self._counts(entry.name, str(entry.alias(canary.alias).number))
+        begun, before = self._before.setdefault(entry.name, (canary, counts))
+        if begun != canary:  # another one: it counts from here
+            self._before[entry.name] = (canary, counts)
+            before = counts
+        verdict = judge(canary, counts.since(before), self._engine.clock.now_ms(), self._says_back(canary))
+        if verdict is not None:
+            way, reason = "PROMOTE" if verdict.promote else "ROLLBACK", verdict.reason.replace("'", "''")
+            self._say(f"ALTER MODEL {quote_if_needed(entry.name)} END CANARY {way} BECAUSE '{reason}';")
+
+    def _counts(self, name: str, version: str) -> Counts:
+        """What a version has done in all hosts."""
+        found = [stats[name, version] for stats in self._engine.lifecycle.version_stats() if (name, version) in stats]
+        return Counts(
+            sum(s.rows - s.nulls for s in found),
+            sum(s.errors for s in found),
+            sum(s.model_calls for s in found),
+            sum(s.model_seconds for s in found),
+        )
+
+    def _says_back(self, canary: Canary) -> bool:
+        """Whether the first value of a canary's query is true."""
+        if canary.query is None:
+            return False
+        (answer,) = self._engine.execute(canary.query.rstrip().rstrip(";") + ";")
+        assert isinstance(answer, Rows)  # what SET CANARY takes
+        table = answer.table
+        return bool(table.num_rows and table.column(0)[0].as_py() is True)
 
     def _say(self, sql: str) -> None:
         for result in self._engine.execute(sql):

@@ -76,6 +76,28 @@ class Shadow:
 
 
 @dataclass(frozen=True)
+class Canary:
+    """SET CANARY: an arm of the split that is promoted at `until_ms` when it has answered `rows_min` rows, or rolled back
+    when it passes a limit before; `query` is a pull query whose first value tells to roll back."""
+
+    alias: str
+    percent: int
+    until_ms: int
+    rows_min: int
+    error_rate: float | None = None
+    latency_ms: float | None = None
+    query: str | None = None
+
+    def __str__(self) -> str:
+        limits = [
+            *([] if self.error_rate is None else [f"ERROR_RATE > {self.error_rate:g}"]),
+            *([] if self.latency_ms is None else [f"LATENCY_MS > {self.latency_ms:g}"]),
+            *([] if self.query is None else [f"'{self.query}'"]),
+        ]
+        return f"{self.alias} {self.percent} PERCENT AFTER {self.rows_min} ROWS ROLLBACK WHEN {' OR '.join(limits)}"
+
+
+@dataclass(frozen=True)
 class ModelEntry:
     """A model. `aliases`: version number by upper-case alias; `next_version` is never given twice."""
 
@@ -86,6 +108,7 @@ class ModelEntry:
     history: tuple[ModelEvent, ...] = ()
     split: Split | None = None
     shadow: Shadow | None = None
+    canary: Canary | None = None
 
     def version(self, number: int, span: Span | None = None) -> ModelVersion:
         """The version of that number; raises UnknownName."""

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 from sqlglot.tokenizer_core import TokenType
 
 from ..errors import Span
+from .parser_canary import end_canary, set_canary
 from .statements_model import (
     CreateModel,
     DescribeModel,
     DropModel,
+    EndCanary,
     ModelColumns,
     Rollback,
     SetAlias,
+    SetCanary,
     SetShadow,
     SetSplit,
 )
@@ -39,8 +42,8 @@ def create_model(at: SourceParser, start: int, or_replace: bool) -> CreateModel:
     return CreateModel(name, inputs, outputs, at.with_properties(), or_replace, if_not_exists, at.span(start))
 
 
-def alter_model(at: SourceParser, start: int) -> SetAlias | Rollback | SetSplit | SetShadow:
-    """MODEL name SET ALIAS …, SPLIT … or SHADOW …, RESET SPLIT or SHADOW, or ROLLBACK."""
+def alter_model(at: SourceParser, start: int) -> SetAlias | Rollback | SetSplit | SetShadow | SetCanary | EndCanary:
+    """MODEL name SET ALIAS …, SPLIT …, SHADOW … or CANARY …, RESET SPLIT or SHADOW, END CANARY …, or ROLLBACK."""
     at.expect("MODEL")
     name, version = _name(at)
     if version is not None:
@@ -60,7 +63,11 @@ def alter_model(at: SourceParser, start: int) -> SetAlias | Rollback | SetSplit 
         return SetShadow(name, span=at.span(start))
     if at.take("SET", "SHADOW"):
         return _shadow(at, name, start)
-    raise at.unexpected("SET ALIAS, SET or RESET SPLIT, SET or RESET SHADOW, or ROLLBACK")
+    if at.take("SET", "CANARY"):
+        return set_canary(at, name, start)
+    if at.take("END", "CANARY"):
+        return end_canary(at, name, start)
+    raise at.unexpected("SET ALIAS, SET or RESET SPLIT, SET or RESET SHADOW, SET or END CANARY, or ROLLBACK")
 
 
 def drop_model(at: SourceParser, start: int) -> DropModel:

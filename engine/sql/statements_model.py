@@ -85,6 +85,36 @@ class SetShadow:
 
 
 @dataclass(frozen=True)
+class SetCanary:
+    """ALTER MODEL name SET CANARY alias n PERCENT [BY input, …] FOR time [AFTER n ROWS] ROLLBACK WHEN …."""
+
+    name: str
+    alias: str
+    percent: int
+    by: tuple[str, ...]
+    duration_ms: int
+    rows_min: int
+    error_rate: float | None = None
+    latency_ms: float | None = None
+    query: str | None = None
+    span: Span | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.percent <= 99:
+            raise ParseError("a canary gets 1 to 99 percent", span=self.span)
+
+
+@dataclass(frozen=True)
+class EndCanary:
+    """ALTER MODEL name END CANARY PROMOTE, or ROLLBACK, [BECAUSE 'reason']."""
+
+    name: str
+    promote: bool
+    reason: str = ""
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
 class DropModel:
     """DROP MODEL [IF EXISTS] name, or one version of it: name$3."""
 
@@ -103,5 +133,5 @@ class DescribeModel:
     span: Span | None = None
 
 
-ModelStatement = CreateModel | SetAlias | Rollback | SetSplit | SetShadow | DropModel
+ModelStatement = CreateModel | SetAlias | Rollback | SetSplit | SetShadow | SetCanary | EndCanary | DropModel
 """Those that change something."""
