@@ -29,7 +29,8 @@ from .cases import (
 )
 
 KINDS = ("INNER", "LEFT", "RIGHT", "FULL")
-CUTS = (1, 3, 17, None)
+CUTS = (3, 17, None, 3, 17, None, 1)
+RECORDS_MAX = {1: 6, 3: 12, 17: 34, None: 30}  # by cut: what costs is a batch
 ANY_ORDER = ("COUNT", "SUM", "AVG", "MIN", "MAX", "TOPK", "TOPKDISTINCT")
 IN_ORDER = ("LATEST_BY_OFFSET", "EARLIEST_BY_OFFSET", "COLLECT_LIST", "COLLECT_SET")
 UNDOABLE = ("COUNT", "SUM", "AVG", "COLLECT_LIST")
@@ -136,16 +137,16 @@ def records(draw: st.DrawFn, source: Source, most: int) -> tuple[Record, ...]:
 @st.composite
 def setups(draw: st.DrawFn) -> Setup:
     """Any way to run."""
-    workers, killed_after = draw(st.sampled_from([1, 2])), draw(st.sampled_from([None, None, None, 1, 2, 3]))
+    workers, killed_after = draw(st.sampled_from([1, 2])), draw(st.sampled_from([None, None, None, 0, 1, 2]))
     return Setup(draw(st.sampled_from(CUTS)), draw(st.sampled_from([1, 3])), workers, killed_after)
 
 
 @st.composite
-def everything(draw: st.DrawFn, runs: int = 1, batches_max: int = 4) -> Case:
-    """A case; `runs`: in how many ways it runs; `batches_max`: in so many batches at most (a batch costs the most)."""
+def everything(draw: st.DrawFn, runs: int = 1, scale: int = 1) -> Case:
+    """A case; `runs`: in how many ways it runs; `scale`: so many times the usual number of records."""
     query = draw(queries())
     chosen = tuple(draw(st.lists(setups(), min_size=runs, max_size=runs, unique=True)))
-    most = min(40, min(batches_max * (setup.cut or 40) for setup in chosen))
+    most = min(scale * RECORDS_MAX[setup.cut] for setup in chosen)
     return Case(query, draw(records(query.source, most)), chosen)
 
 

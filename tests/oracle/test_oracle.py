@@ -87,6 +87,6 @@ def test_as_the_rules_say(instance: duckdb.DuckDBPyConnection, tmp_path: Path, c
 
 
 @pytest.mark.slow
-@drawn(SLOW, runs=3, batches_max=8)
+@drawn(SLOW, runs=3, scale=2)
 def test_as_the_rules_say_of_many(instance: duckdb.DuckDBPyConnection, tmp_path: Path, case: Case) -> None:
     check(case, instance, tmp_path)
