@@ -135,12 +135,12 @@ class EmbeddedReader:
         )
         try:
             while wanted > 0 and (some := self._fetch(rows, wanted)):
-                offset = some[0][0] - start
-                for batch in decode([row[1:] for row in some], self._columns):
-                    passed = max(0, self._positions[i] - offset)
-                    offset += len(batch)
-                    if passed < len(batch):
-                        wanted -= self._deliver(i, self._placed(i, offset - len(batch), batch)[passed:], wanted, parts)
+                batches = decode([row[1:] for row in some], self._columns)
+                batch = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+                base = some[0][0] - start
+                passed = max(0, self._positions[i] - base)
+                if passed < len(batch):
+                    wanted -= self._deliver(i, self._placed(i, base, batch)[passed:], wanted, parts)
         finally:
             rows.close()
         return parts
