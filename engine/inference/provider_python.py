@@ -6,10 +6,12 @@ Its module is loaded from its own path under a name of its own, so that two vers
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -37,7 +39,8 @@ class PythonProgram:
         self.input_tensors: tuple[Tensor, ...] = source.inputs
         self.output_tensors: tuple[Tensor, ...] = source.outputs
         self._name = source.name
-        self._function: Any = _function(source)
+        self._module: ModuleType | None = _module(source)
+        self._function: Any = _function(source, self._module)
 
     def __call__(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
         """Call it once with the whole batch."""
@@ -54,17 +57,20 @@ class PythonProgram:
         return {self.output_tensors[0].name: _array(answer)}
 
     def unload(self) -> None:
-        """Forget the function; what its module holds goes with it."""
-        self._function = None
+        """Forget the function and its module; what that holds goes with it."""
+        module, self._module, self._function = self._module, None, None
+        if module is not None and sys.modules.get(module.__name__) is module:
+            del sys.modules[module.__name__]
+        del module
+        gc.collect()
 
 
 def _array(values: Any) -> np.ndarray[Any, Any]:
     return text_bytes(np.asarray(values))
 
 
-def _function(source: Source) -> Any:
+def _module(source: Source) -> ModuleType:
     file = _file(source)
-    wanted = source.options.get("function", "predict")
     digest = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:16]
     spec = importlib.util.spec_from_file_location(f"mergus_model_{digest}", file)
     if spec is None or spec.loader is None:
@@ -77,9 +83,16 @@ def _function(source: Source) -> Any:
         raise UserError(
             f"model {source.name}: {file.name} does not run", detail=f"{type(error).__name__}: {error}"
         ) from error
+    return module
+
+
+def _function(source: Source, module: ModuleType) -> Any:
+    wanted = source.options.get("function", "predict")
     found = getattr(module, wanted, None)
     if not callable(found):
-        raise UserError(f"model {source.name}: {file.name} defines no function {wanted}", hint="FUNCTION = 'name'")
+        raise UserError(
+            f"model {source.name}: {_file(source).name} defines no function {wanted}", hint="FUNCTION = 'name'"
+        )
     return found
 
 
