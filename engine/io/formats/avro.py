@@ -37,6 +37,7 @@ from .avro_columns import ROWS_MIN, Field, Odd, flat_fields, read_columns, write
 from .avro_compatibility import can_read, canonical
 from .avro_schema import NAMESPACE, branches, check_name, check_type, columns_in, kind_of, parsed, record_of, type_of
 from .avro_values import Convert, Unreadable, found_in, reading, record_writing, writing
+from .cells import cells
 from .format import Decoded, FormatColumn
 from .json import is_wrapped
 from .schema_header import HEADER_BYTES, behind, header, schema_id_in
@@ -299,7 +300,7 @@ class AvroEncoder:
             return None
 
     def _rows(self, columns: Sequence[pa.Array], is_null: pa.Array | None) -> list[Any]:
-        lists = [c.to_pylist() for c in columns]
+        lists = [cells(c) for c in columns]
         gone = [False] * len(columns[0]) if is_null is None else is_null.to_pylist()
         if not self.wrapped:
             return [None if n else v for n, v in zip(gone, lists[0], strict=True)]

@@ -7,7 +7,6 @@ numbers and booleans may be read as STRING, and nothing else is coerced.
 
 from __future__ import annotations
 
-import datetime
 import decimal
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
@@ -32,11 +31,10 @@ from ...sql.types import (
     Vector,
 )
 from .avro_schema import Json, branch_name, branches, is_entries, kind_of
+from .json_text import days, milliseconds
 
 Convert = Callable[[Any], Any]
 _EXACT = decimal.Context(prec=60)
-_EPOCH = datetime.datetime(1970, 1, 1)
-_EPOCH_DAY = datetime.date(1970, 1, 1)
 _READ_AS_IS: dict[SqlType, tuple[str, ...]] = {
     BOOLEAN: ("boolean",),
     INTEGER: ("int",),
@@ -249,9 +247,9 @@ def _writing_value(given: SqlType, node: Json, path: str) -> Convert:
 
 _WIDER = ((INTEGER, "long"), (DOUBLE, "float"))
 _TO_NUMBER: dict[SqlType, Convert] = {
-    DATE: lambda v: (v - _EPOCH_DAY).days,
+    DATE: days,
     TIME: lambda v: ((v.hour * 60 + v.minute) * 60 + v.second) * 1000 + v.microsecond // 1000,
-    TIMESTAMP: lambda v: (v - _EPOCH) // datetime.timedelta(milliseconds=1),
+    TIMESTAMP: milliseconds,
 }
 
 

@@ -40,6 +40,7 @@ from ...sql.types import (
     Vector,
     arrow_type,
 )
+from .cells import cells
 from .format import Decoded, FormatColumn
 from .json_exact import reader as json_reader
 from .json_text import writer as json_writer
@@ -159,10 +160,10 @@ class DelimitedEncoder:
         self, columns: Sequence[pa.Array], is_null: pa.Array | None, connection: duckdb.DuckDBPyConnection
     ) -> tuple[pa.Array, list[tuple[int, str]]]:
         """One line a row, without its end."""
-        cells = [[self._text(v, t) for v in c.to_pylist()] for c, t in zip(columns, self.types, strict=True)]
-        if cells:
-            cells[0] = [self._first(text) for text in cells[0]]
-        lines = [self.separator.join(row) for row in zip(*cells, strict=True)]
+        fields = [[self._text(v, t) for v in cells(c)] for c, t in zip(columns, self.types, strict=True)]
+        if fields:
+            fields[0] = [self._first(text) for text in fields[0]]
+        lines = [self.separator.join(row) for row in zip(*fields, strict=True)]
         encoded = pc.cast(pa.array(lines, pa.string()), pa.binary())
         if is_null is not None:
             encoded = pc.if_else(is_null, pa.scalar(None, pa.binary()), encoded)

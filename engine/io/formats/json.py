@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from ...errors import AnalysisError, RecordError
 from ...sql.types import DOUBLE, FLOAT, STRING, Array, Map, SqlType, Struct, Vector, arrow_type
 from . import json_fast
+from .cells import cells
 from .format import Decoded, FormatColumn
 from .json_exact import Reader, parse, reader, struct_reader
 from .json_text import text, widened, writer
@@ -161,13 +162,13 @@ class JsonEncoder:
 
     def _exact(self, columns: Sequence[pa.Array]) -> pa.Array:
         if self.wrapped:
-            cells = [
-                [name + write(v) for v in column.to_pylist()]
+            fields = [
+                [name + write(v) for v in cells(column)]
                 for name, write, column in zip(self.names, self.writers, columns, strict=True)
             ]
-            texts: list[str | None] = ["{" + ",".join(row) + "}" for row in zip(*cells, strict=True)]
+            texts: list[str | None] = ["{" + ",".join(row) + "}" for row in zip(*fields, strict=True)]
         else:
-            texts = [None if v is None else self.writers[0](v) for v in columns[0].to_pylist()]
+            texts = [None if v is None else self.writers[0](v) for v in cells(columns[0])]
         return pc.cast(pa.array(texts, pa.string()), pa.binary())
 
 

@@ -78,6 +78,16 @@ def widened(column: pa.Array, sql_type: SqlType) -> pa.Array:
     return column
 
 
+def days(value: datetime.date | int) -> int:
+    """A DATE as formats write it."""
+    return value if isinstance(value, int) else (value - _EPOCH_DAY).days
+
+
+def milliseconds(value: datetime.datetime | int) -> int:
+    """A TIMESTAMP as formats write it."""
+    return value if isinstance(value, int) else (value - _EPOCH) // datetime.timedelta(milliseconds=1)
+
+
 def _time_ms(value: datetime.time) -> str:
     seconds = (value.hour * 60 + value.minute) * 60 + value.second
     return str(seconds * 1000 + value.microsecond // 1000)
@@ -89,9 +99,9 @@ _SCALAR_WRITERS: dict[SqlType, Writer] = {
     DOUBLE: _number,
     STRING: text,
     BYTES: lambda v: f'"{base64.b64encode(v).decode()}"',
-    DATE: lambda v: str((v - _EPOCH_DAY).days),
+    DATE: lambda v: str(days(v)),
     TIME: _time_ms,
-    TIMESTAMP: lambda v: str((v - _EPOCH) // datetime.timedelta(milliseconds=1)),
+    TIMESTAMP: lambda v: str(milliseconds(v)),
 }
 
 
