@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,11 @@ class ModelProcess:
     def pid(self) -> int | None:
         """The process that runs now."""
         return None if self._process is None else self._process.pid
+
+    @property
+    def resident_bytes(self) -> int:
+        """The process's memory."""
+        return 0 if self._process is None else resident_bytes(self._process.pid)
 
     def __call__(self, tensors: Tensors) -> Mapping[str, np.ndarray[Any, Any]]:
         """Run it over a batch; raises Unanswered, or UserError with what it said or how it ended."""
@@ -123,6 +129,15 @@ class ModelProcess:
         if process.stdin is not None:
             process.stdin.close()
         return f"killed by {signal.Signals(-status).name}" if status < 0 else f"status {status}"
+
+
+def resident_bytes(pid: int | None = None) -> int:
+    """The memory of a process (this one) that is not on disk; 0 where the system does not tell."""
+    try:
+        pages = Path(f"/proc/{pid or os.getpid()}/statm").read_text().split()[1]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def serve(connection: Connection) -> None:

@@ -190,8 +190,9 @@ class RoutedRuntime(ModelRuntime):
         return {(f.name, f.version or ""): self.stats(f) for f in functions}
 
     def close(self) -> None:
-        """Finish what runs beside the batches."""
+        """Finish what runs beside the batches, and end the models' own processes."""
         self._aside.close()
+        super().close()
 
     def _version(self, model: RegisteredModel, route: Mapping[str, Any], number: int) -> ModelFunction:
         found = route["versions"].get(str(number))

@@ -25,7 +25,7 @@ from .cache import OutputCache
 from .calls import reason, run
 from .distinct import Distinct, distinct
 from .model_function import ModelFunction, Prepare, Tensors
-from .process import ModelProcess
+from .process import ModelProcess, resident_bytes
 from .program import Program, Source
 from .stats import ModelStats
 from .tensorflow_loader import SavedModel
@@ -118,6 +118,15 @@ class ModelRuntime:
                 loaded.cache.clear()
                 loaded.model.unload()
 
+    def close(self) -> None:
+        """End the processes of models that have one of their own."""
+        with self._changed:
+            loaded = list(self._models.values())
+            self._models.clear()
+        for one in loaded:
+            if isinstance(one.model, ModelProcess):
+                one.model.unload()
+
     @contextmanager
     def _using(self, function: ModelFunction) -> Iterator[_Loaded]:
         loaded = self._taken(function)
@@ -149,7 +158,7 @@ class ModelRuntime:
                 self._changed.notify_all()
 
     def _load(self, function: ModelFunction) -> _Loaded:
-        started = time.perf_counter()
+        started, held = time.perf_counter(), resident_bytes()
         artefact = verify(function.name, function.artefact, function.sha256)
         intra, inter = self._threads
         model: SavedModel | Program
@@ -161,7 +170,8 @@ class ModelRuntime:
             declared = function.declared or (None, None)
             source = Source(function.name, artefact.path, function.options, intra, *declared)
             model = _engine(function, source)
-        stats = ModelStats(load_seconds=time.perf_counter() - started)
+        grown = model.resident_bytes if isinstance(model, ModelProcess) else max(0, resident_bytes() - held)
+        stats = ModelStats(load_seconds=time.perf_counter() - started, loaded_bytes=grown)
         rows = self._cache_rows if function.cache_rows is None else function.cache_rows
         return _Loaded(artefact, model, OutputCache(rows), stats)
 

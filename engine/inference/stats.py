@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 
 @dataclass
 class ModelStats:
     """What one model version has done: rows asked for, and of the distinct ones how many the cache and the model served.
-    `model_seconds` is the framework's time, `glue_seconds` all the rest of `infer`."""
+    `model_seconds` is the framework's time, `glue_seconds` all the rest of `infer`; `loaded_bytes` is how much larger
+    loading it has made the process that runs it, the engine's libraries with it where it was their first."""
 
     rows: int = 0
     nulls: int = 0
@@ -20,8 +22,37 @@ class ModelStats:
     model_seconds: float = 0.0
     glue_seconds: float = 0.0
     load_seconds: float = 0.0
+    loaded_bytes: int = 0
+
+    @property
+    def hit_rate(self) -> float | None:
+        """The share of distinct inputs that were remembered; None before the first."""
+        return self.cache_hits / self.distinct if self.distinct else None
+
+    @property
+    def call_ms(self) -> float | None:
+        """What a call of the model takes on average; None before the first."""
+        return 1000 * self.model_seconds / self.model_calls if self.model_calls else None
 
     def add(self, other: ModelStats) -> None:
         """Count what one batch has done."""
         for part in fields(self):
             setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
+
+
+Version = tuple[str, str]
+"""A model's name and a version's number."""
+
+
+def together(hosts: Iterable[Mapping[Version, ModelStats]]) -> dict[Version, ModelStats]:
+    """What versions have done in all processes.
+
+    >>> one = {("M", "1"): ModelStats(rows=2)}
+    >>> together([one, one])["M", "1"].rows
+    4
+    """
+    made: dict[Version, ModelStats] = {}
+    for stats in hosts:
+        for version, done in stats.items():
+            made.setdefault(version, ModelStats()).add(done)
+    return made

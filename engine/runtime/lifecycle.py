@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from ..clock import SystemClock
 from ..errors import EnvironmentFault, UnknownName
-from ..inference.stats import ModelStats
+from ..inference.stats import ModelStats, together
 from ..io.topics import Topics
 from ..operators.operator import Failure
 from ..plan.pull import PullPlan
@@ -224,7 +224,8 @@ class Lifecycle:
 
     def metrics(self) -> bytes:
         """What /metrics answers."""
-        return exposition(lambda: [status.metrics for status in self.statuses(ends=True).values()])
+        queries = self.statuses(ends=True).values()
+        return exposition(lambda: [status.metrics for status in queries], lambda: together(self.version_stats()))
 
     def wait_caught_up(self, query_ids: Collection[str] | None = None, limit_s: float = 3600.0) -> list[FlowStatus]:
         """Return when the queries (None: all) have worked in all that their topics hold, and what they wrote meanwhile,

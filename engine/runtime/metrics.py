@@ -14,7 +14,9 @@ from functools import reduce
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
+from ..inference.stats import ModelStats, Version
 from ..operators.measured import Measured, Part
+from .model_metrics import ModelCollector
 
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 BATCH_BOUNDS = (1.0, 10.0, 100.0, 1_000.0, 10_000.0, 25_000.0, 50_000.0, 100_000.0)
@@ -156,8 +158,11 @@ class MetricsCollector:
             yield family
 
 
-def exposition(queries: Callable[[], Iterable[QueryMetrics]]) -> bytes:
+def exposition(
+    queries: Callable[[], Iterable[QueryMetrics]], models: Callable[[], Mapping[Version, ModelStats]] = dict
+) -> bytes:
     """The text that /metrics answers."""
     registry = CollectorRegistry()
     registry.register(MetricsCollector(queries))
+    registry.register(ModelCollector(models))
     return generate_latest(registry)
