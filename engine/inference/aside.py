@@ -12,14 +12,17 @@ import threading
 from collections.abc import Callable
 
 WAITING_MAX = 64
+IDLE_S = 1.0
 log = logging.getLogger("mergus.models")
 
 
 class Aside:
-    """One thread and its queue. `offer` may be called from any thread; the thread starts with the first job."""
+    """One thread and its queue. `offer` may be called from any thread; the thread starts with the first job. `idle` is
+    called on it when nothing has come for a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, idle: Callable[[], None] = lambda: None) -> None:
         self.dropped = 0
+        self._idle = idle
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_MAX)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -45,8 +48,14 @@ class Aside:
             self._jobs.put(None)
             thread.join(limit_s)
 
+    def _next(self) -> Callable[[], None] | None:
+        try:
+            return self._jobs.get(timeout=IDLE_S)
+        except queue.Empty:
+            return self._idle
+
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._next()) is not None:
             try:
                 job()
             except Exception as error:  # noqa: BLE001 - it must not end the others' watching, nor reach an answer

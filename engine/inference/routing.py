@@ -22,11 +22,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..clock import SystemClock
 from ..errors import MergusError, UserError
 from ..sql.catalog_models import DEFAULT_ALIAS, ModelEntry, ModelVersion, call_type
 from .aside import Aside
 from .binding import Binding
 from .model_function import ModelFunction
+from .monitor import Monitors, watched_columns
 from .registered import RegisteredModel
 from .runtime import InferResult, ModelRuntime
 from .shadow import SALT, Write, shadow_records
@@ -49,6 +51,7 @@ def routes_of(models: Mapping[str, ModelEntry]) -> dict[str, Any]:
             "arms": [] if entry.split is None else [list(arm) for arm in entry.split.arms],
             "by": [] if entry.split is None else list(entry.split.by),
             "shadow": None if entry.shadow is None else asdict(entry.shadow),
+            "monitor": None if entry.monitor is None else asdict(entry.monitor),
             "versions": {str(v.number): _route(entry.name, v) for v in entry.versions},
         }
         for name, entry in models.items()
@@ -100,7 +103,8 @@ class RoutedRuntime(ModelRuntime):
     def __init__(self, *, write: Write | None = None, **settings: Any) -> None:
         super().__init__(**settings)
         self._write = write
-        self._aside = Aside()
+        self._monitors = None if write is None else Monitors(write, SystemClock().now_ms)
+        self._aside = Aside() if self._monitors is None else Aside(self._monitors.end_windows)
         self._routes: dict[str, _Routes] = {}
         self._functions: dict[tuple[str, str], ModelFunction] = {}
         self._used: set[str] = set()
@@ -130,7 +134,23 @@ class RoutedRuntime(ModelRuntime):
         made = self._chosen(function, route, columns, numbers)
         if route.get("shadow") and not function.reference and self._write is not None:
             self._aside.offer(lambda: self._shadow(function, route, columns, (made.values, numbers)))
+        if route.get("monitor") and self._monitors is not None:
+            self._aside.offer(lambda: self._see(function, route["monitor"], columns, (made.values, numbers)))
         return made
+
+    def _see(
+        self,
+        model: RegisteredModel,
+        monitor: Mapping[str, Any],
+        columns: Sequence[pa.Array],
+        live: tuple[pa.Array, np.ndarray[Any, Any]],
+    ) -> None:
+        """Have a batch that has been answered counted, version by version. On the thread beside the batches."""
+        assert self._monitors is not None  # else nothing is offered
+        named = watched_columns(model, columns, live[0])
+        for version in np.unique(live[1]).tolist():
+            rows = pa.array(np.flatnonzero(live[1] == version))
+            self._monitors.see(model.name, version, monitor, [(name, column.take(rows)) for name, column in named])
 
     def _chosen(
         self,

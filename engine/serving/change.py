@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import pyarrow as pa
+
 from ..inference.versions import Wanted
 from ..io.schemas.schema import Schema
 from ..io.topics import TopicInfo
@@ -84,7 +86,7 @@ class World:
     accepted before are entered again, or taken as if they were: topics come into being when they are named.
     `schema_registry`: where schemas lie (`io.schemas.opening`), None where there is no registry. `now_ms`: when the
     statement was said; `models_used`: the queries that call a model, each with its reference (`@ALIAS`, `$3` or empty);
-    `plans`: of the queries that run."""
+    `plans`: of the queries that run; `ask` answers a pull query."""
 
     catalog: Catalog
     registry: FunctionRegistry
@@ -99,3 +101,4 @@ class World:
     models: Models | None = None
     models_used: Callable[[str], tuple[tuple[str, str], ...]] = lambda name: ()
     plans: Mapping[str, QueryPlan] = field(default_factory=dict)
+    ask: Callable[[str], pa.Table] | None = None

@@ -26,13 +26,14 @@ from ..sql.statements_model import (
     Rollback,
     SetAlias,
     SetCanary,
+    SetMonitor,
     SetShadow,
     SetSplit,
 )
 from ..sql.types import quote_if_needed
 from .change import Change, World
 from .changes_models_canary import end_canary, set_canary
-from .changes_models_watch import set_shadow
+from .changes_models_watch import set_monitor, set_shadow
 
 KNOWN = (
     "PROVIDER",
@@ -68,6 +69,8 @@ def change_model(statement: ModelStatement, world: World) -> Change:
             return _split(statement, world)
         case SetShadow():
             return _changed_with(*set_shadow(statement, world))
+        case SetMonitor():
+            return _changed_with(*set_monitor(statement, world))
         case SetCanary():
             _check_keys(statement.by, world.catalog.model(statement.name, statement.span), statement.span)
             entry, message = set_canary(statement, world.catalog.model(statement.name, statement.span), world)
@@ -96,7 +99,7 @@ def _changed(
 
 def _changed_with(below: Change, entry: ModelEntry, message: str, world: World) -> Change:
     """The model changed on top of another change: the stream that its watching fills."""
-    made = _changed(replace(world, catalog=below.catalog), entry, message, "alter")
+    made = _changed(replace(world, catalog=below.catalog), entry, message, "alter", below.notes)
     return replace(made, create_topics=below.create_topics, register=below.register)
 
 

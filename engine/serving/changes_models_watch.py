@@ -1,15 +1,34 @@
-"""What watches a model: shadow runs into a topic. The topic is a stream of the same name, unless one is there already."""
+"""What watches a model: shadow runs and monitors, which write to a topic that is a stream too.
+
+A monitor's reference is looked at once, when the monitor is set, and kept in the command log with the statement.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
-from ..errors import Conflict
-from ..sql.catalog_models import ModelEntry, ModelEvent, Shadow, columns_text, shadow_columns
+import pyarrow as pa
+
+from ..errors import AnalysisError, Conflict
+from ..inference.drift import METRICS, summary_of
+from ..inference.monitor import output_names
+from ..sql.catalog_models import (
+    DRIFT_COLUMNS,
+    ModelEntry,
+    ModelEvent,
+    Monitor,
+    Shadow,
+    columns_text,
+    shadow_columns,
+)
 from ..sql.parser import parse_statement
+from ..sql.parser_cursor import unit_ms
+from ..sql.scope import suggestion
 from ..sql.statements import CreateSource
-from ..sql.statements_model import SetShadow
+from ..sql.statements_model import SetMonitor, SetShadow
 from ..sql.types import SqlType, quote_if_needed
 from .change import Change, World
 from .changes_sources import create
@@ -32,6 +51,83 @@ def set_shadow(statement: SetShadow, world: World) -> Watched:
     event = ModelEvent(world.now_ms, "SET SHADOW", shadow.alias, reason=str(shadow))
     made = replace(entry, shadow=shadow, history=(*entry.history, event))
     return below, made, f"Model {entry.name} is shadowed by {shadow} now", world
+
+
+REFERENCE = "mergus.model.reference"
+"""The note in the command log that holds what was counted of a monitor's reference."""
+_PROPERTIES = ("REFERENCE", "METRICS", "WINDOW", "THRESHOLD")
+_SAMPLE_ROWS = 100_000
+
+
+def set_monitor(statement: SetMonitor, world: World) -> Watched:
+    """SET MONITOR and RESET MONITOR."""
+    entry = world.catalog.model(statement.name, statement.span)
+    if not statement.properties:
+        event = ModelEvent(world.now_ms, "RESET MONITOR")
+        made = replace(entry, monitor=None, history=(*entry.history, event))
+        return _nothing(world), made, f"Model {entry.name} is not monitored any more", world
+    given = {p.name: "" if p.value is None else str(p.value) for p in statement.properties}
+    for name in given:
+        if name not in _PROPERTIES:
+            hint = suggestion(name, _PROPERTIES) or f"properties are {', '.join(_PROPERTIES)}"
+            raise AnalysisError(f"{name} is not a property of a monitor", hint=hint, span=statement.span)
+    source = world.catalog.get(given.get("REFERENCE", "").upper(), statement.span).name
+    topic = f"{entry.name}__drift".lower()
+    monitor = Monitor(
+        source,
+        _metrics(given.get("METRICS", ",".join(METRICS)), statement),
+        _window_ms(given.get("WINDOW", "1 HOUR"), statement),
+        _threshold(given.get("THRESHOLD", "0.2"), statement),
+        topic,
+        _reference(entry, source, world),
+    )
+    below = filled_stream(topic.upper(), topic, DRIFT_COLUMNS, world)
+    event = ModelEvent(world.now_ms, "SET MONITOR", reason=str(monitor))
+    made = replace(entry, monitor=monitor, history=(*entry.history, event))
+    below = replace(below, notes={REFERENCE: json.dumps(monitor.reference)})
+    return below, made, f"Model {entry.name} is monitored: stream {topic.upper()} tells of its drift", world
+
+
+def _metrics(given: str, statement: SetMonitor) -> tuple[str, ...]:
+    found = tuple(m.strip().lower() for m in given.split(",") if m.strip())
+    for name in found:
+        if name not in METRICS:
+            raise AnalysisError(
+                f"{name} is not a metric", hint=f"metrics are {', '.join(METRICS)}", span=statement.span
+            )
+    return found
+
+
+def _window_ms(given: str, statement: SetMonitor) -> int:
+    amount, _, unit = given.strip().partition(" ")
+    factor = unit_ms(unit.strip().upper())
+    if not amount.isdecimal() or not int(amount) or factor is None:
+        raise AnalysisError(f"WINDOW is a time, as '1 HOUR', not '{given}'", span=statement.span)
+    return int(amount) * factor
+
+
+def _threshold(given: str, statement: SetMonitor) -> float:
+    try:
+        return float(given)
+    except ValueError:
+        raise AnalysisError(f"THRESHOLD is a number, not {given}", span=statement.span) from None
+
+
+def _reference(entry: ModelEntry, source: str, world: World) -> dict[str, Any]:
+    """The reference's columns counted, and the model's answers to them; what the command log holds, when it is read again."""
+    if world.replaying and REFERENCE in world.settings:
+        kept: dict[str, Any] = json.loads(world.settings[REFERENCE])
+        return kept
+    if world.ask is None:
+        raise AnalysisError("SET MONITOR needs a server that can read the reference")
+    inputs = [quote_if_needed(name) for name, _ in entry.default.inputs]
+    columns = ", ".join(f"{name} AS i{i}" for i, name in enumerate(inputs))
+    call = f"{quote_if_needed(entry.name)}({', '.join(inputs)})"
+    table = world.ask(f"SELECT {columns}, {call} AS answer FROM {quote_if_needed(source)} LIMIT {_SAMPLE_ROWS};")
+    arrays = [column.combine_chunks() for column in table.columns]
+    arrays = [*arrays[:-1], *(arrays[-1].flatten() if pa.types.is_struct(arrays[-1].type) else arrays[-1:])]
+    names = [*(name for name, _ in entry.default.inputs), *output_names(entry.default.output)]
+    return {name: summary_of(column) for name, column in zip(names, arrays, strict=True)}
 
 
 def filled_stream(name: str, topic: str, columns: Sequence[tuple[str, SqlType]], world: World) -> Change:

@@ -10,13 +10,13 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..clock import Clock, SystemClock
 from ..config import Config
 from ..errors import Conflict, MergusError
-from ..inference.stats import together
 from ..io.schemas.opening import forget
 from ..io.topics import TopicInfo, Topics
 from ..plan.steps import QueryPlan
@@ -51,7 +51,7 @@ from .describe import describe_sources, watched_of
 from .describe_functions import describe_function
 from .describe_models import describe_model, models_used
 from .inserts import Inserts
-from .model_keeper import ModelKeeper
+from .model_keeper import ModelKeeper, first_table
 from .questions import Questions, is_pull
 from .results import Done, Listing, Push, Result
 from .schemas import delete, register
@@ -199,7 +199,7 @@ class Engine:
             case DescribeFunction() as describe:
                 return describe_function(describe, text, self.registry)
             case DescribeModel() as describe:
-                return describe_model(describe, text, self.catalog, lambda: together(self.lifecycle.version_stats()))
+                return describe_model(describe, text, self.catalog)
             case Explain() as explain:
                 return self.questions.explained(explain, text, settings)
             case SetProperty(name=name, value=value, span=span):
@@ -240,6 +240,7 @@ class Engine:
             models=self.models,
             models_used=lambda name: models_used(self.plans, name),
             plans=self.plans,
+            ask=partial(first_table, self),
         )
 
     def _change(self, parsed: Parsed, settings: Mapping[str, str]) -> Result:

@@ -11,6 +11,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from ..errors import MergusError
 from ..inference.watched import Print, fingerprint, newest
 from ..sql.catalog_models import Canary, ModelEntry, ModelVersion
@@ -107,14 +109,19 @@ class ModelKeeper:
         """Whether the first value of a canary's query is true."""
         if canary.query is None:
             return False
-        (answer,) = self._engine.execute(canary.query.rstrip().rstrip(";") + ";")
-        assert isinstance(answer, Rows)  # what SET CANARY takes
-        table = answer.table
+        table = first_table(self._engine, canary.query.rstrip().rstrip(";") + ";")
         return bool(table.num_rows and table.column(0)[0].as_py() is True)
 
     def _say(self, sql: str) -> None:
         for result in self._engine.execute(sql):
             log.info("%s", getattr(result, "message", ""))
+
+
+def first_table(engine: Engine, sql: str) -> pa.Table:
+    """The answer of a pull query that the engine itself asks."""
+    (answer,) = engine.execute(sql)
+    assert isinstance(answer, Rows)  # a pull query has no other
+    return answer.table
 
 
 def watched_text(name: str, latest: ModelVersion) -> str:

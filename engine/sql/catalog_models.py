@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ..errors import AnalysisError, Span, UnknownName
 from .scope import suggestion
-from .types import INTEGER, STRING, SqlType, Struct, quote_if_needed
+from .types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, SqlType, Struct, quote_if_needed
 
 DEFAULT_ALIAS = "CHAMPION"
 NEXT_ALIAS = "CHALLENGER"
@@ -76,6 +76,36 @@ class Shadow:
 
 
 @dataclass(frozen=True)
+class Monitor:
+    """SET MONITOR: windows of what the model is asked and answers, compared with a reference; `topic` is told. `reference`:
+    what was counted of the source of that name, column by column."""
+
+    source: str
+    metrics: tuple[str, ...]
+    window_ms: int
+    threshold: float
+    topic: str
+    reference: Mapping[str, object]
+
+    def __str__(self) -> str:
+        return f"{','.join(self.metrics)} against {self.source} every {self.window_ms} ms, above {self.threshold:g}"
+
+
+DRIFT_COLUMNS: tuple[tuple[str, SqlType], ...] = (
+    ("MODEL", STRING),
+    ("VERSION", INTEGER),
+    ("COLUMN_NAME", STRING),
+    ("METRIC", STRING),
+    ("VALUE", DOUBLE),
+    ("DRIFTED", BOOLEAN),
+    ("ROWS_SEEN", BIGINT),
+    ("WINDOW_START", BIGINT),
+    ("WINDOW_END", BIGINT),
+)
+"""What a record of a monitor holds."""
+
+
+@dataclass(frozen=True)
 class Canary:
     """SET CANARY: an arm of the split that is promoted at `until_ms` when it has answered `rows_min` rows, or rolled back
     when it passes a limit before; `query` is a pull query whose first value tells to roll back."""
@@ -109,6 +139,7 @@ class ModelEntry:
     split: Split | None = None
     shadow: Shadow | None = None
     canary: Canary | None = None
+    monitor: Monitor | None = None
 
     def version(self, number: int, span: Span | None = None) -> ModelVersion:
         """The version of that number; raises UnknownName."""

@@ -20,6 +20,7 @@ from .statements_model import (
     Rollback,
     SetAlias,
     SetCanary,
+    SetMonitor,
     SetShadow,
     SetSplit,
 )
@@ -42,8 +43,10 @@ def create_model(at: SourceParser, start: int, or_replace: bool) -> CreateModel:
     return CreateModel(name, inputs, outputs, at.with_properties(), or_replace, if_not_exists, at.span(start))
 
 
-def alter_model(at: SourceParser, start: int) -> SetAlias | Rollback | SetSplit | SetShadow | SetCanary | EndCanary:
-    """MODEL name SET ALIAS …, SPLIT …, SHADOW … or CANARY …, RESET SPLIT or SHADOW, END CANARY …, or ROLLBACK."""
+def alter_model(
+    at: SourceParser, start: int
+) -> SetAlias | Rollback | SetSplit | SetShadow | SetCanary | EndCanary | SetMonitor:
+    """MODEL name and what about it: SET and RESET of its parts, END CANARY, ROLLBACK."""
     at.expect("MODEL")
     name, version = _name(at)
     if version is not None:
@@ -63,11 +66,15 @@ def alter_model(at: SourceParser, start: int) -> SetAlias | Rollback | SetSplit 
         return SetShadow(name, span=at.span(start))
     if at.take("SET", "SHADOW"):
         return _shadow(at, name, start)
+    if at.take("RESET", "MONITOR"):
+        return SetMonitor(name, (), at.span(start))
+    if at.take("SET", "MONITOR"):
+        return SetMonitor(name, at.properties(), at.span(start))
     if at.take("SET", "CANARY"):
         return set_canary(at, name, start)
     if at.take("END", "CANARY"):
         return end_canary(at, name, start)
-    raise at.unexpected("SET ALIAS, SET or RESET SPLIT, SET or RESET SHADOW, SET or END CANARY, or ROLLBACK")
+    raise at.unexpected("SET ALIAS, SET or RESET SPLIT, SHADOW or MONITOR, SET or END CANARY, or ROLLBACK")
 
 
 def drop_model(at: SourceParser, start: int) -> DropModel:

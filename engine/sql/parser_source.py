@@ -138,15 +138,18 @@ class SourceParser(RelationalParser):
 
     def with_properties(self) -> tuple[Property, ...]:
         """[WITH (NAME = value, …)]."""
-        if not self.take("WITH"):
-            return ()
+        return self.properties() if self.take("WITH") else ()
+
+    def properties(self) -> tuple[Property, ...]:
+        """(NAME = value, …)."""
         self.expect_sign(TokenType.L_PAREN, "(")
         found: list[Property] = []
         while not self.take_sign(TokenType.R_PAREN):
             if found:
                 self.expect_sign(TokenType.COMMA, ", or )")
             start = self.at
-            name = self.advance().text if self.is_at(TokenType.STRING) else self.name("the property's")
+            plain = self.is_at(TokenType.STRING) or (self.sees("WINDOW") and self.is_at(TokenType.EQ, 1))
+            name = self.advance().text if plain else self.name("the property's")
             if self.is_at(TokenType.DOT):
                 raise self.error("a property's name with dots is written in single quotes")
             self.expect_sign(TokenType.EQ, "=")

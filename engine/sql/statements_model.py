@@ -115,6 +115,15 @@ class EndCanary:
 
 
 @dataclass(frozen=True)
+class SetMonitor:
+    """ALTER MODEL name SET MONITOR (reference = …, metrics = …, window = …, threshold = …); RESET MONITOR has none."""
+
+    name: str
+    properties: tuple[Property, ...] = ()
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
 class DropModel:
     """DROP MODEL [IF EXISTS] name, or one version of it: name$3."""
 
@@ -133,5 +142,7 @@ class DescribeModel:
     span: Span | None = None
 
 
-ModelStatement = CreateModel | SetAlias | Rollback | SetSplit | SetShadow | SetCanary | EndCanary | DropModel
+ModelStatement = (
+    CreateModel | SetAlias | Rollback | SetSplit | SetShadow | SetCanary | EndCanary | SetMonitor | DropModel
+)
 """Those that change something."""

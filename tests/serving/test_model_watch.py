@@ -1,4 +1,4 @@
-"""What watches a model: shadow runs."""
+"""What watches a model: shadow runs and monitors."""
 
 from __future__ import annotations
 
@@ -79,3 +79,49 @@ def test_refusals_of_a_shadow(db) -> None:
     ):
         with pytest.raises(mergus.MergusError, match=said):
             db.execute(sql)
+
+
+def test_a_monitor_tells_of_drift_in_a_stream(db) -> None:
+    db.execute("CREATE STREAM known (x DOUBLE) WITH (kafka_topic='known', value_format='JSON', partitions=1);")
+    db.insert("known", [{"x": i % 100} for i in range(400)])
+    db.execute(
+        "ALTER MODEL m SET MONITOR (reference = 'known', metrics = 'psi,ks', window = '1 SECOND', threshold = 0.2);"
+    )
+    moved = [{"a": 50 + i % 100} for i in range(400)]
+    db.insert("s", moved)
+    assert len(rows(db, "SELECT m(a) AS y FROM s;")) == 400
+    sql = "SELECT column_name AS c, metric, MAX(value) AS most, SUM(rows_seen) AS n FROM m__drift GROUP BY column_name, metric;"
+    wanted = {(c, m): 400 for c in ("X", "OUTPUT") for m in ("psi", "ks")}
+    end = time.monotonic() + 60
+    found: list[dict[str, Any]] = []
+    while {(r["C"], r["METRIC"]): r["N"] for r in found} != wanted:  # a window ends when nothing comes for a second
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+        found = rows(db, sql)
+    assert all(r["MOST"] > 0.4 for r in found)
+    db.execute("ALTER MODEL m RESET MONITOR;")
+    assert db.execute("DESCRIBE MODEL m;")[0].body["modelDescription"]["monitor"] is None
+
+
+def test_a_monitor_outlives_its_reference(tmp_path: Path) -> None:
+    (tmp_path / "double.py").write_text("def predict(x):\n    return x * 2\n")
+    with mergus.connect(tmp_path / "data") as db:
+        db.execute(f"CREATE MODEL m {COLUMNS} WITH (provider='python', path='{tmp_path / 'double'}.py');")
+        db.execute("CREATE STREAM known (x DOUBLE) WITH (kafka_topic='known', value_format='JSON', partitions=1);")
+        db.insert("known", [{"x": 1}])
+        for sql, said in (
+            ("SET MONITOR (reference = 'nothing')", "NOTHING does not exist"),
+            ("SET MONITOR (reference = 'known', metric = 'psi')", "METRIC is not a property"),
+            ("SET MONITOR (reference = 'known', metrics = 'mood')", "mood is not a metric"),
+            ("SET MONITOR (reference = 'known', window = 'soon')", "WINDOW is a time"),
+            ("SET MONITOR (reference = 'known', threshold = 'high')", "THRESHOLD is a number"),
+        ):
+            with pytest.raises(mergus.MergusError, match=said):
+                db.execute(f"ALTER MODEL m {sql};")
+        db.execute("ALTER MODEL m SET MONITOR (reference = 'known');")
+        monitor = db.engine.catalog.models["M"].monitor
+        db.insert("known", [{"x": 100}])
+    with mergus.connect(tmp_path / "data") as db:
+        assert db.engine.catalog.models["M"].monitor == monitor
+        assert monitor.window_ms == 3_600_000
+        assert db.query("SELECT * FROM m__drift;").rows() == []
