@@ -27,6 +27,8 @@ class Analysis:
         places = [(0, DECODE), *((n, EXCHANGE) for n in range(self._last)), (self._last, ENCODE)]
         operators = [(n, step.output) for n, stage in enumerate(plan.stages) for step in stage.steps]
         self.parts = {place: metrics.part(*place) for place in [*places, *operators]}
+        known = {place for parts in metrics.parts.values() for place in parts}
+        self._fused = {place for place in operators if known and place not in known}
         self.stages = [metrics.part(n, STAGE) for n in range(len(plan.stages))]
         self.seconds = sum(part.seconds for part in self.parts.values())
         infers = [(n, s.output) for n, stage in enumerate(plan.stages) for s in stage.steps if isinstance(s, Infer)]
@@ -55,6 +57,8 @@ class Analysis:
         return f"{whole}\n\n{explain(self._plan, self._notes)}"
 
     def _notes(self, stage: int, edge: Edge | None) -> Sequence[str]:
+        if (stage, edge) in self._fused:
+            return ["in one call with the next"]
         if edge is not None:
             return [self._told(self.parts[(stage, edge)])]
         done, waiting = self.stages[stage], self.waiting(stage)
@@ -96,6 +100,7 @@ class Analysis:
             "parts": [
                 {"stage": stage, "part": self._name(edge), **self._figures(part)}
                 for (stage, edge), part in sorted(self.parts.items(), key=lambda p: (p[0][0], _order(p[0][1])))
+                if (stage, edge) not in self._fused
             ],
         }
 
