@@ -8,6 +8,7 @@ the failing rows only; constants that always fail become NULL here, because Duck
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -70,11 +71,13 @@ SUBQUERIES = frozenset({"(SELECT)", "IN (SELECT)", "EXISTS"})
 
 
 def guarded(expr: Expr) -> Expr:
-    """The expression in a TRY, which makes it NULL where it fails; as it is where it cannot fail, or where TRY takes it not
-    (volatile functions, sub-queries)."""
+    """The expression in a TRY, which makes it NULL where it fails; as it is where it cannot fail, or is volatile. Around a
+    sub-query DuckDB takes no TRY: there the operands beside it are guarded."""
     nodes = list(walk(expr))
-    if not _may_fail(nodes) or _resists_try(nodes, compile_sql(expr)):
+    if not _may_fail(nodes):
         return expr
+    if _resists_try(nodes, compile_sql(expr)):
+        return replace(expr, args=tuple(map(guarded, expr.args))) if isinstance(expr, Call) else expr
     return Call("TRY", (expr,), expr.type, SqlTemplate(lambda args, types, result: f"TRY({args[0]})"))
 
 

@@ -186,6 +186,7 @@ def test_queries_at_random_give_the_rows_of_sql(db, oracle, seed):
         ("SELECT CAST(customer AS INT) AS bad, id FROM orders WHERE id < 2 ORDER BY id", [(None, 0), (None, 1)]),
         ("SELECT COUNT(*) AS n FROM orders WHERE CAST(customer AS INT) > 0", [(0,)]),
         ("SELECT o.id FROM orders o JOIN people p ON CAST(o.customer AS INT) = p.age", []),
+        ("SELECT COUNT(*) AS n FROM orders WHERE CAST(city AS INT) IN (SELECT CAST(name AS INT) FROM people)", [(0,)]),
         ("SELECT COUNT(*) AS n FROM orders WHERE NOT (city = 'Oslo')", [(16,)]),
         ("SELECT EXPLODE(ARRAY[id, id + 1]) AS x, customer FROM orders WHERE id = 3", [(3, "cy"), (4, "cy")]),
         ("SELECT -7 / 2 AS q, 'a' || customer AS c FROM orders GROUP BY customer HAVING customer = 'dee'", [(-3, "adee")]),
