@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..inference.registered import RegisteredModel
+from ..inference.stats import ModelStats, Version
 from ..plan.steps import Infer, QueryPlan
 from ..sql.catalog import Catalog
 from ..sql.catalog_models import ModelEntry, ModelVersion, columns_text
 from ..sql.statements_model import DescribeModel
 from ..sql.types import quote_if_needed
 from .results import Listing
+
+_SHOWN = (
+    ("Version", "version"),
+    ("Aliases", "aliases"),
+    ("Provider", "provider"),
+    ("Loader", "loader"),
+    ("Created", "created"),
+    ("Size", "sizeBytes"),
+    ("Load seconds", "loadSeconds"),
+    ("Memory", "memoryBytes"),
+    ("Rows", "rows"),
+    ("Errors", "errors"),
+    ("Hit rate", "hitRate"),
+    ("Call ms", "callMs"),
+    ("Sha256", "sha256"),
+)
+"""DESCRIBE MODEL's columns, and where each comes from."""
 
 
 def show_models(models: Mapping[str, ModelEntry], text: str) -> Listing:
@@ -35,7 +53,9 @@ def show_models(models: Mapping[str, ModelEntry], text: str) -> Listing:
     return Listing(text, "models", {"models": [dict(zip(names, r, strict=True)) for r in rows]}, columns, rows)
 
 
-def describe_model(statement: DescribeModel, text: str, catalog: Catalog) -> Listing:
+def describe_model(
+    statement: DescribeModel, text: str, catalog: Catalog, done: Callable[[], Mapping[Version, ModelStats]]
+) -> Listing:
     """The other three."""
     entry = catalog.model(statement.name, statement.span)
     if statement.what == "HISTORY":
@@ -43,11 +63,13 @@ def describe_model(statement: DescribeModel, text: str, catalog: Catalog) -> Lis
     if statement.what == "CREATE":
         shown = create_text(entry.name, entry.default)
         return Listing(text, "model_statement", {"statement": shown}, ("Statement",), ((shown,),), shown)
-    return _description(entry, text)
+    return _description(entry, text, done())
 
 
-def _description(entry: ModelEntry, text: str) -> Listing:
-    versions = [_version_shape(entry, v) for v in entry.versions]
+def _description(entry: ModelEntry, text: str, done: Mapping[Version, ModelStats]) -> Listing:
+    versions = [
+        _version_shape(entry, v) | _done(done.get((entry.name, str(v.number)), ModelStats())) for v in entry.versions
+    ]
     body: dict[str, Any] = {
         "name": entry.name,
         "inputs": [{"name": n, "type": str(t)} for n, t in entry.default.inputs],
@@ -60,15 +82,20 @@ def _description(entry: ModelEntry, text: str) -> Listing:
         "monitor": None if entry.monitor is None else str(entry.monitor),
         "versions": versions,
     }
-    columns = ("Version", "Aliases", "Provider", "Loader", "Created", "Size", "Load seconds", "Sha256")
-    keys = ("version", "aliases", "provider", "loader", "created", "sizeBytes", "loadSeconds", "sha256")
-    rows = tuple(tuple(v[k] for k in keys) for v in versions)
+    rows = tuple(tuple(v[key] for _, key in _SHOWN) for v in versions)
     lines = [f"Model {entry.name} {entry.default.signature}"]
     lines += [] if entry.split is None else [f"Split {entry.split}"]
     lines += [] if entry.shadow is None else [f"Shadow {entry.shadow}"]
     lines += [] if entry.canary is None else [f"Canary {entry.canary}"]
     lines += [] if entry.monitor is None else [f"Monitor {entry.monitor}"]
-    return Listing(text, "modelDescription", {"modelDescription": body}, columns, rows, "\n".join(lines))
+    return Listing(
+        text,
+        "modelDescription",
+        {"modelDescription": body},
+        tuple(title for title, _ in _SHOWN),
+        rows,
+        "\n".join(lines),
+    )
 
 
 def _version_shape(entry: ModelEntry, version: ModelVersion) -> dict[str, Any]:
@@ -81,6 +108,19 @@ def _version_shape(entry: ModelEntry, version: ModelVersion) -> dict[str, Any]:
         "sizeBytes": version.size_bytes,
         "loadSeconds": version.record.get("load_seconds"),
         "sha256": version.sha256,
+    }
+
+
+def _done(stats: ModelStats) -> dict[str, Any]:
+    """What a version has done since the processes that run it were started."""
+    return {
+        "memoryBytes": stats.loaded_bytes,
+        "rows": stats.rows,
+        "errors": stats.errors,
+        "hitRate": None if stats.hit_rate is None else round(stats.hit_rate, 4),
+        "callMs": None if stats.call_ms is None else round(stats.call_ms, 3),
+        "modelSeconds": round(stats.model_seconds, 3),
+        "glueSeconds": round(stats.glue_seconds, 3),
     }
 
 
