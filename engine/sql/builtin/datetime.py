@@ -1,16 +1,19 @@
-"""Dates and times. Patterns and zones are Java's, so formatting and parsing run in Python, a row at a time; arithmetic is
-DuckDB's. A TIMESTAMP is a moment in UTC."""
+"""Dates and times. Patterns and zones are Java's: what is in UTC and of fixed digits is formatted and parsed a column at a
+time (`time_columns`), the rest in Python, row by row; arithmetic is DuckDB's. A TIMESTAMP is a moment in UTC."""
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ..functions import Function, Overload, ScalarFunction
-from ..types import INTERVAL_UNIT
+import pyarrow as pa
+
+from ..functions import ArrowFunction, Function, Overload, ScalarFunction, SqlTemplate
+from ..types import INTERVAL_UNIT, SqlType, arrow_type, duckdb_type
 from .table import function, overload, rows
+from .time_columns import formatted, parsed
 from .time_patterns import format_moment, from_millis, parse_moment, to_millis, zone
 
 _UNITS = {
@@ -84,110 +87,140 @@ def _millis_of(unit: str, count: int) -> int:
     return _UNITS[word] * count
 
 
-def _months_later(moment: dt.datetime, months: int) -> dt.datetime:
-    """The same day so many months on, or the month's last day where it has no such day."""
-    year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
-    last = calendar.monthrange(year, month + 1)[1]
-    return moment.replace(year=year, month=month + 1, day=min(moment.day, last))
+def _time_shift(sign: int) -> Callable[..., dt.time]:
+    """Moving a time of day, around midnight."""
 
-
-def _shift(sign: int) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
-    """Moving a timestamp, a date (by whole days) and a time of day (around midnight)."""
-
-    def timestamp(unit: str, count: int, moment: dt.datetime) -> dt.datetime:
-        months = _MONTHS.get(unit)
-        if months is not None:
-            return _months_later(moment, sign * count * months)
-        return moment + sign * dt.timedelta(milliseconds=_millis_of(unit, count))
-
-    def date(unit: str, count: int, day: dt.date) -> dt.date:
-        return timestamp(unit, count, dt.datetime.combine(day, dt.time())).date()
-
-    def time(unit: str, count: int, time: dt.time) -> dt.time:
+    def moved(unit: str, count: int, time: dt.time) -> dt.time:
         since = ((time.hour * 60 + time.minute) * 60 + time.second) * 1000 + time.microsecond // 1000
-        moved = (since + sign * _millis_of(unit, count)) % _DAY
-        return (dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=moved)).time()
+        millis = (since + sign * _millis_of(unit, count)) % _DAY
+        return (dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=millis)).time()
 
-    return timestamp, date, time
+    return moved
+
+
+def _shift(sign: str) -> SqlTemplate:
+    """Moving a timestamp or a date, which keeps whole days; the unit is a literal."""
+
+    def render(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
+        unit, count, moment = args
+        word = unit.strip("'").upper()
+        if word in _MONTHS:
+            interval = f"to_months(({count}) * {_MONTHS[word]})"
+        else:
+            interval = f"INTERVAL 1 MILLISECOND * (({count})::BIGINT * {_millis_of(word, 1)})"
+        return f"(({moment})::TIMESTAMP {sign} {interval})::{duckdb_type(result)}"
+
+    return SqlTemplate(render)
+
+
+_MILLIS = pa.timestamp("ms")
+
+
+def _as_moments(column: pa.Array) -> pa.Array:
+    """Milliseconds or days since 1970, dates, times of day and timestamps as timestamps."""
+    if pa.types.is_time(column.type):
+        return column.cast(pa.time32("ms"), safe=False).cast(pa.int32()).cast(pa.int64()).cast(_MILLIS)
+    return (column.cast(pa.date32()) if column.type == pa.int32() else column).cast(_MILLIS)
+
+
+def _formatting(name: str, compute: Callable[..., str]) -> ArrowFunction:
+    """Text of moments: by `formatted` where that knows the pattern, else by `compute`, row by row."""
+    by_row = rows(name, compute)
+
+    def evaluate(moments: pa.Array, *how: pa.Array, types: Sequence[SqlType], result: SqlType) -> pa.Array:
+        made = formatted(_as_moments(moments), *how)
+        return by_row.evaluate(moments, *how, types=types, result=result) if made is None else made
+
+    return replace(by_row, evaluate=evaluate)
+
+
+def _parsing(name: str, compute: Callable[..., Any], *, days: bool = False) -> ArrowFunction:
+    """Moments of text: by `parsed` where that knows the pattern, else by `compute`, row by row. `days`: since 1970."""
+    by_row = rows(name, compute)
+
+    def evaluate(texts: pa.Array, *how: pa.Array, types: Sequence[SqlType], result: SqlType) -> pa.Array:
+        made = parsed(texts, *how)
+        if made is None:
+            return by_row.evaluate(texts, *how, types=types, result=result)
+        return (made.cast(pa.date32()) if days else made).cast(arrow_type(result))
+
+    return replace(by_row, evaluate=evaluate)
 
 
 def _f(name: str, description: str, *overloads: Overload, example: str) -> ScalarFunction:
     return function(name, description, "DATE / TIME", *overloads, examples=(example,))
 
 
-def _shifting(name: str, description: str, compute: Callable[..., Any], kind: str) -> ScalarFunction:
-    made = rows(name.lower(), compute)
-    return _f(
-        name, description, overload(f"{INTERVAL_UNIT}, INTEGER, {kind} -> {kind}", made), example=f"{name}(DAYS, 7, at)"
-    )
+def _shifting(name: str, description: str, made: ArrowFunction | SqlTemplate, kind: str) -> ScalarFunction:
+    signature = f"{INTERVAL_UNIT}, INTEGER, {kind} -> {kind}"
+    return _f(name, description, overload(signature, made), example=f"{name}(DAYS, 7, at)")
 
 
-_ADD, _SUB = _shift(1), _shift(-1)
 _NOW = "CAST(epoch_ms(now()) AS BIGINT)"
 
 FUNCTIONS: tuple[Function, ...] = (
     _f(
         "FORMAT_TIMESTAMP",
         "A timestamp as text by a Java pattern, in a zone (UTC).",
-        overload("TIMESTAMP, STRING -> STRING", rows("format_timestamp", _format_timestamp)),
-        overload("TIMESTAMP, STRING, STRING -> STRING", rows("format_timestamp", _format_timestamp)),
+        overload("TIMESTAMP, STRING -> STRING", _formatting("format_timestamp", _format_timestamp)),
+        overload("TIMESTAMP, STRING, STRING -> STRING", _formatting("format_timestamp", _format_timestamp)),
         example="FORMAT_TIMESTAMP(at, 'yyyy-MM-dd HH:mm:ss')",
     ),
     _f(
         "PARSE_TIMESTAMP",
         "A timestamp from text by a Java pattern, in a zone (UTC).",
-        overload("STRING, STRING -> TIMESTAMP", rows("parse_timestamp", _parse_timestamp)),
-        overload("STRING, STRING, STRING -> TIMESTAMP", rows("parse_timestamp", _parse_timestamp)),
+        overload("STRING, STRING -> TIMESTAMP", _parsing("parse_timestamp", _parse_timestamp)),
+        overload("STRING, STRING, STRING -> TIMESTAMP", _parsing("parse_timestamp", _parse_timestamp)),
         example="PARSE_TIMESTAMP(text, 'yyyy-MM-dd HH:mm:ss')",
     ),
     _f(
         "TIMESTAMPTOSTRING",
         "Milliseconds since 1970 as text by a Java pattern, in a zone (UTC).",
-        overload("BIGINT, STRING -> STRING", rows("timestamptostring", _timestamp_to_string)),
-        overload("BIGINT, STRING, STRING -> STRING", rows("timestamptostring", _timestamp_to_string)),
+        overload("BIGINT, STRING -> STRING", _formatting("timestamptostring", _timestamp_to_string)),
+        overload("BIGINT, STRING, STRING -> STRING", _formatting("timestamptostring", _timestamp_to_string)),
         example="TIMESTAMPTOSTRING(ROWTIME, 'yyyy-MM-dd HH:mm:ss')",
     ),
     _f(
         "STRINGTOTIMESTAMP",
         "Milliseconds since 1970 from text by a Java pattern, in a zone (UTC).",
-        overload("STRING, STRING -> BIGINT", rows("stringtotimestamp", _string_to_timestamp)),
-        overload("STRING, STRING, STRING -> BIGINT", rows("stringtotimestamp", _string_to_timestamp)),
+        overload("STRING, STRING -> BIGINT", _parsing("stringtotimestamp", _string_to_timestamp)),
+        overload("STRING, STRING, STRING -> BIGINT", _parsing("stringtotimestamp", _string_to_timestamp)),
         example="STRINGTOTIMESTAMP(text, 'yyyy-MM-dd HH:mm:ss')",
     ),
     _f(
         "FORMAT_DATE",
         "A date as text by a Java pattern.",
-        overload("DATE, STRING -> STRING", rows("format_date", _format_date)),
+        overload("DATE, STRING -> STRING", _formatting("format_date", _format_date)),
         example="FORMAT_DATE(day, 'dd/MM/yyyy')",
     ),
     _f(
         "PARSE_DATE",
         "A date from text by a Java pattern.",
-        overload("STRING, STRING -> DATE", rows("parse_date", _parse_date)),
+        overload("STRING, STRING -> DATE", _parsing("parse_date", _parse_date)),
         example="PARSE_DATE(text, 'dd/MM/yyyy')",
     ),
     _f(
         "FORMAT_TIME",
         "A time of day as text by a Java pattern.",
-        overload("TIME, STRING -> STRING", rows("format_time", _format_time)),
+        overload("TIME, STRING -> STRING", _formatting("format_time", _format_time)),
         example="FORMAT_TIME(at, 'HH:mm')",
     ),
     _f(
         "PARSE_TIME",
         "A time of day from text by a Java pattern.",
-        overload("STRING, STRING -> TIME", rows("parse_time", _parse_time)),
+        overload("STRING, STRING -> TIME", _parsing("parse_time", _parse_time)),
         example="PARSE_TIME(text, 'HH:mm')",
     ),
     _f(
         "DATETOSTRING",
         "Days since 1970 as text by a Java pattern.",
-        overload("INTEGER, STRING -> STRING", rows("datetostring", _date_to_string)),
+        overload("INTEGER, STRING -> STRING", _formatting("datetostring", _date_to_string)),
         example="DATETOSTRING(days, 'yyyy-MM-dd')",
     ),
     _f(
         "STRINGTODATE",
         "Days since 1970 from text by a Java pattern.",
-        overload("STRING, STRING -> INTEGER", rows("stringtodate", _string_to_date)),
+        overload("STRING, STRING -> INTEGER", _parsing("stringtodate", _string_to_date, days=True)),
         example="STRINGTODATE(text, 'yyyy-MM-dd')",
     ),
     _f(
@@ -222,10 +255,17 @@ FUNCTIONS: tuple[Function, ...] = (
         overload("TIMESTAMP, STRING, STRING -> TIMESTAMP", rows("convert_tz", _convert_zone)),
         example="CONVERT_TZ(at, 'UTC', 'Asia/Tokyo')",
     ),
-    _shifting("TIMESTAMPADD", "A timestamp later by so many units.", _ADD[0], "TIMESTAMP"),
-    _shifting("TIMESTAMPSUB", "A timestamp earlier by so many units.", _SUB[0], "TIMESTAMP"),
-    _shifting("DATEADD", "A date later by so many units.", _ADD[1], "DATE"),
-    _shifting("DATESUB", "A date earlier by so many units.", _SUB[1], "DATE"),
-    _shifting("TIMEADD", "A time of day later by so many units, past midnight too.", _ADD[2], "TIME"),
-    _shifting("TIMESUB", "A time of day earlier by so many units, before midnight too.", _SUB[2], "TIME"),
+    _shifting("TIMESTAMPADD", "A timestamp later by so many units.", _shift("+"), "TIMESTAMP"),
+    _shifting("TIMESTAMPSUB", "A timestamp earlier by so many units.", _shift("-"), "TIMESTAMP"),
+    _shifting("DATEADD", "A date later by so many units.", _shift("+"), "DATE"),
+    _shifting("DATESUB", "A date earlier by so many units.", _shift("-"), "DATE"),
+    _shifting(
+        "TIMEADD", "A time of day later by so many units, past midnight too.", rows("timeadd", _time_shift(1)), "TIME"
+    ),
+    _shifting(
+        "TIMESUB",
+        "A time of day earlier by so many units, before midnight too.",
+        rows("timesub", _time_shift(-1)),
+        "TIME",
+    ),
 )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import decimal
+import functools
 import json
 import re
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
 from ..compile_java_text import java_double
@@ -25,10 +27,12 @@ class _Number(str):
     __slots__ = ()
 
 
+_DECODER = json.JSONDecoder(parse_int=_Number, parse_float=_Number)
+
+
 def _read(text: str) -> Any:
     """The first JSON value of a text, as Jackson reads it; raises ValueError where there is none."""
-    decoder = json.JSONDecoder(parse_int=_Number, parse_float=_Number)
-    return decoder.raw_decode(text.lstrip())[0]
+    return _DECODER.raw_decode(text.lstrip())[0]
 
 
 def _written(value: Any) -> str:
@@ -54,26 +58,41 @@ _MISSING = object()
 
 
 def _extract(text: str, path: str) -> str | None:
+    """orjson is four times as fast and loses how numbers are written: what is no text is read again."""
+    steps = _steps(path)
+    try:
+        value = _at(orjson.loads(text), steps)
+    except orjson.JSONDecodeError:
+        value = None
+    if isinstance(value, str):
+        return value
+    value = _at(_read(text), steps)
+    return None if value is _MISSING else _shown(value)
+
+
+@functools.lru_cache(maxsize=256)
+def _steps(path: str) -> tuple[str | int, ...]:
+    """Keys and places of a path; raises ValueError where it is none."""
     if not path.startswith("$"):
         raise ValueError(f"a path starts with $: {path!r}")
-    value = _read(text)
+    steps: list[str | int] = []
     at = 1
     while at < len(path):
         step = _STEP.match(path, at)
         if not step:
             raise ValueError(f"not a path: {path!r}")
         at = step.end()
-        value = _step(value, step)
-        if value is _MISSING:
-            return None
-    return _shown(value)
+        steps.append(int(step[2]) if step[2] is not None else step[1] or step[3])
+    return tuple(steps)
 
 
-def _step(value: Any, step: re.Match[str]) -> Any:
-    if step[2] is not None:
-        index = int(step[2])
-        return value[index] if isinstance(value, list) and 0 <= index < len(value) else _MISSING
-    return value.get(step[1] or step[3], _MISSING) if isinstance(value, dict) else _MISSING
+def _at(value: Any, steps: tuple[str | int, ...]) -> Any:
+    for step in steps:
+        if isinstance(step, int):
+            value = value[step] if isinstance(value, list) and 0 <= step < len(value) else _MISSING
+        else:
+            value = value.get(step, _MISSING) if isinstance(value, dict) else _MISSING
+    return value
 
 
 def _whole(text: str) -> Any:

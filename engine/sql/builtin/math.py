@@ -5,10 +5,14 @@ from __future__ import annotations
 import decimal
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from ..coercion import clipped_decimal
-from ..functions import Function, Overload, ScalarFunction
+from ..functions import ArrowFunction, Function, Overload, ScalarFunction
 from ..types import Decimal, SqlType
 from .table import first_type, function, overload, rows
 
@@ -47,6 +51,27 @@ def _to_places(negative: str, positive: str) -> Callable[[Any, int], Any]:
             return value.quantize(decimal.Decimal(1).scaleb(-places), rounding=rule)
 
     return compute
+
+
+def _by_column(name: str, compute: Callable[[Any, int], Any], nearest: Any, border: float) -> ArrowFunction:
+    """DOUBLEs to one number of places, a column at once; where a value lies so near a `border` between two results that its
+    decimal digits decide, and where it is no number of moderate size, by `compute`."""
+    by_row = rows(name, compute)
+
+    def evaluate(values: pa.Array, places: pa.Array, *, types: Sequence[SqlType], result: SqlType) -> pa.Array:
+        given, all_places = values.to_numpy(), places.to_numpy()
+        if not len(given) or not 0 <= all_places[0] <= 9 or (all_places != all_places[0]).any():
+            return by_row.evaluate(values, places, types=types, result=result)
+        count = int(all_places[0])
+        with np.errstate(all="ignore"):
+            scaled = given * 10.0**count
+            apart = np.abs((scaled - border) - np.rint(scaled - border))
+            made = nearest(scaled) / 10.0**count
+        unsure = ~((np.abs(scaled) < 1e9) & (apart > 1e-6))
+        made[unsure] = [compute(value, count) for value in given[unsure].tolist()]
+        return pa.array(made)
+
+    return replace(by_row, evaluate=evaluate)
 
 
 _ROUND = _to_places(decimal.ROUND_HALF_DOWN, decimal.ROUND_HALF_UP)
@@ -106,7 +131,7 @@ FUNCTIONS: tuple[Function, ...] = (
             f"CASE WHEN {{0}} IS NULL THEN NULL WHEN isnan({{0}}) THEN 0 ELSE floor({_LONG} + 0.5)::BIGINT END",
         ),
         overload("DECIMAL -> BIGINT", "floor({0} + 0.5)", _whole_decimal),
-        overload("DOUBLE, INTEGER -> DOUBLE", rows("round", _ROUND)),
+        overload("DOUBLE, INTEGER -> DOUBLE", _by_column("round", _ROUND, np.rint, 0.5)),
         overload("DECIMAL, INTEGER -> DOUBLE", rows("round", _ROUND), first_type),
         example="ROUND(price, 2)",
     ),
@@ -120,7 +145,7 @@ FUNCTIONS: tuple[Function, ...] = (
             f"CASE WHEN {{0}} IS NULL THEN NULL WHEN isnan({{0}}) THEN 0 ELSE trunc({_LONG})::BIGINT END",
         ),
         overload("DECIMAL -> BIGINT", "trunc({0})", _whole_decimal),
-        overload("DOUBLE, INTEGER -> DOUBLE", rows("trunc", _TRUNC)),
+        overload("DOUBLE, INTEGER -> DOUBLE", _by_column("trunc", _TRUNC, np.trunc, 0.0)),
         overload("DECIMAL, INTEGER -> DOUBLE", rows("trunc", _TRUNC), first_type),
         example="TRUNC(price, 1)",
     ),

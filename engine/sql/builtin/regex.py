@@ -34,6 +34,8 @@ def _extract_all(pattern: str, text: str, group: int = 0) -> list[Any] | None:
 
 def _replace(text: str, pattern: str, replacement: str) -> str:
     """A replacement in Java's notation: `$1` is a group, a backslash takes the next sign as it is."""
+    if "$" not in replacement and "\\" not in replacement:
+        return str(_compiled(pattern).sub(replacement, text))
     return str(_compiled(pattern).sub(lambda m: _expanded(replacement, m), text))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import uuid
 from collections.abc import Callable, Sequence
@@ -108,8 +109,23 @@ def _split_to_map(text: str, between: str, inside: str) -> dict[str, str] | None
     return {p[0]: p[1] for p in pairs if len(p) > 1}
 
 
+class _Masks(dict[int, str]):
+    """What stands for each character, found when it first comes: `str.translate` is ten times as fast as a loop."""
+
+    def __init__(self, signs: tuple[str, str, str, str]) -> None:
+        super().__init__()
+        self.signs = signs
+
+    def __missing__(self, code: int) -> str:
+        self[code] = _masked(chr(code), self.signs)
+        return self[code]
+
+
+_masks = functools.lru_cache(maxsize=64)(_Masks)
+
+
 def _mask(text: str, upper: str = "X", lower: str = "x", digit: str = "n", other: str = "-") -> str:
-    return "".join(_masked(c, (upper, lower, digit, other)) for c in text)
+    return text.translate(_masks((upper, lower, digit, other)))
 
 
 def _masked(character: str, signs: tuple[str, str, str, str]) -> str:
@@ -130,8 +146,10 @@ def _mask_side(keep: bool, left: bool) -> Callable[..., str]:
         if n < 0:
             raise ValueError("the number of characters must not be negative")
         signs = (upper, lower, digit, other)
-        first = (i < n for i in range(len(text))) if left else (i >= len(text) - n for i in range(len(text)))
-        return "".join(_masked(c, signs) if chosen != keep else c for c, chosen in zip(text, first, strict=True))
+        cut = min(n, len(text)) if left else max(len(text) - n, 0)
+        head, tail = text[:cut], text[cut:]
+        masks = _masks(signs)
+        return head.translate(masks) + tail if left != keep else head + tail.translate(masks)
 
     return compute
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 from collections.abc import Callable
 
 from ..functions import Function, ScalarFunction
 from .table import function, overload, rows
 
+_FOREIGN = re.compile(r'[ <>"{}|\\^`]')
+
 
 def _parts(address: str) -> urllib.parse.SplitResult:
     parts = urllib.parse.urlsplit(address)
-    if any(c in address for c in ' <>"{}|\\^`'):
+    if _FOREIGN.search(address):
         raise ValueError(f"not an address: {address!r}")
     return parts
 
