@@ -105,7 +105,7 @@ def main() -> None:
     options = parser.parse_args()
     for keys in options.keys:
         shapes = [s for s in SHAPES if s.name == "filter only" or s.name in options.only]
-        show(keys, [measured(shape, options.records, keys) for shape in shapes])
+        show(keys, (measured(shape, options.records, keys) for shape in shapes))
 
 
 def measured(shape: Shape, records: int, keys: int) -> Figure:
@@ -174,11 +174,12 @@ def made(shape: Shape, sides: int, records: int, keys: int, *, few: bool) -> Ite
             yield number, pa.record_batch(columns | {"value": pa.array(texts, pa.binary())})
 
 
-def show(keys: int, figures: list[Figure]) -> None:
-    """The table; ratios are to the filter-only query."""
-    first = figures[0]
+def show(keys: int, figures: Iterator[Figure]) -> None:
+    """The table, as it comes; ratios are to the filter-only query, the first."""
+    first = None
     print(f"{f'{keys:,} keys':30}{'rows/s':>12}{'of filter':>10}{'CPU s/M':>10}{'of filter':>10}{'MB':>8}")
     for f in figures:
+        first = first or f
         speed, cpu = f.rows / f.seconds, f.cpu / f.rows * 1e6
         ratios = speed / (first.rows / first.seconds), (first.cpu / first.rows * 1e6) / cpu
         print(f"{f.name:30}{speed:12,.0f}{ratios[0]:10.3f}{cpu:10.2f}{ratios[1]:10.3f}{f.memory_mb:8,.0f}", flush=True)
