@@ -10,6 +10,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 WAITING_MAX = 64
 IDLE_S = 1.0
@@ -45,7 +46,8 @@ class Aside:
         with self._lock:
             thread, self._thread = self._thread, None
         if thread is not None:
-            self._jobs.put(None)
+            with suppress(queue.Full):  # a model that hangs: its thread ends with the process
+                self._jobs.put(None, timeout=limit_s)
             thread.join(limit_s)
 
     def _next(self) -> Callable[[], None] | None:
