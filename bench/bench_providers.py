@@ -1,0 +1,162 @@
+"""What the infer step adds to a model, engine by engine: a single row, and batches, without a cache and out of it.
+
+    python bench/bench_providers.py [--rounds 40]
+
+Bare is a call of the loaded engine with tensors that lie ready; the step takes an Arrow column and gives one: repeats
+found, cache asked, tensors made, answers made a column. The two take turns, so that a machine that is busy with something
+else harms both alike, and the median of the rounds is shown. Inputs never repeat, but in the last column, where
+the cache knows them all; vectors have no cache. `isolated` is the same engine in a process of its own (TIMEOUT_MS, ISOLATED).
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from mergus.engine.inference import providers
+from mergus.engine.inference.arrays import to_tensor
+from mergus.engine.inference.artefact import locate
+from mergus.engine.inference.model_function import ModelFunction
+from mergus.engine.inference.program import Program, Source, Tensor
+from mergus.engine.inference.runtime import ModelRuntime
+from mergus.engine.sql.types import STRING, Vector
+from mergus.udfs.embed import embed
+
+SIZES = (1, 256, 1024)
+WIDTH = 64
+NETWORK = """
+import numpy as np
+first, second = np.random.default_rng(1).normal(size=(2, {width}, {width})).astype("f4")
+def predict(x):
+    return np.tanh(np.maximum(x @ first, 0) @ second)
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, and how inputs of it are made: so many, none of them met before."""
+
+    name: str
+    model: ModelFunction
+    inputs: Callable[[int], pa.Array]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=40)
+    rounds = parser.parse_args().rounds
+    print(f"{'':24}{'rows':>6}{'bare ms':>10}{'step ms':>10}{'adds ms':>10}{'adds %':>9}{'cached ms':>11}")
+    with tempfile.TemporaryDirectory() as folder:
+        for case in cases(Path(folder)):
+            measure(case, rounds)
+
+
+def cases(folder: Path) -> Iterator[Case]:
+    """Engines that need no download; ONNX where the library that writes such files is installed."""
+    numbers = iter(range(10**9))
+    chance = np.random.default_rng(2)
+
+    def texts(count: int) -> pa.Array:
+        return pa.array(
+            [f"request {next(numbers)} failed: connection to host{next(numbers)} refused" for _ in range(count)]
+        )
+
+    def vectors(count: int) -> pa.Array:
+        flat = pa.array(chance.normal(size=count * WIDTH).astype(np.float32))
+        return pa.FixedSizeListArray.from_arrays(flat, WIDTH)
+
+    declared = (Tensor("x", "float32", (WIDTH,)),), (Tensor("y", "float32", (WIDTH,)),)
+    text = ModelFunction(
+        "embed", embed.artefact, {"text": STRING}, embed.output, options={"provider": "tensorflow"}, declared=None
+    )
+    yield Case("tensorflow, text", text, texts)
+    file = folder / "network.py"
+    file.write_text(NETWORK.format(width=WIDTH))
+    network = ModelFunction(
+        "network",
+        file,
+        {"x": Vector(WIDTH)},
+        Vector(WIDTH),
+        provider="python",
+        options={"provider": "python"},
+        declared=declared,
+    )
+    yield Case("python, vector", network, vectors)
+    yield Case("python, vector, isolated", replace(network, isolated=True), vectors)
+    onnx = onnx_file(folder / "network.onnx")
+    if onnx is not None:
+        yield Case(
+            "onnx, vector", replace(network, artefact=onnx, provider="onnx", options={"provider": "onnx"}), vectors
+        )
+
+
+def onnx_file(path: Path) -> Path | None:
+    """The same network; None where it cannot be written."""
+    try:
+        import onnx
+    except ImportError:
+        return None
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = np.random.default_rng(1).normal(size=(2, WIDTH, WIDTH)).astype("f4")
+    shape = ["rows", WIDTH]
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "a"], ["h"]),
+            helper.make_node("Relu", ["h"], ["r"]),
+            helper.make_node("MatMul", ["r", "b"], ["s"]),
+            helper.make_node("Tanh", ["s"], ["y"]),
+        ],
+        "network",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+        [numpy_helper.from_array(w, name) for w, name in zip(weights, "ab", strict=True)],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(path))
+    return path
+
+
+def measure(case: Case, rounds: int) -> None:
+    """One line a size."""
+    runtime = ModelRuntime()
+    name = next(iter(case.model.inputs))
+    runtime.load(case.model)
+    program = engine(case.model)
+    for size in SIZES:
+        bare, step, cached = [], [], []
+        for _ in range(rounds + 2):
+            tensors = {name: to_tensor(case.inputs(size))}
+            column = case.inputs(size)
+            bare.append(seconds(lambda tensors=tensors: program(tensors)))
+            step.append(seconds(lambda column=column: runtime.infer(case.model, [column])))
+            cached.append(seconds(lambda column=column: runtime.infer(case.model, [column])))
+        first, second, third = (1000 * statistics.median(times[2:]) for times in (bare, step, cached))
+        known = f"{third:11.3f}" if pa.types.is_string(column.type) else f"{'':>11}"
+        adds = second - first
+        print(f"{case.name:24}{size:6}{first:10.3f}{second:10.3f}{adds:10.3f}{100 * adds / first:9.1f}{known}")
+    runtime.unload(case.model)
+
+
+def engine(model: ModelFunction) -> Program:
+    """The model's engine alone."""
+    takes, gives = model.declared or (None, None)
+    return providers.load(model.provider, Source(model.name, locate(model.artefact), model.options, 1, takes, gives))
+
+
+def seconds(job: Callable[[], object]) -> float:
+    """How long it takes."""
+    begun = time.perf_counter()
+    job()
+    return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    main()
