@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from ..sql.schema import Schema
 from ..sql.types import arrow_type
-from .operator import SEQUENCE, Frame
+from .operator import DELETED, SEQUENCE, Frame
 
 
 def is_system(name: str) -> bool:
@@ -80,4 +80,7 @@ def merge_frames(frames: Sequence[Frame]) -> Frame:
 def _concat(tables: Sequence[pa.Table]) -> pa.Table:
     if all(t.schema == tables[0].schema for t in tables):
         return pa.concat_tables(tables)
-    return pa.concat_tables(tables, promote_options="default")
+    made = pa.concat_tables(tables, promote_options="default")
+    if DELETED in made.schema.names:  # a table without tombstones need not say so of each row
+        made = set_column(made, DELETED, pc.fill_null(made.column(DELETED), False))
+    return made

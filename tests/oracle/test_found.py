@@ -7,7 +7,18 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from .cases import Aggregate, Case, Query, Record, Setup, StreamStreamOf, StreamTableOf, TableTableOf, Window
+from .cases import (
+    Aggregate,
+    Case,
+    ForeignKeyOf,
+    Query,
+    Record,
+    Setup,
+    StreamStreamOf,
+    StreamTableOf,
+    TableTableOf,
+    Window,
+)
 from .test_oracle import check
 
 EVERY_CUT = tuple(Setup(cut, 1, workers) for cut in (1, 3, None) for workers in (1, 2))
@@ -52,6 +63,11 @@ FOUND = {
         ),
         (Record("L", 1, (1, 1), 50), Record("L", 1, (1, 1), 51), Record("L", 1, (1, 1), 3)),
         (Setup(1, 1, 1), Setup(1, 1, 1, 2), Setup(1, 3, 2, 2)),
+    ),
+    "rows of one worker come together with tombstones of another": Case(
+        Query(ForeignKeyOf("A", "B", outer=True), None, ("A.Y",)),
+        (Record("A", 2, (None, None), 0), Record("A", 3, None, 0), Record("B", 1, (0, None), 0)),
+        (Setup(3, 3, 2),),
     ),
     "what is late behind a join does not depend on the number of workers": Case(
         Query(
