@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.history import FileHistory, InMemoryHistory
 
-from ..errors import MergusError, ParseError
+from ..errors import MergusError, ParseError, UserError
 from ..serving.connection import Connection
 from ..serving.connection_answers import Answer, PushRows
 from ..serving.connection_remote import RemoteConnection
@@ -32,6 +33,8 @@ HELP = """Statements end with a semicolon and may take several lines.
   SELECT … FROM table WHERE …;         asks once
   SELECT … FROM stream EMIT CHANGES;   goes on until Ctrl-C
   EXPLAIN query;                       how it runs
+  RUN SCRIPT 'file';                   carries out a file's statements
+  SPOOL 'file'; SPOOL OFF;             keeps what is typed and shown in a file
   help, exit (or Ctrl-D)
 """
 
@@ -40,8 +43,32 @@ Backend = Connection | RemoteConnection
 """Where statements go: an engine in this process, or a server. Both keep SET and DEFINE for the session."""
 
 
-def run(backend: Backend, text: str) -> Iterator[str]:
-    """Carry out statements; what comes is shown as it comes. Raises MergusError."""
+_RUN_SCRIPT = re.compile(r"RUN\s+SCRIPT\s+'((?:[^']|'')+)'\Z", re.IGNORECASE)
+_SPOOL = re.compile(r"SPOOL\s+(?:'((?:[^']|'')+)'|OFF)\s*;?\Z", re.IGNORECASE)
+
+
+def run(backend: Backend, text: str, within: tuple[Path, ...] = ()) -> Iterator[str]:
+    """Carry out statements; what comes is shown as it comes. RUN SCRIPT carries out a file's, `within` the scripts at
+    work. Raises MergusError."""
+    for statement in split_statements(text):
+        script = _RUN_SCRIPT.match(statement.text)
+        if script is None:
+            yield from _answered(backend, statement.text + ";")
+        else:
+            path = Path(script[1].replace("''", "'"))
+            yield from run(backend, _script(path, within), (*within, path.resolve()))
+
+
+def _script(path: Path, within: tuple[Path, ...]) -> str:
+    if path.resolve() in within:
+        raise UserError(f"script {path} runs itself")
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as why:
+        raise UserError(f"script {path} cannot be read", detail=str(why)) from None
+
+
+def _answered(backend: Backend, text: str) -> Iterator[str]:
     for result in backend.results(text):
         if isinstance(result, PushRows):
             yield from _pushed(result)
@@ -103,6 +130,7 @@ def loop(backend: Backend) -> None:
         return
     session: PromptSession[str] = PromptSession(history=_history())
     print("Mergus. Type help, or a statement that ends with a semicolon.")
+    spooled: Path | None = None
     while True:
         try:
             text = _read(session, backend)
@@ -116,7 +144,18 @@ def loop(backend: Backend) -> None:
         if word == "help":
             print(HELP)
         elif word:
-            show(backend, text)
+            spooled = _typed(backend, text, spooled)
+
+
+def _typed(backend: Backend, text: str, spooled: Path | None) -> Path | None:
+    try:
+        is_spool, spooled = spool(text, spooled)
+    except UserError as error:
+        print(error)
+        return spooled
+    if not is_spool:
+        show(backend, text, spooled)
+    return spooled
 
 
 def _read(session: PromptSession[str], backend: Backend) -> str:
@@ -152,13 +191,37 @@ def _history() -> FileHistory | InMemoryHistory:
     return FileHistory(str(path))
 
 
-def show(backend: Backend, text: str) -> None:
-    """Carry out statements and print what comes; Ctrl-C ends a push query."""
+def show(backend: Backend, text: str, spooled: Path | None = None) -> None:
+    """Carry out statements and print what comes, into the file `spooled` too; Ctrl-C ends a push query."""
+    _put(f"{text}\n", spooled, on_screen=False)
     try:
         for piece in run(backend, text):
-            sys.stdout.write(piece)
-            sys.stdout.flush()
+            _put(piece, spooled)
     except MergusError as error:
-        print(error)
+        _put(f"{error}\n", spooled)
     except KeyboardInterrupt:
         print()
+
+
+def _put(piece: str, spooled: Path | None, *, on_screen: bool = True) -> None:
+    if on_screen:
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    if spooled is not None:
+        with spooled.open("a", encoding="utf-8") as file:
+            file.write(piece)
+
+
+def spool(text: str, spooled: Path | None) -> tuple[bool, Path | None]:
+    """Whether `text` is SPOOL, and the file to write into from now on; raises UserError where that cannot be."""
+    found = _SPOOL.match(text.strip())
+    if found is None:
+        return False, spooled
+    if found[1] is None:
+        return True, None
+    path = Path(found[1].replace("''", "'"))
+    try:
+        path.write_text("", encoding="utf-8")
+    except OSError as why:
+        raise UserError(f"{path} cannot be written", detail=str(why)) from None
+    return True, path

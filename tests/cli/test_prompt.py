@@ -6,8 +6,12 @@ import io
 import subprocess
 import sys
 
+import pytest
+
 import mergus
 from mergus.engine.cli.progress import progress
+from mergus.engine.cli.prompt import run, show, spool
+from mergus.engine.errors import UserError
 from tests.mergus_server import running_server, until
 
 MERGUS = [sys.executable, "-m", "mergus.engine.cli.main"]
@@ -71,3 +75,34 @@ def test_progress_is_a_terminals_alone():
         assert "1 records read, 0 to go" in terminal.getvalue()
         assert terminal.getvalue().endswith("\r\x1b[K")
         assert file.getvalue() == ""
+
+
+def test_a_script_runs_at_the_prompt(tmp_path):
+    inner, outer = tmp_path / "it's.sql", tmp_path / "outer.sql"
+    inner.write_text("CREATE TYPE address AS STRUCT<town STRING>;")
+    outer.write_text(f"RUN SCRIPT '{str(inner).replace(chr(39), chr(39) * 2)}'; DEFINE n = 'address';")
+    with mergus.connect() as db:
+        told = "".join(run(db, f"run script '{outer}'; DROP TYPE ${{n}};"))
+        assert "Registered custom type with name 'ADDRESS'" in told
+        assert told.endswith("Dropped type 'ADDRESS'\n")
+        outer.write_text(f"SHOW TYPES; RUN SCRIPT '{outer}';")
+        with pytest.raises(UserError, match="runs itself"):
+            list(run(db, f"RUN SCRIPT '{outer}';"))
+        with pytest.raises(UserError, match="cannot be read"):
+            list(run(db, "RUN SCRIPT 'nowhere.sql';"))
+
+
+def test_spool_keeps_what_is_typed_and_shown(tmp_path, capsys):
+    file = tmp_path / "kept.txt"
+    assert spool("SHOW TABLES;", None) == (False, None)
+    assert spool(f"spool '{file}';", None) == (True, file)
+    with mergus.connect() as db:
+        show(db, "SHOW TYPES;", file)
+        show(db, "SELEC 1;", file)
+    kept = file.read_text()
+    assert kept.startswith("SHOW TYPES;\n")
+    assert "did you mean SELECT?" in kept
+    assert capsys.readouterr().out in kept.replace("SHOW TYPES;\n", "").replace("SELEC 1;\n", "")
+    assert spool("SPOOL OFF", file) == (True, None)
+    with pytest.raises(UserError, match="cannot be written"):
+        spool(f"SPOOL '{tmp_path}';", None)
