@@ -2,6 +2,7 @@
 
     python -m tests.conformance.ratchet             compare with passing.txt
     python -m tests.conformance.ratchet --update    write passing.txt anew
+    … --rest                                        the same for the cases of the REST interface, passing_rest.txt
 
 The cases are Confluent's and lie beside the project, not in it; without them there is nothing to compare.
 """
@@ -17,8 +18,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from .rest import run_rest_cases
+
 HERE = Path(__file__).parent
 PASSING = HERE / "passing.txt"
+PASSING_REST = HERE / "passing_rest.txt"
 CONFORMANCE = HERE.parents[2] / "shared" / "conformance"
 
 
@@ -42,9 +46,11 @@ def compare(verdicts: dict[str, str | None], listed: set[str]) -> Compared:
     return Compared(lost, tuple(sorted(passed - listed)))
 
 
-def listed() -> set[str]:
-    """The prefixes of passing.txt."""
-    return {line for line in PASSING.read_text().splitlines() if line and not line.startswith("#")}
+def listed(path: Path = PASSING) -> set[str]:
+    """The prefixes of a list, none where there is no list yet."""
+    if not path.exists():
+        return set()
+    return {line for line in path.read_text().splitlines() if line and not line.startswith("#")}
 
 
 def run_cases() -> dict[str, str | None]:
@@ -63,11 +69,11 @@ def read_verdicts(path: Path) -> dict[str, str | None]:
     return {row["id"]: row["why"] for row in rows}
 
 
-def write(verdicts: dict[str, str | None]) -> None:
-    """passing.txt anew."""
+def write(verdicts: dict[str, str | None], path: Path = PASSING) -> None:
+    """A list anew."""
     names = sorted(prefix(case) for case, why in verdicts.items() if why is None)
     head = "# ksqlDB's cases that pass, by their ids' sha256. Written by: python -m tests.conformance.ratchet --update"
-    PASSING.write_text("\n".join([head, *names, ""]))
+    path.write_text("\n".join([head, *names, ""]))
 
 
 def main() -> int:
@@ -75,12 +81,17 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description="hold on to the cases that pass")
     arguments.add_argument("--update", action="store_true", help="write passing.txt anew")
     arguments.add_argument("--verdicts", type=Path, help="what judge.py --out wrote, instead of a run")
+    arguments.add_argument("--rest", action="store_true", help="the REST interface's cases")
     given = arguments.parse_args()
-    verdicts = read_verdicts(given.verdicts) if given.verdicts else run_cases()
-    found = compare(verdicts, listed() if PASSING.exists() else set())
+    path = PASSING_REST if given.rest else PASSING
+    if given.rest:
+        verdicts = run_rest_cases(CONFORMANCE / "cases" / "rest")
+    else:
+        verdicts = read_verdicts(given.verdicts) if given.verdicts else run_cases()
+    found = compare(verdicts, listed(path))
     print(f"{len(found.lost)} lost, {len(found.gained)} gained", *found.lost, sep="\n")
     if given.update:
-        write(verdicts)
+        write(verdicts, path)
         return 0
     return int(bool(found.lost))
 

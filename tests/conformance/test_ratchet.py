@@ -2,7 +2,8 @@
 
 import pytest
 
-from .ratchet import CONFORMANCE, compare, listed, prefix, run_cases
+from .ratchet import CONFORMANCE, PASSING_REST, compare, listed, prefix, run_cases
+from .rest import run_rest_cases
 
 
 def test_what_is_lost_and_gained():
@@ -19,6 +20,12 @@ def test_the_list_is_in_order_and_names_each_case_once():
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not CONFORMANCE.exists(), reason="ksqlDB's cases are not here")
+def test_no_case_of_the_rest_interface_is_lost():
+    found = compare(run_rest_cases(CONFORMANCE / "cases" / "rest"), listed(PASSING_REST))
+    assert not found.lost
+
+
 @pytest.mark.skipif(not CONFORMANCE.exists(), reason="ksqlDB's cases are not here")
 def test_no_case_is_lost():
     found = compare(run_cases(), listed())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import httpx
+import pyarrow as pa
 import pytest
 
 import mergus
@@ -44,7 +45,8 @@ def columns(entries):
 
 
 @pytest.mark.parametrize(
-    ("limit", "rows", "end"), [("", 3, "Query Completed"), ("LIMIT 2", 2, "Limit Reached"), ("LIMIT 0", 0, "Limit Reached")]
+    ("limit", "rows", "end"),
+    [("", 3, "Query Completed"), ("LIMIT 2", 2, "Limit Reached"), ("LIMIT 0", 0, "Limit Reached")],
 )
 def test_a_pull_query_over_a_stream_tells_its_end(client, limit, rows, end):
     status, entries = asked(client, f"SELECT k, v FROM clicks {limit};")
@@ -67,9 +69,7 @@ def test_deleted_rows_of_a_table_say_so_and_records_of_a_stream_without_a_value_
     topics = db.engine.topics
     before = topics.end_offsets("users")[0]
     db.execute("CREATE STREAM deletions (k STRING KEY, v INT) WITH (kafka_topic='users', value_format='JSON');")
-    with mergus_writer(topics) as write:
-        write("users", b"x", None)
-        write("users", b"z", b'{"V":4}')
+    write(topics, "users", [(b"x", None), (b"z", b'{"V":4}')])
     sql, earliest = "SELECT k, v FROM {} EMIT CHANGES LIMIT {};", {"auto.offset.reset": "earliest"}
     _, entries = asked(client, sql.format("users", before + 2), **earliest)
     assert [e["row"] for e in entries if "row" in e][-2:] == [
@@ -80,25 +80,12 @@ def test_deleted_rows_of_a_table_say_so_and_records_of_a_stream_without_a_value_
     assert columns(entries)[-1] == ["z", 4]
 
 
-class mergus_writer:  # noqa: N801 - used like a function
+def write(topics, topic, rows):
     """Records as bytes, a NULL value too."""
-
-    def __init__(self, topics):
-        self.writer = topics.writer()
-
-    def __enter__(self):
-        return self.write
-
-    def write(self, topic, key, value):
-        import pyarrow as pa
-
-        self.writer.write(
-            topic, pa.record_batch({"key": pa.array([key], pa.binary()), "value": pa.array([value], pa.binary())})
-        )
-        self.writer.flush()
-
-    def __exit__(self, *_):
-        self.writer.close()
+    keys, values = (pa.array(column, pa.binary()) for column in zip(*rows, strict=True))
+    writer = topics.writer()
+    writer.write(topic, pa.record_batch({"key": keys, "value": values}))
+    writer.close()
 
 
 def test_what_is_produced_once_the_header_has_come_is_seen(db, client):
