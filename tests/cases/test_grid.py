@@ -152,7 +152,7 @@ def real(parts: Parts, setup: Setup, folder: Path, wanted: set[str]) -> dict[str
             db.wait(60)
             return {topic: read(db, topic) for topic in wanted}
         db.wait(60)
-        shutil.copytree(first, folder / "second")
+        copy(first, folder / "second")
     finally:
         db.close()
     with connect(folder / "second", settings=settings) as again:
@@ -160,6 +160,18 @@ def real(parts: Parts, setup: Setup, folder: Path, wanted: set[str]) -> dict[str
             again.execute(text)
         again.wait(60)
         return {topic: read(again, topic) for topic in wanted}
+
+
+def copy(source: Path, target: Path) -> None:
+    """A copy of a folder in use: taken again where one of SQLite's files beside a database went away meanwhile."""
+    for _ in range(20):
+        try:
+            shutil.copytree(source, target)
+        except shutil.Error:
+            shutil.rmtree(target)
+        else:
+            return
+    shutil.copytree(source, target)
 
 
 def read(db: Connection, topic: str) -> list[Row]:
