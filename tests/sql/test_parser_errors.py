@@ -24,8 +24,16 @@ from mergus.engine.sql.statements import Query
         ("SELECT a FROM s WHERE", "the statement ends", "E"),
         ("SELECT a, FROM s", "expected an expression", "FROM"),
         ("SELECT a FROM s LIMIT 1 WHERE b", "wrong place", "WHERE"),
-        ("SELECT DISTINCT a FROM s EMIT CHANGES", "EMIT CHANGES cannot stand in a query with DISTINCT", "SELECT DISTINCT"),
-        ("CREATE STREAM t AS SELECT a FROM s ORDER BY a", "ORDER BY is not supported in a persistent query", "ORDER BY"),
+        (
+            "SELECT DISTINCT a FROM s EMIT CHANGES",
+            "EMIT CHANGES cannot stand in a query with DISTINCT",
+            "SELECT DISTINCT",
+        ),
+        (
+            "CREATE STREAM t AS SELECT a FROM s ORDER BY a",
+            "ORDER BY is not supported in a persistent query",
+            "ORDER BY",
+        ),
         ("SELECT a FROM (SELECT b FROM s)", "takes a name", "(SELECT"),
         ("SELECT a FROM s WHERE a IN (SELECT b FROM s EMIT CHANGES)", "cannot stand in a sub-query", "SELECT"),
         ("SELECT a FROM s LIMIT 1 ORDER BY a", "wrong place", "ORDER"),
