@@ -12,7 +12,6 @@ import json
 import math
 import os
 import re
-import shutil
 import signal
 from itertools import combinations, product
 from pathlib import Path
@@ -34,6 +33,7 @@ from mergus.engine.sql.statements import (
     InsertValues,
 )
 from mergus.engine.state.duckdb import connect as duckdb_connect
+from tests.data_folder import copy_in_use
 
 PER_PARTITION = (
     "windows-HOPPING windows with GRACE",
@@ -152,7 +152,7 @@ def real(parts: Parts, setup: Setup, folder: Path, wanted: set[str]) -> dict[str
             db.wait(60)
             return {topic: read(db, topic) for topic in wanted}
         db.wait(60)
-        copy(first, folder / "second")
+        copy_in_use(first, folder / "second")
     finally:
         db.close()
     with connect(folder / "second", settings=settings) as again:
@@ -160,18 +160,6 @@ def real(parts: Parts, setup: Setup, folder: Path, wanted: set[str]) -> dict[str
             again.execute(text)
         again.wait(60)
         return {topic: read(again, topic) for topic in wanted}
-
-
-def copy(source: Path, target: Path) -> None:
-    """A copy of a folder in use: taken again where one of SQLite's files beside a database went away meanwhile."""
-    for _ in range(20):
-        try:
-            shutil.copytree(source, target)
-        except shutil.Error:
-            shutil.rmtree(target)
-        else:
-            return
-    shutil.copytree(source, target)
 
 
 def read(db: Connection, topic: str) -> list[Row]:

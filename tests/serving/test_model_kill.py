@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import threading
 import time
 from itertools import pairwise
@@ -16,6 +15,7 @@ import pytest
 import mergus
 from mergus.engine.clock import SystemClock
 from mergus.engine.io.embedded import EmbeddedTopics
+from tests.data_folder import copy_in_use
 from tests.mergus_server import Refused, Server, kill_9, start, until
 
 OPTIONS = ("--setting", "epoch.ms=50", "--setting", "log.level=error")
@@ -134,7 +134,7 @@ def test_a_move_that_is_on_record_happens(tmp_path: Path, monkeypatch) -> None:
         db.wait()
 
         def die(models: object) -> None:
-            shutil.copytree(data, copy)
+            copy_in_use(data, copy)
             raise KeyboardInterrupt
 
         monkeypatch.setattr(db.engine.models, "publish", die)
