@@ -48,7 +48,7 @@ format: $(STAMP) ## what ruff can put right by itself
 	@$(VENV)/bin/ruff check --quiet --fix . ; $(VENV)/bin/ruff format .
 
 test: $(STAMP) ## the tests (each SQL case plain and in two combinations)
-	@$(PYTHON) -m pytest -m 'not slow' $(ARGS)
+	@$(PYTHON) -m pytest -m 'not slow' -n 2 --dist loadfile $(ARGS)
 
 test-all: $(STAMP) ## every test in every combination
 	@MERGUS_TEST_ALL=1 $(PYTHON) -m pytest $(ARGS)

@@ -66,6 +66,15 @@ class Server:
             lines = answer.read().decode().splitlines()
         return [json.loads(line) for line in lines[1:] if line.startswith("[")]
 
+    def rows_if_there(self, sql: str) -> list[list[Any]] | None:
+        """A pull query's rows; None while the host that keeps them is being started again."""
+        try:
+            return self.rows(sql)
+        except Refused as why:
+            if why.status != 503:
+                raise
+            return None
+
     def state(self, query_id: str) -> str:
         """A persistent query's: RUNNING, ERROR, PAUSED."""
         (listing,) = self.statement("SHOW QUERIES;")

@@ -137,7 +137,8 @@ def settled(server: Server, produced: int, tables: list[str]) -> dict[str, list[
 
     def quiet() -> bool:
         lag = server.metric("mergus_query_lag_records")
-        return lag == 0 and sum(int(r[1]) for r in server.rows("SELECT k, n FROM counts;")) == produced
+        counts = server.rows_if_there("SELECT k, n FROM counts;") if lag == 0 else None
+        return counts is not None and sum(int(r[1]) for r in counts) == produced
 
     until(quiet, f"{produced} records to be worked in", every_s=0.1)
     return {name: server.rows(TABLES[name]) for name in tables}
