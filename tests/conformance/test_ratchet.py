@@ -2,8 +2,7 @@
 
 import pytest
 
-from .ratchet import CONFORMANCE, PASSING_REST, compare, listed, prefix, run_cases
-from .rest import run_rest_cases
+from .ratchet import CONFORMANCE, compare, listed, prefix, run_cases
 
 
 def test_what_is_lost_and_gained():
@@ -17,13 +16,6 @@ def test_the_list_is_in_order_and_names_each_case_once():
     names = list(listed())
     assert len(names) > 1000
     assert all(len(name) == 12 for name in names)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not CONFORMANCE.exists(), reason="ksqlDB's cases are not here")
-def test_no_case_of_the_rest_interface_is_lost():
-    found = compare(run_rest_cases(CONFORMANCE / "cases" / "rest"), listed(PASSING_REST))
-    assert not found.lost
 
 
 @pytest.mark.skipif(not CONFORMANCE.exists(), reason="ksqlDB's cases are not here")
