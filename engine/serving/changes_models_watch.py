@@ -25,7 +25,7 @@ from ..sql.catalog_models import (
     shadow_columns,
 )
 from ..sql.parser import parse_statement
-from ..sql.parser_cursor import unit_ms
+from ..sql.parser_cursor import text_ms
 from ..sql.scope import suggestion
 from ..sql.statements import CreateSource
 from ..sql.statements_model import SetMonitor, SetShadow
@@ -99,11 +99,10 @@ def _metrics(given: str, statement: SetMonitor) -> tuple[str, ...]:
 
 
 def _window_ms(given: str, statement: SetMonitor) -> int:
-    amount, _, unit = given.strip().partition(" ")
-    factor = unit_ms(unit.strip().upper())
-    if not amount.isdecimal() or not int(amount) or factor is None:
+    found = text_ms(given)
+    if not found:
         raise AnalysisError(f"WINDOW is a time, as '1 HOUR', not '{given}'", span=statement.span)
-    return int(amount) * factor
+    return found
 
 
 def _threshold(given: str, statement: SetMonitor) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import Span, UnknownName, UserError
-from ..sql.parser_cursor import unit_ms
+from ..sql.parser_cursor import text_ms
 from ..sql.scope import suggestion
 
 STREAMS_PREFIX = "ksql.streams."
@@ -56,11 +56,10 @@ def checked_property(name: str, value: str, span: Span | None) -> tuple[str, str
 
 def _milliseconds(name: str, value: str, span: Span | None) -> str:
     """A time as a number of milliseconds: `30 SECONDS`, or the number itself."""
-    number, _, unit = value.strip().partition(" ")
-    factor = unit_ms(unit.strip()) if unit.strip() else 1
-    if not number.isdecimal() or factor is None:
+    found = int(value) if value.strip().isdecimal() else text_ms(value)
+    if found is None:
         raise UserError(f"'{name}' is a time, as 30 SECONDS", detail=f"got '{value}'", span=span)
-    return str(int(number) * factor)
+    return str(found)
 
 
 def known_properties(system: Mapping[str, str], session: Mapping[str, str]) -> list[tuple[str, str, str]]:

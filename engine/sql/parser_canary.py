@@ -18,11 +18,7 @@ def set_canary(at: SourceParser, name: str, start: int) -> SetCanary:
     """alias n PERCENT [BY input, …] FOR 10 MINUTES [AFTER n ROWS] ROLLBACK WHEN condition [OR condition …]."""
     alias, percent = at.name("the alias's"), at.integer("a number of percent")
     at.expect("PERCENT")
-    by = []
-    if at.take("BY"):
-        by.append(at.name("an input's"))
-        while at.take_sign(TokenType.COMMA):
-            by.append(at.name("an input's"))
+    by = at.listed(lambda: at.name("an input's")) if at.take("BY") else []
     at.expect("FOR")
     duration_ms, rows_min = at.duration_ms(), _ROWS_MIN
     if at.take("AFTER"):

@@ -6,7 +6,9 @@ that was met and what was expected instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
@@ -27,6 +29,8 @@ UNITS_MS = {
     "SECOND": 1_000,
     "MILLISECOND": 1,
 }
+_DURATION = re.compile(r"\s*(\d{1,15})\s+([A-Za-z]+)\s*")
+_T = TypeVar("_T")
 _NAMES = (TokenType.VAR, TokenType.IDENTIFIER)
 DEPTH_MAX = 50
 """How deep expressions and types may nest: a level costs ten frames of Python's stack here, and more in what follows."""
@@ -38,6 +42,17 @@ def unit_ms(word: str) -> int | None:
     """The milliseconds of a unit of time, singular or plural; None when it is none."""
     upper = word.upper()
     return UNITS_MS.get(upper) or UNITS_MS.get(upper.removesuffix("S"))
+
+
+def text_ms(text: str) -> int | None:
+    """The milliseconds of `10 SECONDS` in a property's value; None where it is no time.
+
+    >>> text_ms("10 SECONDS"), text_ms("10"), text_ms("10 years")
+    (10000, None, None)
+    """
+    found = _DURATION.fullmatch(text)
+    factor = unit_ms(found[2]) if found else None
+    return None if found is None or factor is None else int(found[1]) * factor
 
 
 class Cursor:
@@ -194,6 +209,13 @@ class Cursor:
         ):
             raise self.unexpected(what)
         return sign * int(self.advance().text)
+
+    def listed(self, read: Callable[[], _T]) -> list[_T]:
+        """Take one or more of what `read` takes, with commas between."""
+        made = [read()]
+        while self.take_sign(TokenType.COMMA):
+            made.append(read())
+        return made
 
     def duration_ms(self) -> int:
         """Take `10 SECONDS`."""

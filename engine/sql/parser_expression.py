@@ -121,9 +121,7 @@ class ExpressionParser(TypeParser):
         return exp.Not(this=node) if negated else node
 
     def _list(self, closing: TokenType, shown: str) -> list[exp.Expression]:
-        items = [self.expression()]
-        while self.take_sign(TokenType.COMMA):
-            items.append(self.expression())
+        items = self.listed(self.expression)
         self.expect_sign(closing, f", or {shown}")
         return items
 
@@ -360,14 +358,11 @@ class ExpressionParser(TypeParser):
         )
 
     def _lambda(self) -> exp.Expression:
-        parameters = []
         if self.take_sign(TokenType.L_PAREN):
-            parameters.append(self.identifier())
-            while self.take_sign(TokenType.COMMA):
-                parameters.append(self.identifier())
+            parameters = self.listed(self.identifier)
             self.expect_sign(TokenType.R_PAREN, ")")
         else:
-            parameters.append(self.identifier())
+            parameters = [self.identifier()]
         self.expect_sign(TokenType.FARROW, "=>")
         return exp.Lambda(this=self.expression(), expressions=parameters)
 

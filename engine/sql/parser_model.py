@@ -103,24 +103,16 @@ def _name(at: SourceParser) -> tuple[str, int | None]:
 
 def _columns(at: SourceParser) -> ModelColumns:
     at.expect_sign(TokenType.L_PAREN, "(")
-    found = [(at.name("the column's"), at.sql_type())]
-    while at.take_sign(TokenType.COMMA):
-        found.append((at.name("the column's"), at.sql_type()))
+    found = at.listed(lambda: (at.name("the column's"), at.sql_type()))
     at.expect_sign(TokenType.R_PAREN, ", or )")
     return tuple(found)
 
 
 def _split(at: SourceParser, name: str, start: int) -> SetSplit:
     at.expect_sign(TokenType.L_PAREN, "(")
-    arms = [(at.name("the alias's"), at.integer("its share"))]
-    while at.take_sign(TokenType.COMMA):
-        arms.append((at.name("the alias's"), at.integer("its share")))
+    arms = at.listed(lambda: (at.name("the alias's"), at.integer("its share")))
     at.expect_sign(TokenType.R_PAREN, ", or )")
-    by: list[str] = []
-    if at.take("BY"):
-        by.append(at.name("an input's"))
-        while at.take_sign(TokenType.COMMA):
-            by.append(at.name("an input's"))
+    by = at.listed(lambda: at.name("an input's")) if at.take("BY") else []
     return SetSplit(name, tuple(arms), tuple(by), at.span(start))
 
 

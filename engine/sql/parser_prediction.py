@@ -92,9 +92,7 @@ def _argument(at: QueryParser, name: str) -> Any:
 def _descriptor(at: QueryParser) -> tuple[str, ...]:
     at.expect("DESCRIPTOR")
     at.expect_sign(TokenType.L_PAREN, "(")
-    columns = [at.name("a column's")]
-    while at.take_sign(TokenType.COMMA):
-        columns.append(at.name("a column's"))
+    columns = at.listed(lambda: at.name("a column's"))
     at.expect_sign(TokenType.R_PAREN, ", or )")
     return tuple(columns)
 

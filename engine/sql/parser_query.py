@@ -22,9 +22,7 @@ class QueryParser(ExpressionParser):
 
     def block(self, start: int) -> Query:
         """What follows SELECT, up to HAVING; `start`: the token that SELECT is."""
-        select = [self._select_item()]
-        while self.take_sign(TokenType.COMMA):
-            select.append(self._select_item())
+        select = self.listed(self._select_item)
         if not self.take("FROM"):
             raise self.unexpected(", or FROM")
         relation = self._relation()
@@ -194,10 +192,7 @@ class QueryParser(ExpressionParser):
         return self._values()
 
     def _values(self) -> tuple[exp.Expression, ...]:
-        values = [self.value()]
-        while self.take_sign(TokenType.COMMA):
-            values.append(self.value())
-        return tuple(values)
+        return tuple(self.listed(self.value))
 
     def _at_clause(self) -> bool:
         return self.word() in ("HAVING", "EMIT", "LIMIT", "PARTITION", "GROUP", "WHERE", "WINDOW")

@@ -91,19 +91,14 @@ class RelationalParser(QueryParser):
         self._uses("WITH", start)
         if self.sees("RECURSIVE") and self.at_name(1):
             raise Unsupported("WITH RECURSIVE is not supported", span=self.span())
-        made = [self._common_table()]
-        while self.take_sign(TokenType.COMMA):
-            made.append(self._common_table())
-        return tuple(made)
+        return tuple(self.listed(self._common_table))
 
     def _common_table(self) -> CommonTable:
         start = self.at
         name = self.name("the sub-query's")
-        columns = []
+        columns: list[str] = []
         if self.take_sign(TokenType.L_PAREN):
-            columns.append(self.name("a column's"))
-            while self.take_sign(TokenType.COMMA):
-                columns.append(self.name("a column's"))
+            columns = self.listed(lambda: self.name("a column's"))
             self.expect_sign(TokenType.R_PAREN, ", or )")
         span = self.span(start)
         self.expect("AS")
@@ -230,7 +225,7 @@ class RelationalParser(QueryParser):
         self.at += 1
         self._uses("a window function", at)
         self.expect_sign(TokenType.L_PAREN, "(")
-        partition = self._partition() if self.take("PARTITION", "BY") else []
+        partition = self.listed(self.expression) if self.take("PARTITION", "BY") else []
         order = self._order_by("ORDER BY") if self.sees("ORDER", "BY") else ()
         spec = self._frame() if self.word() in ("ROWS", "RANGE") else None
         self.expect_sign(TokenType.R_PAREN, ")")
@@ -240,20 +235,11 @@ class RelationalParser(QueryParser):
             window.set("order", exp.Order(expressions=ordered))
         return self._placed(window, start)
 
-    def _partition(self) -> list[exp.Expression]:
-        values = [self.expression()]
-        while self.take_sign(TokenType.COMMA):
-            values.append(self.expression())
-        return values
-
     def _order_by(self, clause: str) -> tuple[OrderItem, ...]:
         start = self.at
         self.expect(*clause.split())
         self._uses(clause, start)
-        items = [self._order_item()]
-        while self.take_sign(TokenType.COMMA):
-            items.append(self._order_item())
-        return tuple(items)
+        return tuple(self.listed(self._order_item))
 
     def _order_item(self) -> OrderItem:
         start = self.at

@@ -100,13 +100,9 @@ class SourceParser(RelationalParser):
 
     def _elements(self) -> tuple[ColumnElement, ...]:
         self.expect_sign(TokenType.L_PAREN, "(")
-        elements: list[ColumnElement] = []
         if self.is_at(TokenType.R_PAREN):
             raise self.unexpected("a column")
-        while True:
-            elements.append(self._element())
-            if not self.take_sign(TokenType.COMMA):
-                break
+        elements = self.listed(self._element)
         self.expect_sign(TokenType.R_PAREN, ", or )")
         return tuple(elements)
 
@@ -237,10 +233,7 @@ class SourceParser(RelationalParser):
             return AlterSystem(name, self.string(), self.span(start))
         kind: SourceKind = "STREAM" if self._thing(("STREAM", "TABLE")) == "STREAM" else "TABLE"
         source = self.name(f"the {kind.lower()}'s")
-        added = [self._added()]
-        while self.take_sign(TokenType.COMMA):
-            added.append(self._added())
-        return AlterSource(kind, source, tuple(added), self.span(start))
+        return AlterSource(kind, source, tuple(self.listed(self._added)), self.span(start))
 
     def _added(self) -> ColumnElement:
         self.expect("ADD")
@@ -272,9 +265,7 @@ class SourceParser(RelationalParser):
         """[(columns)] VALUES (values); `word` may stand in the place of VALUES."""
         columns: list[str] = []
         if self.take_sign(TokenType.L_PAREN):
-            columns.append(self.name("a column's"))
-            while self.take_sign(TokenType.COMMA):
-                columns.append(self.name("a column's"))
+            columns = self.listed(lambda: self.name("a column's"))
             self.expect_sign(TokenType.R_PAREN, ", or )")
         if not self.take(word) and not self.take("VALUES"):
             raise self.unexpected(word if columns else f"{word} or a list of columns")

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import AnalysisError, Span
 from .catalog import FileOptions
-from .parser_cursor import unit_ms
+from .parser_cursor import text_ms
 from .scope import suggestion
 from .statements import Property
 
@@ -178,15 +178,14 @@ class _Reader:
         return kind, size_ms
 
     def _duration(self, name: str, text: str) -> int:
-        found = re.fullmatch(r"\s*(\d{1,15})\s+([A-Za-z]+)\s*", text)
-        factor = unit_ms(found[2]) if found else None
-        if found is None or factor is None or int(found[1]) == 0:
+        found = text_ms(text)
+        if not found:
             raise self._wrong(
                 name,
                 f"{name} is not a duration: {text!r}",
                 "write a number and DAYS, HOURS, MINUTES, SECONDS or MILLISECONDS",
             )
-        return int(found[1]) * factor
+        return found
 
     def _file(self) -> FileOptions | None:
         path, path_format = self._text("PATH"), self._text("PATH_FORMAT")
