@@ -6,7 +6,7 @@ else's can bring one through the entry point group `mergus.providers`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -66,13 +66,23 @@ class Program(Protocol):
         ...
 
 
+def object_array(flat: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """The values as Python objects in an array of `shape`; numpy's own constructor would look into lists and texts."""
+    made = np.empty(len(flat), dtype=object)
+    made[:] = flat
+    return made.reshape(shape)
+
+
+def row_shape(sizes: Iterable[int]) -> tuple[int | None, ...]:
+    """The shape of one row of a batch whose sizes an artefact gives: below zero where a size is open."""
+    return tuple(n if n >= 0 else None for n in sizes)[1:]
+
+
 def texts(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Bytes as `str`, for engines that take texts so."""
     # A loop, because numpy holds texts of different lengths as Python objects only.
     flat = [v.decode() if isinstance(v, bytes) else v for v in values.reshape(-1).tolist()]
-    made = np.empty(len(flat), dtype=object)
-    made[:] = flat
-    return made.reshape(values.shape)
+    return object_array(flat, values.shape)
 
 
 def text_bytes(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -80,9 +90,7 @@ def text_bytes(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if values.dtype.kind not in "UO":
         return values
     flat = [v.encode() if isinstance(v, str) else v for v in values.reshape(-1).tolist()]
-    made = np.empty(len(flat), dtype=object)
-    made[:] = flat
-    return made.reshape(values.shape)
+    return object_array(flat, values.shape)
 
 
 def as_declared(values: np.ndarray[Any, Any], tensor: Tensor) -> np.ndarray[Any, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import EnvironmentFault
-from .program import Source, Tensor, Tensors, text_bytes, texts
+from .program import Source, Tensor, Tensors, object_array, row_shape, text_bytes, texts
 from .remote import Endpoint
 
 _DTYPES = {
@@ -54,7 +54,7 @@ class OpenInferenceProgram:
 def _tensors(described: Any) -> tuple[Tensor, ...]:
     """Metadata's tensors; the first size is the rows."""
     return tuple(
-        Tensor(str(t["name"]), _DTYPES.get(t["datatype"], t["datatype"]), tuple(n if n >= 0 else None for n in t["shape"][1:]))
+        Tensor(str(t["name"]), _DTYPES.get(t["datatype"], t["datatype"]), row_shape(t["shape"]))
         for t in described or ()
     )  # fmt: skip
 
@@ -74,6 +74,4 @@ def _received(output: Mapping[str, Any]) -> np.ndarray[Any, Any]:
         )
     if dtype != "string":
         return np.asarray(data, dtype=np.dtype(dtype)).reshape(shape)
-    flat = np.empty(len(data), dtype=object)
-    flat[:] = data
-    return text_bytes(flat).reshape(shape)
+    return text_bytes(object_array(data, shape))

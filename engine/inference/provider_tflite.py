@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from .program import Source, Tensor, Tensors, as_declared
+from .program import Source, Tensor, Tensors, as_declared, row_shape
 from .providers import library
 
 
@@ -79,5 +79,5 @@ def _tensors(details: Sequence[Any]) -> tuple[Tensor, ...]:
 
 
 def _tensor(detail: Any, name: str) -> Tensor:
-    shape = [int(n) for n in detail.get("shape_signature", detail["shape"])][1:]
-    return Tensor(name, np.dtype(detail["dtype"]).name, tuple(None if n < 0 else n for n in shape))
+    sizes = (int(n) for n in detail.get("shape_signature", detail["shape"]))
+    return Tensor(name, np.dtype(detail["dtype"]).name, row_shape(sizes))

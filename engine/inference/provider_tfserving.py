@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from .program import Source, Tensor, Tensors, texts
+from .program import Source, Tensor, Tensors, object_array, row_shape, texts
 from .remote import Endpoint
 
 _DTYPES = {
@@ -72,8 +72,7 @@ def _tensors(signature: Mapping[str, Any]) -> tuple[Tensor, ...]:
 
 def _shape(described: Mapping[str, Any]) -> tuple[int | None, ...]:
     """The sizes of one row."""
-    dims = [int(d["size"]) for d in described["tensor_shape"].get("dim", ())]
-    return tuple(n if n >= 0 else None for n in dims[1:])
+    return row_shape(int(d["size"]) for d in described["tensor_shape"].get("dim", ()))
 
 
 def _sent(tensor: Tensor, values: np.ndarray[Any, Any]) -> Any:
@@ -85,6 +84,4 @@ def _received(tensor: Tensor, values: Any) -> np.ndarray[Any, Any]:
         return np.asarray(values, dtype=np.dtype(tensor.dtype))
     made = np.array(values, dtype=object)
     flat = [base64.b64decode(v["b64"]) if isinstance(v, dict) else str(v).encode() for v in made.reshape(-1).tolist()]
-    whole = np.empty(len(flat), dtype=object)
-    whole[:] = flat
-    return whole.reshape(made.shape)
+    return object_array(flat, made.shape)

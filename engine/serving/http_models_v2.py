@@ -11,9 +11,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..errors import AnalysisError
+from ..inference.program import object_array
 from ..sql.types import BIGINT, BOOLEAN, BYTES, DOUBLE, FLOAT, INTEGER, STRING, SqlType
 from .http_models_v1 import layout
 from .model_calls import Answer, Called, Port, by_port, column_of, run
@@ -112,9 +111,7 @@ def _values(port: Port, tensor: Mapping[str, Any]) -> list[Any]:
     parameters = tensor.get("parameters")
     if isinstance(parameters, dict) and parameters.get("content_type") == BASE64:
         flat = [_decoded(port, value) for value in flat]
-    whole = np.empty(len(flat), dtype=object)
-    whole[:] = flat
-    nested: list[Any] = whole.reshape(shape).tolist()
+    nested: list[Any] = object_array(flat, shape).tolist()
     return nested
 
 
