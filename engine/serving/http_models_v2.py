@@ -111,7 +111,7 @@ def _values(port: Port, tensor: Mapping[str, Any]) -> list[Any]:
     parameters = tensor.get("parameters")
     if isinstance(parameters, dict) and parameters.get("content_type") == BASE64:
         flat = [_decoded(port, value) for value in flat]
-    nested: list[Any] = object_array(flat, shape).tolist()
+    nested: list[Any] = object_array(flat, tuple(shape)).tolist()
     return nested
 
 
