@@ -16,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from ..inference.stats import ModelStats, Version
 from ..operators.measured import Measured, Part
+from .families import families
 from .model_metrics import ModelCollector
 
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -140,16 +141,9 @@ class MetricsCollector:
     def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:
         """One family a metric, one sample a query."""
         queries = list(self._queries())
-        for name, (text, value) in _COUNTERS.items():
-            counter = CounterMetricFamily(name, text, labels=["query"])
-            for query in queries:
-                counter.add_metric([query.query_id], value(query))
-            yield counter
-        for name, (text, value) in _GAUGES.items():
-            gauge = GaugeMetricFamily(name, text, labels=["query"])
-            for query in queries:
-                gauge.add_metric([query.query_id], value(query))
-            yield gauge
+        labelled = [((query.query_id,), query) for query in queries]
+        yield from families(CounterMetricFamily, ["query"], _COUNTERS, labelled)
+        yield from families(GaugeMetricFamily, ["query"], _GAUGES, labelled)
         for name, (text, of) in _HISTOGRAMS.items():
             family = HistogramMetricFamily(name, text, labels=["query"])
             for query in queries:

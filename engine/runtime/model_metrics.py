@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from ..inference.stats import ModelStats, Version
+from .families import families
 
 _COUNTERS: Mapping[str, tuple[str, Callable[[ModelStats], float]]] = {
     "mergus_model_rows": ("Rows that a version was asked about", lambda s: s.rows),
@@ -34,13 +35,5 @@ class ModelCollector:
     def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
         """One family a metric, one sample a version."""
         versions = self._versions()
-        for name, (text, value) in _COUNTERS.items():
-            counter = CounterMetricFamily(name, text, labels=_LABELS)
-            for version, stats in versions.items():
-                counter.add_metric(list(version), value(stats))
-            yield counter
-        for name, (text, value) in _GAUGES.items():
-            gauge = GaugeMetricFamily(name, text, labels=_LABELS)
-            for version, stats in versions.items():
-                gauge.add_metric(list(version), value(stats))
-            yield gauge
+        yield from families(CounterMetricFamily, _LABELS, _COUNTERS, versions.items())
+        yield from families(GaugeMetricFamily, _LABELS, _GAUGES, versions.items())
