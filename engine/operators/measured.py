@@ -54,6 +54,13 @@ class Measured:
         finally:
             self.seconds += time.perf_counter() - begun
 
+    @contextmanager
+    def batch(self, tables: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[None]:
+        """What is done inside is this part's work on a batch."""
+        self.took(*size_of(tables))
+        with self.timed():
+            yield
+
     def plus(self, other: Measured) -> Measured:
         """Both together."""
         return Measured(
@@ -91,8 +98,7 @@ class Placed:
     def run(self, frame: Frame) -> None:
         """The operator's batch, measured."""
         given = [table for edge in self.reads if (table := frame.edges.get(edge)) is not None]
-        self.done.took(*size_of(given))
-        with self.done.timed():
+        with self.done.batch(given):
             self.operator.run(frame)
         made = frame.edges.get(self.writes)
         self.done.rows_out += 0 if made is None else made.num_rows

@@ -108,16 +108,14 @@ class PlanTask:
 
     def decode(self, records: Sequence[pa.RecordBatch]) -> Frame:
         done = self._measures.of(0, DECODE)
-        done.took(*size_of(records))
-        with done.timed():
+        with done.batch(records):
             frame = self._decoding.decode(records)
         done.rows_out += sum(table.num_rows for table in frame.edges.values())
         return frame
 
     def process(self, stage: int, frame: Frame) -> Frame:
         done = self._measures.of(stage, STAGE)
-        done.took(*size_of(frame.edges.values()))
-        with done.timed():
+        with done.batch(frame.edges.values()):
             made = self._stages[stage].process(frame)
         done.rows_out += sum(table.num_rows for table in made.edges.values())
         self._log.flush()
@@ -154,8 +152,7 @@ class PlanTask:
         if self._encoder is None or self._plan.sink is None:
             return [("", batch) for table in frame.edges.values() for batch in table.combine_chunks().to_batches()]
         done = self._measures.of(len(self._stages) - 1, ENCODE)
-        done.took(*size_of(frame.edges.values()))
-        with done.timed():
+        with done.batch(frame.edges.values()):
             records = self._encoder.encode(frame)
         done.rows_out += 0 if records is None else records.num_rows
         self._log.flush()
