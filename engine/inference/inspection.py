@@ -26,7 +26,7 @@ from .artefact import verify
 from .binding import Binding, bind, declared_tensors
 from .model_function import ModelFunction
 from .program import Source
-from .routing import version_function
+from .routes import version_function
 from .runtime import ModelRuntime
 
 LIMIT_S = 120.0

@@ -7,85 +7,32 @@ again finds what holds now. The version of a row depends on the row and this fil
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ..clock import SystemClock
 from ..errors import MergusError, UserError
-from ..sql.catalog_models import DEFAULT_ALIAS, ModelEntry, ModelVersion, call_type
+from .answers import joined, present, versions_as_answers, with_errors
+from .arms import aliased, split_rows, version_numbers
 from .aside import Aside
-from .binding import Binding
 from .model_function import ModelFunction
 from .monitor import Monitors, watched_columns
 from .registered import RegisteredModel
+from .routes import ROUTES, version_function
 from .runtime import InferResult, ModelRuntime
 from .shadow import SALT, Write, shadow_records
 from .stats import ModelStats
 
-ROUTES = "routes.json"
 log = logging.getLogger("mergus.models")
-
-
-def folder_of(name: str) -> str:
-    """A model's folder, whatever its name holds."""
-    return quote(name, safe="").replace(".", "%2E")
-
-
-def routes_of(models: Mapping[str, ModelEntry]) -> dict[str, Any]:
-    """What the file says."""
-    return {
-        name: {
-            "aliases": dict(entry.aliases),
-            "arms": [] if entry.split is None else [list(arm) for arm in entry.split.arms],
-            "by": [] if entry.split is None else list(entry.split.by),
-            "shadow": None if entry.shadow is None else asdict(entry.shadow),
-            "monitor": None if entry.monitor is None else asdict(entry.monitor),
-            "versions": {str(v.number): _route(entry.name, v) for v in entry.versions},
-        }
-        for name, entry in models.items()
-    }
-
-
-def _route(name: str, version: ModelVersion) -> dict[str, Any]:
-    place = f"{folder_of(name)}/{version.number}/{version.record['entry']}"
-    return {"provider": version.provider, "sha256": version.sha256, "artefact": place, "record": dict(version.record)}
-
-
-def version_function(name: str, folder: Path, number: str, route: Mapping[str, Any]) -> ModelFunction:
-    """One version as the runtime knows models."""
-    record = route["record"]
-    binding = Binding.of_json(record["binding"])
-    takes = tuple(dict.fromkeys(p.tensor for p in binding.inputs))
-    gives = tuple(p.tensor for p in binding.outputs)
-    return ModelFunction(
-        name=name,
-        artefact=folder / route["artefact"],
-        inputs=dict(binding.input_columns),
-        output=call_type(binding.output_columns, with_error=False),
-        prepare=binding.prepare,
-        finish=binding.finish,
-        version=number,
-        sha256=route["sha256"],
-        batch_sizes=tuple(record.get("batch_sizes", ())),
-        provider=route["provider"],
-        options={"provider": route["provider"], **record.get("options", {})},
-        declared=(takes, gives),
-        cache_rows=record.get("cache_rows"),
-        isolated=record.get("isolated", False),
-        timeout_ms=record.get("timeout_ms"),
-    )
 
 
 @dataclass
@@ -128,9 +75,9 @@ class RoutedRuntime(ModelRuntime):
             return super().infer(function, args)
         route = self._route(function)
         columns = [a.combine_chunks() if isinstance(a, pa.ChunkedArray) else a for a in args]
-        numbers = _numbers(function, route, columns)
+        numbers = version_numbers(function, route, columns)
         if function.wants_version:
-            return _versions(columns, numbers)
+            return versions_as_answers(columns, numbers)
         made = self._chosen(function, route, columns, numbers)
         if route.get("shadow") and not function.reference and self._write is not None:
             self._aside.offer(lambda: self._shadow(function, route, columns, (made.values, numbers)))
@@ -167,7 +114,7 @@ class RoutedRuntime(ModelRuntime):
         for number in chosen:
             rows = np.flatnonzero(numbers == number)
             parts.append((rows, self._one(function, route, number, [c.take(pa.array(rows)) for c in columns])))
-        return _joined(parts, len(numbers))
+        return joined(parts, len(numbers))
 
     def _one(
         self, model: RegisteredModel, route: Mapping[str, Any], number: int, columns: Sequence[pa.Array]
@@ -177,7 +124,7 @@ class RoutedRuntime(ModelRuntime):
         if on_error == "fail" and made.errors:
             row, reason = made.errors[0]
             raise UserError(f"model {model.name}: {reason}", detail=f"row {row} of a batch; ON_ERROR is 'fail'")
-        return _with_errors(made, model, number, columns) if on_error == "error_column" else made
+        return with_errors(made, model, number, columns) if on_error == "error_column" else made
 
     def _shadow(
         self,
@@ -188,18 +135,18 @@ class RoutedRuntime(ModelRuntime):
     ) -> None:
         """Ask the shadow about a sample of a batch that has been answered. On the thread beside the batches."""
         shadow, answers, versions = route["shadow"], *live
-        wanted = _present(columns).to_numpy(zero_copy_only=False)
+        wanted = present(columns).to_numpy(zero_copy_only=False)
         if shadow["percent"] < 100:
             salt = pa.repeat(pa.scalar(SALT), len(wanted))
             wanted &= split_rows([salt, *columns], [(1, shadow["percent"]), (0, 100 - shadow["percent"])]) == 1
         rows = np.flatnonzero(wanted)
         if not len(rows) or self._write is None:
             return
-        number = _aliased(model, route["aliases"], shadow["alias"])
+        number = aliased(model, route["aliases"], shadow["alias"])
         some = [c.take(pa.array(rows)) for c in columns]
         made = super().infer(self._version(model, route, number), some)
         if route["versions"][str(number)]["record"].get("on_error") == "error_column":
-            made = _with_errors(made, model, number, some)
+            made = with_errors(made, model, number, some)
         live_rows = (answers.take(pa.array(rows)), versions[rows])
         self._write(shadow["topic"], shadow_records(model, some, live_rows, (made, number)))
 
@@ -295,89 +242,3 @@ def answers_with_versions(
         else:
             versions = pa.array([made.version] * len(made.values), pa.string())
     return pa.table({"c0": made.values, "c1": versions}), made.errors
-
-
-def _numbers(
-    model: RegisteredModel, route: Mapping[str, Any], columns: Sequence[pa.Array]
-) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The version of each row."""
-    aliases, rows = route["aliases"], len(columns[0])
-    if model.reference.startswith("$"):
-        return np.full(rows, int(model.reference[1:]))
-    if model.reference.startswith("@"):
-        return np.full(rows, _aliased(model, aliases, model.reference[1:]))
-    if not route["arms"]:
-        return np.full(rows, _aliased(model, aliases, DEFAULT_ALIAS))
-    places = [i for i, (name, _) in enumerate(model.inputs) if not route["by"] or name in route["by"]]
-    arms = [(_aliased(model, aliases, alias), share) for alias, share in route["arms"]]
-    return split_rows([columns[i] for i in places], arms)
-
-
-def _aliased(model: RegisteredModel, aliases: Mapping[str, int], alias: str) -> int:
-    if alias not in aliases:
-        raise UserError(f"model {model.name} has no alias {alias} any more")
-    return aliases[alias]
-
-
-def split_rows(keys: Sequence[pa.Array], arms: Sequence[tuple[int, int]]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The arm of each row by the hash of its key: equal keys go one way, in every batch, at every replay, and in every
-    model that is split alike."""
-    total = sum(share for _, share in arms)
-    bounds = np.cumsum([share for _, share in arms])
-    choices: dict[bytes, int] = {}
-    numbers = np.empty(len(keys[0]), dtype=np.int64)
-    # A loop: the hash must be a stable one, which Arrow does not offer; a key is hashed once a batch.
-    for row, key in enumerate(zip(*(_key_texts(k) for k in keys), strict=True)):
-        text = "\x1f".join("" if part is None else part for part in key).encode()
-        chosen = choices.get(text)
-        if chosen is None:
-            place = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") * total >> 64
-            chosen = choices[text] = arms[int(np.searchsorted(bounds, place, side="right"))][0]
-        numbers[row] = chosen
-    return numbers
-
-
-def _key_texts(column: pa.Array) -> list[str | None]:
-    if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
-        return [None if v is None else repr(v) for v in column.to_pylist()]
-    texts: list[str | None] = column.cast(pa.string()).to_pylist()
-    return texts
-
-
-def _present(columns: Sequence[pa.Array]) -> pa.Array:
-    present = columns[0].is_valid()
-    for column in columns[1:]:
-        present = pc.and_(present, column.is_valid())
-    return present
-
-
-def _versions(columns: Sequence[pa.Array], numbers: np.ndarray[Any, np.dtype[np.int64]]) -> InferResult:
-    values = pc.if_else(_present(columns), pa.array(numbers.astype(np.int32)), pa.scalar(None, pa.int32()))
-    return InferResult(values, [], "")
-
-
-def _with_errors(made: InferResult, model: RegisteredModel, number: int, columns: Sequence[pa.Array]) -> InferResult:
-    """The answer with the error and the version beside it, as ON_ERROR = 'error_column' wants it."""
-    wanted = model.arrow_output
-    values, rows = made.values, len(made.values)
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    parts = [values]
-    if wanted.num_fields > 3:
-        parts = [pc.struct_field(values, [i]) for i in range(wanted.num_fields - 2)]
-    reasons: list[str | None] = [None] * rows
-    for row, reason in made.errors:
-        reasons[row] = reason
-    parts += [pa.array(reasons, pa.string()), pa.array(np.full(rows, number, dtype=np.int32))]
-    struct = pa.StructArray.from_arrays(parts, fields=list(wanted), mask=pc.invert(_present(columns)))
-    return InferResult(struct, [], made.version)
-
-
-def _joined(parts: Sequence[tuple[np.ndarray[Any, Any], InferResult]], count: int) -> InferResult:
-    order = np.empty(count, dtype=np.int64)
-    order[np.concatenate([rows for rows, _ in parts])] = np.arange(count)
-    values = pa.concat_arrays(
-        [r.values if isinstance(r.values, pa.Array) else r.values.combine_chunks() for _, r in parts]
-    )
-    errors = sorted((int(rows[row]), reason) for rows, made in parts for row, reason in made.errors)
-    return InferResult(values.take(pa.array(order)), errors, ", ".join(made.version for _, made in parts))

@@ -20,7 +20,7 @@ from ..sql.catalog_models import ModelEntry, ModelVersion, call_type
 from . import providers
 from .binding import Binding, Columns
 from .inspection import inspect
-from .routing import ROUTES, folder_of, routes_of
+from .routes import ROUTES, folder_of, routes_of
 from .watched import newest
 
 ERROR_WAYS = ("null", "fail", "error_column")

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 from mergus.engine.errors import UserError
+from mergus.engine.inference.arms import split_rows
 from mergus.engine.inference.registered import RegisteredModel
-from mergus.engine.inference.routing import RoutedRuntime, split_rows
+from mergus.engine.inference.routing import RoutedRuntime
 from mergus.engine.inference.versions import ModelStore, Wanted
 from mergus.engine.sql.catalog_models import DEFAULT_ALIAS, ModelEntry
 from mergus.engine.sql.types import DOUBLE

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import mergus
-from mergus.engine.inference.routing import split_rows
+from mergus.engine.inference.arms import split_rows
 from mergus.engine.inference.shadow import SALT
 
 COLUMNS = "INPUT (x DOUBLE) OUTPUT (y DOUBLE)"

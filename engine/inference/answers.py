@@ -1,0 +1,55 @@
+"""What versions of a model say, put together: rows of several versions, errors as columns, versions as the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .registered import RegisteredModel
+from .runtime import InferResult
+
+
+def present(columns: Sequence[pa.Array]) -> pa.Array:
+    """Whether each row has all its arguments."""
+    there = columns[0].is_valid()
+    for column in columns[1:]:
+        there = pc.and_(there, column.is_valid())
+    return there
+
+
+def versions_as_answers(columns: Sequence[pa.Array], numbers: np.ndarray[Any, np.dtype[np.int64]]) -> InferResult:
+    """MODEL_VERSION of each row; NULL where no version is asked."""
+    values = pc.if_else(present(columns), pa.array(numbers.astype(np.int32)), pa.scalar(None, pa.int32()))
+    return InferResult(values, [], "")
+
+
+def with_errors(made: InferResult, model: RegisteredModel, number: int, columns: Sequence[pa.Array]) -> InferResult:
+    """The answer with the error and the version beside it, as ON_ERROR = 'error_column' wants it."""
+    wanted = model.arrow_output
+    values, rows = made.values, len(made.values)
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    parts = [values]
+    if wanted.num_fields > 3:
+        parts = [pc.struct_field(values, [i]) for i in range(wanted.num_fields - 2)]
+    reasons: list[str | None] = [None] * rows
+    for row, reason in made.errors:
+        reasons[row] = reason
+    parts += [pa.array(reasons, pa.string()), pa.array(np.full(rows, number, dtype=np.int32))]
+    struct = pa.StructArray.from_arrays(parts, fields=list(wanted), mask=pc.invert(present(columns)))
+    return InferResult(struct, [], made.version)
+
+
+def joined(parts: Sequence[tuple[np.ndarray[Any, Any], InferResult]], count: int) -> InferResult:
+    """The results of parts of a batch of `count` rows, each with the places of its rows, in the order of the batch."""
+    order = np.empty(count, dtype=np.int64)
+    order[np.concatenate([rows for rows, _ in parts])] = np.arange(count)
+    values = pa.concat_arrays(
+        [r.values if isinstance(r.values, pa.Array) else r.values.combine_chunks() for _, r in parts]
+    )
+    errors = sorted((int(rows[row]), reason) for rows, made in parts for row, reason in made.errors)
+    return InferResult(values.take(pa.array(order)), errors, ", ".join(made.version for _, made in parts))
