@@ -13,10 +13,9 @@ from typing import Any
 
 from ..errors import AnalysisError, Conflict, Span, UnknownName, Unsupported
 from ..inference.registered import belongs_to, functions_of
-from ..inference.versions import ERROR_WAYS, Wanted, version_json, version_of_json
+from ..inference.versions import version_json, version_of_json
 from ..sql.catalog_models import DEFAULT_ALIAS, ModelEntry, ModelEvent, ModelVersion, Split
 from ..sql.functions import FunctionRegistry
-from ..sql.scope import suggestion
 from ..sql.statements import Property
 from ..sql.statements_model import (
     CreateModel,
@@ -34,26 +33,10 @@ from ..sql.types import quote_if_needed
 from .change import Change, World
 from .changes_models_canary import end_canary, set_canary
 from .changes_models_watch import set_monitor, set_shadow
+from .model_properties import flag_of, text_of, wanted_of
 
-KNOWN = (
-    "PROVIDER",
-    "PATH",
-    "SHA256",
-    "ON_ERROR",
-    "BATCH_SIZES",
-    "CACHE_ROWS",
-    "SELF_TEST",
-    "TOLERANCE",
-    "TIMEOUT_MS",
-    "ISOLATED",
-    "PROMOTE",
-    "REASON",
-    "WATCH",
-)
 RECORD = "mergus.model.record"
 """The note in the command log that holds a version."""
-OPTIONS = ("SIGNATURE", "METHOD", "TRUSTED", "ALLOW_PICKLE", "FUNCTION", "FILE")
-"""Properties that the engines that ship read; those of others hold a dot."""
 
 
 def change_model(statement: ModelStatement, world: World) -> Change:
@@ -131,8 +114,8 @@ def _create(statement: CreateModel, world: World) -> Change:
     properties = {p.name: p for p in statement.properties}
     number = 1 if old is None else old.next_version
     version = _version(statement, properties, number, world)
-    promote = _flag(properties.get("PROMOTE"))
-    reason = _text(properties.get("REASON"))
+    promote = flag_of(properties.get("PROMOTE"))
+    reason = text_of(properties.get("REASON"))
     entry = _first(statement.name, version, reason) if old is None else _added(old, version, promote, reason, world)
     alias = ", ".join(entry.aliases_of(version.number)) or "no alias"
     message = f"Model {statement.name} version {version.number} created ({alias})"
@@ -160,94 +143,6 @@ def _version(statement: CreateModel, properties: dict[str, Property], number: in
     if world.models is None:
         raise Unsupported("CREATE MODEL needs a server's data folder", hint="run it on a server or by mergus.connect()")
     return world.models.bring(wanted, number, world.now_ms)
-
-
-def wanted_of(statement: CreateModel, properties: dict[str, Property]) -> Wanted:
-    """The properties read; raises AnalysisError for one that is none, or of a wrong value."""
-    for name, known in properties.items():
-        if name not in KNOWN and name not in OPTIONS and "." not in name:
-            raise AnalysisError(
-                f"{name} is not a property of a model",
-                hint=suggestion(name, (*KNOWN, *OPTIONS)) or f"properties are {', '.join((*KNOWN, *OPTIONS))}",
-                span=known.span,
-            )
-    for name in ("PROVIDER", "PATH"):
-        if not _text(properties.get(name)):
-            raise AnalysisError(f"CREATE MODEL wants {name} in WITH (…)", span=statement.span)
-    on_error = (_text(properties.get("ON_ERROR")) or "null").lower()
-    if on_error not in ERROR_WAYS:
-        raise AnalysisError(
-            f"ON_ERROR is one of {', '.join(ERROR_WAYS)}, not {on_error}", span=properties["ON_ERROR"].span
-        )
-    return Wanted(
-        name=statement.name,
-        provider=_text(properties["PROVIDER"]).lower(),
-        path=_text(properties["PATH"]),
-        inputs=statement.inputs,
-        outputs=statement.outputs,
-        options={n.lower(): _option(p) for n, p in properties.items() if n not in KNOWN},
-        sha256=_text(properties.get("SHA256")) or None,
-        on_error=on_error,
-        batch_sizes=_sizes(properties.get("BATCH_SIZES")),
-        cache_rows=_number(properties.get("CACHE_ROWS")),
-        self_test=_text(properties.get("SELF_TEST")) or None,
-        tolerance=_tolerance(properties.get("TOLERANCE")),
-        watch=_flag(properties.get("WATCH")),
-        promote=_flag(properties.get("PROMOTE")),
-        isolated=_flag(properties.get("ISOLATED")),
-        timeout_ms=_timeout(properties.get("TIMEOUT_MS")),
-    )
-
-
-def _text(given: Property | None) -> str:
-    return "" if given is None or given.value is None else str(given.value)
-
-
-def _option(given: Property) -> str:
-    return str(given.value).lower() if isinstance(given.value, bool) else str(given.value)
-
-
-def _flag(given: Property | None) -> bool:
-    if given is None:
-        return False
-    if str(given.value).lower() not in ("true", "false"):
-        raise AnalysisError(f"{given.name} is true or false, not {given.value}", span=given.span)
-    return str(given.value).lower() == "true"
-
-
-def _number(given: Property | None) -> int | None:
-    if given is None:
-        return None
-    if not str(given.value).isdigit():
-        raise AnalysisError(f"{given.name} is a number of rows, not {given.value}", span=given.span)
-    return int(str(given.value))
-
-
-def _timeout(given: Property | None) -> int | None:
-    if given is None:
-        return None
-    if not str(given.value).isdigit() or int(str(given.value)) < 1:
-        raise AnalysisError(f"TIMEOUT_MS is a number of milliseconds, not {given.value}", span=given.span)
-    return int(str(given.value))
-
-
-def _tolerance(given: Property | None) -> float:
-    try:
-        return 1e-4 if given is None else float(str(given.value))
-    except ValueError:
-        assert given is not None  # only its value can fail
-        raise AnalysisError(f"TOLERANCE is a number, not {given.value}", span=given.span) from None
-
-
-def _sizes(given: Property | None) -> tuple[int, ...]:
-    parts = [p.strip() for p in _text(given).split(",") if p.strip()]
-    if any(not p.isdigit() or int(p) < 1 for p in parts):
-        raise AnalysisError(
-            f"BATCH_SIZES lists row counts, not {_text(given)}",
-            hint="BATCH_SIZES = '1,8,64'",
-            span=None if given is None else given.span,
-        )
-    return tuple(sorted({int(p) for p in parts}))
 
 
 # ------------------------------------------------------------------------------------------------------------------- ALTER
