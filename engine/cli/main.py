@@ -76,6 +76,14 @@ _command(
     "mergus test tests/cases/filter.sql",
     "mergus test --jsonl < cases.jsonl",
 )
+_command(
+    "parity",
+    "parity",
+    "Compare a model in SQL with the bare framework on a data file.",
+    "mergus parity score rows.jsonl --data ./data",
+    "mergus parity score@challenger rows.csv register.sql --columns amount --format json",
+    "mergus parity embed lines.txt",
+)
 app.register_install_completion_command(name="completion", help="Install completion for this shell.")
 app.command("mergus.engine.cli.prompt:prompt", name="prompt", help="Open a prompt (what mergus alone does).")
 _FLAGS = ("--help", "-h", "--version")

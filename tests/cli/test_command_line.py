@@ -53,7 +53,7 @@ def test_how_it_ends(arguments, status, words):
     assert words in done.stderr
 
 
-@pytest.mark.parametrize("command", ["run", "server", "produce", "consume", "topics", "test"])
+@pytest.mark.parametrize("command", ["run", "server", "produce", "consume", "topics", "test", "parity"])
 def test_help_teaches_by_example(command):
     assert f"    mergus {command}".encode() in mergus(command, "--help").stdout.replace(b"| mergus", b"    mergus")
 

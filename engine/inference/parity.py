@@ -1,0 +1,146 @@
+"""How far SQL's answers lie from the bare framework's: the same rows, without the engine, and the differences in numbers.
+
+The bare side shares nothing with the SQL side but the loaded artefact: values go from the file into numpy and into the
+framework in one call a chunk, with no Arrow, no repeats found, no cache, no process of its own. What differs is thus
+what the engine does to the rows, and what another cut of the batches does to the framework (about 1e-7 in float32).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ..errors import UserError
+from . import providers
+from .artefact import verify
+from .binding import Binding
+from .model_function import ModelFunction
+from .program import Source, Tensor, object_array
+
+CHUNK_ROWS = 1024
+Values = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Differences:
+    """One output's absolute differences, number by number; texts differ by 1 or not at all. `beyond`: how many are larger
+    than the tolerance, which is relative to what the framework gave where that is more than 1."""
+
+    output: str
+    count: int
+    mean: float
+    variance: float
+    p25: float
+    p50: float
+    p75: float
+    p99: float
+    max: float
+    beyond: int
+
+
+def differences(output: str, answers: Values, bare: np.ndarray[Any, Any], tolerance: float) -> Differences:
+    """SQL's answers (Python values) against the framework's array, row by row. Raises UserError where shapes differ."""
+    if bare.dtype == object or bare.dtype.kind in "SU":
+        given = np.array(_flat(answers), dtype=object)
+        wanted = np.array([v.decode() if isinstance(v, bytes) else v for v in bare.reshape(-1).tolist()], dtype=object)
+        _same_size(output, given, wanted)
+        apart, scale = (given != wanted).astype(np.float64), np.ones(len(wanted))
+    else:
+        given = np.array(_flat(answers), dtype=np.float64)
+        wanted = bare.reshape(-1).astype(np.float64)
+        _same_size(output, given, wanted)
+        equal = (given == wanted) | (np.isnan(given) & np.isnan(wanted))
+        with np.errstate(invalid="ignore"):
+            apart = np.where(equal, 0.0, np.nan_to_num(np.abs(given - wanted), nan=np.inf))
+        scale = np.maximum(1.0, np.nan_to_num(np.abs(wanted)))
+    if not len(apart):
+        return Differences(output, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    with np.errstate(invalid="ignore"):
+        quarters = (float(np.quantile(apart, q)) for q in (0.25, 0.5, 0.75, 0.99))
+        told = (float(apart.mean()), float(apart.var()), *quarters, float(apart.max()))
+    return Differences(output, len(apart), *told, int((apart > tolerance * scale).sum()))
+
+
+def _same_size(output: str, given: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> None:
+    if given.shape != wanted.shape:
+        raise UserError(
+            f"output {output}: SQL gives {len(given)} values where the framework gives {len(wanted)}",
+            hint="does the model answer row by row?",
+        )
+
+
+def _flat(values: Values) -> list[Any]:
+    """Numbers and texts of values that may be lists of lists; NULL is NaN."""
+    made: list[Any] = []
+    for value in values:
+        if isinstance(value, list):
+            made += _flat(value)
+        elif isinstance(value, bytes):
+            made.append(value.decode(errors="replace"))
+        else:
+            made.append(float("nan") if value is None else value)
+    return made
+
+
+def bare_outputs(function: ModelFunction, binding: Binding | None, columns: Sequence[Values]) -> Mapping[str, Any]:
+    """What the framework alone gives for rows without NULLs: an array an output column. `binding` is None for a model
+    that ships, whose inputs are named as its tensors are."""
+    artefact = verify(function.name, function.artefact, function.sha256)
+    declared = function.declared or (None, None)
+    options = {k: v for k, v in function.options.items() if k != "provider"}
+    program = providers.load(function.provider, Source(function.name, artefact.path, options, 1, *declared))
+    tensors = _tensors(program.input_tensors, list(function.inputs), binding, columns)
+    try:
+        made = [program(chunk) for chunk in _chunks(tensors, function.batch_sizes)]
+    finally:
+        program.unload()
+    whole = {name: np.concatenate([m[name] for m in made])[: len(columns[0])] for name in made[0]} if made else {}
+    if binding is not None:
+        return {p.column: whole[p.tensor.name] for p in binding.outputs if p.tensor.name in whole}
+    return whole if function.finish is None or not whole else _columns(function.finish(whole))
+
+
+def _columns(finished: Any) -> dict[str, np.ndarray[Any, Any]]:
+    """What a model's own post-processing made, as arrays."""
+    if not isinstance(finished, pa.Array):
+        return {"OUTPUT": np.asarray(finished)}
+    if not pa.types.is_struct(finished.type):
+        return {"OUTPUT": finished.to_numpy(zero_copy_only=False)}
+    return {f.name.upper(): finished.field(i).to_numpy(zero_copy_only=False) for i, f in enumerate(finished.type)}
+
+
+def _tensors(
+    takes: Sequence[Tensor], names: Sequence[str], binding: Binding | None, columns: Sequence[Values]
+) -> dict[str, np.ndarray[Any, Any]]:
+    """The file's values as the tensors that the signature names."""
+    by_name = {t.name: t for t in takes}
+    if binding is None:
+        return {n: _array(v, by_name[n]) for n, v in zip(names, columns, strict=True)}
+    if binding.packed:
+        return {takes[0].name: np.array(columns, dtype=takes[0].dtype).T}
+    return {p.tensor.name: _array(v, by_name[p.tensor.name]) for p, v in zip(binding.inputs, columns, strict=True)}
+
+
+def _array(values: Values, tensor: Tensor) -> np.ndarray[Any, Any]:
+    if tensor.dtype != "string":
+        made = np.array(values, dtype=tensor.dtype)
+        return made.reshape(-1, 1) if tensor.shape == (1,) else made
+    nested = np.array(values) if values and isinstance(values[0], list) else object_array(list(values), (len(values),))
+    flat = [v if isinstance(v, bytes) else str(v).encode() for v in nested.reshape(-1).tolist()]
+    return object_array(flat, nested.shape)
+
+
+def _chunks(
+    tensors: Mapping[str, np.ndarray[Any, Any]], sizes: Sequence[int]
+) -> Iterator[dict[str, np.ndarray[Any, Any]]]:
+    """The rows in calls that the model allows; a last one that is too short is filled up with its last row."""
+    rows = len(next(iter(tensors.values())))
+    size = sizes[-1] if sizes else CHUNK_ROWS
+    for start in range(0, rows, size):
+        chunk = {name: values[start : start + size] for name, values in tensors.items()}
+        short = size - min(size, rows - start) if sizes else 0
+        yield {k: np.concatenate([v, np.repeat(v[-1:], short, axis=0)]) if short else v for k, v in chunk.items()}
