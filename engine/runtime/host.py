@@ -7,6 +7,7 @@ The same class serves a process of its own (`hosts.py` starts one from the fork 
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import os
 import signal
 import sys
@@ -259,6 +260,7 @@ def _die(failure: FlowFailure) -> None:
 def serve(connection: Connection, settings: HostSettings) -> None:
     """The main of a host process: answers commands until its server goes away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides when its hosts end
+    faulthandler.enable()  # a library's crash says where, on standard error
     sys.setswitchinterval(_NEIGHBOURLY_S)
     set_modules_apart()
     sending = threading.Lock()

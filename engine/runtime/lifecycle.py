@@ -62,7 +62,7 @@ class _Entry:
     place: str
     hosts: list[Host | HostProcess] = field(default_factory=list)
     paused: bool = False
-    restarts: int = 0
+    gone: QueryMetrics = field(default_factory=lambda: QueryMetrics(""))  # what hosts that have died had counted
     take: Callable[[pa.Table], None] | None = None
     ended: Callable[[FlowStatus], None] | None = None
     last: FlowStatus | None = None
@@ -212,9 +212,7 @@ class Lifecycle:
         for query_id, entry in list(self._entries.items()):
             known = found.get(query_id)
             entry.last = _together(known) if known else _last_known(query_id, entry)
-            made[query_id] = replace(
-                entry.last, metrics=replace(entry.last.metrics, restarts=entry.last.metrics.restarts + entry.restarts)
-            )
+            made[query_id] = replace(entry.last, metrics=entry.last.metrics.plus(entry.gone))
         return made
 
     def status(self, query_id: str) -> FlowStatus:
@@ -311,7 +309,9 @@ class Lifecycle:
         last = _last_known(query_id, entry)
         if entry.take is None:
             self._note(query_id, reason)
-            entry.last = replace(last, error=reason, state="ERROR" if again and not entry.paused else last.state)
+            entry.gone = replace(last.metrics.plus(entry.gone), state_bytes=0, parts={})
+            state = "ERROR" if again and not entry.paused else last.state
+            entry.last = replace(last, error=reason, state=state, metrics=QueryMetrics(query_id))
         elif entry.ended is not None:
             entry.ended(replace(last, error=reason, state="ERROR"))
 
@@ -325,7 +325,7 @@ class Lifecycle:
                 old.kill()
                 self._hosts.pop(old.name, None)
             for entry in hit:
-                entry.restarts += 1
+                entry.gone.restarts += 1
                 entry.hosts = [self._host(h.name) for h in entry.hosts if isinstance(h, HostProcess)]
                 entry.last = replace(_last_known(entry.plan.query_id, entry), state=_wanted(entry))
         for entry in hit:

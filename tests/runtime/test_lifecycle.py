@@ -148,3 +148,21 @@ def test_a_query_that_fails_is_shown_logged_and_tried_again(lifecycle, topics):
     assert rows_of(lifecycle.pull("CTAS_COUNTS", pull_all())) == WANTED
     entries = [json.loads(v) for _, _, _, v in records(topics, "mergus_processing_log")]
     assert ("CTAS_COUNTS", "query") in {(e["QUERY"], e["KIND"]) for e in entries}
+
+
+def test_what_was_counted_outlives_the_process_that_counted(tmp_path, topics):
+    lifecycle = Lifecycle(HostSettings(tmp_path), topics, RunSettings(epoch_ms=50))
+    try:
+        produce(topics, EVENTS)
+        lifecycle.start(counts())
+        (before,) = lifecycle.wait_caught_up(limit_s=60)
+        (host,) = lifecycle.host_processes()
+        host.die()
+        until(lambda: lifecycle.status("CTAS_COUNTS").metrics.restarts == 1)
+        produce(topics, EVENTS[:10])
+        (after,) = lifecycle.wait_caught_up(limit_s=60)
+        assert after.metrics.rows_in >= before.metrics.rows_in + 10
+        assert sum(after.metrics.batch_rows.counts) > sum(before.metrics.batch_rows.counts)
+        assert after.metrics.state_bytes <= 2 * before.metrics.state_bytes + 4096
+    finally:
+        lifecycle.close()
