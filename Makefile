@@ -47,8 +47,10 @@ check: $(STAMP) ## style, types and import rules
 format: $(STAMP) ## what ruff can put right by itself
 	@$(VENV)/bin/ruff check --quiet --fix . ; $(VENV)/bin/ruff format .
 
+# Two at once, with servers, brokers and kills on the same cores: what misses a deadline then is tried once more alone, and both are told.
 test: $(STAMP) ## the tests (each SQL case plain and in two combinations)
-	@$(PYTHON) -m pytest -m 'not slow' -n 2 --dist loadfile $(ARGS)
+	@$(PYTHON) -m pytest -m 'not slow' -n 2 --dist loadfile $(ARGS) || \
+	  { echo "test: once more, alone: what failed beside the others"; $(PYTHON) -m pytest --last-failed --last-failed-no-failures none; }
 
 test-all: $(STAMP) ## every test in every combination
 	@MERGUS_TEST_ALL=1 $(PYTHON) -m pytest $(ARGS)
