@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -281,7 +281,7 @@ class Flow:
             self.parked,
             failure.message if failure else None,
             failure.trace if failure else None,
-            replace(self.metrics),
+            self.metrics.snapshot(),
             positions,
             offsets,
             run is not None and self._under_way(run),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import faulthandler
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -280,7 +281,11 @@ def serve(connection: Connection, settings: HostSettings) -> None:
         except Exception as error:  # noqa: BLE001 - it is the caller's to show
             reply = ("error", number, InternalError(f"{type(error).__name__}: {error}"))
         with sending:
-            connection.send(reply)
+            try:
+                connection.send(reply)
+            except (TypeError, AttributeError, pickle.PicklingError, RuntimeError) as error:
+                # nothing of it has been written: whoever waits must not wait for ever
+                connection.send(("error", number, InternalError(f"{command}: {type(error).__name__}: {error}")))
 
     try:
         while True:

@@ -101,6 +101,16 @@ class QueryMetrics:
             latency_seconds=self.latency_seconds.plus(other.latency_seconds),
         )
 
+    def snapshot(self) -> QueryMetrics:
+        """As it stands, for another thread or process: the flow goes on counting and meets parts that are new, and what is
+        being written to a pipe must not grow."""
+        return replace(
+            self,
+            parts={worker: parts.copy() for worker, parts in self.parts.copy().items()},
+            batch_rows=self.batch_rows.plus(Histogram(BATCH_BOUNDS)),
+            latency_seconds=self.latency_seconds.plus(Histogram(LATENCY_BOUNDS)),
+        )
+
     def part(self, stage: int, part: int) -> Measured:
         """What all workers have done of one part."""
         own = [parts[(stage, part)] for parts in list(self.parts.values()) if (stage, part) in parts]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 
 import pyarrow as pa
+import pytest
 
+from mergus.engine.operators.measured import Measured
 from mergus.engine.runtime.control import Credits
 from mergus.engine.runtime.merge import Heads
 from mergus.engine.runtime.metrics import QueryMetrics, exposition
@@ -81,3 +84,27 @@ def test_metrics_by_their_names():
     ):
         assert line in text
     assert metrics.latency_seconds.quantile(0.5) == 0.0025
+
+
+class GrowsWhilePickled:
+    """A part that, while it is being written to a pipe, has the flow meet another."""
+
+    def __init__(self, parts):
+        self.parts = parts
+
+    def __reduce__(self):
+        self.parts[(len(self.parts), 0)] = Measured()
+        return Measured, ()
+
+
+def test_a_snapshot_stands_still_while_the_flow_goes_on():
+    metrics = QueryMetrics("Q")
+    parts = metrics.parts[0] = {}
+    parts[(0, 0)] = GrowsWhilePickled(parts)
+    parts[(0, 1)] = Measured()
+    with pytest.raises(RuntimeError, match="changed size"):
+        pickle.dumps(metrics)
+    told = metrics.snapshot()
+    metrics.batch(3)
+    assert pickle.loads(pickle.dumps(told)).batch_rows.counts == [0] * 9
+    assert metrics.batch_rows.total == 3
