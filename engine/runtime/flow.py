@@ -132,7 +132,8 @@ class Flow:
     def park_if_idle(self, idle_ms: int) -> bool:
         """End the run at a durable epoch when no record came for `idle_ms`; asked now and then by the host's watcher."""
         run, now = self._run, self._clock()
-        if run is None or self._state != "RUNNING" or self._under_way(run) or self.settings.workers_total > 1:
+        at_work = run is not None and self._state == "RUNNING" and run.opened.is_set() and not self._under_way(run)
+        if run is None or not at_work or self.settings.workers_total > 1:
             self._quiet_since = (now, -1)
             return False
         since, rows = self._quiet_since

@@ -96,6 +96,7 @@ def test_an_idle_query_is_parked_answers_and_wakes(tmp_path, topics):
     produce(topics, EVENTS)
     lifecycle.start(counts())
     lifecycle.start(passed())
+    lifecycle.wait_caught_up(limit_s=60)
     until(lambda: all(s.parked for s in lifecycle.statuses().values()))
     assert rows_of(lifecycle.pull("CTAS_COUNTS", pull_all())) == WANTED
     for round_ in range(1, 4):
