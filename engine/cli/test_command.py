@@ -7,7 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ..sql.builtin.registry import default_registry
+from ..config import load
+from ..serving import opening
 from ..state.duckdb import connect, seal
 from . import test_jsonl
 from .failing import UsageError
@@ -37,7 +38,7 @@ def test(*files: Path, jsonl: Annotated[bool, Parameter(negative="")] = False) -
 
 
 def _files(files: tuple[Path, ...]) -> int:
-    instance, registry = connect(), default_registry()
+    instance, registry = connect(), opening.registry(load({}, {}))  # no settings but the usual
     seal(instance)
     passed = failed = 0
     for path in files:

@@ -32,7 +32,7 @@ from ..sql.types import (
     parse_type,
 )
 from .arrays import from_tensor, to_tensor
-from .program import Tensor, Tensors
+from .program import TEXTS, Tensor, Tensors
 
 _OF_DTYPE = {
     "bool": BOOLEAN,
@@ -41,6 +41,7 @@ _OF_DTYPE = {
     **dict.fromkeys(("float16", "bfloat16", "float32"), FLOAT),
     "float64": DOUBLE,
     **dict.fromkeys(("string", "object", "str"), STRING),
+    "bytes": BYTES,
 }
 _DTYPE_OF = {
     BOOLEAN: "bool",
@@ -49,7 +50,7 @@ _DTYPE_OF = {
     FLOAT: "float32",
     DOUBLE: "float64",
     STRING: "string",
-    BYTES: "string",
+    BYTES: "bytes",
 }
 Columns = tuple[tuple[str, SqlType], ...]
 
@@ -218,6 +219,8 @@ def _check_fit(name: str, word: str, column: str, kind: SqlType, tensor: Tensor)
 
 def _group(dtype: str) -> str:
     kind = _OF_DTYPE.get(dtype)
+    if kind in (STRING, BYTES):  # an engine's texts are bytes of any kind
+        return "text"
     return "number" if kind is not None and is_numeric(kind) else str(kind or dtype)
 
 
@@ -229,7 +232,7 @@ def _numbers(column: pa.Array, tensor: Tensor) -> np.ndarray[Any, Any]:
 def _fed(values: np.ndarray[Any, Any], tensor: Tensor) -> np.ndarray[Any, Any]:
     if tensor.shape == (1,) and values.ndim == 1:
         values = values.reshape(-1, 1)
-    return values if tensor.dtype == "string" else values.astype(_numpy(tensor), copy=False)
+    return values if tensor.dtype in TEXTS else values.astype(_numpy(tensor), copy=False)
 
 
 def _numpy(tensor: Tensor) -> np.dtype[Any]:

@@ -19,7 +19,7 @@ from . import providers
 from .artefact import verify
 from .binding import Binding
 from .model_function import ModelFunction
-from .program import Source, Tensor, object_array
+from .program import TEXTS, Source, Tensor, object_array
 
 CHUNK_ROWS = 1024
 Values = Sequence[Any]
@@ -58,11 +58,12 @@ def differences(output: str, answers: Values, bare: np.ndarray[Any, Any], tolera
             apart = np.where(equal, 0.0, np.nan_to_num(np.abs(given - wanted), nan=np.inf))
         scale = np.maximum(1.0, np.nan_to_num(np.abs(wanted)))
     if not len(apart):
-        return Differences(output, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+        return Differences(output, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
     with np.errstate(invalid="ignore"):
-        quarters = (float(np.quantile(apart, q)) for q in (0.25, 0.5, 0.75, 0.99))
-        told = (float(apart.mean()), float(apart.var()), *quarters, float(apart.max()))
-    return Differences(output, len(apart), *told, int((apart > tolerance * scale).sum()))
+        p25, p50, p75, p99 = (float(np.quantile(apart, q)) for q in (0.25, 0.5, 0.75, 0.99))
+        mean, variance = float(apart.mean()), float(apart.var())
+    beyond = int((apart > tolerance * scale).sum())
+    return Differences(output, len(apart), mean, variance, p25, p50, p75, p99, float(apart.max()), beyond)
 
 
 def _same_size(output: str, given: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> None:
@@ -126,7 +127,7 @@ def _tensors(
 
 
 def _array(values: Values, tensor: Tensor) -> np.ndarray[Any, Any]:
-    if tensor.dtype != "string":
+    if tensor.dtype not in TEXTS:
         made = np.array(values, dtype=tensor.dtype)
         return made.reshape(-1, 1) if tensor.shape == (1,) else made
     nested = np.array(values) if values and isinstance(values[0], list) else object_array(list(values), (len(values),))

@@ -14,11 +14,13 @@ from typing import Any, Protocol
 import numpy as np
 
 Tensors = Mapping[str, "np.ndarray[Any, Any]"]
+TEXTS = ("string", "bytes")
+"""The dtypes whose arrays hold `bytes` objects; `bytes` is what BYTES declares, and need not be UTF-8."""
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or output. `dtype`: numpy's name, or `string`; `shape`: of one row, None where a size is open."""
+    """An input or output. `dtype`: numpy's name, or one of TEXTS; `shape`: of one row, None where a size is open."""
 
     name: str
     dtype: str

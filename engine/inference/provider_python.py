@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from .program import Source, Tensor, Tensors, text_bytes, texts
+from .program import Source, Tensor, Tensors, object_array, text_bytes, texts
 
 
 def load(source: Source) -> PythonProgram:
@@ -51,10 +51,10 @@ class PythonProgram:
             missing = [t.name for t in self.output_tensors if t.name.upper() not in known]
             if missing:
                 raise UserError(f"the function of model {self._name} gave no {missing[0]}")
-            return {t.name: _array(known[t.name.upper()]) for t in self.output_tensors}
+            return {t.name: _array(known[t.name.upper()], t) for t in self.output_tensors}
         if len(self.output_tensors) > 1:
             raise UserError(f"the function of model {self._name} must give a dict of its outputs by name")
-        return {self.output_tensors[0].name: _array(answer)}
+        return {self.output_tensors[0].name: _array(answer, self.output_tensors[0])}
 
     def unload(self) -> None:
         """Forget the function and its module; what that holds goes with it."""
@@ -65,7 +65,9 @@ class PythonProgram:
         gc.collect()
 
 
-def _array(values: Any) -> np.ndarray[Any, Any]:
+def _array(values: Any, tensor: Tensor) -> np.ndarray[Any, Any]:
+    if tensor.dtype == "bytes" and isinstance(values, list):
+        return object_array(values, (len(values),))  # numpy's own texts lose zeros at the end
     return text_bytes(np.asarray(values))
 
 

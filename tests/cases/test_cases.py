@@ -8,9 +8,11 @@ import pytest
 
 from mergus.engine.cli.test_command import test as mergus_test
 from mergus.engine.cli.test_script import SqlTest, read_tests, run_test
-from mergus.engine.sql.builtin.registry import default_registry
+from mergus.engine.config import load
+from mergus.engine.serving.opening import registry
 from mergus.engine.state.duckdb import connect
 
+FUNCTIONS = registry(load({}, {}))
 FILES = sorted(Path(__file__).parent.glob("*.sql"))
 CASES = [pytest.param(case, id=f"{path.stem}-{case.name}") for path in FILES for case in read_tests(path)]
 
@@ -24,7 +26,7 @@ def instance():
 
 @pytest.mark.parametrize("case", CASES)
 def test_case(case: SqlTest, instance) -> None:
-    outcome = run_test(case, instance, default_registry())
+    outcome = run_test(case, instance, FUNCTIONS)
     assert outcome.why is None, f"line {outcome.line}: {outcome.why}"
 
 
@@ -57,7 +59,7 @@ def test_a_failure_is_told_with_its_line(tmp_path, capsys) -> None:
 )
 def test_claims_that_do_not_hold(statement: str, said: str, instance) -> None:
     made = "CREATE STREAM a (k INT KEY, v INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);\n"
-    outcome = run_test(SqlTest("t", f"{made}{statement};", 1), instance, default_registry())
+    outcome = run_test(SqlTest("t", f"{made}{statement};", 1), instance, FUNCTIONS)
     assert outcome.why is not None
     assert said in outcome.why
     assert outcome.line == 2

@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from mergus.engine.cli.test_script import Script, SqlTest, read_tests
+from mergus.engine.config import load
 from mergus.engine.operators.driver import Record
 from mergus.engine.serving.connection import Connection, connect
-from mergus.engine.sql.builtin.registry import default_registry
+from mergus.engine.serving.opening import registry
 from mergus.engine.sql.parser import iterate_statements
 from mergus.engine.sql.statements import (
     AssertSource,
@@ -123,7 +124,7 @@ Row = tuple[bytes | None, bytes | None, int]
 def plain(parts: Parts) -> tuple[dict[str, list[Row]], set[str]]:
     """The topics of the plain run, and which of them are tables'."""
     instance = duckdb_connect()
-    script = Script(instance, default_registry())
+    script = Script(instance, registry(load({}, {})))
     try:
         for text in (*parts.sources, *parts.queries, *parts.inserts):
             for parsed in iterate_statements(text, script.catalog.types):

@@ -52,8 +52,8 @@ def test_functions_that_ship_import_the_public_interface_only() -> None:
         f"{path.relative_to(ROOT)} imports {module}"
         for path in python_files("udfs")
         for module in imported(path)
-        if module.startswith(("engine", "models", "mergus."))
-    ]
+        if module.startswith(("engine", "models", "mergus.")) and not module.startswith("mergus.udfs._")
+    ]  # what several functions share lies beside them, in a file that defines none
     assert strays == []
 
 
