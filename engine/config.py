@@ -32,6 +32,7 @@ class Setting:
 SETTINGS = (
     Setting("data", None, "the data folder; none: a private one, removed at the end", str),
     Setting("listen", "127.0.0.1:8088", "HOST:PORT of the HTTP interface; loopback unless said otherwise", str),
+    Setting("http.hosts", None, "names with a dot by which browsers may call the server, comma-separated", str),
     Setting("kafka.bootstrap", None, "bootstrap servers of a Kafka cluster; none: embedded topics", str),
     Setting("schema.registry.url", None, "a schema registry; none: the engine's own in the data folder", str),
     Setting("queries", None, "a file of statements that is run at start", str),

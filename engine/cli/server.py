@@ -65,11 +65,17 @@ def server(
     try:
         if chosen["queries"] is not None:
             _start_queries(engine, Path(chosen["queries"]))
-        run(engine, listening, lambda url: print(f"mergus listens on {url}", flush=True))
+        run(engine, listening, _tell)
     finally:
         listening.close()
         engine.close()
     return 0
+
+
+def _tell(url: str) -> None:
+    """Where it is: the first line for programs, the others for people."""
+    print(f"mergus listens on {url}", flush=True)
+    print(f"  a page for people    {url}/\n  a prompt             mergus --server {url}", flush=True)
 
 
 def _start_queries(engine: Engine, path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -23,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import MergusError, RecordError, UserError
 from ..io.formats.json_exact import parse
-from . import http_models, http_schemas
+from . import http_models, http_page, http_schemas
 from .engine import Engine
 from .http_answers import (
     BAD_REQUEST,
@@ -36,6 +37,7 @@ from .http_answers import (
     status_of,
     stream_header,
 )
+from .http_origin import OwnPages
 from .http_request import BODY_MAX, BadRequest, json_object, session_of, text_of
 from .http_stream import (
     ARRAY,
@@ -73,7 +75,7 @@ def application(engine: Engine) -> ASGIApp:
         Route("/healthcheck", http.health),
         Route("/clusterStatus", http.cluster),
         Route("/metrics", http.metrics),
-        Route("/", http.root),
+        *http_page.routes(engine.info),
         *http_models.routes(engine),
     ]
     location = engine.schema_registry
@@ -86,7 +88,8 @@ def application(engine: Engine) -> ASGIApp:
         BadRequest: _bad_request,
         Exception: _internal,
     }
-    return _AccessLog(Starlette(routes=routes, exception_handlers=handlers))
+    own_pages = Middleware(OwnPages, engine.config["http.hosts"])
+    return _AccessLog(Starlette(routes=routes, middleware=[own_pages], exception_handlers=handlers))
 
 
 def _bad_request(request: Request, why: Exception) -> Response:
@@ -269,10 +272,6 @@ class _Http:
     # ------------------------------------------------------------------------------------------------------------ state
     async def info(self, request: Request) -> Response:
         """GET /info."""
-        return JSONResponse(self.engine.info())
-
-    async def root(self, request: Request) -> Response:
-        """GET /: the way to what there is."""
         return JSONResponse(self.engine.info())
 
     async def health(self, request: Request) -> Response:

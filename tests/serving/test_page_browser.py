@@ -1,0 +1,157 @@
+"""The page in a real browser: what a person sees and does. Skipped where there is no chromium."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pytest
+
+import mergus
+from tests.browser import CONTROL, ENTER, browser
+
+HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
+SETUP = """
+    CREATE STREAM lines (host STRING KEY, level STRING, code BIGINT)
+      WITH (kafka_topic='lines', value_format='JSON', partitions=1);
+    CREATE TABLE levels AS SELECT level, COUNT(*) AS times, MAX(code) AS code FROM lines GROUP BY level EMIT CHANGES;
+    CREATE TABLE minutes AS
+      SELECT host, COUNT(*) AS times FROM lines WINDOW TUMBLING (SIZE 1 MINUTE) GROUP BY host EMIT CHANGES;
+"""
+FAR = 9007199254740993  # JavaScript's numbers end two before
+
+
+@pytest.fixture(scope="module")
+def db():
+    with mergus.connect() as db:
+        db.execute(SETUP)
+        yield db
+
+
+@pytest.fixture(scope="module")
+def window(url):
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture
+def page(window, url):
+    """A fresh page; whatever the browser complains of in the test fails it."""
+    window.go("about:blank")  # away from the last test's page, whose queries end so
+    window.complaints()
+    window.url = url
+    yield window
+    assert window.complaints() == []
+
+
+def write(db, host, level, code=1):
+    db.insert("LINES", [{"HOST": host, "LEVEL": level, "CODE": code}])
+
+
+def cells(page):
+    return page.js(
+        "[...document.querySelectorAll('.rows tbody tr')].map(tr => [...tr.children].map(td => td.innerText))"
+    )
+
+
+def shows(text):
+    return f"document.body.innerText.includes({json.dumps(text)})"
+
+
+def test_from_the_overview_to_a_table_that_changes(page, db):
+    write(db, "a", "INFO", FAR)
+    page.go(f"{page.url}/")
+    page.until(shows("CTAS_LEVELS_0"))
+    page.until(
+        "[...document.querySelectorAll('.card')].some(c => /^LEVELS[^]*LEVEL STRING *primary key/.test(c.innerText))"
+    )
+    page.js("document.querySelector('.card a[href=\"#/live/LEVELS\"]').click()")
+    page.until("document.querySelector('.state.live') && document.querySelectorAll('.rows tbody tr').length === 1")
+    assert cells(page) == [["INFO", "1", str(FAR)]]
+    write(db, "b", HOSTILE)
+    page.until("document.querySelectorAll('.rows tbody tr').length === 2")
+    write(db, "c", HOSTILE)
+    page.until("[...document.querySelectorAll('td.number.fresh')].some(td => td.innerText === '2')")
+    assert [HOSTILE, "2", "1"] in cells(page)
+    assert page.js("document.querySelectorAll('main img, main script').length") == 0
+    assert page.js("window.hacked") is None
+
+
+def test_a_filter_that_a_row_begins_and_ceases_to_meet(page, db):
+    write(db, "a", "WARN")
+    page.go(f"{page.url}/#/live/LEVELS/{'LEVEL = %27WARN%27 AND TIMES %25 2 = 0'.replace(' ', '%20')}")
+    page.until("document.querySelector('.state.live')")
+    assert cells(page) == []
+    write(db, "a", "WARN")
+    page.until("document.querySelectorAll('.rows tbody tr').length === 1")
+    write(db, "a", "WARN")
+    page.until("document.querySelectorAll('.rows tbody tr').length === 0")
+
+
+def test_pause_holds_the_page_still(page, db):
+    page.go(f"{page.url}/#/live/MINUTES")
+    page.until("document.querySelector('.state.live')")
+    page.js("[...document.querySelectorAll('button')].find(b => b.innerText === 'Pause').click()")
+    write(db, "held", "INFO")
+    page.until("/; \\d+ changes? waiting/.test(document.body.innerText)")
+    assert "held" not in [row[0] for row in cells(page)]
+    page.js("document.querySelector('button[aria-pressed=true]').click()")
+    page.until("[...document.querySelectorAll('.rows tbody td')].some(td => td.innerText === 'held')")
+    (row,) = [row for row in cells(page) if row[0] == "held"]
+    assert row[1].endswith(":00")  # the window's start as a time of day
+    assert row[2].endswith(":00")
+
+
+def test_statements_queries_and_refusals(page, db):
+    page.go(f"{page.url}/#/sql")
+    page.until("document.activeElement.id === 'sql'")
+    page.press("#sql", f"SHOW TABLES; SELECT level, tmes FROM levels;{CONTROL}{ENTER}")
+    told = page.until("document.querySelector('.answer .problem')?.innerText")
+    assert "column TMES does not exist" in told
+    assert told.splitlines()[2] == " " * 25 + "^^^^"
+    assert page.js("getSelection().toString()") == "tmes"
+    assert page.js("document.querySelector('.answer td').innerText") == "LEVELS"
+    assert len(page.complaints()) == 1  # the refusal's status
+    page.press("#sql", "times")  # over what is selected
+    page.js("document.querySelector('#sql').setSelectionRange(0, 0)")
+    page.press("#sql", f"{CONTROL}{ENTER}")
+    page.until("/^\\d rows?, \\d+ ms$/m.test(document.querySelector('.results').innerText)")
+    assert page.js("document.querySelectorAll('.answer').length") == 2
+    assert "This session" in page.js(
+        "document.querySelector('select').textContent + [...document.querySelectorAll('optgroup')].map(g => g.label)"
+    )
+
+
+def test_a_query_that_goes_on_until_it_is_stopped(page, db):
+    page.go(f"{page.url}/#/sql")
+    page.js("sessionStorage.clear()")
+    page.js("document.querySelector('#sql').value = 'SELECT host FROM lines EMIT CHANGES;'")
+    page.press("#sql", f"{CONTROL}{ENTER}")
+    page.until("document.querySelector('.answer thead th')")
+    write(db, "pushed", "INFO")
+    page.until("[...document.querySelectorAll('.answer td')].some(td => td.innerText === 'pushed')")
+    page.js("[...document.querySelectorAll('button')].find(b => b.innerText === 'Stop').click()")
+    page.until(shows("1 row, stopped"))
+
+
+def test_what_went_wrong_is_told_with_its_record(page, db):
+    topic = db.engine.topics.writer()
+    topic.write("lines", record_of(b"no JSON at all"))
+    topic.flush()
+    topic.close()
+    page.go(f"{page.url}/#/log")
+    page.until(shows("no JSON at all"))
+    page.js("document.querySelector('.rows tbody tr').click()")
+    page.until("document.querySelector('dialog[open]').innerText.includes('no JSON at all')")
+
+
+def record_of(value):
+    return pa.record_batch({"key": pa.array([b"k"], pa.binary()), "value": pa.array([value], pa.binary())})
+
+
+def test_the_policy_refuses_markup_made_of_text(page):
+    page.go(f"{page.url}/")
+    page.until("document.querySelector('h1')")
+    refused = "(() => { try { document.body.innerHTML = '<b>'; return 'made' } catch (why) { return why.name } })()"
+    assert page.js(refused) == "TypeError"
+    assert len(page.complaints()) == 1  # of the attempt
