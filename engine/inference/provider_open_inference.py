@@ -1,5 +1,5 @@
-"""The provider `open_inference`: a model behind the Open Inference Protocol (version 2) over REST, as KServe, Triton,
-MLServer and Mergus serve it. PATH is its URL: http://host:port/v2/models/m[/versions/3]."""
+"""The provider `open_inference`: a model behind the Open Inference Protocol (version 2), as KServe, Triton, MLServer and
+Mergus serve it. PATH is its URL: http://host:port/v2/models/m[/versions/3]. Here over REST."""
 
 from __future__ import annotations
 
@@ -10,22 +10,16 @@ from typing import Any
 import numpy as np
 
 from ..errors import EnvironmentFault
-from .program import Source, Tensor, Tensors, object_array, row_shape, text_bytes, texts
-from .remote import Endpoint
-
-_DTYPES = {
-    "BOOL": "bool",
-    **{f"{sign}INT{bits}": f"{sign.lower()}int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)},
-    "FP16": "float16",
-    "FP32": "float32",
-    "FP64": "float64",
-    "BYTES": "string",
-}
-_DATATYPES = {dtype: datatype for datatype, dtype in _DTYPES.items()}
+from .open_inference_grpc import DATATYPES, DTYPES, OpenInferenceGrpcProgram
+from .program import TEXTS, Program, Source, Tensor, Tensors, object_array, row_shape, text_bytes, texts
+from .remote import Endpoint, is_grpc
+from .remote_grpc import GrpcEndpoint
 
 
-def load(source: Source) -> OpenInferenceProgram:
+def load(source: Source) -> Program:
     """Ask the server for the model's tensors; INPUT and OUTPUT stand in where it does not tell them."""
+    if is_grpc(source):
+        return OpenInferenceGrpcProgram(source, GrpcEndpoint(source))
     return OpenInferenceProgram(source, Endpoint(source))
 
 
@@ -54,20 +48,20 @@ class OpenInferenceProgram:
 def _tensors(described: Any) -> tuple[Tensor, ...]:
     """Metadata's tensors; the first size is the rows."""
     return tuple(
-        Tensor(str(t["name"]), _DTYPES.get(t["datatype"], t["datatype"]), row_shape(t["shape"]))
+        Tensor(str(t["name"]), DTYPES.get(t["datatype"], t["datatype"]), row_shape(t["shape"]))
         for t in described or ()
     )  # fmt: skip
 
 
 def _sent(tensor: Tensor, values: np.ndarray[Any, Any]) -> dict[str, Any]:
-    if tensor.dtype == "string":
+    if tensor.dtype in TEXTS:
         values = texts(values)
-    datatype = _DATATYPES.get(tensor.dtype, "FP32")
+    datatype = DATATYPES.get(tensor.dtype, "FP32")
     return {"name": tensor.name, "shape": list(values.shape), "datatype": datatype, "data": values.reshape(-1).tolist()}
 
 
 def _received(output: Mapping[str, Any]) -> np.ndarray[Any, Any]:
-    dtype, shape, data = _DTYPES.get(output["datatype"], ""), output["shape"], output["data"]
+    dtype, shape, data = DTYPES.get(output["datatype"], ""), output["shape"], output["data"]
     if not dtype or len(data) != math.prod(shape):
         raise EnvironmentFault(
             f"the model's server gave {output['name']} in a shape or type of its own", detail=str(shape)

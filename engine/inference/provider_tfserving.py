@@ -1,5 +1,5 @@
-"""The provider `tfserving`: a model behind TensorFlow Serving's REST interface, as it and Mergus serve it. PATH is its URL:
-http://host:port/v1/models/m[/versions/3|/labels/canary]. SIGNATURE chooses one."""
+"""The provider `tfserving`: a model behind TensorFlow Serving's interface, as it and Mergus serve it. PATH is its URL:
+http://host:port/v1/models/m[/versions/3|/labels/canary]. SIGNATURE chooses one. Here over REST."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from .program import Source, Tensor, Tensors, object_array, row_shape, texts
-from .remote import Endpoint
+from .program import TEXTS, Program, Source, Tensor, Tensors, object_array, row_shape, texts
+from .remote import Endpoint, is_grpc
+from .remote_grpc import GrpcEndpoint
+from .tfserving_grpc import TfServingGrpcProgram
 
 _DTYPES = {
     "DT_BOOL": "bool",
@@ -30,8 +32,10 @@ _DTYPES = {
 }
 
 
-def load(source: Source) -> TfServingProgram:
+def load(source: Source) -> Program:
     """Ask the server for the signature."""
+    if is_grpc(source):
+        return TfServingGrpcProgram(source, GrpcEndpoint(source))
     return TfServingProgram(source, Endpoint(source))
 
 
@@ -76,7 +80,7 @@ def _shape(described: Mapping[str, Any]) -> tuple[int | None, ...]:
 
 
 def _sent(tensor: Tensor, values: np.ndarray[Any, Any]) -> Any:
-    return (texts(values) if tensor.dtype == "string" else values).tolist()
+    return (texts(values) if tensor.dtype in TEXTS else values).tolist()
 
 
 def _received(tensor: Tensor, values: Any) -> np.ndarray[Any, Any]:

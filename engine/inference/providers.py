@@ -36,6 +36,7 @@ EXTRAS = {
     "tensorflow": "tensorflow",
     "keras": "tensorflow",
     "httpx": "remote",
+    "grpc": "remote",
 }
 """The extra of this package that brings a library."""
 Load = Callable[[Source], Program]

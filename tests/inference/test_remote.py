@@ -12,7 +12,7 @@ from mergus.engine.errors import EnvironmentFault, RecordError, UserError
 from mergus.engine.inference.program import Source
 from mergus.engine.inference.provider_open_inference import OpenInferenceProgram
 from mergus.engine.inference.provider_tfserving import TfServingProgram
-from mergus.engine.inference.remote import Breaker, Endpoint
+from mergus.engine.inference.remote import Asking, Breaker, Endpoint
 
 URL = "http://there/v2/models/m"
 METADATA = {
@@ -41,9 +41,9 @@ class There:
 def endpoint(there: There, folder: Path, options: dict[str, str] | None = None, url: str = URL) -> Endpoint:
     file = folder / "endpoint.json"
     file.write_text(json.dumps({"url": url}))
-    breaker = Breaker(clock=lambda: there.now)
     source = Source("M", file, options or {})
-    return Endpoint(source, pause=there.pauses.append, breaker=breaker, transport=httpx.MockTransport(there))
+    asking = Asking(source, pause=there.pauses.append, breaker=Breaker(clock=lambda: there.now))
+    return Endpoint(source, asking=asking, transport=httpx.MockTransport(there))
 
 
 def test_what_fails_is_tried_again_with_growing_pauses(tmp_path: Path) -> None:
