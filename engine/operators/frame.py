@@ -73,11 +73,12 @@ def merge_frames(frames: Sequence[Frame]) -> Frame:
         start += highest + 1
         for partition, time in frame.stream_time.items():
             times[partition] = max(time, times.get(partition, time))
-    merged = {edge: _concat(tables) for edge, tables in edges.items()}
+    merged = {edge: concat(tables) for edge, tables in edges.items()}
     return Frame(merged, times, sum(f.parts for f in frames))
 
 
-def _concat(tables: Sequence[pa.Table]) -> pa.Table:
+def concat(tables: Sequence[pa.Table]) -> pa.Table:
+    """Tables of one edge's columns as one; a system column that only some have is NULL in the others' rows."""
     if all(t.schema == tables[0].schema for t in tables):
         return pa.concat_tables(tables)
     made = pa.concat_tables(tables, promote_options="default")

@@ -29,6 +29,7 @@ from ..plan.steps import (
     StreamStreamJoin,
     StreamTableJoin,
     TableTableJoin,
+    Union,
     edges_read,
 )
 from ..state.store import StateStore
@@ -48,6 +49,7 @@ from .session_aggregate import SessionAggregateOperator
 from .stream_stream_join import StreamStreamJoinOperator
 from .stream_table_join import StreamTableJoinOperator
 from .table_table_join import TableTableJoinOperator
+from .union import UnionOperator
 
 
 def open_stage(
@@ -166,14 +168,16 @@ def _operator(step: Step, behind: Step | None, context: Context, *, taken_back: 
             return kind(step, after, context)
         case StreamTableJoin():
             return StreamTableJoinOperator(step, context)
+        case Union():
+            return UnionOperator(step)
         case JoinSides():
             return JoinSidesOperator(step, context)
         case StreamStreamJoin():
             return StreamStreamJoinOperator(step, context)
         case ForeignKeyChanges():
-            return ForeignKeyChangesOperator(step, context)
+            return ForeignKeyChangesOperator(step, context, every=taken_back)
         case ForeignKeyJoin():
-            return ForeignKeyJoinOperator(step, context)
+            return ForeignKeyJoinOperator(step, context, every=taken_back)
         case ForeignKeyResults():
             return ForeignKeyResultsOperator(step, context)
         case TableTableJoin():

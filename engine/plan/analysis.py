@@ -17,9 +17,9 @@ from ..sql.scope import WINDOW_BOUNDS, Scope, span_of
 from ..sql.statements import Query, WindowClause
 from ..sql.typing import analyze_expression, require_boolean
 from ..sql.typing_calls import contains
-from .grouping import GroupScope, aggregate_node, group_keys
-from .keys import KeyNeed, Projected, arrange, check_key_types, check_names
-from .logical import Filter, Node, Project, reads
+from .grouping import GroupScope, aggregate_node, group_keys, with_rows
+from .keys import KeyNeed, Projected, arrange, check_key_types, check_names, marked
+from .logical import Filter, Node, Project, reads, sends_newest
 from .projection import Item, SelectScope, Star, TableFunctions, analyze_items, column_node, items_of
 from .rows import Entry, Rows, RowScope, canonical
 from .steps import Window
@@ -29,11 +29,18 @@ NEW_PLANNER = "ksql.new.query.planner.enabled"
 
 
 def analyze_query(
-    query: Query, rows: Rows, registry: FunctionRegistry, *, sink: str | None, settings: Mapping[str, str]
+    query: Query,
+    rows: Rows,
+    registry: FunctionRegistry,
+    *,
+    sink: str | None,
+    settings: Mapping[str, str],
+    is_derived: bool = False,
 ) -> Project:
     """The logical tree of a query over `rows`; `sink` is what it writes to, None when it answers to a reader. Its root gives
-    the result: of a persistent query keys first, else columns as the projection has them."""
-    return _Analysis(query, rows, registry, sink, settings).run()
+    the result: of a persistent query keys first, else columns as the projection has them. `is_derived`: it stands in FROM of
+    another query, under the name `sink`."""
+    return _Analysis(query, rows, registry, sink, settings, is_derived).run()
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ class _Analysis:
     registry: FunctionRegistry
     sink: str | None
     settings: Mapping[str, str]
+    is_derived: bool = False
 
     def run(self) -> Project:
         query, registry = self.query, self.registry
@@ -181,9 +189,10 @@ class _Analysis:
         items = self._items(self._star)
         exprs = analyze_items(items, scope, registry)
         having: Expr | None = None
-        if query.having is not None:
+        condition = with_rows(query.having) if sends_newest(self.rows.node) else query.having
+        if condition is not None:
             scope.clause = "HAVING"
-            having = self._condition(query.having, scope, "HAVING")
+            having = self._condition(condition, scope, "HAVING")
         groups: Node = aggregate_node(self._filtered(), scope, emit_final=query.emit == "FINAL")
         if having is not None:
             groups = Filter(groups, having)
@@ -221,6 +230,8 @@ class _Analysis:
         projected = [
             Projected(item.name, expr, numbers.get(i)) for i, (item, expr) in enumerate(zip(items, exprs, strict=True))
         ]
+        if self.is_derived:
+            return self._marked(projected, needs, what)
         may_drop = self.settings.get(NEW_PLANNER, "false").lower() == "true" and what == "key column"
         keys, values = arrange(projected, needs, what, sink=self.sink, may_drop_keys=may_drop)
         check_names([p.name for p in (*keys, *values)])
@@ -228,6 +239,20 @@ class _Analysis:
         return [
             *((p.name, self._key_value(p, needs, what), True) for p in keys),
             *((p.name, p.expr, False) for p in values),
+        ]
+
+    def _marked(
+        self, projected: Sequence[Projected], needs: Sequence[KeyNeed], what: str
+    ) -> list[tuple[str, Expr, bool]]:
+        """A sub-query's result: columns as the projection has them."""
+        assert self.sink is not None
+        is_table = self.rows.node.is_table or what == "grouping expression"
+        keys = marked(projected, needs, what, of=self.sink, is_table=is_table)
+        check_names([p.name for p in projected])
+        check_key_types([(projected[i].name, projected[i].expr.type) for i in keys])
+        return [
+            (p.name, self._key_value(p, needs, what) if i in keys else p.expr, i in keys)
+            for i, p in enumerate(projected)
         ]
 
     @staticmethod

@@ -12,7 +12,7 @@ from ..sql.compile import compile_condition, compile_sql
 from ..sql.expressions import Call, Case, Cast, Column, Expr, Field, Lambda, Literal, Parameter, System
 from ..sql.schema import Schema
 from ..sql.types import Struct, quote_if_needed
-from .logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract, inputs
+from .logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract, Union, inputs
 from .steps import Aggregate as AggregateStep
 from .steps import (
     AggregateCall,
@@ -34,6 +34,7 @@ from .steps import (
 )
 from .steps import Infer as InferStep
 from .steps import Retract as RetractStep
+from .steps import Union as UnionStep
 
 Notes = Callable[[int, Edge | None], Sequence[str]]
 """Lines to be told below a stage's step that writes an edge, or below the stage's head (None)."""
@@ -128,6 +129,8 @@ def _node(node: Node) -> str:
                 else f" within {node.within.before_ms} ms before, {node.within.after_ms} after"
             )
             return f"Join {kind} {node.between} on {on}{within}"
+        case Union(arms=arms):
+            return f"Union of {len(arms)} streams"
         case Retain():
             return "Retain newest row of each key"
         case Retract():
@@ -170,6 +173,8 @@ def step_text(step: Step) -> str:
         case StreamTableJoin():
             on = f"e{step.left}.c{step.left_key} = e{step.right}.c{step.right_key}"
             return f"{step.kind} join of e{step.left} with {step.state}, the rows of e{step.right}, on {on}"
+        case UnionStep(inputs=edges):
+            return f"rows of {' and '.join(f'e{edge}' for edge in edges)}, in their order"
         case JoinSides():
             return (
                 f"rows of e{step.left} by c{step.left_key} and of e{step.right} by c{step.right_key}, with stream times"

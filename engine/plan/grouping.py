@@ -149,7 +149,20 @@ def aggregate_node(below: Node, scope: GroupScope, *, emit_final: bool) -> Aggre
     return Aggregate(changes, len(scope.keys), tuple(calls), scope.window, emit_final)
 
 
+def with_rows(having: exp.Expression | None) -> exp.Expression:
+    """HAVING that also leaves out groups without rows. A group that a table's row has only passed through stays, with no rows,
+    where all updates are told; where a batch's updates of a row become one, it would be there by chance."""
+    left = exp.GT(this=exp.Anonymous(this="COUNT", expressions=[exp.Star()]), expression=exp.Literal.number(0))
+    return left if having is None else exp.And(this=exp.Paren(this=having), expression=left)
+
+
 def _check_undo(scope: GroupScope) -> None:
+    if scope.rows.node.window is not None:
+        raise AnalysisError(
+            "GROUP BY is not supported over a windowed table",
+            detail="rows of windows that are over would stay in their groups for ever",
+            hint="make a table of it, read its topic as a stream (WITH (WINDOW_TYPE = …)), and group that",
+        )
     if scope.window is not None:
         raise AnalysisError(
             "WINDOW is not supported over a table",

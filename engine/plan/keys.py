@@ -69,6 +69,16 @@ def arrange(
     return [columns[0] for columns in found], values
 
 
+def marked(items: Sequence[Projected], needs: Sequence[KeyNeed], what: str, *, of: str, is_table: bool) -> list[int]:
+    """The places of a sub-query's key columns, in the order of the keys: of the first column for each. A table's rows cannot
+    do without theirs; a stream's whose key is not all there have none, unless it was just made by PARTITION BY."""
+    numbers = [item.key for item in items]
+    missing = [need for number, need in enumerate(needs) if number not in numbers]
+    if missing and (is_table or what == "partitioning expression"):
+        raise _missing(missing, what, of)
+    return [] if missing else [numbers.index(number) for number in range(len(needs))]
+
+
 def _missing(missing: Sequence[KeyNeed], what: str, sink: str) -> AnalysisError:
     if len(missing) == 1 and len(missing[0].labels) > 1:
         labels, joiner = missing[0].labels, " or "

@@ -264,7 +264,35 @@ class Retract:
         return self.input.window
 
 
-Node = Read | Filter | Project | Infer | Aggregate | Join | Retain | Retract
+@dataclass(frozen=True)
+class Union:
+    """The rows of several streams as one, in the order of the records that they are made of; columns by their place."""
+
+    arms: tuple[Project, ...]
+
+    def __post_init__(self) -> None:
+        if any(arm.is_table for arm in self.arms):
+            raise InternalError("only streams are put together by UNION ALL")
+        if len({tuple(c.type for c in arm.schema) for arm in self.arms}) != 1:
+            raise InternalError("the arms of UNION ALL have different columns")
+
+    @property
+    def schema(self) -> Schema:
+        """The first arm's."""
+        return self.arms[0].schema
+
+    @property
+    def is_table(self) -> bool:
+        """Never."""
+        return False
+
+    @property
+    def window(self) -> Window | None:
+        """As the first arm, and so as all."""
+        return self.arms[0].window
+
+
+Node = Read | Filter | Project | Infer | Aggregate | Join | Union | Retain | Retract
 
 
 def inputs(node: Node) -> tuple[Node, ...]:
@@ -274,6 +302,8 @@ def inputs(node: Node) -> tuple[Node, ...]:
             return ()
         case Join(left=left, right=right):
             return (left, right)
+        case Union(arms=arms):
+            return arms
         case _:
             return (node.input,)
 
@@ -283,6 +313,31 @@ def reads(node: Node) -> list[Read]:
     return [node] if isinstance(node, Read) else [read for child in inputs(node) for read in reads(child)]
 
 
+def of_record(node: Node, column: int) -> bool:
+    """Whether a column is part of the key of the record that a row is made of, so that it lies where the key says."""
+    match node:
+        case Read(source=source):
+            return source.schema.columns[column].is_key
+        case Project(columns=columns):
+            made = columns[column]
+            return isinstance(made, Column) and column not in node.explode and of_record(node.input, made.index)
+        case Filter() | Infer() | Retain():
+            return column < len(node.input.schema) and of_record(node.input, column)
+        case Union(arms=arms):
+            return all(of_record(arm, column) for arm in arms)
+        case _:
+            return False
+
+
+def sends_newest(node: Node) -> bool:
+    """Whether of a batch's updates of a table's key only the last may be told, as an aggregate or a join of tables does."""
+    return (
+        isinstance(node, Aggregate)
+        or (isinstance(node, Join) and node.is_table)
+        or any(map(sends_newest, inputs(node)))
+    )
+
+
 def with_inputs(node: Node, new: tuple[Node, ...]) -> Node:
     """The node over other inputs, as many as it has."""
     match node:
@@ -290,6 +345,8 @@ def with_inputs(node: Node, new: tuple[Node, ...]) -> Node:
             return node
         case Join():
             return replace(node, left=new[0], right=new[1])
+        case Union():
+            return Union(tuple(arm for arm in new if isinstance(arm, Project)))
         case _:
             return replace(node, input=new[0])
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from ..sql.expressions import Column, Expr
 from ..sql.schema import Schema
-from .logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract, Within
+from .logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract, Union, Within, of_record
 from .steps import Aggregate as AggregateStep
 from .steps import (
     Edge,
@@ -31,6 +31,7 @@ from .steps import (
 )
 from .steps import Infer as InferStep
 from .steps import Retract as RetractStep
+from .steps import Union as UnionStep
 
 _GRACE_MS = 24 * 60 * 60 * 1000
 """Without GRACE PERIOD a join of streams keeps rows for a day, or for its window where that is longer, as in ksqlDB."""
@@ -73,9 +74,7 @@ class _Builder:
         """Append the steps of a tree; gives the edge of its rows and the stage that writes it."""
         match node:
             case Read(source=source):
-                edge = self._edge()
-                self.sources.append(replace(source, edge=edge))
-                return edge, 0
+                return self._read(source), 0
             case Filter() | Project():
                 return self._evaluate(node)
             case Infer(calls=calls, schema=schema):
@@ -85,6 +84,8 @@ class _Builder:
                 return self._aggregate(node)
             case Join():
                 return self._join(node)
+            case Union():
+                return self._union(node)
             case Retract(keys=keys, schema=schema):
                 edge, at = self.build(node.input)
                 self._cross(edge, at, at + 1, keys)
@@ -92,8 +93,7 @@ class _Builder:
             case Retain(schema=schema, window=window):
                 edge, at = self.build(node.input)
                 self._cross(edge, at, at + 1, tuple(i for i, c in enumerate(schema) if c.is_key))
-                below = node.input.input if isinstance(node.input, Project) else node.input
-                step = Materialize(edge, self._edge(), schema, self._name("rows"), window, isinstance(below, Filter))
+                step = Materialize(edge, self._edge(), schema, self._name("rows"), window, _filtered(node.input))
                 return self._append(at + 1, step)
 
     def result_state(self, root: Node) -> tuple[str | None, Evaluate | None]:
@@ -108,6 +108,24 @@ class _Builder:
         if isinstance(last[-1], Evaluate) and isinstance(last[0], AggregateStep) and len(last) == 2:
             return last[0].state, last[-1]
         return None, None
+
+    def _read(self, source: Source) -> Edge:
+        """The edge of a source's rows: one for all that read it, with the columns that any of them wants."""
+        for place, known in enumerate(self.sources):
+            if replace(source, edge=known.edge, wanted=known.wanted) == known:
+                self.sources[place] = replace(known, wanted=known.wanted | source.wanted)
+                return known.edge
+        self.sources.append(replace(source, edge=self._edge()))
+        return self.sources[-1].edge
+
+    def _union(self, node: Union) -> tuple[Edge, int]:
+        """In the stage of the arm that comes last. The others' rows wait for none: they cross the exchanges up to there."""
+        arms = [self.build(arm) for arm in node.arms]
+        at = max(stage for _, stage in arms)
+        keys = tuple(i for i, c in enumerate(node.schema) if c.is_key) or (0,)
+        for edge, made_at in arms:
+            self._cross(edge, made_at, at, keys)
+        return self._append(at, UnionStep(tuple(edge for edge, _ in arms), self._edge(), node.schema))
 
     def _evaluate(self, node: Filter | Project) -> tuple[Edge, int]:
         where: Expr | None = None
@@ -179,7 +197,7 @@ class _Builder:
             node.schema,
             self._name("joined"),
             None if node.window is None else node.window.kind,
-            node.left.schema.columns[node.left_key].is_key and node.right.schema.columns[node.right_key].is_key,
+            of_record(node.left, node.left_key) and of_record(node.right, node.right_key),
         )
         return self._append(at + 1, step)
 
@@ -219,6 +237,11 @@ class _Builder:
     def _name(self, what: str) -> str:
         self.names[what] = self.names.get(what, 0) + 1
         return f"{what}_{self.names[what]}"
+
+
+def _filtered(node: Node) -> bool:
+    """Whether a filter stands between a table's rows and what keeps them."""
+    return isinstance(node, Filter) or (isinstance(node, Project | Infer) and _filtered(node.input))
 
 
 def _columns(schema: Schema) -> tuple[Expr, ...]:

@@ -1,4 +1,4 @@
-"""Queries to plans: FROM resolved in the catalog, meaning analyzed, rules applied, stages cut, sink checked.
+"""Queries to plans: FROM resolved, meaning analyzed, rules applied, stages cut, sink checked.
 
 `plan_query` makes the plan of a persistent query (with a sink) or of a push query (without one); `plan_source_table`
 that of a CREATE SOURCE TABLE, which only keeps what its topic says. Pull queries are `pull.py`'s.
@@ -13,21 +13,22 @@ from ..errors import AnalysisError
 from ..sql.catalog import Catalog, Relation
 from ..sql.functions import FunctionRegistry
 from ..sql.schema import Schema
-from ..sql.statements import Query
+from ..sql.statements import Query, RelationalQuery
 from .analysis import analyze_query
-from .logical import Aggregate, Filter, Node, Project, Retain, reads
+from .logical import Aggregate, Filter, Node, Project, Retain
 from .physical import stage
-from .predictions import expand_predictions
 from .result import check_kind, fit, row_by_row, sink_of
 from .rules import optimize
 from .rules.hoist_models import has_model
-from .sources import read_of, rows_from
+from .rules.merge_projections import merge_projections
+from .sources import read_of
 from .steps import QueryPlan
+from .subqueries import Names
 from .target import SinkTarget
 
 
 def plan_query(
-    query: Query,
+    query: Query | RelationalQuery,
     catalog: Catalog,
     registry: FunctionRegistry,
     *,
@@ -43,7 +44,7 @@ def plan_query(
         query_id=query_id,
         sources=tuple(replace(s, carries_headers=carries) for s in staged.sources),
         stages=staged.stages,
-        sink=None if sink is None else sink_of(root, sink, staged, settings, rekeyed=bool(query.partition_by)),
+        sink=None if sink is None else sink_of(root, sink, staged, settings, rekeyed=query.rekeys),
         schema=root.schema if sink is not None else _unkeyed(root.schema),
         is_table=root.is_table,
         window=root.window,
@@ -56,7 +57,7 @@ def plan_query(
 
 
 def plan_logical(
-    query: Query,
+    query: Query | RelationalQuery,
     catalog: Catalog,
     registry: FunctionRegistry,
     *,
@@ -65,19 +66,13 @@ def plan_logical(
 ) -> Node:
     """The optimized logical tree of a query."""
     _check_query(query, sink)
-    query = expand_predictions(query, catalog, registry)
-    rows = rows_from(query.from_, catalog, registry)
-    windowed = next((r.alias for r in reads(rows.node) if r.is_table and r.window is not None), None)
-    if sink is not None and windowed is not None:
-        raise AnalysisError(
-            "persistent queries on windowed tables are not supported",
-            hint=f"read the topic of {windowed} as a stream: CREATE STREAM … WITH (WINDOW_TYPE = …)",
-        )
-    root = analyze_query(query, rows, registry, sink=None if sink is None else sink.name, settings=settings)
+    block, names = Names(catalog, registry, settings, sink is not None, {}).block(query)
+    block, rows = names.rows(block)
+    root = analyze_query(block, rows, registry, sink=None if sink is None else sink.name, settings=settings)
     if sink is None:
         return optimize(root)
     check_kind(root, sink)
-    return optimize(_kept(fit(root, sink)))
+    return optimize(_kept(merge_projections(fit(root, sink))))
 
 
 def plan_source_table(relation: Relation, *, query_id: str, settings: Mapping[str, str]) -> QueryPlan:
@@ -103,17 +98,21 @@ def _unkeyed(schema: Schema) -> Schema:
     return Schema(tuple(replace(c, is_key=False) for c in schema))
 
 
-def _check_query(query: Query, sink: SinkTarget | None) -> None:
+def _check_query(query: Query | RelationalQuery, sink: SinkTarget | None) -> None:
     if sink is not None and query.limit is not None:
         raise AnalysisError("a persistent query takes no LIMIT", hint="LIMIT ends push and pull queries")
 
 
-def _kept(root: Project) -> Node:
+def _kept(root: Node) -> Node:
     """A table's rows are kept where an aggregate does not keep them already: as its state, with one evaluation over it."""
-    below = root.input.input if isinstance(root.input, Filter) else root.input
-    if not root.is_table or (isinstance(below, Aggregate) and not _calls_models(root)):
+    if not root.is_table or (isinstance(root, Project) and _of_groups(root)):
         return root
     return Retain(root)
+
+
+def _of_groups(root: Project) -> bool:
+    below = root.input.input if isinstance(root.input, Filter) else root.input
+    return isinstance(below, Aggregate) and not _calls_models(root)
 
 
 def _calls_models(root: Project) -> bool:

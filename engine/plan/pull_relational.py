@@ -11,22 +11,23 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..errors import AnalysisError, Span, TypeMismatch
+from ..errors import AnalysisError, Span
 from ..sql.catalog import Catalog
-from ..sql.coercion import coerce, common_type
+from ..sql.coercion import coerce
 from ..sql.expressions import Column, Expr, columns_used
 from ..sql.functions import AggregateFunction, FunctionRegistry, TableFunction
 from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import Scope
 from ..sql.statements import Query, RelationalQuery, SourceRef
 from ..sql.statements_relational import Body, CommonTable, OrderItem, Select, SetOperation
-from ..sql.types import NULL, SqlType, quote_if_needed
+from ..sql.types import SqlType, quote_if_needed
 from ..sql.typing_calls import contains
 from .predictions import expand_predictions
 from .pull_blocks import answer_block, result_column
 from .pull_from import Fetch, Outcome, Sources, fetches_of
 from .pull_layers import way
 from .pull_texts import Texts
+from .set_operations import common_types
 from .text import text_of
 
 Tables = Mapping[str, Outcome]
@@ -120,16 +121,8 @@ class _Planner:
 
     def _named(self, table: CommonTable) -> Outcome:
         """What WITH names, written once and read wherever it is named."""
-        if table.name in self._tables[-1] and table.name not in self._tables[-2]:
-            raise AnalysisError(f"WITH names {table.name} twice", span=table.span)
         outcome = self.query(table.query, None)
-        columns = outcome.columns
-        if table.columns:
-            if len(table.columns) != len(columns):
-                raise AnalysisError(
-                    f"{table.name} has {len(table.columns)} names for {len(columns)} columns", span=table.span
-                )
-            columns = tuple(ColumnDef(n, c.type) for n, c in zip(table.columns, columns, strict=True))
+        columns = table.named(outcome.columns)
         name = f"w{next(self._names)}"
         self._common.append(f"{name} AS ({outcome.sql})")
         return Outcome(f"SELECT * FROM {name}", columns)
@@ -166,25 +159,12 @@ class _Planner:
     def _combined(self, operation: SetOperation, outer: Scope | None) -> Outcome:
         """UNION and its like: columns by their place, each pair in the type that holds both."""
         (left, _), (right, _) = (self._body(side, (), outer) for side in (operation.left, operation.right))
-        if len(left.columns) != len(right.columns):
-            raise AnalysisError(
-                f"{operation.kind} takes queries of as many columns: {len(left.columns)} and {len(right.columns)}",
-                span=operation.span,
-            )
-        types = [self._common_type(a, b, operation) for a, b in zip(left.columns, right.columns, strict=True)]
+        types = common_types(left.columns, right.columns, operation)
         sides = [self.coerced(side, types, operation.span) for side in (left, right)]
         columns = ", ".join(f"o{i}" for i in range(len(types)))
         word = f" {operation.kind}{' ALL' if operation.all else ''} "
         sql = word.join(f"(SELECT {columns} FROM ({side.sql}))" for side in sides)
         return Outcome(sql, sides[0].columns)
-
-    def _common_type(self, left: ColumnDef, right: ColumnDef, operation: SetOperation) -> SqlType:
-        try:
-            found = common_type([Column(0, c.name, c.type) for c in (left, right)], operation.span)
-        except TypeMismatch as error:
-            error.detail = f"the columns {left.name} and {right.name} of {operation.kind}"
-            raise
-        return found or NULL
 
     def coerced(self, outcome: Outcome, types: Sequence[SqlType], span: Span | None) -> Outcome:
         """The outcome with its columns in these types."""

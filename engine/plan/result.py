@@ -11,7 +11,7 @@ from ..sql.expressions import Expr
 from ..sql.schema import Schema
 from ..sql.scope import suggestion
 from ..sql.types import BIGINT, STRING, TIMESTAMP, SqlType
-from .logical import Filter, Infer, Node, Project, Read, Retain
+from .logical import Filter, Infer, Node, Project, Read, Retain, Union
 from .physical import Staged
 from .steps import Formats, Sink
 from .target import SinkTarget
@@ -114,10 +114,11 @@ def sink_of(root: Node, target: SinkTarget, staged: Staged, settings: Mapping[st
 
 def row_by_row(root: Node) -> bool:
     """Whether each row of the result is made of one record: of such a record the headers go along to the sink."""
-    node = root
-    while isinstance(node, Filter | Project | Infer | Retain):
-        node = node.input
-    return isinstance(node, Read)
+    if isinstance(root, Union):
+        return all(map(row_by_row, root.arms))
+    if isinstance(root, Filter | Project | Infer | Retain):
+        return row_by_row(root.input)
+    return isinstance(root, Read)
 
 
 def _delimiters(target: SinkTarget) -> set[str]:

@@ -147,13 +147,17 @@ def no_source(name: str, known: Sequence[str], span: Span | None) -> UnknownName
 
 def rows_of(read: Read, *, any_case: bool = False) -> Rows:
     """The rows of one source, before any join."""
-    alias = read.alias
-    columns = [Entry(alias, c.name, c.name, Column(i, c.name, c.type), c.is_key) for i, c in enumerate(read.schema)]
+    return rows_over(read, read.alias, PSEUDO_COLUMNS, any_case=any_case)
+
+
+def rows_over(node: Node, alias: str, pseudo: Sequence[str], *, any_case: bool = False) -> Rows:
+    """What a node gives as the rows of one source of that name, with these pseudo-columns."""
+    columns = [Entry(alias, c.name, c.name, Column(i, c.name, c.type), c.is_key) for i, c in enumerate(node.schema)]
     taken = {c.name for c in columns}
-    systems = [*PSEUDO_COLUMNS, *(WINDOW_BOUNDS if read.window is not None else ())]
+    systems = [*pseudo, *(WINDOW_BOUNDS if node.window is not None else ())]
     hidden = [Entry(alias, n, n, system_column(n), hidden=True) for n in systems if n not in taken]
     keys = tuple(RowKey((e,), e.expr, e.name) for e in columns if e.is_key)
-    return Rows(read, (*columns, *hidden), keys, (alias,), frozenset([alias]) if any_case else frozenset())
+    return Rows(node, (*columns, *hidden), keys, (alias,), frozenset([alias]) if any_case else frozenset())
 
 
 def canonical(node: exp.Expression, rows: Rows) -> str:

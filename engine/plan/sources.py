@@ -1,6 +1,8 @@
-"""FROM resolved in the catalog: what is read under which name, and joins built from left to right."""
+"""FROM resolved: what is read under which name, and joins built from left to right."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from ..sql.catalog import Catalog, Relation
 from ..sql.functions import FunctionRegistry
@@ -11,13 +13,25 @@ from .rows import Rows, rows_of
 from .steps import FileRead, Formats, Source, Window
 
 
-def rows_from(from_: SourceRef | Join, catalog: Catalog, registry: FunctionRegistry) -> Rows:
-    """The rows that FROM gives."""
+def _nothing(source: SourceRef) -> Rows | None:
+    return None
+
+
+def rows_from(
+    from_: SourceRef | Join,
+    catalog: Catalog,
+    registry: FunctionRegistry,
+    derive: Callable[[SourceRef], Rows | None] = _nothing,
+) -> Rows:
+    """The rows that FROM gives; `derive` gives what a sub-query, or a name that WITH has made, stands for."""
     if isinstance(from_, SourceRef):
+        derived = derive(from_)
+        if derived is not None:
+            return derived
         relation = catalog.get(from_.name, from_.span)
         return rows_of(read_of(relation, from_.alias), any_case=relation.any_case)
-    left = rows_from(from_.left, catalog, registry)
-    right = rows_from(from_.right, catalog, registry)
+    left = rows_from(from_.left, catalog, registry, derive)
+    right = rows_from(from_.right, catalog, registry, derive)
     return join_rows(left, right, from_.kind, from_.on, _within(from_.within), registry, from_.span)
 
 

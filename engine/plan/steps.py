@@ -161,6 +161,15 @@ class StreamTableJoin(TwoSides):
 
 
 @dataclass(frozen=True)
+class Union:
+    """The rows of several streams' edges as one edge, in the order of `_seq`; the edges' columns are of `schema`'s types."""
+
+    inputs: tuple[Edge, ...]
+    output: Edge
+    schema: Schema
+
+
+@dataclass(frozen=True)
 class JoinSides(TwoSides):
     """Before the exchange of a stream-stream join: rows of both sides as one edge, each with the stream times of both sides
     as of it (per partition); rows without a key or a value are left out. Output columns: the joined value, left's, right's.
@@ -276,6 +285,7 @@ Step = (
     | PartialAggregate
     | Aggregate
     | StreamTableJoin
+    | Union
     | JoinSides
     | StreamStreamJoin
     | TableTableJoin
@@ -301,7 +311,13 @@ STATEFUL = (
 
 def edges_read(step: Step) -> tuple[Edge, ...]:
     """The edges that a step reads."""
-    return (step.left, step.right) if isinstance(step, TwoSides) else (step.input,)
+    match step:
+        case TwoSides(left=left, right=right):
+            return left, right
+        case Union(inputs=edges):
+            return edges
+        case _:
+            return (step.input,)
 
 
 @dataclass(frozen=True)

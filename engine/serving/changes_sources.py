@@ -26,6 +26,7 @@ from ..sql.statements import (
     InsertInto,
 )
 from ..sql.statements_query import Query
+from ..sql.statements_relational import RelationalQuery
 from .change import Change, Start, World
 from .schemas import Inferring, registrations, with_registry
 
@@ -167,7 +168,7 @@ def _target(statement: CreateSourceAs, properties: SourceProperties, world: Worl
     )
 
 
-def _planned(query: Query, query_id: str, target: SinkTarget, world: World) -> QueryPlan:
+def _planned(query: Query | RelationalQuery, query_id: str, target: SinkTarget, world: World) -> QueryPlan:
     """A persistent query's plan, its topics known to fit together."""
     plan = plan_query(query, world.catalog, world.registry, query_id=query_id, sink=target, settings=world.settings)
     check_partitions(plan.logical, world.topic)

@@ -78,12 +78,12 @@ class Questions:
 
     def ask(self, query: Query | RelationalQuery, text: str, settings: Mapping[str, str]) -> Rows | Push:
         """The answer of a SELECT."""
+        if query.is_push:
+            return self._push(query, text, settings)
         if self._is_relational(query):
             return self._relational.ask(query, text, settings, lambda part: self._fetched(part, settings))
         assert isinstance(query, Query)
         query = expand_predictions(query, self._engine.catalog, self._engine.registry)
-        if query.is_push:
-            return self._push(query, text, settings)
         check_clauses(query, self._engine.registry)
         check_limit(query.limit, settings)
         source = query.sources()[0]
@@ -113,7 +113,7 @@ class Questions:
         return any(name.startswith("ksql.query.pull.") for name in (*settings, *self._engine.system))
 
     def _is_relational(self, query: Query | RelationalQuery) -> bool:
-        return isinstance(query, RelationalQuery) or (not query.is_push and is_relational(query, self._engine.registry))
+        return isinstance(query, RelationalQuery) or is_relational(query, self._engine.registry)
 
     def _fetched(self, query: Query, settings: Mapping[str, str]) -> Iterator[pa.Table]:
         """What a SELECT over one stream or table gives, as it comes."""
@@ -158,7 +158,7 @@ class Questions:
                 return analyzed(described, plan, self._engine.lifecycle.status(entry.query_id).metrics)
             case (Query() | RelationalQuery()) as query if not query.is_push:
                 return Listing(text, "queryDescription", {}, (), (), self.explain(query, settings))
-            case Query() as query:
+            case (Query() | RelationalQuery()) as query:
                 plan = self._plan(query, None, settings)
             case CreateSourceAs(name=name, kind=kind, query=query):
                 plan = self._plan(query, SinkTarget(name, name, kind == "TABLE"), settings)
@@ -166,7 +166,7 @@ class Questions:
                 plan = self._plan(query, None, settings)
         return describe_plan(text, plan, None, None)
 
-    def _plan(self, query: Query, sink: SinkTarget | None, settings: Mapping[str, str]) -> QueryPlan:
+    def _plan(self, query: Query | RelationalQuery, sink: SinkTarget | None, settings: Mapping[str, str]) -> QueryPlan:
         return plan_query(
             query, self._engine.catalog, self._engine.registry, query_id="EXPLAINED", sink=sink, settings=settings
         )
@@ -195,23 +195,26 @@ class Questions:
         cut = made if query.limit is None else made.slice(0, query.limit)
         return Rows(text, push.schema, cut, end=end_of(cut.num_rows, query.limit))
 
-    def _push(self, query: Query, text: str, settings: Mapping[str, str]) -> Push:
+    def _push(self, query: Query | RelationalQuery, text: str, settings: Mapping[str, str]) -> Push:
         latest = settings.get("auto.offset.reset", "latest") == "latest"
-        files = all(self._engine.catalog.get(s.name, s.span).file is not None for s in query.sources())
-        bounded = files or self._engine.bounded
-        return self._start(query, text, settings, latest=latest and not bounded, bounded=bounded)
+        return self._start(query, text, settings, latest=latest, bounded=self._engine.bounded)
 
-    def _start(self, query: Query, text: str, settings: Mapping[str, str], *, latest: bool, bounded: bool) -> Push:
+    def _start(
+        self, query: Query | RelationalQuery, text: str, settings: Mapping[str, str], *, latest: bool, bounded: bool
+    ) -> Push:
         engine = self._engine
         query_id = f"transient_{next(self._numbers)}_{engine.clock.now_ms()}"
         plan = plan_query(query, engine.catalog, engine.registry, query_id=query_id, sink=None, settings=settings)
         check_partitions(plan.logical, engine.topics.describe)
+        bounded = bounded or all(source.file is not None for source in plan.sources)
         tail = _Tail(engine, plan, self._forget)
         push = Push(text, plan.schema, tail.batches(), tail.stop, query_id, plan.limit)
         with self._lock:
             self._running[query_id] = push
         try:
-            engine.lifecycle.start_push(plan, tail.take, ended=tail.ended, latest=latest, bounded=bounded)
+            engine.lifecycle.start_push(
+                plan, tail.take, ended=tail.ended, latest=latest and not bounded, bounded=bounded
+            )
         except MergusError:
             self._forget(query_id)
             raise

@@ -1,9 +1,9 @@
 """SELECT beyond one block over one source: DISTINCT, sub-queries, WITH, OVER, set operations, ORDER BY and OFFSET.
 
-Every SELECT is read by this grammar. One that needs none of it comes out as the plain `Query` that it always was; one
-that does is answered once, so where it would go on (EMIT, CREATE … AS, INSERT INTO) it is refused by the name of what it
-uses. A sub-query inside an expression hangs in the tree's meta, with its text as the node's content, so that trees of
-different sub-queries differ.
+Every SELECT is read by this grammar. One that needs none of it comes out as the plain `Query` that it always was. A query
+that goes on (EMIT, CREATE … AS, INSERT INTO) may have sub-queries in FROM, WITH and UNION ALL; what needs all rows to be there
+is refused by its name, with what does instead. A sub-query inside an expression hangs in the tree's meta, with its text as
+the node's content, so that trees of different sub-queries differ.
 """
 
 from __future__ import annotations
@@ -21,7 +21,20 @@ from .statements_relational import Body, CommonTable, OrderItem, RelationalQuery
 
 _SETS = ("UNION", "INTERSECT", "EXCEPT")
 _ONCE = "leave out EMIT to have it answered once, from what is there now"
-_PERSISTENT = "a persistent query takes one SELECT over streams and tables; make a stream or table of each part"
+_ASK = "ask what the query makes: a pull query takes it"
+_INSTEAD = {
+    "DISTINCT": "GROUP BY the columns: a table has each of its groups once",
+    "ORDER BY": _ASK,
+    "LIMIT in a sub-query": _ASK,
+    "OFFSET": _ASK,
+    "a window function": "GROUP BY, with a WINDOW where the rows of a time belong together",
+    "a sub-query in an expression": "join it: FROM a JOIN (SELECT …) b ON a.x = b.y",
+    "CROSS JOIN": "join on an equality: a JOIN b ON a.x = b.y",
+    "UNION": "UNION ALL goes on; GROUP BY over it makes a table that has each row once",
+    "INTERSECT": "join the two: a JOIN b ON a.x = b.y",
+    "EXCEPT": "a LEFT JOIN b ON a.x = b.y WHERE b.y IS NULL",
+}
+"""What only a query that is answered once can have, and what a query that goes on has instead."""
 
 
 def subquery_of(node: exp.Expression) -> RelationalQuery:
@@ -33,31 +46,44 @@ def subquery_of(node: exp.Expression) -> RelationalQuery:
 class RelationalParser(QueryParser):
     """Reads a SELECT, or what starts with WITH, from the cursor it is."""
 
-    uses: tuple[str, Span] | None = None
-    """What was read first that only a query answered once can have, and where."""
+    beyond_a_block = False
+    """Whether anything was read that a `Query` cannot hold."""
+    once: tuple[str, Span] | None = None
+    """What was read first of `_INSTEAD`, and where."""
 
     def select(self) -> Query | RelationalQuery:
         """A statement of its own."""
-        whole, emit = self._whole()
-        body = whole.body
-        if self.uses is None and isinstance(body, Select):
-            return replace(body.query, emit=emit, limit=whole.limit, span=whole.span)
-        if emit is not None:
-            what, span = self.uses or ("a query in parentheses", whole.span)
-            raise Unsupported(f"EMIT {emit} cannot stand in a query with {what}", hint=_ONCE, span=span)
-        return whole
-
-    def query(self) -> Query:
-        """The SELECT of a persistent query."""
-        made = self.select()
-        if isinstance(made, RelationalQuery):
-            what, span = self.uses or ("a query in parentheses", made.span)
-            raise Unsupported(f"{what} is not supported in a persistent query", hint=_PERSISTENT, span=span)
+        made = self._select_any()
+        if made.emit is not None and self.once is not None:
+            what, span = self.once
+            hint = f"{_ONCE}; or {_INSTEAD[what]}" if _INSTEAD[what] is not _ASK else _ONCE
+            raise Unsupported(f"EMIT {made.emit} cannot stand in a query with {what}", hint=hint, span=span)
         return made
 
+    def query(self) -> Query | RelationalQuery:
+        """The SELECT of a persistent query."""
+        made = self._select_any()
+        if self.once is not None:
+            what, span = self.once
+            raise Unsupported(f"{what} is not supported in a persistent query", hint=_INSTEAD[what], span=span)
+        return made
+
+    def at_query(self, ahead: int = 0) -> bool:
+        """Whether a query starts there: SELECT, WITH, or one in parentheses of its own."""
+        while self.is_at(TokenType.L_PAREN, ahead):
+            ahead += 1
+        return self.word(ahead) in ("SELECT", "WITH")
+
+    def _select_any(self) -> Query | RelationalQuery:
+        whole, emit = self._whole()
+        if not self.beyond_a_block and isinstance(whole.body, Select):
+            return replace(whole.body.query, emit=emit, limit=whole.limit, span=whole.span)
+        return replace(whole, emit=emit)
+
     def _uses(self, what: str, start: int) -> None:
-        if self.uses is None:
-            self.uses = (what, self.span(start))
+        self.beyond_a_block = True
+        if self.once is None and what in _INSTEAD:
+            self.once = (what, self.span(start))
 
     # ------------------------------------------------------------------------------------------------------ whole queries
 
@@ -74,14 +100,20 @@ class RelationalParser(QueryParser):
             offset = self.integer()
             self._uses("OFFSET", self.at - 2)
         self._check_order()
-        return RelationalQuery(body, tables, order_by, limit, offset, self.span(start)), emit
+        if emit is not None and self.word() in _SETS:
+            raise self.error("EMIT stands once, at the end of the whole query", hint="write it behind the last SELECT")
+        return RelationalQuery(body, tables, order_by, limit, offset, span=self.span(start)), emit
 
     def _inner(self) -> RelationalQuery:
         """A query inside parentheses that have been opened; the closing one is taken."""
         self.nest()
+        start = self.at
         whole, emit = self._whole()
         if emit is not None:
-            raise Unsupported(f"EMIT {emit} cannot stand in a sub-query", hint=_ONCE, span=whole.span)
+            hint = "EMIT stands once, at the end of the whole query; without one it is answered once"
+            raise Unsupported(f"EMIT {emit} cannot stand in a sub-query", hint=hint, span=whole.span)
+        if whole.limit is not None:
+            self._uses("LIMIT in a sub-query", start)
         self.expect_sign(TokenType.R_PAREN, ")")
         self.depth -= 1
         return whole
@@ -122,10 +154,10 @@ class RelationalParser(QueryParser):
         start = self.at
         kind = cast(SetKind, self.word())
         self.advance()
-        self._uses(kind, start)
         every = self.take("ALL")
         if not every:
             self.take("DISTINCT")
+        self._uses("UNION ALL" if every and kind == "UNION" else kind, start)
         return SetOperation(kind, every, left, right(), self.span(start))
 
     def _operand(self) -> Body:
@@ -145,20 +177,14 @@ class RelationalParser(QueryParser):
         start = self.at
         if not self.take_sign(TokenType.L_PAREN):
             return super()._source()
-        if not self._at_query(0):
+        if not self.at_query():
             raise self.unexpected("SELECT")
-        self._uses("a sub-query", start)
+        self._uses("a sub-query in FROM", start)
         whole = self._inner()
         span = self.span(start)
         if not self._takes_alias():
             raise self.error("a sub-query in FROM takes a name", hint="write (SELECT …) AS name", span=span)
         return SourceRef("", self.name("an alias"), span, subquery=whole)
-
-    def _at_query(self, ahead: int) -> bool:
-        """Whether a query starts there: SELECT, WITH, or one in parentheses of its own."""
-        while self.is_at(TokenType.L_PAREN, ahead):
-            ahead += 1
-        return self.word(ahead) in ("SELECT", "WITH")
 
     def _takes_alias(self) -> bool:
         if self.sees("ORDER", "BY") or (self.sees("OFFSET") and self.is_at(TokenType.NUMBER, 1)):
@@ -180,7 +206,7 @@ class RelationalParser(QueryParser):
         return Join(left, self._source(), "INNER", exp.Boolean(this=True), None, self.span(start))
 
     def _keys(self, clause: str) -> tuple[exp.Expression, ...]:
-        starts_with_query = self.is_at(TokenType.L_PAREN) and self._at_query(1)
+        starts_with_query = self.is_at(TokenType.L_PAREN) and self.at_query(1)
         return self._values() if starts_with_query else super()._keys(clause)
 
     def _at_clause(self) -> bool:
@@ -196,7 +222,7 @@ class RelationalParser(QueryParser):
 
     def _subquery(self, start: int) -> exp.Expression:
         """`(SELECT …)` as a node: its text, and the query in the meta."""
-        self._uses("a sub-query", start)
+        self._uses("a sub-query in an expression", start)
         self.expect_sign(TokenType.L_PAREN, "(")
         whole = self._inner()
         first = self.tokens[start].start

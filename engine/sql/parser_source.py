@@ -248,8 +248,8 @@ class SourceParser(RelationalParser):
         self.expect("INSERT", "INTO")
         place = self.span()
         name = self.name("the stream's")
-        properties = self.with_properties()
-        if self.sees("SELECT"):
+        properties = self.with_properties() if self.is_at(TokenType.L_PAREN, 1) else ()
+        if self.at_query():
             return InsertInto(name, self.query(), properties, place)
         if properties:
             raise self.unexpected("SELECT")

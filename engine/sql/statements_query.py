@@ -130,6 +130,11 @@ class Query:
         """Whether, standing alone, it goes on until it is ended."""
         return self.emit is not None
 
+    @property
+    def rekeys(self) -> bool:
+        """Whether it, or a sub-query in its FROM, gives rows another key by PARTITION BY."""
+        return bool(self.partition_by) or any(s.subquery is not None and s.subquery.rekeys for s in self.sources())
+
     def sources(self) -> tuple[SourceRef, ...]:
         """The streams and tables it reads, in order."""
         return _sources(self.from_)

@@ -1,16 +1,19 @@
-"""A SELECT that is answered once and is more than one block over one source: joins, groups, sub-queries, WITH, sets, order.
+"""A SELECT that is more than one block over streams and tables: sub-queries, WITH, sets, order.
 
-One block keeps the form of every other SELECT (`Query`); here is what stands around and between blocks.
+One block keeps the form of every other SELECT (`Query`); here is what stands around and between blocks. Answered once, a
+query may have all of it; one that goes on has sub-queries in FROM, WITH and UNION ALL (the parser sees to that).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sqlglot import exp
 
-from ..errors import Span
+from ..errors import AnalysisError, ParseError, Span
+from .schema import ColumnDef
 from .statements_query import Query
 
 SetKind = Literal["UNION", "INTERSECT", "EXCEPT"]
@@ -38,6 +41,11 @@ class Select:
         """Its place."""
         return self.query.span
 
+    @property
+    def rekeys(self) -> bool:
+        """As its block."""
+        return self.query.rekeys
+
 
 @dataclass(frozen=True)
 class SetOperation:
@@ -49,6 +57,11 @@ class SetOperation:
     right: Body
     span: Span | None = None
 
+    @property
+    def rekeys(self) -> bool:
+        """Whether one of its sides does."""
+        return self.left.rekeys or self.right.rekeys
+
 
 @dataclass(frozen=True)
 class CommonTable:
@@ -59,26 +72,46 @@ class CommonTable:
     columns: tuple[str, ...] = ()
     span: Span | None = None
 
+    def named(self, columns: Sequence[ColumnDef]) -> tuple[ColumnDef, ...]:
+        """The query's columns under the names that WITH gives them, where it gives any."""
+        if not self.columns:
+            return tuple(columns)
+        if len(self.columns) != len(columns):
+            raise AnalysisError(f"{self.name} has {len(self.columns)} names for {len(columns)} columns", span=self.span)
+        return tuple(replace(c, name=n) for n, c in zip(self.columns, columns, strict=True))
+
 
 @dataclass(frozen=True)
 class RelationalQuery:
-    """A whole query: what WITH names, the body, and how its rows are ordered and cut."""
+    """A whole query: what WITH names, the body, and how its rows are ordered and cut. With `emit` it goes on, or feeds a sink."""
 
     body: Body
     tables: tuple[CommonTable, ...] = ()
     order_by: tuple[OrderItem, ...] = ()
     limit: int | None = None
     offset: int | None = None
+    emit: Literal["CHANGES", "FINAL"] | None = None
     span: Span | None = None
+
+    def __post_init__(self) -> None:
+        names = [table.name for table in self.tables]
+        twice = next((t for i, t in enumerate(self.tables) if t.name in names[:i]), None)
+        if twice is not None:
+            raise ParseError(f"WITH names {twice.name} twice", span=twice.span)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> RelationalQuery:
         """Itself: it hangs in syntax trees, which are copied often, and never changes."""
         return self
 
     @property
+    def rekeys(self) -> bool:
+        """Whether a part of it gives rows another key by PARTITION BY."""
+        return self.body.rekeys or any(table.query.rekeys for table in self.tables)
+
+    @property
     def is_push(self) -> bool:
-        """Never: it is answered once."""
-        return False
+        """Whether, standing alone, it goes on until it is ended."""
+        return self.emit is not None
 
 
 Body = Select | SetOperation | RelationalQuery

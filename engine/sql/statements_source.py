@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from ..errors import AnalysisError, ParseError, Span
 from .statements_query import Query
+from .statements_relational import RelationalQuery
 from .types import SqlType
 
 SourceKind = Literal["STREAM", "TABLE"]
@@ -62,7 +63,7 @@ class CreateSourceAs:
 
     kind: SourceKind
     name: str
-    query: Query
+    query: Query | RelationalQuery
     properties: tuple[Property, ...] = ()
     or_replace: bool = False
     if_not_exists: bool = False
@@ -83,7 +84,7 @@ class InsertInto:
     """INSERT INTO name [WITH (properties)] query: a persistent query into a stream that exists."""
 
     name: str
-    query: Query
+    query: Query | RelationalQuery
     properties: tuple[Property, ...] = ()
     span: Span | None = None
 

@@ -13,7 +13,7 @@ from mergus.engine.sql.catalog import Catalog, Relation
 from mergus.engine.sql.functions import FunctionRegistry, ModelCall, Overload, ScalarFunction
 from mergus.engine.sql.parser import parse_statements
 from mergus.engine.sql.schema import ColumnDef, Schema
-from mergus.engine.sql.statements import CreateSource, CreateSourceAs, InsertInto, Query
+from mergus.engine.sql.statements import CreateSource, CreateSourceAs, InsertInto, Query, RelationalQuery
 from mergus.engine.sql.types import BIGINT, STRING
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -55,17 +55,17 @@ def relation(statement: CreateSource) -> Relation:
     )
 
 
-def parse(text: str) -> Query | CreateSourceAs | InsertInto:
+def parse(text: str) -> Query | RelationalQuery | CreateSourceAs | InsertInto:
     """The one statement of a text."""
     (parsed,) = parse_statements(text)
-    assert isinstance(parsed.statement, Query | CreateSourceAs | InsertInto)
+    assert isinstance(parsed.statement, Query | RelationalQuery | CreateSourceAs | InsertInto)
     return parsed.statement
 
 
 def plan(text: str, settings: dict[str, str] | None = None) -> QueryPlan:
     """The plan of a query over the tests' sources."""
     statement = parse(text)
-    if isinstance(statement, Query):
+    if isinstance(statement, Query | RelationalQuery):
         return plan_query(statement, catalog(), registry(), query_id="PUSH_1", sink=None, settings=settings or {})
     return plan_query(
         statement.query, catalog(), registry(), query_id="QUERY_1", sink=_target(statement), settings=settings or {}

@@ -12,7 +12,7 @@ from dataclasses import replace
 from ...errors import InternalError
 from ...sql.expressions import Column, Expr, columns_used, transform
 from ...sql.schema import Schema
-from ..logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract
+from ..logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract, Union
 
 Places = Mapping[int, int]
 """Where each column that is still there was → is."""
@@ -56,9 +56,13 @@ def _prune(node: Node, needed: frozenset[int]) -> tuple[Node, Places]:
             return replace(node, input=below), places
         case Join():
             return _join(node, needed)
+        case Union(arms=arms):
+            everywhere = needed.union(*(arm.explode for arm in arms))
+            pruned = [_project(arm, everywhere) for arm in arms]
+            return Union(tuple(arm for arm, _ in pruned)), pruned[0][1]
 
 
-def _project(node: Project, needed: frozenset[int]) -> tuple[Node, Places]:
+def _project(node: Project, needed: frozenset[int]) -> tuple[Project, Places]:
     kept = sorted(needed | node.explode)
     columns = [node.columns[i] for i in kept]
     below, places = _prune(node.input, frozenset(columns_used(columns)))
