@@ -1,5 +1,6 @@
 """Every engine: a small artefact of its kind, made here, gives its signature and the right answers."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +96,18 @@ def test_python(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("provider", "name"), [("onnx", "m.onnx"), ("sklearn", "m.skops"), ("tflite", "m.tflite"), ("keras", "m.keras")]
+    ("provider", "name"),
+    [
+        ("onnx", "m.onnx"),
+        ("sklearn", "m.skops"),
+        ("tflite", "m.tflite"),
+        ("keras", "m.keras"),
+        ("openvino", "m.onnx"),
+        ("graphdef", "m.pb"),
+    ],
 )
 def test_a_broken_file_is_refused_with_words(tmp_path: Path, provider: str, name: str) -> None:
-    if provider == "tflite":
-        pytest.importorskip("ai_edge_litert")
+    pytest.importorskip({"tflite": "ai_edge_litert", "openvino": "openvino"}.get(provider, "numpy"))
     (tmp_path / name).write_bytes(b"this is no model")
     with pytest.raises(MergusError, match="model M"):
         load(provider, tmp_path / name)
@@ -126,6 +134,87 @@ def test_keras_and_tflite_give_what_the_savedmodel_gives(tmp_path: Path) -> None
     lite = load("tflite", tmp_path / "m.tflite")
     made = lite({lite.input_tensors[0].name: rows})
     np.testing.assert_allclose(made[lite.output_tensors[0].name], answers[0], rtol=1e-5)
+
+
+def test_openvino_reads_its_own_files_and_onnx(tmp_path: Path) -> None:
+    openvino = pytest.importorskip("openvino")
+    answers = []
+    (tmp_path / "ir").mkdir()
+    openvino.save_model(openvino.convert_model(str(onnx_file(tmp_path / "m.onnx"))), str(tmp_path / "ir" / "m.xml"))
+    for artefact in ("m.onnx", "ir"):
+        program = load("openvino", tmp_path / artefact)
+        assert program.input_tensors == (Tensor("x", "float32", (2,)),)
+        assert program.output_tensors == (Tensor("y", "float32", (2,)),)
+        for rows in ([[1.0, 2]], [[1.0, 2], [3, 4]]):  # a request serves calls of any size
+            answers.append(program({"x": np.array(rows)})["y"].tolist())
+        program.unload()
+    assert answers == [[[2, 4]], [[2, 4], [6, 8]]] * 2
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(MergusError, match="holds 0 models"):
+        load("openvino", tmp_path / "empty")
+
+
+def test_openvino_takes_calls_side_by_side(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    program = load("openvino", onnx_file(tmp_path / "m.onnx"))
+
+    def ask(number: int) -> bool:
+        x = np.full((50, 2), number, dtype=np.float32)
+        return all(bool((program({"x": x})["y"] == 2 * number).all()) for _ in range(50))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(ask, range(8)))
+
+
+def test_torchscript(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'mergus[torch]'")
+
+    class Two(torch.nn.Module):
+        def forward(self, x, n):  # type: ignore[no-untyped-def]
+            return x * 2, x.sum(dim=1) + n
+
+    example = (torch.ones(2, 3), torch.ones(2, dtype=torch.int64))
+    torch.jit.save(torch.jit.trace(Two(), example), str(tmp_path / "m.pt"))
+    takes = (Tensor("x", "float32", (3,)), Tensor("n", "int64"))
+    gives = (Tensor("y", "float32", (3,)), Tensor("s", "float32"))
+    program = providers.load("torchscript", Source("M", tmp_path / "m.pt", {}, 1, takes, gives))
+    answer = program({"x": np.ones((4, 3)), "n": np.arange(4)})
+    assert answer["y"].tolist() == [[2, 2, 2]] * 4
+    assert answer["s"].tolist() == [3, 4, 5, 6]
+    (tmp_path / "broken.pt").write_bytes(b"this is no model")
+    with pytest.raises(MergusError, match="PyTorch cannot load"):
+        providers.load("torchscript", Source("M", tmp_path / "broken.pt", {}, 1, takes, gives))
+
+
+def test_torchscript_wants_its_tensors_told(tmp_path: Path) -> None:
+    with pytest.raises(MergusError, match="does not say what it takes"):
+        load("torchscript", tmp_path)
+    texts = (Tensor("t", "string"),)
+    with pytest.raises(MergusError, match="no tensors of texts"):
+        providers.load("torchscript", Source("M", tmp_path, {}, 1, texts, texts))
+
+
+def test_a_frozen_graph_by_the_names_of_its_tensors(tmp_path: Path) -> None:
+    tf = pytest.importorskip("tensorflow")
+    v1 = tf.compat.v1
+    with tf.Graph().as_default() as graph:
+        x = v1.placeholder(tf.float32, [None, 2], name="x")
+        hidden = tf.multiply(x, tf.constant([2.0, 3.0]), name="net/hidden")
+        tf.reduce_sum(hidden, axis=1, name="net/sum")
+        text = v1.placeholder(tf.string, [None], name="t")
+        tf.strings.upper(text, name="upper")
+    (tmp_path / "m.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    program = load("graphdef", tmp_path / "m.pb")
+    assert [str(t) for t in program.input_tensors] == ["x float32[rows, 2]", "t string[rows]"]
+    assert {t.name for t in program.output_tensors} == {"net/sum", "upper"}
+    answer = program({"x": np.ones((2, 2)), "t": np.array([b"a", b"b"], dtype=object)})
+    assert answer["net/sum"].tolist() == [5, 5]
+    assert answer["upper"].tolist() == [b"A", b"B"]
+    program.unload()
+    chosen = load("graphdef", tmp_path, **{"graphdef.inputs": "x", "graphdef.outputs": "net/hidden:0"})
+    assert chosen({"x": np.ones((1, 2))})["net/hidden"].tolist() == [[2, 3]]
+    with pytest.raises(MergusError, match=r"placeholders are x, t"):
+        load("graphdef", tmp_path, **{"graphdef.inputs": "nobody"})
 
 
 def test_an_engine_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
