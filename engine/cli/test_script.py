@@ -114,9 +114,8 @@ class Script(CaseEngine):
         running, seen = self._running[query_id]
         fresh = [r for r in self.driver.topics.read(running.topics) if r.arrival > seen]
         for batch in batches(fresh, running.topics, 1):
-            records = running.encode(running.process([batch]))
-            if records is not None and running.plan.sink is not None:
-                self.driver.topics.extend(running.plan.sink.topic, records)
+            for topic, records in running.encode(running.process([batch])):
+                self.driver.topics.extend(topic, records)
         if fresh:
             self._running[query_id] = (running, fresh[-1].arrival)
         return bool(fresh)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .registered import RegisteredModel
-from .runtime import InferResult
+from .runtime import DeadRow, InferResult
 
 
 def present(columns: Sequence[pa.Array]) -> pa.Array:
@@ -44,6 +45,11 @@ def with_errors(made: InferResult, model: RegisteredModel, number: int, columns:
     return InferResult(struct, [], made.version)
 
 
+def with_dead_rows(made: InferResult, number: int, topic: str) -> InferResult:
+    """The answer with its errors as rows that a topic keeps, as ON_ERROR = 'dlq' wants it."""
+    return replace(made, errors=[], dead=[DeadRow(row, reason, number, topic) for row, reason in made.errors])
+
+
 def joined(parts: Sequence[tuple[np.ndarray[Any, Any], InferResult]], count: int) -> InferResult:
     """The results of parts of a batch of `count` rows, each with the places of its rows, in the order of the batch."""
     order = np.empty(count, dtype=np.int64)
@@ -52,4 +58,6 @@ def joined(parts: Sequence[tuple[np.ndarray[Any, Any], InferResult]], count: int
         [r.values if isinstance(r.values, pa.Array) else r.values.combine_chunks() for _, r in parts]
     )
     errors = sorted((int(rows[row]), reason) for rows, made in parts for row, reason in made.errors)
-    return InferResult(values.take(pa.array(order)), errors, ", ".join(made.version for _, made in parts))
+    dead = [replace(row, row=int(rows[row.row])) for rows, made in parts for row in made.dead]
+    version = ", ".join(made.version for _, made in parts)
+    return InferResult(values.take(pa.array(order)), errors, version, sorted(dead, key=lambda row: row.row))

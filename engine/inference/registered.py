@@ -54,10 +54,11 @@ def functions_of(entry: ModelEntry, folder: str) -> list[ScalarFunction]:
 
 def _functions(entry: ModelEntry, folder: str, reference: str) -> list[ScalarFunction]:
     version = entry.default
+    keeps = any(v.record.get("on_error") == "dlq" for v in entry.versions)
     made = []
     for suffix, output, wants_version in (("", version.output, False), ("#VERSION", INTEGER, True)):
         model = RegisteredModel(entry.name, folder, reference, version.inputs, output, wants_version)
-        overload = Overload(tuple(t for _, t in version.inputs), output, ModelCall(model))
+        overload = Overload(tuple(t for _, t in version.inputs), output, ModelCall(model, keeps))
         name = f"{entry.name}{reference}{suffix}"
         made.append(ScalarFunction(name, (overload,), f"Model {entry.name}.", category="MODEL", author="model"))
     return made

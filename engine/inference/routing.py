@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from ..clock import SystemClock
 from ..errors import MergusError, UserError
-from .answers import joined, present, versions_as_answers, with_errors
+from .answers import joined, present, versions_as_answers, with_dead_rows, with_errors
 from .arms import aliased, split_rows, version_numbers
 from .aside import Aside
 from .model_function import ModelFunction
@@ -120,7 +120,10 @@ class RoutedRuntime(ModelRuntime):
         self, model: RegisteredModel, route: Mapping[str, Any], number: int, columns: Sequence[pa.Array]
     ) -> InferResult:
         made = super().infer(self._version(model, route, number), columns)
-        on_error = route["versions"][str(number)]["record"].get("on_error", "null")
+        record = route["versions"][str(number)]["record"]
+        on_error = record.get("on_error", "null")
+        if on_error == "dlq":
+            return with_dead_rows(made, number, record["dead_letters"])
         if on_error == "fail" and made.errors:
             row, reason = made.errors[0]
             raise UserError(f"model {model.name}: {reason}", detail=f"row {row} of a batch; ON_ERROR is 'fail'")
@@ -241,4 +244,4 @@ def answers_with_versions(
             versions = runtime.infer(replace(model, wants_version=True), args).values.cast(pa.string())
         else:
             versions = pa.array([made.version] * len(made.values), pa.string())
-    return pa.table({"c0": made.values, "c1": versions}), made.errors
+    return pa.table({"c0": made.values, "c1": versions}), made.failures

@@ -34,12 +34,29 @@ _Key = tuple[str, str | None, Prepare | None]
 
 
 @dataclass(frozen=True)
+class DeadRow:
+    """A row that a version failed on, and the topic that keeps it."""
+
+    row: int
+    reason: str
+    version: int
+    topic: str
+
+
+@dataclass(frozen=True)
 class InferResult:
-    """`values`: one a row, NULL where an argument was NULL or the row failed; `errors`: (row, reason) in order of rows."""
+    """`values`: one a row, NULL where an argument was NULL or the row failed; `errors`: (row, reason) in order of rows;
+    `dead`: those of them that a topic keeps instead."""
 
     values: pa.Array
     errors: list[tuple[int, str]]
     version: str
+    dead: list[DeadRow] = field(default_factory=list)
+
+    @property
+    def failures(self) -> list[tuple[int, str]]:
+        """All rows that failed, with the reason."""
+        return sorted([*self.errors, *((dead.row, dead.reason) for dead in self.dead)])
 
 
 @dataclass

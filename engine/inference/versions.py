@@ -23,7 +23,7 @@ from .inspection import inspect
 from .routes import ROUTES, folder_of, routes_of
 from .watched import newest
 
-ERROR_WAYS = ("null", "fail", "error_column")
+ERROR_WAYS = ("null", "fail", "error_column", "dlq")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Wanted:
     timeout_ms: int | None = None
     watch: bool = False
     promote: bool = False
+    dead_letters: str | None = None
 
 
 class ModelStore:
@@ -164,6 +165,7 @@ class ModelStore:
             "binding": made["binding"],
             "options": dict(wanted.options),
             "on_error": wanted.on_error,
+            "dead_letters": wanted.dead_letters,
             "batch_sizes": list(wanted.batch_sizes),
             "cache_rows": 0 if remote and wanted.cache_rows is None else wanted.cache_rows,
             "self_test": cases,

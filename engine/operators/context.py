@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import duckdb
 import pyarrow as pa
 
+from ..plan.steps import Edge, Source
 from ..state.store import StateStore
+from .dead_letters import Letters
 from .operator import OFFSET, PARTITION, Failure, Frame, Report
 
 
@@ -29,12 +31,16 @@ class Models(Protocol):
 @dataclass(frozen=True)
 class Context:
     """One worker's: the state and its connection, the processing log, the models. `keeps_times`: stream times that are
-    worked out here are in no checkpoint."""
+    worked out here are in no checkpoint. `origins`: by edge the source whose records its rows are made of; `letters`: where
+    rows go that a model failed on, None in a query that only answers."""
 
     store: StateStore
     report: Report
     models: Models | None = None
     keeps_times: bool = False
+    query_id: str = ""
+    origins: Mapping[Edge, Source] = field(default_factory=dict)
+    letters: Letters | None = None
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:

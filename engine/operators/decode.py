@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from ..io.formats.format import Decoded, Decoder, FormatColumn
 from ..io.formats.registry import find
+from ..plan.origins import topics_read
 from ..plan.steps import Source
 from .operator import (
     CARRIED,
@@ -38,7 +39,7 @@ Records = pa.RecordBatch | pa.Table
 def needed_columns(sources: Sequence[Source]) -> tuple[str, ...]:
     """Which of key, value, headers and timestamp a reader must give for a query's sources."""
     needed = set()
-    if len({s.topic for s in sources}) > 1 or any(s.timestamp_column is None for s in sources):
+    if len(topics_read(sources)) > 1 or any(s.timestamp_column is None for s in sources):
         needed.add("timestamp")  # it is the rowtime, or the order between topics
     for source in (s for s in sources if s.file is None):
         if (
@@ -61,8 +62,9 @@ class Decoding:
     def __init__(
         self, sources: Sequence[Source], topics: Sequence[str], connection: duckdb.DuckDBPyConnection, report: Report
     ) -> None:
-        self._sources = [(topics.index(s.topic), SourceDecoder(s, connection, report)) for s in sources]
-        self._one_topic = len(set(topics)) == 1
+        self._sources = [(_indices(s, topics), SourceDecoder(s, connection, report)) for s in sources]
+        self._one_source = len({s.topic for s in sources}) == 1
+        self._again = [topics.index(s.again) for s in sources if s.again is not None]
 
     def decode(self, records: Sequence[pa.RecordBatch]) -> Frame:
         """The frame of some batches of RECORD_SCHEMA, in their order."""
@@ -71,14 +73,32 @@ class Decoding:
             table = table.combine_chunks()
         sequence = pa.array(np.arange(table.num_rows, dtype=np.int64) * SEQUENCE_STEP)
         table = table.append_column(SEQUENCE, sequence)
+        for topic in self._again:
+            table = _told_apart(table, topic)
         edges = {}
-        for topic, decoder in self._sources:
-            own = table if self._one_topic else table.filter(pc.equal(table.column("topic"), topic))
+        for indices, decoder in self._sources:
+            own = table if self._one_source else table.filter(pc.is_in(table.column("topic"), indices))
             if own.num_rows:
                 made = decoder.decode(own)
                 if made.num_rows:
                     edges[decoder.source.edge] = made
         return Frame(edges)
+
+
+def _indices(source: Source, topics: Sequence[str]) -> pa.Array:
+    """By which indices records of a source come."""
+    own = [source.topic, *([] if source.again is None else [source.again])]
+    return pa.array([topics.index(name) for name in own], pa.int32())
+
+
+def _told_apart(table: pa.Table, topic: int) -> pa.Table:
+    """Offsets in the topic of what comes again are below 0, so that none is taken for the source's own."""
+    again = pc.equal(table.column("topic"), topic)
+    if not pc.any(again).as_py():
+        return table
+    offsets = table.column("offset")
+    place = table.schema.get_field_index("offset")
+    return table.set_column(place, "offset", pc.if_else(again, pc.subtract(-1, offsets), offsets))
 
 
 class SourceDecoder:

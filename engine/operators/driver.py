@@ -15,9 +15,11 @@ import pyarrow as pa
 
 from ..io.partitioner import partition_of
 from ..io.topics import RECORD_SCHEMA
+from ..plan.origins import topics_read
 from ..plan.steps import QueryPlan
 from ..state.store import StateStore
 from .context import Models
+from .dead_letters import Letters
 from .decode import Decoding
 from .encode import SinkEncoder
 from .exchange import with_groups
@@ -113,7 +115,7 @@ class Running:
         path: Path | None = None,
     ) -> None:
         self.failures: list[Failure] = []
-        self.topics = list(dict.fromkeys(s.topic for s in plan.sources))
+        self.letters = Letters()
         self.store = StateStore(instance, path)
         self._models = models
         self.go_on_as(plan)
@@ -121,9 +123,12 @@ class Running:
     def go_on_as(self, plan: QueryPlan) -> None:
         """Run this plan from here on, over the same state (CREATE OR REPLACE)."""
         self.plan = plan
+        self.topics = topics_read(plan.sources)
         report, models = self.failures.append, self._models
         self._decoding = Decoding(plan.sources, self.topics, self.store.evaluation, report)
-        self.stages: list[Stage] = [open_stage(plan, i, self.store, report, models) for i in range(len(plan.stages))]
+        self.stages: list[Stage] = [
+            open_stage(plan, i, self.store, report, models, letters=self.letters) for i in range(len(plan.stages))
+        ]
         self._encoder = SinkEncoder(plan.sink, self.store.evaluation, report) if plan.sink else None
 
     def process(self, records: Sequence[pa.RecordBatch], stream_time: Mapping[int, int] | None = None) -> Frame:
@@ -136,9 +141,12 @@ class Running:
                 frame = stage.process(frame if exchange is None else with_groups(frame, exchange))
         return frame
 
-    def encode(self, frame: Frame) -> pa.RecordBatch | None:
-        """The records that the frame makes for the sink's topic."""
-        return self._encoder.encode(frame) if self._encoder else None
+    def encode(self, frame: Frame) -> list[tuple[str, pa.RecordBatch]]:
+        """The records that the frame makes, by topic: for the sink's, and what models have failed on."""
+        if self._encoder is None:
+            return []
+        records = self._encoder.encode(frame)
+        return [*([] if records is None else [(self._encoder.sink.topic, records)]), *self.letters.take()]
 
     def close(self) -> None:
         """Forget the query and its state (which stays in its file, where it has one)."""
@@ -164,9 +172,8 @@ class Driver:
             made: list[pa.Table] = []
             for batch in batches(self.topics.read(running.topics), running.topics, cut):
                 frame = running.process([batch])
-                records = running.encode(frame)
-                if records is not None and plan.sink is not None:
-                    self.topics.extend(plan.sink.topic, records)
+                for topic, records in running.encode(frame):
+                    self.topics.extend(topic, records)
                 made += frame.edges.values()
             return made
         finally:

@@ -1,7 +1,12 @@
-"""Infer: models over a batch. Each call appends one column; a row that a model fails on gets NULL and an entry."""
+"""Infer: models over a batch. Each call appends one column; a row that a model fails on gets NULL and an entry, or leaves the
+query for a topic that keeps it where it can be brought back from there."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 import pyarrow as pa
 
 from ..errors import InternalError
@@ -10,9 +15,13 @@ from ..sql.expressions import Expr
 from ..sql.schema import ColumnDef, Schema
 from ..sql.types import arrow_type
 from .context import Context
+from .dead_letters import LetterWriter
 from .evaluate import EvaluateOperator
 from .frame import set_column
 from .operator import Frame
+
+if TYPE_CHECKING:
+    from ..inference.runtime import DeadRow  # what a model's process needs is not loaded for every query
 
 
 class InferOperator:
@@ -26,6 +35,8 @@ class InferOperator:
         self._context = context
         self._first = len(step.schema) - len(step.calls)
         self._arguments = [EvaluateOperator(_arguments(step, args), context) for _, args in step.calls]
+        self._origin = context.origins.get(step.input)
+        self._keys = [(i, c) for i, c in enumerate(step.schema.columns[: self._first]) if c.is_key]
 
     def run(self, frame: Frame) -> None:
         table = frame.edges.get(self._step.input)
@@ -34,7 +45,8 @@ class InferOperator:
         with self._models.batch():
             for i in range(len(self._step.calls)):
                 table = self._with_answer(table, i)
-        frame.edges[self._step.output] = table
+        if table.num_rows:
+            frame.edges[self._step.output] = table
 
     def _with_answer(self, table: pa.Table, i: int) -> pa.Table:
         """The table with the answers of call `i`."""
@@ -46,7 +58,27 @@ class InferOperator:
             self._context.fail(table, row, "model", reason, column.name)
         wanted = arrow_type(column.type)
         values = result.values if result.values.type == wanted else result.values.cast(wanted)
-        return set_column(table, f"c{self._first + i}", pa.chunked_array([values]))
+        answered = set_column(table, f"c{self._first + i}", pa.chunked_array([values]))
+        return self._without(answered, call.model, given.columns, result.dead) if result.dead else answered
+
+    def _without(
+        self, table: pa.Table, model: Any, given: Sequence[pa.ChunkedArray], dead: Sequence[DeadRow]
+    ) -> pa.Table:
+        """Have the rows kept that a model has failed on; they leave the table where their records may come again."""
+        letters = self._context.letters
+        if letters is None:
+            for one in dead:
+                self._context.fail(table, one.row, "model", one.reason, model.name)
+            return table
+        keys = [(i, c) for i, c in self._keys if f"c{i}" in table.schema.names]  # a source has those that are read
+        write = LetterWriter(self._context.query_id, model, self._origin, keys)
+        for one in dead:
+            letters.add(one.topic, *write.letter(table, given, one))
+        if self._origin is None or self._origin.again is None:
+            return table
+        stays = np.ones(table.num_rows, dtype=bool)
+        stays[[one.row for one in dead]] = False
+        return table.filter(pa.array(stays))
 
 
 def _arguments(step: Infer, args: tuple[Expr, ...]) -> Evaluate:

@@ -14,7 +14,7 @@ import pyarrow as pa
 SEQUENCE = "_seq"  # int64: order of the rows of a frame, across edges
 ROWTIME = "_rowtime"  # int64: milliseconds
 PARTITION = "_partition"  # int32: source partition
-OFFSET = "_offset"  # int64: source offset
+OFFSET = "_offset"  # int64: source offset; -1 - n: offset n in the topic of what comes again (plan/origins.py)
 DELETED = "_deleted"  # bool: on tables' edges, a tombstone (value columns NULL)
 WINDOW_START = "_ws"  # int64 ms, present on windowed edges
 WINDOW_END = "_we"  # int64 ms, present on windowed edges

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import assert_never
 
+from ..plan.origins import origins
 from ..plan.steps import (
     STATEFUL,
     Aggregate,
@@ -35,6 +36,7 @@ from ..plan.steps import (
 from ..state.store import StateStore
 from .aggregate import AggregateOperator
 from .context import Context, Models, Operator, Remembering
+from .dead_letters import Letters
 from .evaluate import EvaluateOperator
 from .exchange import split
 from .foreign_key_join import ForeignKeyChangesOperator, ForeignKeyJoinOperator, ForeignKeyResultsOperator
@@ -59,13 +61,17 @@ def open_stage(
     report: Report,
     models: Models | None = None,
     measures: Measures | None = None,
+    letters: Letters | None = None,
 ) -> Stage:
     """The plan's stage `index` for one worker, on that worker's store; `models` where the plan infers; `measures` is told
-    what its operators do.
+    what its operators do; `letters` gets the rows that models fail on and that are to be kept.
 
     Raises Conflict when the stored state has another layout, Unsupported for a step this version cannot run.
     """
-    return Stage(plan, index, Context(store, report, models, keeps_times=index > 0), measures or Measures())
+    made_of = origins(plan.sources, plan.stages[0]) if index == 0 else {}
+    kept = letters if plan.sink is not None else None
+    context = Context(store, report, models, index > 0, plan.query_id, made_of, kept)
+    return Stage(plan, index, context, measures or Measures())
 
 
 class Stage:

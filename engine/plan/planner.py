@@ -16,6 +16,7 @@ from ..sql.schema import Schema
 from ..sql.statements import Query, RelationalQuery
 from .analysis import analyze_query
 from .logical import Aggregate, Filter, Node, Project, Retain
+from .origins import with_again
 from .physical import stage
 from .result import check_kind, fit, row_by_row, sink_of
 from .rules import optimize
@@ -40,9 +41,10 @@ def plan_query(
     root = plan_logical(query, catalog, registry, sink=sink, settings=settings)
     staged = stage(root)
     carries = sink is not None and row_by_row(root)
+    sources = tuple(replace(s, carries_headers=carries) for s in staged.sources)
     return QueryPlan(
         query_id=query_id,
-        sources=tuple(replace(s, carries_headers=carries) for s in staged.sources),
+        sources=sources if sink is None else with_again(query_id, sources, staged.stages[0]),
         stages=staged.stages,
         sink=None if sink is None else sink_of(root, sink, staged, settings, rekeyed=query.rekeys),
         schema=root.schema if sink is not None else _unkeyed(root.schema),

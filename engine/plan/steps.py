@@ -51,7 +51,8 @@ class Window:
 class Source:
     """What a query reads: a topic (or a file) with its schema and formats. `timestamp_column`: index of the column that
     gives rowtime, with its format for strings. `windowed`: keys carry windows of this kind and size. `carries_headers`:
-    a record's headers go along with its row, to the sink."""
+    a record's headers go along with its row, to the sink. `again`: a topic of records of this one that come a second time,
+    read as if they were this one's (ON_ERROR = 'dlq')."""
 
     name: str
     topic: str
@@ -65,6 +66,7 @@ class Source:
     windowed: Window | None = None
     file: FileRead | None = None
     carries_headers: bool = False
+    again: str | None = None
 
 
 @dataclass(frozen=True)

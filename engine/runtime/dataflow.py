@@ -343,8 +343,8 @@ class FlowRun:
         return merged, Piece(epoch, None, sum(p.size for p in pieces), fetched)
 
     def _deliver(self, worker: Worker, frame: Frame | None, pieces: Sequence[Piece]) -> None:
-        if frame is not None:
-            output = worker.task.encode(frame)
+        output = worker.task.encode(frame)
+        if frame is not None or output:
             worker.delivery.deliver(worker.epoch, output, worker.positions)
             rows = sum(records.num_rows for _, records in output)
             now = self.clock()

@@ -11,9 +11,9 @@ try. Three ways:
   transaction, as its marker. A restart reads from the marker's positions instead of the checkpoint's, which are never
   ahead of it. A row's output depends on the row alone, so each record is worked on once for all that is visible: exactly
   once, and at once.
-- `Outbox`, for all others on embedded topics. Output of epoch n is appended to the file `<n>.arrow`, closed in the last
-  step's snapshot of n, that is before n is durable. When n is durable, its file is published in one transaction with
-  the marker n, then removed. At a restart, by what is found on disk:
+- `Outbox`, for all others on embedded topics. Output of epoch n is appended to files `<n>.<k>.arrow`, one a topic, closed
+  in the last step's snapshot of n, that is before n is durable. When n is durable, they are published in one transaction
+  with the marker n, then removed. At a restart, by what is found on disk:
     n <= marker            published, only the removal was missing: removed
     marker < n <= R - 1    durable, complete (it was closed before n was durable), not published: published now
     n >= R                 undone with the state: removed, the epoch is done again
@@ -121,7 +121,7 @@ class Outbox:
         self._folder = folder
         self._writer = writer
         self._sync = sync
-        self._open: dict[int, pa.RecordBatchStreamWriter] = {}
+        self._open: dict[int, dict[str, pa.RecordBatchStreamWriter]] = {}
         self._waiting: dict[int, list[tuple[str, pa.RecordBatch]]] = {}
 
     def deliver(self, epoch: int, output: Output, positions: Mapping[TopicPartition, int]) -> None:
@@ -130,17 +130,19 @@ class Outbox:
                 self._append(epoch, topic, records)
 
     def _append(self, epoch: int, topic: str, records: pa.RecordBatch) -> None:
-        if epoch not in self._open:
-            schema = records.schema.with_metadata({"topic": topic})  # a query has one sink
-            self._open[epoch] = pa.ipc.new_stream(str(self._folder / f"{epoch}.arrow"), schema)
-        self._open[epoch].write_batch(records)
+        files = self._open.setdefault(epoch, {})
+        if topic not in files:
+            schema = records.schema.with_metadata({"topic": topic})
+            files[topic] = pa.ipc.new_stream(str(self._folder / f"{epoch}.{len(files)}.arrow"), schema)
+        files[topic].write_batch(records)
         self._waiting.setdefault(epoch, []).append((topic, records))
 
     def flush(self, epoch: int) -> None:
         for n in [n for n in self._open if n <= epoch]:
-            self._open.pop(n).close()
-            if self._sync:
-                _to_disk(self._folder / f"{n}.arrow")
+            for writer in self._open.pop(n).values():
+                writer.close()
+            for path in self._files(n) if self._sync else ():
+                _to_disk(path)
 
     def durable(self, epoch: int) -> None:
         for n in sorted(n for n in self._waiting if n <= epoch):
@@ -148,36 +150,49 @@ class Outbox:
                 self._writer.write(topic, records)
             self._writer.commit(str(n))
             del self._waiting[n]  # not before: until it is visible it is pending
-            (self._folder / f"{n}.arrow").unlink(missing_ok=True)
+            for path in self._files(n):
+                path.unlink(missing_ok=True)
 
     def pending(self) -> bool:
         return bool(self._waiting)
 
     def recover(self, epoch: int) -> None:
         """At a start, and after an end: bring the topics to the end of `epoch`, from what lies in the folder."""
-        for writer in self._open.values():
-            writer.close()
-        self._open.clear()
+        self._close_files()
         self._waiting.clear()
         marker = self._writer.last_marker()
         published = -1 if marker is None else int(marker)
-        for path in sorted(self._folder.glob("*.arrow"), key=lambda p: int(p.stem)):
-            n = int(path.stem)
+        for n in sorted({_epoch_of(path) for path in self._folder.glob("*.arrow")}):
             if published < n <= epoch:
-                self._publish(n, path)
-            path.unlink()
+                self._publish(n)
+            for path in self._files(n):
+                path.unlink()
 
-    def _publish(self, epoch: int, path: Path) -> None:
-        with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
-            topic = stream.schema.metadata[b"topic"].decode()
-            for records in stream:
-                self._writer.write(topic, records)
+    def _publish(self, epoch: int) -> None:
+        for path in self._files(epoch):
+            with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
+                topic = stream.schema.metadata[b"topic"].decode()
+                for records in stream:
+                    self._writer.write(topic, records)
         self._writer.commit(str(epoch))
 
+    def _files(self, epoch: int) -> list[Path]:
+        """An epoch's files; one alone was named after it, before there were several."""
+        return sorted(path for path in self._folder.glob(f"{epoch}.*arrow") if _epoch_of(path) == epoch)
+
+    def _close_files(self) -> None:
+        for files in self._open.values():
+            for writer in files.values():
+                writer.close()
+        self._open.clear()
+
     def close(self) -> None:
-        for writer in self._open.values():
-            writer.close()
+        self._close_files()
         self._writer.close()
+
+
+def _epoch_of(path: Path) -> int:
+    return int(path.name.partition(".")[0])
 
 
 def _to_disk(path: Path) -> None:

@@ -42,6 +42,11 @@ class Heads:
         held = [(t, pa.Table.from_batches(b).combine_chunks()) for t, b in enumerate(self._batches) if b]
         if not held:
             return []
+        if len(held) == 1 and not behind:  # in order as it is
+            topic, table = held[0]
+            self._latest[topic] = int(self._places(topic, table)[-1])
+            released, self._batches[topic] = self._batches[topic], []
+            return released
         return self._merge(held, behind)
 
     def _merge(self, held: list[tuple[int, pa.Table]], behind: frozenset[int]) -> list[pa.RecordBatch]:

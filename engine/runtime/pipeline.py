@@ -19,6 +19,7 @@ from ..errors import InternalError
 from ..io.topics import Topics
 from ..operators.answer import answer
 from ..operators.context import Models
+from ..operators.dead_letters import Letters
 from ..operators.decode import needed_columns
 from ..operators.encode import SinkEncoder
 from ..operators.exchange import with_groups
@@ -27,6 +28,7 @@ from ..operators.group_state import GroupState
 from ..operators.measured import DECODE, ENCODE, EXCHANGE, STAGE, Measures, size_of
 from ..operators.operator import KEY_GROUP, ROWTIME, WINDOW_END, WINDOW_START, Frame, Report
 from ..operators.stage import Stage, open_stage
+from ..plan.origins import topics_read
 from ..plan.pull import PullPlan
 from ..plan.steps import STATEFUL, Aggregate, Evaluate, Exchange, Infer, Materialize, QueryPlan, Window
 from ..sql.compile import bind_functions, compile_condition, compile_sql
@@ -88,6 +90,7 @@ class PlanTask:
         self._remembers = plan_remembers(plan)
         self._instance = cursor(engine.instance)  # of its own: a connection refuses a second thread
         self._store = StateStore(self._instance, path)
+        self._letters = Letters()
         self._readers: list[duckdb.DuckDBPyConnection] = []
         self._lock = threading.Lock()
         self._stages: list[Stage] = []
@@ -102,7 +105,7 @@ class PlanTask:
         models = engine.models() if plan_infers(plan) else None
         self._decoding = decoding(plan, topics, connection, report)
         for number in range(len(plan.stages)):
-            self._stages.append(open_stage(plan, number, self._store, report, models, self._measures))
+            self._stages.append(open_stage(plan, number, self._store, report, models, self._measures, self._letters))
         self._encoder = SinkEncoder(plan.sink, connection, report) if plan.sink else None
         self._view = "" if plan.materialized is None else view_sql(plan, self._store.database)
 
@@ -148,7 +151,10 @@ class PlanTask:
     def merge(self, frames: Sequence[Frame]) -> Frame:
         return merge_frames(frames)
 
-    def encode(self, frame: Frame) -> Output:
+    def encode(self, frame: Frame | None) -> Output:
+        return [*([] if frame is None else self._encoded(frame)), *self._letters.take()]
+
+    def _encoded(self, frame: Frame) -> Output:
         if self._encoder is None or self._plan.sink is None:
             return [("", batch) for table in frame.edges.values() for batch in table.combine_chunks().to_batches()]
         done = self._measures.of(len(self._stages) - 1, ENCODE)
@@ -267,7 +273,7 @@ class PlanQuery:
     ) -> None:
         self.plan = plan
         self.stages = len(plan.stages)
-        self._read = list(dict.fromkeys(s.topic for s in plan.sources if s.file is None))
+        self._read = topics_read(plan.sources)
         columns = needed_columns(plan.sources)
         topics = TopicInputs(engine.topics, self._read, columns, latest=latest, bounded=bounded)
         self.inputs: TopicInputs | FileInputs = topics

@@ -42,8 +42,9 @@ class WorkerTask(Protocol):
         """One frame of several, in their order."""
         ...
 
-    def encode(self, frame: Frame) -> Sequence[tuple[str, pa.RecordBatch]]:
-        """The last stage's frame as records (PRODUCE_SCHEMA) for topics; late and unencodable rows are reported."""
+    def encode(self, frame: Frame | None) -> Sequence[tuple[str, pa.RecordBatch]]:
+        """The last stage's frame, where it gave one, as records (PRODUCE_SCHEMA) for topics, and what stages have put aside
+        since; late and unencodable rows are reported."""
         ...
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -15,8 +15,9 @@ from ..io.topics import TopicInfo
 from ..plan.steps import QueryPlan
 from ..sql import ddl
 from ..sql.catalog import Catalog, QueryEntry
-from ..sql.catalog_models import ModelVersion
+from ..sql.catalog_models import ModelEntry, ModelVersion
 from ..sql.functions import FunctionRegistry
+from .dead_letters import Brought
 
 Describe = Callable[[str], TopicInfo | None]
 
@@ -86,7 +87,7 @@ class World:
     accepted before are entered again, or taken as if they were: topics come into being when they are named.
     `schema_registry`: where schemas lie (`io.schemas.opening`), None where there is no registry. `now_ms`: when the
     statement was said; `models_used`: the queries that call a model, each with its reference (`@ALIAS`, `$3` or empty);
-    `plans`: of the queries that run; `ask` answers a pull query."""
+    `plans`: of the queries that run; `ask` answers a pull query; `bring_again` brings back what a model has failed on."""
 
     catalog: Catalog
     registry: FunctionRegistry
@@ -102,3 +103,4 @@ class World:
     models_used: Callable[[str], tuple[tuple[str, str], ...]] = lambda name: ()
     plans: Mapping[str, QueryPlan] = field(default_factory=dict)
     ask: Callable[[str], pa.Table] | None = None
+    bring_again: Callable[[ModelEntry], Brought] | None = None

@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import AnalysisError, Conflict, Span, UnknownName, Unsupported
 from ..inference.registered import belongs_to, functions_of
 from ..inference.versions import version_json, version_of_json
-from ..sql.catalog_models import DEFAULT_ALIAS, ModelEntry, ModelEvent, ModelVersion, Split
+from ..sql.catalog_models import DEFAULT_ALIAS, ModelEntry, ModelEvent, ModelVersion, Split, dead_letter_columns
 from ..sql.functions import FunctionRegistry
 from ..sql.statements import Property
 from ..sql.statements_model import (
@@ -22,6 +22,7 @@ from ..sql.statements_model import (
     DropModel,
     EndCanary,
     ModelStatement,
+    ReplayDeadLetters,
     Rollback,
     SetAlias,
     SetCanary,
@@ -32,7 +33,8 @@ from ..sql.statements_model import (
 from ..sql.types import quote_if_needed
 from .change import Change, World
 from .changes_models_canary import end_canary, set_canary
-from .changes_models_watch import set_monitor, set_shadow
+from .changes_models_watch import filled_stream, set_monitor, set_shadow
+from .changes_sources import planned_again
 from .model_properties import flag_of, text_of, wanted_of
 
 RECORD = "mergus.model.record"
@@ -58,6 +60,8 @@ def change_model(statement: ModelStatement, world: World) -> Change:
             _check_keys(statement.by, world.catalog.model(statement.name, statement.span), statement.span)
             entry, message = set_canary(statement, world.catalog.model(statement.name, statement.span), world)
             return _changed(world, entry, message, "alter")
+        case ReplayDeadLetters():
+            return _replay(statement, world)
         case EndCanary():
             entry, message = end_canary(statement, world.catalog.model(statement.name, statement.span), world)
             return _changed(world, entry, message, "alter")
@@ -119,7 +123,22 @@ def _create(statement: CreateModel, world: World) -> Change:
     entry = _first(statement.name, version, reason) if old is None else _added(old, version, promote, reason, world)
     alias = ", ".join(entry.aliases_of(version.number)) or "no alias"
     message = f"Model {statement.name} version {version.number} created ({alias})"
-    return _changed(world, entry, message, "create", {RECORD: json.dumps(version_json(version), sort_keys=True)})
+    made = _changed(world, entry, message, "create", {RECORD: json.dumps(version_json(version), sort_keys=True)})
+    topic = version.record.get("dead_letters")
+    if not topic:
+        return made
+    columns = dead_letter_columns(version.inputs)
+    below = filled_stream(str(topic).upper(), str(topic), columns, replace(world, catalog=made.catalog))
+    made = replace(made, catalog=below.catalog, create_topics=below.create_topics, register=below.register)
+    return _with_plans(made, entry.name, world, statement.span)
+
+
+def _with_plans(change: Change, model: str, world: World, span: Span | None) -> Change:
+    """The change, and the queries that call the model planned again for it: they go on from where they stand."""
+    world = replace(world, catalog=change.catalog, registry=change.registry)
+    used = list(dict.fromkeys(query_id for query_id, _ in world.models_used(model)))
+    start = tuple(planned_again(query_id, world.plans[query_id], world, span) for query_id in used)
+    return replace(change, start=start, terminate=tuple(used), kept=tuple(used))
 
 
 def _first(name: str, version: ModelVersion, reason: str) -> ModelEntry:
@@ -199,6 +218,27 @@ def _check_keys(by: Iterable[str], entry: ModelEntry, span: Span | None) -> None
                 hint="a row's arm must follow from what the model is given, so that a replay takes it again",
                 span=span,
             )
+
+
+REPLAYED = "mergus.model.replayed"
+"""The note in the command log that holds what came again."""
+
+
+def _replay(statement: ReplayDeadLetters, world: World) -> Change:
+    entry = world.catalog.model(statement.name, statement.span)
+    if not any(v.record.get("dead_letters") for v in entry.versions):
+        raise AnalysisError(
+            f"model {entry.name} keeps nothing that it fails on", hint="ON_ERROR = 'dlq'", span=statement.span
+        )
+    if world.replaying and REPLAYED in world.settings:
+        brought = world.settings[REPLAYED]
+    elif world.bring_again is not None:
+        brought = str(world.bring_again(entry))
+    else:
+        raise Unsupported("REPLAY DEAD LETTERS needs a server's topics", span=statement.span)
+    reason = f"{brought}: {statement.reason}" if statement.reason else brought
+    made = replace(entry, history=(*entry.history, ModelEvent(world.now_ms, "REPLAY DEAD LETTERS", reason=reason)))
+    return _changed(world, made, f"Model {entry.name}: {brought}", "alter", {REPLAYED: brought})
 
 
 # -------------------------------------------------------------------------------------------------------------------- DROP

@@ -16,7 +16,8 @@ from ..plan.target import SinkTarget
 from ..plan.upgrade import why_not_upgraded
 from ..sql import ddl
 from ..sql.catalog import Catalog, QueryEntry, Relation
-from ..sql.properties import SourceProperties
+from ..sql.parser import parse_statement
+from ..sql.properties import SourceProperties, read_properties
 from ..sql.schema import ColumnDef
 from ..sql.statements import (
     AlterSource,
@@ -231,18 +232,7 @@ def insert_into(statement: InsertInto, text: str, world: World) -> Change:
         )
     catalog = world.catalog.copy()
     query_id = _insert_id(statement, catalog)
-    target = SinkTarget(
-        into.name,
-        into.topic,
-        into.is_table,
-        into.key_format,
-        into.value_format,
-        into.properties,
-        into.timestamp_column,
-        into.timestamp_format,
-        into=into.schema,
-    )
-    plan = _planned(statement.query, query_id, target, world)
+    plan = _planned(statement.query, query_id, _target_into(into), world)
     if into.name in _names(plan):
         raise AnalysisError(f"{into.name} cannot be read and written by one query", span=statement.span)
     entry = QueryEntry(query_id, _names(plan), into.name, text)
@@ -255,6 +245,40 @@ def insert_into(statement: InsertInto, text: str, world: World) -> Change:
         start=(Start(plan, entry),),
         query_id=query_id,
     )
+
+
+def _target_into(into: Relation) -> SinkTarget:
+    return SinkTarget(
+        into.name,
+        into.topic,
+        into.is_table,
+        into.key_format,
+        into.value_format,
+        into.properties,
+        into.timestamp_column,
+        into.timestamp_format,
+        into=into.schema,
+    )
+
+
+def planned_again(query_id: str, running: QueryPlan, world: World, span: Span | None) -> Start:
+    """A query that runs, by a plan that `world` gives for its statement: what it makes and remembers stays as it is. Raises
+    Conflict where it would not, and what planning raises."""
+    entry = world.catalog.queries[query_id]
+    world = replace(world, settings=running.settings)
+    statement = parse_statement(entry.statement, world.catalog.types)
+    if isinstance(statement, CreateSourceAs):
+        properties = read_properties(statement.properties, of_query=True)
+        plan = _planned(statement.query, query_id, _target(statement, properties, world), world)
+    elif isinstance(statement, InsertInto):
+        into = ddl.writable(world.catalog, statement.name, statement.span)
+        plan = _planned(statement.query, query_id, _target_into(into), world)
+    else:
+        raise InternalError(f"{query_id} has no statement that can be planned again")
+    why = "what it makes would change" if plan.schema != running.schema else why_not_upgraded(running, plan)
+    if why is not None:
+        raise Conflict(f"query {query_id} cannot go on: {why}", hint=f"TERMINATE {query_id} first", span=span)
+    return Start(plan, entry)
 
 
 def _insert_id(statement: InsertInto, catalog: Catalog) -> str:

@@ -148,6 +148,8 @@ def create_text(name: str, version: ModelVersion, *, again: bool = False) -> str
     ]
     if record["on_error"] != "null":
         properties.append(("ON_ERROR", record["on_error"]))
+    if record.get("dead_letters"):
+        properties.append(("DEAD_LETTERS", record["dead_letters"]))
     if record["batch_sizes"]:
         properties.append(("BATCH_SIZES", ",".join(map(str, record["batch_sizes"]))))
     if record.get("cache_rows") is not None:

@@ -48,6 +48,7 @@ from ..state.duckdb import connect, seal
 from . import opening
 from .change import Change, Start, World
 from .changes import changes_something, is_there, prepare
+from .dead_letters import again_topic, bring_again, forget_again
 from .describe import describe_sources, watched_of
 from .describe_functions import describe_function
 from .describe_models import describe_model, models_used
@@ -242,6 +243,7 @@ class Engine:
             models_used=lambda name: models_used(self.plans, name),
             plans=self.plans,
             ask=partial(first_table, self),
+            bring_again=partial(bring_again, self.topics, self.plans),
         )
 
     def _change(self, parsed: Parsed, settings: Mapping[str, str]) -> Result:
@@ -260,7 +262,7 @@ class Engine:
                 if change.catalog.models != models:
                     self.models.publish(change.catalog.models)
                 for start in change.start:
-                    self._start(start, settings)
+                    self._start(start)
                 for query_id in change.resume:
                     self.lifecycle.resume(query_id)
         return Done(parsed.text, change.message, change.entity, change.query_id, sequence)
@@ -274,6 +276,8 @@ class Engine:
             self.lifecycle.pause(query_id)
         for query_id in change.terminate:
             self.lifecycle.terminate(query_id, keep_state=query_id in change.kept)
+            if query_id not in change.kept and query_id in self.plans:
+                forget_again(self.plans[query_id], self.topics)
         for name in change.delete_topics:
             if self.topics.describe(name) is not None:
                 self.topics.delete(name)
@@ -294,14 +298,16 @@ class Engine:
             self.plans[start.entry.query_id] = start.plan
         self.paused = (self.paused | set(change.pause)) - set(change.resume)
 
-    def _start(self, start: Start, settings: Mapping[str, str]) -> None:
-        latest = settings.get("auto.offset.reset", "earliest") == "latest"
+    def _start(self, start: Start) -> None:
+        latest = start.plan.settings.get("auto.offset.reset", "earliest") == "latest"
         query_id = start.entry.query_id
+        for source in start.plan.sources:
+            if source.again is not None and self.topics.describe(source.again) is None:
+                self._make_topic(again_topic(source, self.topics))
         self.lifecycle.start(start.plan, latest=latest, paused=query_id in self.paused)
 
     def _replay(self) -> None:
         """Enter every statement of the command log again, then start the queries that are left."""
-        settings_of: dict[str, Mapping[str, str]] = {}
         for command in self.commands.commands():
             try:
                 statement = parse_statement(command.text, self.catalog.types)
@@ -318,13 +324,12 @@ class Engine:
                 log.error("a statement of the command log cannot be carried out again: %s", error.message)
                 continue
             self._enter(change)
-            settings_of |= {s.entry.query_id: command.settings for s in change.start}
         self.models.publish(self.catalog.models)
         self._ready_processing_log()
         for query_id, entry in self.catalog.queries.items():
             for source in entry.sources:
                 self._recreate_topic(source)
-            self._start(Start(self.plans[query_id], entry), settings_of[query_id])
+            self._start(Start(self.plans[query_id], entry))
 
     def _recreate_topic(self, source: str) -> None:
         relation = self.catalog.find(source)

@@ -13,6 +13,7 @@ KNOWN = (
     "PATH",
     "SHA256",
     "ON_ERROR",
+    "DEAD_LETTERS",
     "BATCH_SIZES",
     "CACHE_ROWS",
     "SELF_TEST",
@@ -53,6 +54,7 @@ def wanted_of(statement: CreateModel, properties: dict[str, Property]) -> Wanted
         options={n.lower(): _option(p) for n, p in properties.items() if n not in KNOWN},
         sha256=text_of(properties.get("SHA256")) or None,
         on_error=on_error,
+        dead_letters=_dead_letters(statement.name, on_error, properties.get("DEAD_LETTERS")),
         batch_sizes=_sizes(properties.get("BATCH_SIZES")),
         cache_rows=_number(properties.get("CACHE_ROWS")),
         self_test=text_of(properties.get("SELF_TEST")) or None,
@@ -62,6 +64,15 @@ def wanted_of(statement: CreateModel, properties: dict[str, Property]) -> Wanted
         isolated=flag_of(properties.get("ISOLATED")),
         timeout_ms=_timeout(properties.get("TIMEOUT_MS")),
     )
+
+
+def _dead_letters(model: str, on_error: str, given: Property | None) -> str | None:
+    """The topic that keeps what the model fails on, where ON_ERROR says so."""
+    if on_error == "dlq":
+        return text_of(given) or f"{model}__dead_letters".lower()
+    if given is not None:
+        raise AnalysisError("DEAD_LETTERS goes with ON_ERROR = 'dlq'", span=given.span)
+    return None
 
 
 def text_of(given: Property | None) -> str:

@@ -237,6 +237,21 @@ def shadow_columns(inputs: tuple[tuple[str, SqlType], ...], output: SqlType) -> 
     )
 
 
+def dead_letter_columns(inputs: tuple[tuple[str, SqlType], ...]) -> tuple[tuple[str, SqlType], ...]:
+    """What is kept of a row that a model has failed on; its time is the record's."""
+    return (
+        ("MODEL", STRING),
+        ("VERSION", INTEGER),
+        ("REASON", STRING),
+        ("QUERY", STRING),
+        ("TOPIC", STRING),
+        ("PARTITION", INTEGER),
+        ("OFFSET", BIGINT),
+        ("KEY", STRING),
+        ("INPUT", Struct(inputs)),
+    )
+
+
 def columns_text(columns: tuple[tuple[str, SqlType], ...]) -> str:
     """`A DOUBLE, B STRING`, as INPUT and OUTPUT are written."""
     return ", ".join(f"{quote_if_needed(name)} {sql_type}" for name, sql_type in columns)

@@ -85,9 +85,11 @@ class ArrowFunction:
 
 @dataclass(frozen=True)
 class ModelCall:
-    """A model's call, which the planner hoists into an `infer` step; `model` is inference's ModelFunction."""
+    """A model's call, which the planner hoists into an `infer` step; `model` is inference's ModelFunction. `keeps_failed`:
+    rows that it fails on are kept in a topic, to be brought back."""
 
     model: Any
+    keeps_failed: bool = False
 
 
 Implementation = SqlTemplate | ArrowFunction | ModelCall

@@ -15,11 +15,11 @@ from .statements_model import (
     CreateModel,
     DescribeModel,
     DropModel,
-    EndCanary,
     ModelColumns,
+    ModelStatement,
+    ReplayDeadLetters,
     Rollback,
     SetAlias,
-    SetCanary,
     SetMonitor,
     SetShadow,
     SetSplit,
@@ -43,10 +43,8 @@ def create_model(at: SourceParser, start: int, or_replace: bool) -> CreateModel:
     return CreateModel(name, inputs, outputs, at.with_properties(), or_replace, if_not_exists, at.span(start))
 
 
-def alter_model(
-    at: SourceParser, start: int
-) -> SetAlias | Rollback | SetSplit | SetShadow | SetCanary | EndCanary | SetMonitor:
-    """MODEL name and what about it: SET and RESET of its parts, END CANARY, ROLLBACK."""
+def alter_model(at: SourceParser, start: int) -> ModelStatement:
+    """MODEL name and what about it: SET and RESET of its parts, END CANARY, ROLLBACK, REPLAY DEAD LETTERS."""
     at.expect("MODEL")
     name, version = _name(at)
     if version is not None:
@@ -58,6 +56,8 @@ def alter_model(
     if at.take("ROLLBACK"):
         alias_or_none = at.name("an alias's") if at.at_name() and not at.sees("BECAUSE") else None
         return Rollback(name, alias_or_none, _reason(at), at.span(start))
+    if at.take("REPLAY", "DEAD", "LETTERS"):
+        return ReplayDeadLetters(name, _reason(at), at.span(start))
     if at.take("RESET", "SPLIT"):
         return SetSplit(name, (), (), at.span(start))
     if at.take("SET", "SPLIT"):
@@ -74,7 +74,9 @@ def alter_model(
         return set_canary(at, name, start)
     if at.take("END", "CANARY"):
         return end_canary(at, name, start)
-    raise at.unexpected("SET ALIAS, SET or RESET SPLIT, SHADOW or MONITOR, SET or END CANARY, or ROLLBACK")
+    raise at.unexpected(
+        "SET ALIAS, SET or RESET SPLIT, SHADOW or MONITOR, SET or END CANARY, ROLLBACK, or REPLAY DEAD LETTERS"
+    )
 
 
 def drop_model(at: SourceParser, start: int) -> DropModel:

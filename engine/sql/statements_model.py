@@ -115,6 +115,15 @@ class EndCanary:
 
 
 @dataclass(frozen=True)
+class ReplayDeadLetters:
+    """ALTER MODEL name REPLAY DEAD LETTERS [BECAUSE 'reason']: what it has failed on is given once more to the queries."""
+
+    name: str
+    reason: str = ""
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
 class SetMonitor:
     """ALTER MODEL name SET MONITOR (reference = …, metrics = …, window = …, threshold = …); RESET MONITOR has none."""
 
@@ -143,6 +152,15 @@ class DescribeModel:
 
 
 ModelStatement = (
-    CreateModel | SetAlias | Rollback | SetSplit | SetShadow | SetCanary | EndCanary | SetMonitor | DropModel
+    CreateModel
+    | SetAlias
+    | Rollback
+    | SetSplit
+    | SetShadow
+    | SetCanary
+    | EndCanary
+    | ReplayDeadLetters
+    | SetMonitor
+    | DropModel
 )
 """Those that change something."""

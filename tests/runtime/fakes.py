@@ -194,8 +194,8 @@ class CountByKey:
             times |= frame.stream_time
         return Frame({0: pa.concat_tables([f.edges[0] for f in frames])}, times)
 
-    def encode(self, frame: Frame) -> list[tuple[str, pa.RecordBatch]]:
-        table = frame.edges.get(0)
+    def encode(self, frame: Frame | None) -> list[tuple[str, pa.RecordBatch]]:
+        table = None if frame is None else frame.edges.get(0)
         if table is None:
             return []
         columns = {"timestamp": pa.array([0] * table.num_rows, pa.int64())}

@@ -42,3 +42,15 @@ CREATE MODEL score INPUT (x DOUBLE) OUTPUT (y DOUBLE) WITH (PROVIDER = 'python',
 CREATE STREAM s (id INT KEY, a DOUBLE) WITH (kafka_topic = 's', value_format = 'JSON', partitions = 1);
 CREATE STREAM o AS SELECT id, score(a) AS y FROM s;
 DROP MODEL score;
+
+--@test: what a model fails on leaves the query and is kept
+CREATE MODEL score INPUT (x DOUBLE) OUTPUT (y DOUBLE) WITH (PROVIDER = 'python', PATH = 'unlucky.py', ON_ERROR = 'dlq');
+CREATE STREAM s (id INT KEY, a DOUBLE) WITH (kafka_topic = 's', value_format = 'JSON', partitions = 1);
+CREATE STREAM o AS SELECT id, score(a) AS y FROM s;
+INSERT INTO s (id, a) VALUES (1, 10);
+INSERT INTO s (id, a, rowtime) VALUES (2, 13, 5);
+INSERT INTO s (id, a) VALUES (3, 14);
+ASSERT VALUES o (id, y) VALUES (1, 11);
+ASSERT VALUES o (id, y) VALUES (3, 15);
+ASSERT VALUES score__dead_letters (model, version, reason, query, topic, `PARTITION`, `OFFSET`, key, input, rowtime)
+  VALUES ('SCORE', 1, 'unlucky', 'CSAS_O_0', 's', 0, 1, '{"ID":2}', STRUCT(x := 13), 5);
