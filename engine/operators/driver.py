@@ -124,6 +124,7 @@ class Running:
         """Run this plan from here on, over the same state (CREATE OR REPLACE)."""
         self.plan = plan
         self.topics = topics_read(plan.sources)
+        self.store.begin_epoch(self.store.epoch + 1)  # as a flow does that starts anew
         report, models = self.failures.append, self._models
         self._decoding = Decoding(plan.sources, self.topics, self.store.evaluation, report)
         self.stages: list[Stage] = [

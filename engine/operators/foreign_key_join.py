@@ -3,16 +3,21 @@
 Three operators, for three keys: `ForeignKeyChanges` lies with the left table's key, knows the row that was, and says
 which foreign key a row leaves; `ForeignKeyJoin` lies with the foreign key and joins changes of either side with the
 other side as of then; `ForeignKeyResults` lies with the left table's key again, where results of several foreign keys
-meet: one that was worked out for an older row of the key than one that came before it is stale and left out.
+meet. There a row's answer from the foreign key that it had can come after the one from the key that it has, for other
+workers gave them. So each row of the left goes its way with a version, as in Kafka Streams (KIP-213) with a hash, and
+an answer to an older one than was answered before is stale and left out. The version is counted where the row is
+changed; a source's offset would not do, for a row may be a join's or an aggregate's.
 
 What is answered follows Kafka Streams: a new row only where the other side has one (of a LEFT join, always), a changed
-row always, for it must take back what was; a row that is gone, a tombstone.
+row always, for it must take back what was; a row that is gone, a tombstone. Of a batch, one update a key goes on; where
+an aggregate takes rows back behind the join, every one does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,67 +25,98 @@ from ..plan.steps import ForeignKeyChanges, ForeignKeyJoin, ForeignKeyResults
 from ..sql.schema import ColumnDef, Schema
 from ..sql.types import BIGINT
 from ..state.duckdb import Prepared
+from ..state.table import GONE, OLD, ROW
 from .context import Context
 from .frame import conform, one_chunk, set_column, systems, with_missing
 from .newest import NewestRows
-from .operator import DELETED, OFFSET, PARTITION, ROWTIME, SEQUENCE, SIDE, Frame
+from .operator import DELETED, PARTITION, ROWTIME, SEQUENCE, SIDE, Frame
 from .sides import AT, STORED_AT, spread_places, together, with_key
 
 _WHAT = "_what"  # int8: what a change does to the foreign key's rows
 _NEW, _CHANGED, _MOVED, _GONE = 1, 2, 3, 4
-_VERSION = "_version"  # int64: the source offset of the left row that a result is of
+_VERSION = "_version"  # int64: which of its key's rows the left row is; greater means later
+_VERSIONS_AN_EPOCH = 1 << 32
 
 
 class ForeignKeyChangesOperator:
-    """Runs a ForeignKeyChanges step."""
+    """Runs a ForeignKeyChanges step. `every`: all changes of a batch go on, not the newest of each key alone."""
 
-    def __init__(self, step: ForeignKeyChanges, context: Context) -> None:
+    def __init__(self, step: ForeignKeyChanges, context: Context, *, every: bool = False) -> None:
         self._step = step
+        self._context = context
         self._rows = NewestRows(context.store, step.state, step.schema, step.primary)
-        self._changes = Prepared(context.connection, self._sql, size=self._rows.table.size)
         self._newest = Prepared(context.connection, self._rows.change_sql, size=self._rows.table.size)
+        size = self._rows.table.size
+        self._each = Prepared(context.connection, self._each_sql, size=size) if every else None
+        self._changes = Prepared(context.evaluation, self._sql)
+        self._columns = [f"c{i}" for i in range(self._rows.width)]
+        self._next = 0
 
     def run(self, frame: Frame) -> None:
         table = frame.edges.get(self._step.input)
         if table is None or not table.num_rows:
             return
         table = with_missing(table, self._step.schema)
-        made = self._changes(table)
-        self._rows.table.apply(self._newest(table))
+        newest = self._newest(table)
+        made = self._changes(newest if self._each is None else self._each(table))
+        self._rows.table.apply(newest)
         if made.num_rows:
+            made = made.append_column(_VERSION, self._versions(made.num_rows))
             frame.edges[self._step.output] = conform(made, self._step.schema)
 
+    def _versions(self, count: int) -> pa.Array:
+        """Numbers above all that were given before: an epoch's are above those of all before it, also after a restart."""
+        first = max(self._next, self._context.store.epoch * _VERSIONS_AN_EPOCH)
+        self._next = first + count
+        return pa.array(np.arange(first, self._next, dtype=np.int64))
+
+    def reload(self) -> None:
+        """The state has been rolled back, and with it all that the later versions were given to."""
+        self._next = 0
+
     def _sql(self, source: str, names: Sequence[str]) -> str:
-        """The row as it is, and where it leaves a foreign key or the table, as it was: in its own key's rows before it."""
-        keys, columns = ", ".join(self._rows.keys), [f"c{i}" for i in range(self._rows.width)]
+        """The row as it is, and where it leaves a foreign key or the table, as it was. `source`: rows as a state table
+        takes them."""
+        own = [n for n in systems(names) if n not in (GONE, ROW)]
+        key, was = f"c{self._step.foreign}", f"{ROW} IS NOT NULL"
+        moved = f"{was} AND ({GONE} OR {key} IS DISTINCT FROM {self._old(key)})"
+        olds = ", ".join([*(f"{self._old(c)} AS {c}" for c in self._columns), *own])
+        news = ", ".join([*self._columns, *own])
+        left, came = (
+            f"CASE WHEN {GONE} THEN {_GONE} ELSE {_MOVED} END",
+            f"CASE WHEN {was} THEN {_CHANGED} ELSE {_NEW} END",
+        )
+        left = f"SELECT {olds}, ({left})::TINYINT AS {_WHAT} FROM {source} WHERE {moved}"
+        came = f"SELECT {news}, ({came})::TINYINT AS {_WHAT} FROM {source} WHERE NOT {GONE}"
+        return f"{left} UNION ALL {came} ORDER BY {SEQUENCE}, {_WHAT} DESC"
+
+    def _old(self, column: str) -> str:
+        """A column of the row that was: the key is what it is."""
+        return column if column in self._rows.keys else OLD + column
+
+    def _each_sql(self, source: str, names: Sequence[str]) -> str:
+        """Every row of the batch as a state table takes it: with its key's row before it, in the batch or stored."""
+        keys, values = ", ".join(self._rows.keys), [c for c in self._columns if c not in self._rows.keys]
         gone = DELETED if DELETED in names else "false"
         over = f"OVER (PARTITION BY {keys} ORDER BY {SEQUENCE})"
-        lags = [f"lag({c}) {over} AS b_{c}" for c in columns]
-        batch = (
-            f"SELECT *, {gone} AS _now_gone, {', '.join(lags)}, lag({gone}) {over} AS _was_gone,"
-            f" row_number() {over} = 1 AS _first FROM {source}"
+        lags = [f"lag({c}) {over} AS b_{c}" for c in values]
+        batch = ", ".join(
+            ["*", f"{gone} AS {GONE}", *lags, f"lag({gone}) {over} AS _was_gone", f"row_number() {over} = 1 AS _first"]
         )
         same = " AND ".join(f"s.{k} = b.{k}" for k in self._rows.keys)
-        stored = f"LEFT JOIN {self._rows.table.name} AS s ON {same}"
-        was = "((b._first AND s.rowid IS NOT NULL) OR (NOT b._first AND NOT b._was_gone))"
-        before = [f"CASE WHEN b._first THEN s.{c} ELSE b.b_{c} END AS o_{c}" for c in columns]
-        known = f"SELECT b.*, {was} AS _was, {', '.join(before)} FROM ({batch}) AS b {stored}"
-        own = [n for n in systems(names) if n != DELETED]
-        version = OFFSET if OFFSET in names else SEQUENCE
-        key = f"c{self._step.foreign}"
-        moved = f"_was AND (_now_gone OR {key} IS DISTINCT FROM o_{key})"
-        olds = ", ".join([*(f"o_{c} AS {c}" for c in columns), *own, f"{version} AS {_VERSION}"])
-        news = ", ".join([*columns, *own, f"{version} AS {_VERSION}"])
-        left = f"SELECT {olds}, (CASE WHEN _now_gone THEN {_GONE} ELSE {_MOVED} END)::TINYINT AS {_WHAT} FROM k WHERE {moved}"
-        came = f"SELECT {news}, (CASE WHEN _was THEN {_CHANGED} ELSE {_NEW} END)::TINYINT AS {_WHAT} FROM k WHERE NOT _now_gone"
-        return f"WITH k AS MATERIALIZED ({known}) {left} UNION ALL {came} ORDER BY {SEQUENCE}, {_WHAT} DESC"
+        was = f"CASE WHEN b._first THEN s.rowid WHEN NOT b._was_gone THEN 0 END AS {ROW}"
+        before = [f"CASE WHEN b._first THEN s.{c} ELSE b.b_{c} END AS {OLD}{c}" for c in values]
+        kept = [f"b.{n}" for n in (*self._columns, *systems(names), GONE) if n != DELETED]
+        columns = ", ".join([*kept, was, *before])
+        return f"SELECT {columns} FROM (SELECT {batch} FROM {source}) AS b LEFT JOIN {self._rows.table.name} AS s ON {same}"
 
 
 class ForeignKeyJoinOperator:
-    """Runs a ForeignKeyJoin step."""
+    """Runs a ForeignKeyJoin step. `every`: all updates of a batch go on, not the newest of each key alone."""
 
-    def __init__(self, step: ForeignKeyJoin, context: Context) -> None:
+    def __init__(self, step: ForeignKeyJoin, context: Context, *, every: bool = False) -> None:
         self._step = step
+        self._every = every
         self._context = context
         self._width = len(step.left_schema)
         self._version = f"l{self._width}"  # the version lies beside the left row as one more column
@@ -128,8 +164,13 @@ class ForeignKeyJoinOperator:
     # ------------------------------------------------------------------------------------------------------------ SQL
     def _sql(self, source: str, names: Sequence[str]) -> str:
         order = ", ".join([AT, *(f"c{k}" for k in self._step.primary)])
-        rows = f"{self._changes_left(source)} UNION ALL BY NAME {self._changes_right(source)}"
-        return f"SELECT * EXCLUDE ({AT}) FROM ({rows}) ORDER BY {order}"
+        rows = f"({self._changes_left(source)} UNION ALL BY NAME {self._changes_right(source)})"
+        primary = ", ".join(f"c{k}" for k in self._step.primary)
+        return f"SELECT * EXCLUDE ({AT}) FROM {rows} {self._last(primary)} ORDER BY {order}"
+
+    def _last(self, keys: str) -> str:
+        """Of each key the last row, where not every one goes on."""
+        return "" if self._every else f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {AT} DESC) = 1"
 
     def _systems(self) -> list[str]:
         return [SEQUENCE, PARTITION]
@@ -186,7 +227,7 @@ class ForeignKeyJoinOperator:
         ]
         columns += [f"greatest(e.{ROWTIME}, l.{ROWTIME}) AS {ROWTIME}", *(f"e.{n}" for n in self._systems())]
         columns += [f"{gone} AS {DELETED}", f"l.{self._version} AS {_VERSION}", f"e.{AT}"]
-        changes = f"SELECT * FROM {source} WHERE {SIDE} = 1"
+        changes = f"SELECT * FROM {source} WHERE {SIDE} = 1 {self._last(f'r{step.right_key}')}"
         upserts = f"SELECT * FROM ({versions}) WHERE {_WHAT} IN ({_NEW}, {_CHANGED})"
         return f"SELECT {', '.join(columns)} FROM ({changes}) AS e JOIN ({upserts}) AS l ON {same}"
 

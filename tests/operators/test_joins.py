@@ -105,6 +105,18 @@ def test_tables_are_joined_alike_for_every_cut(
     assert one == three == everything
 
 
+def test_of_a_row_that_no_offset_numbers_the_last_change_counts(instance: duckdb.DuckDBPyConnection) -> None:
+    """The left side is an aggregate: its rows have no offset, and places in a batch say nothing of the batch before."""
+    totals = "(SELECT X AS K, SUM(ID) AS N, LATEST_BY_OFFSET(ID) AS F FROM L GROUP BY X) A"
+    select = f"SELECT A.K AS K, A.N AS N, B.X AS BX FROM {totals} JOIN B ON A.F = B.ID"
+    made: list[Made] = [("b", i, {"X": 100 + i}, 0) for i in range(4)]
+    made += [("l", i % 4, {"X": i % 3}, i) for i in range(14)]
+    last = {key: ({"N": n, "BX": x}, at) for key, n, x, at in ((0, 6, 100, 12), (1, 7, 101, 13), (2, 6, 103, 11))}
+    for cut in (1, 3, 5, None):
+        found = run(instance, select, made, cut, table=True).table()
+        assert {int.from_bytes(key, "big"): row for key, row in found.items()} == last
+
+
 class Row(NamedTuple):
     """A record of a stream that is kept."""
 

@@ -69,6 +69,18 @@ FOUND = {
         (Record("A", 2, (None, None), 0), Record("A", 3, None, 0), Record("B", 1, (0, None), 0)),
         (Setup(3, 3, 2),),
     ),
+    "what a foreign key says of a row that has left it comes after what its new one says": Case(
+        Query(ForeignKeyOf("A", "B", outer=False), None, ("A.Y", "B.Y")),
+        (
+            Record("B", 2, (0, 20), 0),  # on the second worker, as is A's row; its answers come after the first's
+            Record("B", 0, (0, 10), 0),  # on the first
+            Record("A", 2, (2, 1), 1),
+            Record("B", 1, (0, 30), 1),
+            Record("B", 2, (0, 21), 2),
+            Record("A", 2, (0, 2), 3),
+        ),
+        (Setup(3, 1, 2), Setup(1, 1, 2), Setup(None, 1, 2)),
+    ),
     "what is late behind a join does not depend on the number of workers": Case(
         Query(
             StreamTableOf("L", "A", outer=True),
