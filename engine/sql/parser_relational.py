@@ -222,9 +222,12 @@ class RelationalParser(QueryParser):
 
     def _subquery(self, start: int) -> exp.Expression:
         """`(SELECT …)` as a node: its text, and the query in the meta."""
+        before = self.once
         self._uses("a sub-query in an expression", start)
         self.expect_sign(TokenType.L_PAREN, "(")
         whole = self._inner()
+        if before is None and self.once is not None:
+            self.once = (self.once[0], self.span(start))
         first = self.tokens[start].start
         text = exp.Identifier(this=self.text[first : self.tokens[self.at - 1].end + 1], quoted=False)
         node = self._placed(exp.Subquery(this=text), first)

@@ -1,0 +1,98 @@
+--@test: sub-queries: a projection, a filter and a table function below others, nested, under names of their own
+CREATE STREAM a (id INT KEY, x INT, xs ARRAY<INT>) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE STREAM plain AS SELECT t.id, y * 2 AS z, t.ROWTIME AS at FROM (SELECT id, x + 1 AS y, x FROM a WHERE x > 1) t WHERE t.x < 4 AND y <> 3;
+CREATE STREAM each AS SELECT id, item FROM (SELECT id, EXPLODE(xs) AS item FROM (SELECT * FROM a WHERE x < 3) small) e WHERE item > 10;
+CREATE STREAM guarded AS SELECT id, COALESCE(q, -1) AS q FROM (SELECT id, 6 / x AS q FROM a) d;
+INSERT INTO a (rowtime, id, x, xs) VALUES (0, 1, 0, ARRAY[10, 11]);
+INSERT INTO a (rowtime, id, x, xs) VALUES (1, 1, 2, ARRAY[12, 13]);
+INSERT INTO a (rowtime, id, x, xs) VALUES (2, 2, 3, ARRAY[14]);
+INSERT INTO a (rowtime, id, x, xs) VALUES (3, 2, 4, NULL);
+ASSERT VALUES plain (rowtime, id, z, at) VALUES (2, 2, 8, 2);
+ASSERT VALUES each (rowtime, id, item) VALUES (0, 1, 11);
+ASSERT VALUES each (rowtime, id, item) VALUES (1, 1, 12);
+ASSERT VALUES each (rowtime, id, item) VALUES (1, 1, 13);
+ASSERT VALUES guarded (rowtime, id, q) VALUES (0, 1, -1);
+ASSERT VALUES guarded (rowtime, id, q) VALUES (1, 1, 3);
+ASSERT VALUES guarded (rowtime, id, q) VALUES (2, 2, 2);
+ASSERT VALUES guarded (rowtime, id, q) VALUES (3, 2, 1);
+
+--@test: WITH: names that stand on names, columns renamed, a stream's name taken over
+CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE STREAM high AS
+  WITH a AS (SELECT id, x FROM a WHERE x > 1), b (k, double) AS (SELECT id, x * 2 FROM a)
+  SELECT k, double FROM b UNION ALL SELECT id, x FROM a EMIT CHANGES;
+INSERT INTO a (rowtime, id, x) VALUES (0, 1, 1);
+INSERT INTO a (rowtime, id, x) VALUES (1, 1, 2);
+ASSERT VALUES high (rowtime, k, double) VALUES (1, 1, 4);
+ASSERT VALUES high (rowtime, k, double) VALUES (1, 1, 2);
+
+--@test: sub-queries that PARTITION BY, joined with a stream and a table
+CREATE STREAM orders (id INT KEY, who INT, x INT) WITH (kafka_topic = 'orders', value_format = 'JSON', partitions = 1);
+CREATE STREAM visits (id INT KEY, page STRING) WITH (kafka_topic = 'visits', value_format = 'JSON', partitions = 1);
+CREATE TABLE people (id INT PRIMARY KEY, name STRING, age INT) WITH (kafka_topic = 'people', value_format = 'JSON', partitions = 1);
+CREATE STREAM named AS
+  SELECT o.who AS who, o.x AS x, p.name AS name
+  FROM (SELECT who, x FROM orders WHERE x > 1 PARTITION BY who) o LEFT JOIN (SELECT id, UCASE(name) AS name FROM people WHERE age > 17) p ON o.who = p.id;
+CREATE STREAM seen AS
+  SELECT o.who AS who, o.x AS x, v.page AS page
+  FROM (SELECT who, x FROM orders PARTITION BY who) o JOIN visits v WITHIN 10 MILLISECONDS ON o.who = v.id;
+INSERT INTO people (rowtime, id, name, age) VALUES (0, 7, 'ann', 20);
+INSERT INTO people (rowtime, id, name, age) VALUES (0, 8, 'bob', 3);
+INSERT INTO visits (rowtime, id, page) VALUES (0, 7, 'home');
+INSERT INTO orders (rowtime, id, who, x) VALUES (1, 1, 7, 2);
+INSERT INTO orders (rowtime, id, who, x) VALUES (2, 2, 8, 3);
+INSERT INTO orders (rowtime, id, who, x) VALUES (3, 3, 7, 1);
+INSERT INTO people (rowtime, id, name, age) VALUES (4, 7, 'ann', 2);
+INSERT INTO orders (rowtime, id, who, x) VALUES (5, 4, 7, 4);
+ASSERT VALUES named (rowtime, who, x, name) VALUES (1, 7, 2, 'ANN');
+ASSERT VALUES named (rowtime, who, x) VALUES (2, 8, 3);
+ASSERT VALUES named (rowtime, who, x) VALUES (5, 7, 4);
+ASSERT VALUES seen (rowtime, who, x, page) VALUES (1, 7, 2, 'home');
+ASSERT VALUES seen (rowtime, who, x, page) VALUES (3, 7, 1, 'home');
+ASSERT VALUES seen (rowtime, who, x, page) VALUES (5, 7, 4, 'home');
+
+--@test: a sub-query that groups, below a filter and a projection
+CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE TABLE often AS SELECT id, n * 10 AS tens, s FROM (SELECT id, COUNT(*) AS n, SUM(x) AS s FROM a GROUP BY id) g WHERE n > 1 AND s < 9;
+CREATE TABLE windows AS
+  SELECT id, n, windowstart AS begun FROM (SELECT id, COUNT(*) AS n FROM a WINDOW TUMBLING (SIZE 10 MILLISECONDS) GROUP BY id) w WHERE n > 1;
+INSERT INTO a (rowtime, id, x) VALUES (0, 1, 1);
+INSERT INTO a (rowtime, id, x) VALUES (1, 1, 2);
+INSERT INTO a (rowtime, id, x) VALUES (2, 2, 3);
+INSERT INTO a (rowtime, id, x) VALUES (13, 1, 9);
+INSERT INTO a (rowtime, id, x) VALUES (14, 2, 4);
+ASSERT VALUES often (rowtime, id, tens, s) VALUES (1, 1, 20, 3);
+ASSERT NULL VALUES often (rowtime, id) KEY (13, 1);
+ASSERT VALUES often (rowtime, id, tens, s) VALUES (14, 2, 20, 7);
+ASSERT VALUES windows (rowtime, id, windowstart, windowend, n, begun) VALUES (1, 1, 0, 10, 2, 0);
+
+--@test: groups of groups: a group that no row is in any more is gone
+CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE TABLE histogram AS SELECT n, COUNT(*) AS ids, SUM(s) AS total FROM (SELECT id, COUNT(*) AS n, SUM(x) AS s FROM a GROUP BY id) g GROUP BY n HAVING SUM(s) > 0;
+INSERT INTO a (rowtime, id, x) VALUES (0, 1, 5);
+INSERT INTO a (rowtime, id, x) VALUES (1, 2, 6);
+INSERT INTO a (rowtime, id, x) VALUES (2, 1, 7);
+INSERT INTO a (rowtime, id, x) VALUES (3, 2, 8);
+ASSERT VALUES histogram (rowtime, n, ids, total) VALUES (0, 1, 1, 5);
+ASSERT VALUES histogram (rowtime, n, ids, total) VALUES (1, 1, 2, 11);
+ASSERT VALUES histogram (rowtime, n, ids, total) VALUES (2, 1, 1, 6);
+ASSERT VALUES histogram (rowtime, n, ids, total) VALUES (2, 2, 1, 12);
+ASSERT NULL VALUES histogram (rowtime, n) KEY (3, 1);
+ASSERT VALUES histogram (rowtime, n, ids, total) VALUES (3, 2, 2, 26);
+
+--@test: tables joined with sub-queries that group, by primary and by foreign key
+CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE TABLE people (id INT PRIMARY KEY, friend INT) WITH (kafka_topic = 'people', value_format = 'JSON', partitions = 1);
+CREATE TABLE own AS SELECT p.id AS id, g.n AS n FROM people p LEFT JOIN (SELECT id, COUNT(*) AS n FROM a GROUP BY id) g ON p.id = g.id;
+CREATE TABLE friends AS SELECT p.id AS id, g.s AS s FROM people p JOIN (SELECT id, SUM(x) AS s FROM a GROUP BY id) g ON p.friend = g.id;
+INSERT INTO people (rowtime, id, friend) VALUES (0, 1, 2);
+INSERT INTO a (rowtime, id, x) VALUES (1, 1, 5);
+INSERT INTO a (rowtime, id, x) VALUES (2, 2, 6);
+INSERT INTO a (rowtime, id, x) VALUES (3, 2, 7);
+INSERT INTO people (rowtime, id, friend) VALUES (4, 1, 1);
+ASSERT VALUES own (rowtime, id, n) VALUES (0, 1, NULL);
+ASSERT VALUES own (rowtime, id, n) VALUES (1, 1, 1);
+ASSERT VALUES own (rowtime, id, n) VALUES (4, 1, 1);
+ASSERT VALUES friends (rowtime, id, s) VALUES (2, 1, 6);
+ASSERT VALUES friends (rowtime, id, s) VALUES (3, 1, 13);
+ASSERT VALUES friends (rowtime, id, s) VALUES (4, 1, 5);
