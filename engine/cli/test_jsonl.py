@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 import duckdb
 
-from ..errors import MergusError
+from ..errors import MergusError, UserError
 from ..sql.builtin.registry import default_registry
 from ..sql.functions import FunctionRegistry
 from ..state.duckdb import connect, seal
@@ -42,6 +42,10 @@ def main(lines: Iterable[str] | None = None, out: TextIO | None = None) -> int:
             print(write_json(answer), file=out or sys.stdout, flush=True)
     instance.close()
     return 0
+
+
+class EndedThere(UserError):
+    """ksqlDB would have ended a query of the case."""
 
 
 def answer_case(case: Json, instance: duckdb.DuckDBPyConnection, registry: FunctionRegistry) -> Json:
@@ -79,6 +83,11 @@ def _outputs(case: Json, engine: CaseEngine) -> list[Json]:
     shapes = _Shapes(engine, topics)
     given = _put_inputs(case.get("inputs") or [], engine, shapes)
     engine.run()
+    ended = next((f for f in engine.driver.failures if f.kind == "aggregate"), None)
+    if ended:
+        raise EndedThere(
+            ended.reason, detail="ksqlDB ends a query at what an aggregate cannot hold; here it goes on, with NULL"
+        )
     records = [r for topic in engine.driver.topics.records for r in engine.driver.topics.records[topic]]
     made = []
     for record in sorted(records, key=lambda r: r.arrival):

@@ -22,6 +22,7 @@ from .context import Context
 from .frame import conform, set_column
 from .group_state import GroupState, having_of
 from .operator import KEY_GROUP, PARTITION, PASSED, ROWTIME, SEQUENCE, WINDOW_END, WINDOW_START, Frame
+from .overflow import tell_overflows
 from .python_aggregate import PythonGroups
 from .rounds import rounds
 
@@ -46,6 +47,8 @@ class AggregateOperator:
     def run(self, frame: Frame) -> None:
         table = frame.edges.get(self._step.input)
         made = self._batch(table, frame.parts) if table is not None and table.num_rows else None
+        if made is not None:
+            tell_overflows(made, self._layout, self._context)
         if self._closing:
             closed = self._closing.advance(frame.stream_time)
             made = closed if self._step.emit_final else made

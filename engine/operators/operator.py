@@ -67,7 +67,7 @@ class Failure:
     """One record or row that could not be processed: for the processing log."""
 
     reason: str
-    kind: str  # deserialization, expression, function, model, late, serialization
+    kind: str  # deserialization, expression, function, aggregate, model, late, serialization
     topic: str | None = None
     partition: int | None = None
     offset: int | None = None

@@ -34,6 +34,7 @@ from .operator import (
     WINDOW_START,
     Frame,
 )
+from .overflow import tell_overflows
 from .python_aggregate import PythonGroups
 from .rounds import rounds
 from .session_merge import SessionMerge
@@ -152,6 +153,7 @@ class SessionAggregateOperator:
         ranks = pc.max(stored.column(RANK)).as_py() if stored.num_rows else 0
         merging = islands if ranks <= 1 else self._fold.folded(islands, ranks)
         change = self._python.merge(merging, self._having) if self._python else self._merge(merging)
+        tell_overflows(change, self._layout, self._context)
         change = set_column(change, ROWTIME, change.column(WINDOW_END))
         self._table.apply(self._state_change(change, stored))
         if self._step.emit_final:

@@ -133,12 +133,14 @@ class StateColumn:
 @dataclass(frozen=True)
 class AggregateSpec:
     """An aggregate resolved for its argument types: state, and `final`, SQL over the state columns {0}, {1} …
-    `undo` (part 3): one SQL text a state column over {s} and {b}, or None where a table's change cannot be taken back."""
+    `undo` (part 3): one SQL text a state column over {s} and {b}, or None where a table's change cannot be taken back.
+    `overflows`: `final` is NULL where the result does not fit its type, and only there."""
 
     state: tuple[StateColumn, ...]
     final: str
     type: SqlType
     undo: tuple[str, ...] | None = None
+    overflows: bool = False
 
     @property
     def can_undo(self) -> bool:

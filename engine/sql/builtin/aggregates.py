@@ -68,7 +68,8 @@ def _sum(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
     if isinstance(sql_type, Decimal):
         wide = f"DECIMAL(38, {sql_type.scale})"
         state = StateColumn(wide, f"coalesce(sum({{0}}), 0)::{wide}", "{s} + {b}")
-        return AggregateSpec((state,), f"TRY_CAST({{0}} AS {duckdb_type(sql_type)})", sql_type, ("{s} - {b}",))
+        final = f"TRY_CAST({{0}} AS {duckdb_type(sql_type)})"
+        return AggregateSpec((state,), final, sql_type, ("{s} - {b}",), overflows=True)
     state = StateColumn("DOUBLE", "coalesce(sum({0}::DOUBLE), 0.0)", "{s} + {b}")
     return AggregateSpec((state,), "{0}", DOUBLE, ("{s} - {b}",))
 
