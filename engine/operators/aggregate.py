@@ -16,7 +16,7 @@ from ..plan.steps import Aggregate, Evaluate
 from ..sql.compile import bind_functions
 from ..sql.functions import PythonAggregate
 from ..state.duckdb import Prepared
-from ..state.table import ROW
+from ..state.table import FEW_ROWS, ROW
 from .closing import Closing
 from .context import Context
 from .frame import conform, set_column
@@ -42,6 +42,8 @@ class AggregateOperator:
         python = any(isinstance(c.spec, PythonAggregate) for c in step.partial.calls)
         self._python = PythonGroups(self._layout, self._table, context) if python else None
         self._merge = Prepared(context.connection, self._merge_sql, size=self._table.size)
+        self._merge_recent = Prepared(context.connection, self._merge_recent_sql)
+        self._recent = None if python or step.table_input else self._table.keep_recent()
         self._closing = Closing(step, self._layout, self._table, context) if step.partial.window else None
 
     def run(self, frame: Frame) -> None:
@@ -74,6 +76,11 @@ class AggregateOperator:
         return changes[0] if len(changes) == 1 else self._newest(changes)
 
     def _change(self, table: pa.Table) -> pa.Table:
+        if self._recent is not None and table.num_rows <= FEW_ROWS:
+            change = self._merge_recent(self._recent.joined(table))
+            self._recent.put(change, change.column(ROW).null_count)
+            return change
+        self._table.settle()
         change = self._python.merge(table, self._having) if self._python else self._merge(table)
         self._table.apply(change)
         return change
@@ -81,8 +88,13 @@ class AggregateOperator:
     def _merge_sql(self, source: str, names: Sequence[str]) -> str:
         if self._step.table_input:
             return self._layout.merge_table_sql(source, names, self._table.name, self._having)
-        groups = source if self._step.partial.combine else f"({self._layout.grouped_sql(source, names)})"
-        return self._layout.merge_sql(groups, self._table.name, self._having)
+        return self._layout.merge_sql(self._groups_sql(source, names), self._table.name, self._having)
+
+    def _merge_recent_sql(self, source: str, names: Sequence[str]) -> str:
+        return self._layout.merge_sql(self._groups_sql(source, names), None, self._having)
+
+    def _groups_sql(self, source: str, names: Sequence[str]) -> str:
+        return source if self._step.partial.combine else f"({self._layout.grouped_sql(source, names)})"
 
     def _newest(self, changes: Sequence[pa.Table]) -> pa.Table:
         """Of several rounds over the same keys, the last row of each; it passed before if it did before the first."""

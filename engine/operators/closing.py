@@ -62,6 +62,7 @@ class Closing:
         closed, before = self._last_closed(now), self._marks.values.get("closed", -1)
         if closed <= before:
             return None
+        self._table.settle()
         where = f"{self._bound} > {before} AND {self._bound} <= {closed}"
         order = ", ".join([self._bound, WINDOW_START, *(f"c{i}" for i in range(self._keys))])
         rows = f"{self._layout.view_sql(self._table.name, where)} ORDER BY {order}"

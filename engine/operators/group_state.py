@@ -17,6 +17,7 @@ from ..sql.expressions import Expr, transform
 from ..sql.functions import AggregateSpec, PythonAggregate
 from ..sql.template import fill
 from ..sql.types import duckdb_type
+from ..state.recent import STORED
 from ..state.table import OLD, ROW
 from .operator import KEY_GROUP, PASSED, ROWTIME, SEQUENCE, UNDO, WINDOW_END, WINDOW_START
 from .partial_aggregate import partial_texts
@@ -101,11 +102,13 @@ class GroupState:
             f"max({ROWTIME}) AS {ROWTIME}",
             f"max({SEQUENCE}) AS {SEQUENCE}",
             f"any_value({KEY_GROUP}) AS {KEY_GROUP}",
+            *([f"any_value({STORED}) AS {STORED}"] if STORED in names else []),
         ]
         return f"SELECT {', '.join([*by, *states, *kept])} FROM {source} {which} GROUP BY {', '.join(by)}"
 
-    def merge_sql(self, groups: str, table: str, having: Expr | None) -> str:
-        """The batch's groups (a relation) merged into the state: a change as StateTable takes it, with the results."""
+    def merge_sql(self, groups: str, table: str | None, having: Expr | None) -> str:
+        """The batch's groups (a relation) merged into the state: a change as StateTable takes it, with the results.
+        `table` None: the groups carry the stored rows (`state/recent.py`)."""
         merged = []
         for call, place in zip(self.step.partial.calls, self.places(), strict=True):
             assert isinstance(call.spec, AggregateSpec)
@@ -114,7 +117,8 @@ class GroupState:
             }
             for p, column in zip(place, call.spec.state, strict=True):
                 text = fill(column.merge, values | {"s": f"s.s{p}", "b": f"b.p{p}"})
-                merged.append(f"CASE WHEN s.rowid IS NULL THEN b.p{p} ELSE {text} END AS s{p}")
+                value = f"CASE WHEN s.rowid IS NULL THEN b.p{p} ELSE {text} END"
+                merged.append(f"CAST({value} AS {column.duckdb_type}) AS s{p}")
         return self._change_sql(f"{groups} AS b", merged, table, having)
 
     def merge_table_sql(self, source: str, names: Sequence[str], table: str, having: Expr | None) -> str:
@@ -162,14 +166,14 @@ class GroupState:
         """The stored row's place and values, as a change carries them."""
         return [f"s.rowid AS {ROW}", *(f"s.{n} AS {OLD}{n}" for n, _ in self.values())]
 
-    def _change_sql(self, batch: str, merged: Sequence[str], table: str, having: Expr | None) -> str:
+    def _change_sql(self, batch: str, merged: Sequence[str], table: str | None, having: Expr | None) -> str:
         keys = [f"b.{k} AS {k}" for k in self.key_names]
         times = [
             f"greatest(b.{ROWTIME}, coalesce(s.{ROWTIME}, b.{ROWTIME})) AS {ROWTIME}",
             f"b.{KEY_GROUP} AS {KEY_GROUP}",
         ]
         columns = [*keys, *merged, *times, f"b.{SEQUENCE} AS {SEQUENCE}", *self.old_columns()]
-        inner = f"SELECT {', '.join(columns)} FROM {self.join_sql(batch, table)}"
+        inner = f"SELECT {', '.join(columns)} FROM {batch if table is None else self.join_sql(batch, table)}"
         return self.with_results(f"({inner})", having)
 
     def with_results(self, change: str, having: Expr | None) -> str:

@@ -211,6 +211,15 @@ def _keys(parts: Sequence[Expr], columns: Sequence[int]) -> tuple[tuple[Any, ...
     return tuple(product(*(found for found in values if found is not None)))
 
 
+def key_named(where: Expr, columns: Sequence[int]) -> tuple[Any, ...] | None:
+    """The key that a condition over the key `columns` names, where it says that and nothing else."""
+    parts = conjuncts(where)
+    if any(all(_constants(part, column) is None for column in columns) for part in parts):
+        return None
+    keys = _keys(parts, columns)
+    return keys[0] if keys is not None and len(keys) == 1 else None
+
+
 def _values(parts: Sequence[Expr], column: int) -> list[Any] | None:
     """The constants that one column can be, from `=`, IN, and ORs of those; None where the condition leaves it open."""
     allowed: list[Any] | None = None

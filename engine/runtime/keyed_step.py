@@ -15,12 +15,13 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 
 from .checkpoint import StepSnapshot, StreamTimes
 from .control import FlowControl
-from .work import Delivery
+from .work import Delivery, WorkerTask
 
 
 class AtWork(Protocol):
     """What a step needs of its thread's worker (dataflow.Worker)."""
 
+    task: WorkerTask
     delivery: Delivery
     times: StreamTimes
     times_before: StreamTimes
@@ -72,13 +73,14 @@ class KeyedStep(op.StatefulBatchLogic[Any, Any, StepSnapshot]):
         return self._step(values), False
 
     def snapshot(self) -> StepSnapshot:
-        """The epoch closes: what was delivered in it must not be lost any more."""
+        """The epoch closes: what was changed and delivered in it must not be lost any more."""
         control = self._run.control
         worker = self._run.workers.get(threading.get_ident())
         if worker is None:
             return StepSnapshot(self._epoch, {}, {})
         if control.failure is None:
             try:
+                worker.task.flush()
                 worker.delivery.flush(self._epoch)
             except Exception as error:  # noqa: BLE001 - none may leave a step (control.py)
                 control.fail(error, self._epoch)

@@ -32,13 +32,15 @@ from ..plan.origins import topics_read
 from ..plan.pull import PullPlan
 from ..plan.steps import STATEFUL, Aggregate, Evaluate, Exchange, Infer, Materialize, QueryPlan, Window
 from ..sql.compile import bind_functions, compile_condition, compile_sql
-from ..state.duckdb import connect_to_files, cursor, fetch
+from ..state.duckdb import connect_to_files, cursor
+from ..state.reader import StateReader
 from ..state.store import StateStore
 from .checkpoint import Checkpoint, Positions
 from .decoding import decoding
 from .delivery import AtOnce, Nowhere, Outbox, Output, Positioned, positions_of
 from .file_inputs import FileInputs
 from .inputs import TopicInputs
+from .lookup import Lookup
 from .metrics import QueryMetrics
 from .processing_log import ProcessingLog
 from .rescale import note_workers, rescale, workers_before
@@ -91,7 +93,7 @@ class PlanTask:
         self._instance = cursor(engine.instance)  # of its own: a connection refuses a second thread
         self._store = StateStore(self._instance, path)
         self._letters = Letters()
-        self._readers: list[duckdb.DuckDBPyConnection] = []
+        self._readers: list[StateReader] = []
         self._lock = threading.Lock()
         self._stages: list[Stage] = []
         try:
@@ -107,7 +109,8 @@ class PlanTask:
         for number in range(len(plan.stages)):
             self._stages.append(open_stage(plan, number, self._store, report, models, self._measures, self._letters))
         self._encoder = SinkEncoder(plan.sink, connection, report) if plan.sink else None
-        self._view = "" if plan.materialized is None else view_sql(plan, self._store.database)
+        kept = None if plan.materialized is None else self._store.tables[plan.materialized]
+        self._lookup = None if kept is None else Lookup(plan, kept)
 
     def decode(self, records: Sequence[pa.RecordBatch]) -> Frame:
         done = self._measures.of(0, DECODE)
@@ -170,6 +173,9 @@ class PlanTask:
     def begin_epoch(self, epoch: int) -> None:
         self._store.begin_epoch(epoch)
 
+    def flush(self) -> None:
+        self._store.settle()
+
     def durable(self, epoch: int) -> None:
         self._store.durable(epoch)
 
@@ -179,11 +185,16 @@ class PlanTask:
 
     def query(self, pull: PullPlan) -> pa.Table:
         """A connection of its own for each call at a time: pull queries run beside each other and beside the flow."""
+        if self._lookup is None or self._plan.materialized is None:
+            raise InternalError(f"{self._plan.query_id} keeps no table")
+        key = self._lookup.key(pull)
+        if key is not None and (row := self._lookup.row(key, pull)) is not None:
+            return row
         with self._lock:
-            reader = self._readers.pop() if self._readers else self._store.reader()
-        exprs = [*pull.columns, *([] if pull.where is None else [pull.where])]
-        bind_functions(reader, exprs)
-        made = fetch(reader, pull.sql(f"({self._view})"))
+            reader = self._readers.pop() if self._readers else self._store.reader(self._plan.materialized)
+        bind_functions(reader.connection, [*pull.columns, *([] if pull.where is None else [pull.where])])
+        read = reader.read if key is None or self._lookup.holds(key) else reader.read_table
+        made = read(lambda rows: pull.sql(f"({view_sql(self._plan, rows)})"))
         with self._lock:
             self._readers.append(reader)
         return self._answered(pull, made) if pull.steps else made
@@ -214,10 +225,9 @@ class PlanTask:
         self._log.close()
 
 
-def view_sql(plan: QueryPlan, database: str) -> str:
-    """The rows of a plan's table, as SQL over its state: c0, c1 … of the plan's schema and the system columns."""
+def view_sql(plan: QueryPlan, table: str) -> str:
+    """The rows of a plan's table, as SQL over its state (a relation): c0, c1 … of the plan's schema and the system columns."""
     steps = [step for stage in plan.stages for step in stage.steps]
-    table = f"{database}.{plan.materialized}"
     systems = [ROWTIME, KEY_GROUP]
     rows = ""
     for step in steps:

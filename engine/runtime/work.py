@@ -55,6 +55,10 @@ class WorkerTask(Protocol):
         """From here on changes belong to `epoch`."""
         ...
 
+    def flush(self) -> None:
+        """The epoch closes: when this returns, its changes are committed."""
+        ...
+
     def durable(self, epoch: int) -> None:
         """Epochs up to and including `epoch` will not be undone."""
         ...

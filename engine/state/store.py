@@ -16,6 +16,7 @@ import duckdb
 
 from ..errors import EnvironmentFault
 from .duckdb import attach, cursor, faults
+from .reader import Changes, StateReader
 from .table import Column, StateTable
 
 _names = itertools.count()
@@ -40,6 +41,8 @@ class StateStore:
         self.evaluation = cursor(instance)
         self._tables: dict[str, StateTable] = {}
         self._inside = False
+        self._begun = False
+        self.changes = Changes()
         try:
             self._durable = self._recorded = self._prepare()
         except BaseException:
@@ -69,25 +72,47 @@ class StateStore:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing. Inside another one: part of that. A full disk is an EnvironmentFault, with nothing half done."""
+        """All or nothing. Inside another one: part of that. A full disk is an EnvironmentFault, with nothing half done.
+
+        DuckDB's own begins with the first `change`: many a small batch changes no table (`recent.py`)."""
         if self._inside:
             yield
             return
         with faults("cannot write the state"):
-            self.connection.execute("BEGIN")
             self._inside = True
             try:
                 yield
-                self.connection.execute("COMMIT")
+                self._commit()
             except BaseException:
                 self._abandon()
                 raise
             finally:
-                self._inside = False
+                self._inside = self._begun = False
+
+    def change(self) -> None:
+        """Tables are about to be changed: in a transaction, as part of it."""
+        if self._inside and not self._begun:
+            self.connection.execute("BEGIN")
+            self._begun = True
+
+    def _commit(self) -> None:
+        recent = [table.recent for table in self._tables.values() if table.recent is not None]
+        if not self._begun:
+            for rows in recent:
+                rows.commit()
+            return
+        with self.changes.changing():
+            self.connection.execute("COMMIT")
+            for rows in recent:
+                rows.commit()
 
     def _abandon(self) -> None:
         for table in self._tables.values():
             table.forget_imaged()
+            if table.recent is not None:
+                table.recent.abandon()
+        if not self._begun:
+            return
         try:
             self.connection.execute("ROLLBACK")
         except duckdb.TransactionException:
@@ -95,14 +120,25 @@ class StateStore:
 
     def begin_epoch(self, epoch: int) -> None:
         """Changes belong to `epoch` from here on."""
+        self.settle()
         self.epoch = epoch
+
+    def settle(self) -> None:
+        """The epoch closes: what small batches have changed in it is written, before anybody believes it."""
+        ahead = [table for table in self._tables.values() if table.recent is not None]
+        if ahead:
+            with self.transaction():
+                for table in ahead:
+                    table.settle()
 
     def durable(self, epoch: int) -> None:
         """Epochs up to and including `epoch` will not be undone: their before-images go. Free where nothing changed."""
+        self.settle()
         self._durable = epoch if self._durable is None else max(epoch, self._durable)
         held = [table for table in self._tables.values() if table.holds_images_until(epoch)]
         if held:
             with self.transaction():
+                self.change()
                 for table in held:
                     table.forget(epoch)
                 self._record(self._durable)
@@ -124,16 +160,23 @@ class StateStore:
                 hint="the checkpoint is older than the state; restore both from one backup, or drop the query",
             )
         with self.transaction():
+            self.change()
             for table in self._tables.values():
                 table.rollback_to(epoch)
         self.epoch = epoch
 
-    def reader(self) -> duckdb.DuckDBPyConnection:
-        """A connection for pull queries on another thread: sees whole batches, blocks nobody. The caller closes it."""
-        return cursor(self._instance)
+    def reader(self, table: str) -> StateReader:
+        """Reads a table by SQL on another thread: sees whole batches, blocks nobody. The caller closes it."""
+        return StateReader(self._tables[table], cursor(self._instance), self.changes)
 
     def close(self) -> None:
         """Detach the file; everything committed is in it."""
+        try:
+            self.settle()
+        finally:
+            self._detach()
+
+    def _detach(self) -> None:
         for table in self._tables.values():
             table.close()
         self._tables.clear()

@@ -3,18 +3,22 @@
 A batch's change is worked out by the operator in one SELECT that joins batch and state: it gives the new values, the
 old ones and the row's place (`_rid`). So nothing is looked up by key twice: the UPDATE goes by row number, the images
 are copied from the change itself. Beside each table lies `<name>_undo` with its columns, the epoch and a counter.
+An operator that asks for it (`keep_recent`) may hold what small batches change in memory until the epoch closes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..errors import Conflict
-from .duckdb import Prepared
+from .duckdb import Prepared, fetch
+from .recent import PLAIN, RecentRows
 
 if TYPE_CHECKING:
     from .store import StateStore
@@ -34,11 +38,13 @@ class StateTable:
 
     def __init__(self, store: StateStore, name: str, keys: tuple[Column, ...], values: tuple[Column, ...]) -> None:
         self.name = f"{store.database}.{name}"
+        self.recent: RecentRows | None = None
+        self._plain = all(t in PLAIN for _, t in keys)
         self.keys = tuple(n for n, _ in keys)
         self.values = tuple(n for n, _ in values)
         self._store = store
         self._undo = f"{self.name}_undo"
-        self._connection = store.connection
+        self.connection = self._connection = store.connection
         self._make(name, (*keys, *values))
         self._epochs: set[int] = {row[0] for row in self._all(f"SELECT DISTINCT _epoch FROM {self._undo}")}
         self._imaged: set[tuple[Any, ...]] = set()  # keys whose image of the epoch `_imaged_in` is kept
@@ -53,6 +59,33 @@ class StateTable:
     def size(self) -> int:
         """How many rows it holds, about."""
         return self.rows
+
+    def keep_recent(self) -> RecentRows | None:
+        """From here on small batches may be `put` into its recent rows. None where its keys are of types that only DuckDB
+        compares as it should."""
+        if self.recent is None and self._plain:
+            self.recent = RecentRows(self)
+        return self.recent
+
+    def settle(self) -> None:
+        """Make what small batches have changed visible to SQL over the table."""
+        if self.recent is not None:
+            self.recent.settle()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """The store's."""
+        return self._store.transaction()
+
+    @cached_property
+    def arrow_types(self) -> list[pa.DataType]:
+        """Of the values, as DuckDB gives them."""
+        return [
+            f.type for f in fetch(self._connection, f"SELECT {', '.join(self.values)} FROM {self.name} LIMIT 0").schema
+        ]
+
+    def old_columns(self, stored: str) -> list[str]:
+        """The stored row's place and values, as a change carries them, where the table is joined as `stored`."""
+        return [f"{stored}.rowid AS {ROW}", *(f"{stored}.{n} AS {OLD}{n}" for n in self.values)]
 
     def _all(self, sql: str) -> list[tuple[int, ...]]:
         return self._connection.execute(sql).fetchall()
@@ -70,6 +103,7 @@ class StateTable:
         if known is None:
             text = ", ".join(f"{n} {t}" for n, t in columns)
             with self._store.transaction():
+                self._store.change()
                 self._connection.execute(f"CREATE TABLE {self.name} ({text})")
                 self._connection.execute(
                     f"CREATE TABLE {self._undo} (_epoch BIGINT, _image BIGINT, _existed BOOLEAN, {text})"
@@ -82,22 +116,30 @@ class StateTable:
         old ones as `old_<name>`, and `_gone` where rows are deleted. Keys that are gone and were not there are passed by."""
         if change.num_rows == 0:
             return
+        if self.recent is not None:
+            self.recent.give_way()
+        self.rows += self.write(change)
+
+    def write(self, change: pa.Table) -> int:
+        """`apply` for who has counted the rows; gives how many more there are."""
+        self._store.change()
         rows = change.column(ROW)
-        fresh = rows.null_count
+        fresh = int(rows.null_count)
+        gained = 0
         gone = change.column(GONE) if GONE in change.schema.names else None
         deletes = gone is not None and bool(pc.any(gone).as_py())
         self._note_images(self._without_image(change))
         if deletes:
             there = change.filter(pc.and_(gone, pc.is_valid(rows)))
             self._delete(there)
-            self.rows -= there.num_rows
+            gained -= there.num_rows
             change = change.filter(pc.invert(gone))
-            fresh = change.column(ROW).null_count
+            fresh = int(change.column(ROW).null_count)
         if fresh < change.num_rows:
             self._update(change if fresh == 0 else change.filter(pc.is_valid(change.column(ROW))))
         if fresh:
             self._insert(change if fresh == change.num_rows else change.filter(pc.is_null(change.column(ROW))))
-            self.rows += fresh
+        return gained + fresh
 
     def _without_image(self, change: pa.Table) -> pa.Table:
         """The rows whose image of this epoch is not kept yet: only the oldest of an epoch is ever laid back. Looked at in
@@ -147,6 +189,9 @@ class StateTable:
 
     def expire(self, condition: str) -> None:
         """Delete the rows for which `condition` (SQL over the table's columns) holds, keeping their images."""
+        if self.recent is not None:
+            self.recent.give_way()
+        self._store.change()
         columns = ", ".join((*self.keys, *self.values))
         self._images += 1
         counted = self._connection.execute(
@@ -173,6 +218,8 @@ class StateTable:
 
     def rollback_to(self, epoch: int) -> None:
         """Lay back the rows as they were at the end of `epoch`."""
+        if self.recent is not None:
+            self.recent.give_way()
         self.forget_imaged()
         if not any(e > epoch for e in self._epochs):
             return
@@ -193,3 +240,5 @@ class StateTable:
         """Give back its prepared statements."""
         for prepared in (self._keep_image, self._update, self._insert, self._delete):
             prepared.close()
+        if self.recent is not None:
+            self.recent.close()

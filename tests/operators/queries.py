@@ -131,6 +131,7 @@ def goes_back(bench: Bench, running: Running) -> None:
 
 
 def state_of(running: Running) -> dict[str, list[Any]]:
+    running.store.settle()  # what small batches changed is in memory until the epoch closes
     connection, database = running.store.connection, running.store.database
     names = connection.execute(
         f"SELECT table_name FROM duckdb_tables() WHERE database_name = '{database}' AND table_name NOT LIKE '%undo'"

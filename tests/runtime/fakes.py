@@ -205,6 +205,9 @@ class CountByKey:
     def begin_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
+    def flush(self) -> None:
+        return
+
     def durable(self, epoch: int) -> None:
         self.db.execute("DELETE FROM undo WHERE epoch <= ?", [epoch])
 

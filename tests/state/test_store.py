@@ -165,12 +165,15 @@ def test_another_layout_is_refused(instance: duckdb.DuckDBPyConnection, tmp_path
 def test_a_reader_sees_whole_batches(instance: duckdb.DuckDBPyConnection) -> None:
     store = StateStore(instance)
     change(store, {"a": 1})
-    reader = store.reader()
-    query = f"SELECT n FROM {open_table(store).name}"
+    reader = store.reader("counts")
+
+    def seen() -> list[int]:
+        return reader.read(lambda rows: f"SELECT n FROM {rows}").column("n").to_pylist()
+
     with store.transaction():
         change(store, {"a": 2})
-        assert reader.execute(query).fetchall() == [(1,)]
-    assert reader.execute(query).fetchall() == [(2,)]
+        assert seen() == [1]
+    assert seen() == [2]
     reader.close()
     store.close()
 
