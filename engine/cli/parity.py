@@ -171,7 +171,8 @@ def _registered(engine: Engine, name: str, reference: str, route: Mapping[str, A
         version = version_of(number, chosen["provider"], chosen["sha256"], 0, 0, binding, record)
         remote = version.provider in providers.REMOTE
         source = record["source"] if remote else str(folder.resolve() / chosen["artefact"])
-        engine.execute_all(create_text(name, replace(version, record={**record, "source": source, "watch": None})))
+        there = {**record, "source": source, "watch": None, "topic": None}
+        engine.execute_all(create_text(name, replace(version, record=there)))
         call = quote_if_needed(name)
     return _Subject(call, str(number), function, binding, float(record["tolerance"]))
 

@@ -59,7 +59,8 @@ class GraphDefProgram:
     def unload(self) -> None:
         """Close the session, and drop graph and weights."""
         self._session.close()
-        self._session = self._feeds = self._fetches = None
+        self._session = None
+        self._feeds, self._fetches = [], []
         gc.collect()
 
     def _read(self, source: Source) -> Any:

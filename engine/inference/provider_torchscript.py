@@ -41,10 +41,11 @@ class TorchScriptProgram:
         self.input_tensors: tuple[Tensor, ...] = source.inputs
         self.output_tensors: tuple[Tensor, ...] = source.outputs
         self._name = source.name
-        self._torch: Any = library("torch")
-        self._torch.set_num_threads(source.threads)
+        torch: Any = library("torch")
+        torch.set_num_threads(source.threads)
+        self._torch = torch
         try:
-            self._module: Any = self._torch.jit.load(str(_file(source)), map_location="cpu").eval()
+            self._module: Any = torch.jit.load(str(_file(source)), map_location="cpu").eval()
         except UserError:
             raise
         except Exception as error:

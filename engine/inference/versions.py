@@ -11,16 +11,18 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import EnvironmentFault, UserError
+from ..io.topics import Topics
 from ..sql.catalog_models import ModelEntry, ModelVersion, call_type
-from . import providers
+from . import providers, topic_artefacts
 from .binding import Binding, Columns
 from .inspection import inspect
 from .routes import ROUTES, folder_of, routes_of
+from .topic_artefacts import Sent
 from .watched import newest
 
 ERROR_WAYS = ("null", "fail", "error_column", "dlq")
@@ -46,15 +48,25 @@ class Wanted:
     timeout_ms: int | None = None
     watch: bool = False
     promote: bool = False
+    topic: str | None = None
     dead_letters: str | None = None
 
 
 class ModelStore:
     """The folder `models` of a data folder. `allowed`: where artefacts may be taken from; None for anywhere. `home`: what
-    a relative PATH is relative to, None for the process's folder."""
+    a relative PATH is relative to, None for the process's folder. `topics`: those that bring versions."""
 
-    def __init__(self, folder: Path, *, allowed: Sequence[Path] | None, code: bool, home: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        allowed: Sequence[Path] | None,
+        code: bool,
+        home: Path | None = None,
+        topics: Topics | None = None,
+    ) -> None:
         self.folder = folder
+        self._topics = topics
         self._home = home or Path()
         self._allowed = None if allowed is None else [p.resolve() for p in allowed]
         self._code = code
@@ -70,12 +82,22 @@ class ModelStore:
                 detail=f"it listens beyond this machine, and such a model {why}",
                 hint="set functions.inline = true",
             )
-        source = None if remote else self._source(wanted)
+        if remote and wanted.topic is not None:
+            raise UserError(f"model {wanted.name}: provider {wanted.provider} has no artefact that a topic could bring")
+        record = None if wanted.topic is None else self._sent(wanted, wanted.topic)
+        if record is not None and record.path is not None:
+            wanted = replace(wanted, path=record.path)
+        source = None if remote or (record is not None and record.path is None) else self._source(wanted)
         place = self.folder / folder_of(wanted.name) / str(number)
         shutil.rmtree(place, ignore_errors=True)
         try:
-            copy = _address(wanted, place) if source is None else _copied(wanted.name, source, place)
-            return self._entered(wanted, number, now_ms, copy, source)
+            if source is not None:
+                copy = _copied(wanted.name, source, place)
+            else:
+                copy = _address(wanted, place) if record is None else topic_artefacts.placed(wanted.name, record, place)
+            if source is not None and record is not None:
+                topic_artefacts.check_copy(wanted.name, record, copy)
+            return self._entered(wanted, number, now_ms, copy, source, record)
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
@@ -140,7 +162,22 @@ class ModelStore:
             raise UserError(f"model {wanted.name}: {wanted.path!r} does not exist", hint="PATH is seen from the server")
         return _newest(wanted, real) if wanted.watch else real
 
-    def _entered(self, wanted: Wanted, number: int, now_ms: int, copy: Path, source: Path | None) -> ModelVersion:
+    def _sent(self, wanted: Wanted, topic: str) -> Sent:
+        """The newest record for the model."""
+        if self._topics is None or self._topics.describe(topic) is None:
+            raise UserError(
+                f"model {wanted.name}: topic {topic} does not exist", hint="TOPIC brings a model's versions"
+            )
+        at = topic_artefacts.newest(self._topics, topic, wanted.name)
+        if at is None:
+            raise UserError(
+                f"model {wanted.name}: topic {topic} holds no version of it", hint=f"a record of the key {wanted.name}"
+            )
+        return topic_artefacts.sent(self._topics, topic, at, wanted.provider)
+
+    def _entered(
+        self, wanted: Wanted, number: int, now_ms: int, copy: Path, source: Path | None, sent: Sent | None
+    ) -> ModelVersion:
         cases = _cases(wanted)
         made = inspect(
             {
@@ -161,6 +198,8 @@ class ModelStore:
             "entry": copy.name,
             "source": str(source) if wanted.watch else wanted.path,
             "watch": str(source.parent) if wanted.watch and source is not None else None,
+            "topic": wanted.topic,
+            "taken": None if sent is None else list(sent.at),
             "promote": wanted.promote,
             "binding": made["binding"],
             "options": dict(wanted.options),

@@ -136,12 +136,12 @@ def _when(time_ms: int) -> str:
 
 
 def create_text(name: str, version: ModelVersion, *, again: bool = False) -> str:
-    """The statement that would make a version again; with `again` whatever a watched folder holds now."""
+    """The statement that would make a version again; with `again` whatever a watched folder or topic holds now."""
     record: Mapping[str, Any] = version.record
-    watched = record.get("watch")
+    watched, topic = record.get("watch"), record.get("topic")
     properties: list[tuple[str, Any]] = [
         ("PROVIDER", version.provider),
-        ("PATH", record["source"] if watched is None else watched),
+        *([("PATH", record["source"] if watched is None else watched)] if topic is None else [("TOPIC", topic)]),
         *([] if watched is None else [("WATCH", "true")]),
         *([] if again else [("SHA256", version.sha256)]),
         *((n.upper(), v) for n, v in record["options"].items()),

@@ -79,7 +79,7 @@ class Engine:
         self.lifecycle = lifecycle
         self.commands = CommandLog(folder.commands)
         self.schema_registry = opening.schema_registry(config, folder.path)
-        self.models = opening.models(config, folder)
+        self.models = opening.models(config, folder, topics)
         self.catalog = Catalog()
         self.registry: FunctionRegistry = opening.registry(config)
         self.shipped = frozenset(self.registry.functions)

@@ -1,4 +1,4 @@
-"""What a server does about its models unasked: it looks for new versions in watched folders and ends canaries.
+"""What a server does about its models unasked: it looks for new versions in watched folders and topics, and ends canaries.
 
 All that it does are statements, so that the command log holds them as if somebody had said them: a restart finds the same
 models. It looks once a second, on a thread of its own; `tick` is one look.
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from ..errors import MergusError
+from ..errors import EnvironmentFault, MergusError
+from ..inference import topic_artefacts
 from ..inference.watched import Print, fingerprint, newest
 from ..sql.catalog_models import Canary, ModelEntry, ModelVersion
 from ..sql.types import quote_if_needed
@@ -35,6 +36,7 @@ class ModelKeeper:
         self._engine = engine
         self._seen: dict[str, tuple[Path, Print]] = {}
         self._refused: dict[str, tuple[Path, Print]] = {}
+        self._ends: dict[str, dict[int, int]] = {}
         self._before: dict[str, tuple[Canary, Counts]] = {}
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._live, name="model keeper", daemon=True)
@@ -58,6 +60,7 @@ class ModelKeeper:
         for entry in list(self._engine.catalog.models.values()):
             try:
                 self._look_for_versions(entry)
+                self._look_at_topic(entry)
                 self._look_at_canary(entry)
             except (MergusError, OSError) as error:
                 log.warning("model %s could not be looked after: %s", entry.name, error)
@@ -78,6 +81,25 @@ class ModelKeeper:
         except MergusError as error:
             self._refused[entry.name] = now  # until it changes
             log.warning("model %s: %s is not fit to be a version: %s", entry.name, found, error)
+
+    def _look_at_topic(self, entry: ModelEntry) -> None:
+        """Bring the newest version of a topic, where something has come since the last look."""
+        latest, topics = entry.versions[-1], self._engine.topics
+        topic = latest.record.get("topic")
+        if topic is None or topics.describe(str(topic)) is None:
+            return
+        ends = topics.end_offsets(str(topic))
+        if self._ends.get(entry.name) == ends:
+            return
+        at = topic_artefacts.newest(topics, str(topic), entry.name)
+        if at is not None and list(at) != latest.record["taken"]:
+            try:
+                self._say(watched_text(entry.name, latest))
+            except EnvironmentFault:
+                raise  # it is tried again
+            except MergusError as error:
+                log.warning("model %s: what topic %s brings is not fit to be a version: %s", entry.name, topic, error)
+        self._ends[entry.name] = ends  # one that is not fit is passed over until something comes behind it
 
     def _look_at_canary(self, entry: ModelEntry) -> None:
         """End a canary that has passed a limit, or its time."""

@@ -23,6 +23,7 @@ KNOWN = (
     "PROMOTE",
     "REASON",
     "WATCH",
+    "TOPIC",
 )
 OPTIONS = ("SIGNATURE", "METHOD", "TRUSTED", "ALLOW_PICKLE", "FUNCTION", "FILE")
 """Properties that the engines that ship read; those of others hold a dot."""
@@ -37,9 +38,14 @@ def wanted_of(statement: CreateModel, properties: dict[str, Property]) -> Wanted
                 hint=suggestion(name, (*KNOWN, *OPTIONS)) or f"properties are {', '.join((*KNOWN, *OPTIONS))}",
                 span=known.span,
             )
-    for name in ("PROVIDER", "PATH"):
+    topic = text_of(properties.get("TOPIC")) or None
+    for name in ("PROVIDER", *(() if topic else ("PATH",))):
         if not text_of(properties.get(name)):
             raise AnalysisError(f"CREATE MODEL wants {name} in WITH (…)", span=statement.span)
+    if topic and ("PATH" in properties or "WATCH" in properties):
+        raise AnalysisError(
+            "a model's versions come from TOPIC or from PATH, not from both", span=properties["TOPIC"].span
+        )
     on_error = (text_of(properties.get("ON_ERROR")) or "null").lower()
     if on_error not in ERROR_WAYS:
         raise AnalysisError(
@@ -48,7 +54,7 @@ def wanted_of(statement: CreateModel, properties: dict[str, Property]) -> Wanted
     return Wanted(
         name=statement.name,
         provider=text_of(properties["PROVIDER"]).lower(),
-        path=text_of(properties["PATH"]),
+        path=text_of(properties.get("PATH")),
         inputs=statement.inputs,
         outputs=statement.outputs,
         options={n.lower(): _option(p) for n, p in properties.items() if n not in KNOWN},
@@ -60,6 +66,7 @@ def wanted_of(statement: CreateModel, properties: dict[str, Property]) -> Wanted
         self_test=text_of(properties.get("SELF_TEST")) or None,
         tolerance=_tolerance(properties.get("TOLERANCE")),
         watch=flag_of(properties.get("WATCH")),
+        topic=topic,
         promote=flag_of(properties.get("PROMOTE")),
         isolated=flag_of(properties.get("ISOLATED")),
         timeout_ms=_timeout(properties.get("TIMEOUT_MS")),

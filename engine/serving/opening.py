@@ -116,9 +116,10 @@ def allowed_folders(config: Config) -> tuple[Path, ...] | None:
     return tuple(Path(part) for part in str(chosen).split(":") if part)
 
 
-def models(config: Config, folder: DataFolder) -> ModelStore:
+def models(config: Config, folder: DataFolder, topics: Topics) -> ModelStore:
     """Where the models that statements bring are kept."""
-    return ModelStore(folder.models.resolve(), allowed=allowed_folders(config), code=inline_functions(config))
+    allowed = allowed_folders(config)
+    return ModelStore(folder.models.resolve(), allowed=allowed, code=inline_functions(config), topics=topics)
 
 
 def file_source(config: Config, file: FileOptions) -> FileSource:

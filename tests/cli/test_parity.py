@@ -14,6 +14,13 @@ from mergus.engine.cli.parity import parity
 from mergus.engine.errors import MergusError
 from mergus.engine.inference.parity import differences
 
+
+@pytest.fixture(autouse=True)
+def logging_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command sets up its process's log; here the process is the tests'."""
+    monkeypatch.setattr("mergus.engine.cli.parity.log_to_stderr", lambda *_, **__: None)
+
+
 TWO = "def predict(x):\n    return {'y': x * 2, 'kind': ['up' if s > 0 else 'down' for s in x.sum(axis=1)]}\n"
 UNEVEN = "def predict(a):\n    return a + len(a) * 1e-3\n"
 BAD = "def predict(a):\n    if (a == 3).any():\n        raise ValueError('three')\n    return a\n"
