@@ -47,6 +47,7 @@ class FileReader:
         open_log: Callable[[], ProcessingLog],
     ) -> None:
         self.topics: Sequence[str] = [input_name(source)]
+        self._own = _own(source)
         self._at = 0
         self._start = start
         self._now_ms = now_ms
@@ -106,7 +107,7 @@ class FileReader:
             "offset": pa.array(np.arange(self._at, self._at + count)),
             "timestamp": pa.repeat(pa.scalar(self._now_ms, pa.int64()), count),
         }
-        columns |= dict(zip(rows.schema.names, rows.columns, strict=True))
+        columns |= {f"{self._own}{n}": column for n, column in zip(rows.schema.names, rows.columns, strict=True)}
         self._at += count
         return pa.RecordBatch.from_pydict(columns)
 
@@ -193,7 +194,7 @@ class FileEdges:
         return Frame(edges)
 
     def _edge(self, source: Source, rows: pa.Table) -> pa.Table:
-        columns = {f"c{i}": rows.column(f"c{i}") for i in sorted(source.wanted)}
+        columns = {f"c{i}": rows.column(f"{_own(source)}c{i}") for i in sorted(source.wanted)}
         times = rows.column("timestamp")
         if source.timestamp_column is not None:
             times = rowtimes(rows.column(f"c{source.timestamp_column}"), source.timestamp_format)
@@ -205,6 +206,12 @@ class FileEdges:
             reason = "no usable timestamp: NULL, negative, or not of the format"
             self._report(Failure(reason, "deserialization", input_name(source), 0, offset))
         return table.filter(usable) if times.null_count else table
+
+
+def _own(source: Source) -> str:
+    """What stands before the names of a file's columns until its edge is made: rows of several files may lie in one batch, and
+    their columns have types of their own."""
+    return f"e{source.edge}"
 
 
 def _lower(options: Mapping[str, str]) -> dict[str, str]:
