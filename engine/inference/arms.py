@@ -25,9 +25,14 @@ def version_numbers(
         return np.full(rows, aliased(model, aliases, model.reference[1:]))
     if not route["arms"]:
         return np.full(rows, aliased(model, aliases, DEFAULT_ALIAS))
-    places = [i for i, (name, _) in enumerate(model.inputs) if not route["by"] or name in route["by"]]
+    names = [name for name, _ in model.inputs]
+    given = dict(zip((*names, *model.keys), columns, strict=False))
+    by = route["by"] or names
+    if any(key not in given for key in by):  # asked from outside SQL, where there is no such column
+        return np.full(rows, aliased(model, aliases, DEFAULT_ALIAS))
+    salt = [pa.repeat(pa.scalar(route["salt"]), rows)] if route.get("salt") else []
     arms = [(aliased(model, aliases, alias), share) for alias, share in route["arms"]]
-    return split_rows([columns[i] for i in places], arms)
+    return split_rows([*salt, *(given[key] for key in by)], arms)
 
 
 def aliased(model: RegisteredModel, aliases: Mapping[str, int], alias: str) -> int:

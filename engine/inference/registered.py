@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from ..sql.catalog_models import ModelEntry
-from ..sql.functions import ModelCall, Overload, ScalarFunction
+from ..sql.functions import Generic, ModelCall, Overload, ScalarFunction
 from ..sql.types import INTEGER, SqlType, arrow_type
 
 HIDDEN = ("@", "$", "#")
@@ -21,7 +21,8 @@ HIDDEN = ("@", "$", "#")
 @dataclass(frozen=True)
 class RegisteredModel:
     """`folder`: the data folder's `models`. `reference`: `@ALIAS`, `$3`, or empty for the split or the champion.
-    `wants_version`: the call answers the version's number and runs nothing."""
+    `wants_version`: the call answers the version's number and runs nothing. `keys`: columns whose values come behind the
+    inputs' for the split alone."""
 
     name: str
     folder: str
@@ -29,6 +30,7 @@ class RegisteredModel:
     inputs: tuple[tuple[str, SqlType], ...]
     output: SqlType
     wants_version: bool = False
+    keys: tuple[str, ...] = ()
 
     @property
     def arrow_inputs(self) -> tuple[pa.DataType, ...]:
@@ -57,8 +59,10 @@ def _functions(entry: ModelEntry, folder: str, reference: str) -> list[ScalarFun
     keeps = any(v.record.get("on_error") == "dlq" for v in entry.versions)
     made = []
     for suffix, output, wants_version in (("", version.output, False), ("#VERSION", INTEGER, True)):
-        model = RegisteredModel(entry.name, folder, reference, version.inputs, output, wants_version)
-        overload = Overload(tuple(t for _, t in version.inputs), output, ModelCall(model, keeps))
+        keys = () if reference else entry.split_keys
+        model = RegisteredModel(entry.name, folder, reference, version.inputs, output, wants_version, keys)
+        params = (*(t for _, t in version.inputs), *(Generic(f"K{i}") for i in range(len(keys))))
+        overload = Overload(params, output, ModelCall(model, keeps, keys))
         name = f"{entry.name}{reference}{suffix}"
         made.append(ScalarFunction(name, (overload,), f"Model {entry.name}.", category="MODEL", author="model"))
     return made

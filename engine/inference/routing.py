@@ -76,6 +76,7 @@ class RoutedRuntime(ModelRuntime):
         route = self._route(function)
         columns = [a.combine_chunks() if isinstance(a, pa.ChunkedArray) else a for a in args]
         numbers = version_numbers(function, route, columns)
+        columns = columns[: len(function.inputs)]
         if function.wants_version:
             return versions_as_answers(columns, numbers)
         made = self._chosen(function, route, columns, numbers)

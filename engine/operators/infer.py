@@ -59,7 +59,11 @@ class InferOperator:
         wanted = arrow_type(column.type)
         values = result.values if result.values.type == wanted else result.values.cast(wanted)
         answered = set_column(table, f"c{self._first + i}", pa.chunked_array([values]))
-        return self._without(answered, call.model, given.columns, result.dead) if result.dead else answered
+        return (
+            self._without(answered, call.model, given.columns[: len(call.model.inputs)], result.dead)
+            if result.dead
+            else answered
+        )
 
     def _without(
         self, table: pa.Table, model: Any, given: Sequence[pa.ChunkedArray], dead: Sequence[DeadRow]

@@ -83,10 +83,10 @@ def _outputs(
                 hint=suggestion(name, columns),
                 span=prediction.span,
             )
-    if len(given) != len(overload.params):
-        raise AnalysisError(
-            f"model {prediction.model} takes {len(overload.params)} columns, not {len(given)}", span=prediction.span
-        )
+    assert isinstance(overload.implementation, ModelCall)  # `_overload` gives no others
+    takes = len(overload.params) - len(overload.implementation.keys)
+    if len(given) != takes:
+        raise AnalysisError(f"model {prediction.model} takes {takes} columns, not {len(given)}", span=prediction.span)
     call = exp.Anonymous(this=prediction.model, expressions=[exp.Column(this=_identifier(n)) for n in given])
     entry = catalog.models.get(_model_name(prediction.model))
     if isinstance(overload.returns, Struct):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..errors import AnalysisError, Conflict, Span, UnknownName, Unsupported
+from ..errors import AnalysisError, Conflict, Span, Unsupported
 from ..inference.registered import belongs_to, functions_of
 from ..inference.versions import version_json, version_of_json
 from ..sql.catalog_models import DEFAULT_ALIAS, ModelEntry, ModelEvent, ModelVersion, Split, dead_letter_columns
@@ -57,9 +57,9 @@ def change_model(statement: ModelStatement, world: World) -> Change:
         case SetMonitor():
             return _changed_with(*set_monitor(statement, world))
         case SetCanary():
-            _check_keys(statement.by, world.catalog.model(statement.name, statement.span), statement.span)
-            entry, message = set_canary(statement, world.catalog.model(statement.name, statement.span), world)
-            return _changed(world, entry, message, "alter")
+            old = world.catalog.model(statement.name, statement.span)
+            entry, message = set_canary(statement, old, world)
+            return _resplit(old, entry, message, world, statement.span)
         case ReplayDeadLetters():
             return _replay(statement, world)
         case EndCanary():
@@ -133,10 +133,12 @@ def _create(statement: CreateModel, world: World) -> Change:
     return _with_plans(made, entry.name, world, statement.span)
 
 
-def _with_plans(change: Change, model: str, world: World, span: Span | None) -> Change:
-    """The change, and the queries that call the model planned again for it: they go on from where they stand."""
+def _with_plans(change: Change, model: str, world: World, span: Span | None, *, by_split: bool = False) -> Change:
+    """The change, and the queries that call the model (`by_split`: without naming a version) planned again for it: they go
+    on from where they stand."""
     world = replace(world, catalog=change.catalog, registry=change.registry)
-    used = list(dict.fromkeys(query_id for query_id, _ in world.models_used(model)))
+    calls = world.models_used(model)
+    used = list(dict.fromkeys(query_id for query_id, reference in calls if not (by_split and reference)))
     start = tuple(planned_again(query_id, world.plans[query_id], world, span) for query_id in used)
     return replace(change, start=start, terminate=tuple(used), kept=tuple(used))
 
@@ -197,27 +199,20 @@ def _split(statement: SetSplit, world: World) -> Change:
     entry = world.catalog.model(statement.name, statement.span)
     for alias, _ in statement.arms:
         entry.alias(alias, statement.span)
-    _check_keys(statement.by, entry, statement.span)
-    split = Split(statement.arms, statement.by) if statement.arms else None
+    split = Split(statement.arms, statement.by, statement.salt) if statement.arms else None
     event = ModelEvent(
         world.now_ms, "SET SPLIT" if split else "RESET SPLIT", reason="" if split is None else str(split)
     )
     made = replace(entry, split=split, canary=None, history=(*entry.history, event))
     message = f"Model {entry.name} is split {split} now" if split else f"Model {entry.name} is not split any more"
-    return _changed(world, made, message, "alter")
+    return _resplit(entry, made, message, world, statement.span)
 
 
-def _check_keys(by: Iterable[str], entry: ModelEntry, span: Span | None) -> None:
-    """A split's keys are inputs."""
-    names = [name for name, _ in entry.default.inputs]
-    for key in by:
-        if key not in names:
-            raise UnknownName(
-                f"model {entry.name} has no input {key} to split by",
-                detail=f"its inputs are {', '.join(names)}",
-                hint="a row's arm must follow from what the model is given, so that a replay takes it again",
-                span=span,
-            )
+def _resplit(old: ModelEntry, entry: ModelEntry, message: str, world: World, span: Span | None) -> Change:
+    """The model with another split; queries that call it by the split begin to read the columns that it is by."""
+    made = _changed(world, entry, message, "alter")
+    new = set(entry.split_keys) - set(old.split_keys)
+    return _with_plans(made, entry.name, world, span, by_split=True) if new else made
 
 
 REPLAYED = "mergus.model.replayed"

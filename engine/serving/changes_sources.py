@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..errors import AnalysisError, Conflict, InternalError, Span, UnknownName
+from ..errors import AnalysisError, Conflict, InternalError, Span, UnknownName, UserError
 from ..io.formats.format import FormatColumn
 from ..io.formats.registry import find
 from ..io.topics import TopicInfo
@@ -265,20 +265,31 @@ def planned_again(query_id: str, running: QueryPlan, world: World, span: Span | 
     """A query that runs, by a plan that `world` gives for its statement: what it makes and remembers stays as it is. Raises
     Conflict where it would not, and what planning raises."""
     entry = world.catalog.queries[query_id]
-    world = replace(world, settings=running.settings)
-    statement = parse_statement(entry.statement, world.catalog.types)
-    if isinstance(statement, CreateSourceAs):
-        properties = read_properties(statement.properties, of_query=True)
-        plan = _planned(statement.query, query_id, _target(statement, properties, world), world)
-    elif isinstance(statement, InsertInto):
-        into = ddl.writable(world.catalog, statement.name, statement.span)
-        plan = _planned(statement.query, query_id, _target_into(into), world)
-    else:
-        raise InternalError(f"{query_id} has no statement that can be planned again")
+    try:
+        plan = _plan_of(entry, replace(world, settings=running.settings))
+    except UserError as error:
+        raise Conflict(
+            f"query {query_id} cannot go on: {error.message}",
+            detail=error.detail,
+            hint=f"TERMINATE {query_id} first",
+            span=span,
+        ) from error
     why = "what it makes would change" if plan.schema != running.schema else why_not_upgraded(running, plan)
     if why is not None:
         raise Conflict(f"query {query_id} cannot go on: {why}", hint=f"TERMINATE {query_id} first", span=span)
     return Start(plan, entry)
+
+
+def _plan_of(entry: QueryEntry, world: World) -> QueryPlan:
+    """The plan of a query's statement as the world is now."""
+    query_id, statement = entry.query_id, parse_statement(entry.statement, world.catalog.types)
+    if isinstance(statement, CreateSourceAs):
+        properties = read_properties(statement.properties, of_query=True)
+        return _planned(statement.query, query_id, _target(statement, properties, world), world)
+    if isinstance(statement, InsertInto):
+        into = ddl.writable(world.catalog, statement.name, statement.span)
+        return _planned(statement.query, query_id, _target_into(into), world)
+    raise InternalError(f"{query_id} has no statement that can be planned again")
 
 
 def _insert_id(statement: InsertInto, catalog: Catalog) -> str:

@@ -53,14 +53,17 @@ class ModelEvent:
 
 @dataclass(frozen=True)
 class Split:
-    """SET SPLIT: shares by alias, and the inputs whose hash chooses the arm of a row (all of them where none is named)."""
+    """SET SPLIT: shares by alias, and the inputs, or columns of what calls the model, whose hash chooses the arm of a row
+    (all inputs where none is named). Models with one `salt` send a key the same way."""
 
     arms: tuple[tuple[str, int], ...]
     by: tuple[str, ...] = ()
+    salt: str = ""
 
     def __str__(self) -> str:
         shares = ", ".join(f"{alias} {share}" for alias, share in self.arms)
-        return f"({shares})" + (f" BY {', '.join(self.by)}" if self.by else "")
+        by = f" BY {', '.join(self.by)}" if self.by else ""
+        return f"({shares}){by}" + (f" SALT '{self.salt}'" if self.salt else "")
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,12 @@ class ModelEntry:
     shadow: Shadow | None = None
     canary: Canary | None = None
     monitor: Monitor | None = None
+
+    @property
+    def split_keys(self) -> tuple[str, ...]:
+        """The keys of its split that are no inputs: columns of what calls it."""
+        names = [name for name, _ in self.versions[0].inputs]
+        return () if self.split is None else tuple(key for key in self.split.by if key not in names)
 
     def version(self, number: int, span: Span | None = None) -> ModelVersion:
         """The version of that number; raises UnknownName."""

@@ -86,10 +86,12 @@ class ArrowFunction:
 @dataclass(frozen=True)
 class ModelCall:
     """A model's call, which the planner hoists into an `infer` step; `model` is inference's ModelFunction. `keeps_failed`:
-    rows that it fails on are kept in a topic, to be brought back."""
+    rows that it fails on are kept in a topic, to be brought back. `keys`: columns of the rows that the call takes behind its
+    arguments, without being given them."""
 
     model: Any
     keeps_failed: bool = False
+    keys: tuple[str, ...] = ()
 
 
 Implementation = SqlTemplate | ArrowFunction | ModelCall

@@ -59,7 +59,7 @@ def alter_model(at: SourceParser, start: int) -> ModelStatement:
     if at.take("REPLAY", "DEAD", "LETTERS"):
         return ReplayDeadLetters(name, _reason(at), at.span(start))
     if at.take("RESET", "SPLIT"):
-        return SetSplit(name, (), (), at.span(start))
+        return SetSplit(name, (), span=at.span(start))
     if at.take("SET", "SPLIT"):
         return _split(at, name, start)
     if at.take("RESET", "SHADOW"):
@@ -114,8 +114,9 @@ def _split(at: SourceParser, name: str, start: int) -> SetSplit:
     at.expect_sign(TokenType.L_PAREN, "(")
     arms = at.listed(lambda: (at.name("the alias's"), at.integer("its share")))
     at.expect_sign(TokenType.R_PAREN, ", or )")
-    by = at.listed(lambda: at.name("an input's")) if at.take("BY") else []
-    return SetSplit(name, tuple(arms), tuple(by), at.span(start))
+    by = at.listed(lambda: at.name("an input's or a column's")) if at.take("BY") else []
+    salt = at.string("a text in single quotes") if at.take("SALT") else ""
+    return SetSplit(name, tuple(arms), tuple(by), salt, at.span(start))
 
 
 def _shadow(at: SourceParser, name: str, start: int) -> SetShadow:

@@ -55,11 +55,12 @@ class Rollback:
 
 @dataclass(frozen=True)
 class SetSplit:
-    """ALTER MODEL name SET SPLIT (alias share, …) [BY input, …]; RESET SPLIT has no arms."""
+    """ALTER MODEL name SET SPLIT (alias share, …) [BY column, …] [SALT 'text']; RESET SPLIT has no arms."""
 
     name: str
     arms: tuple[tuple[str, int], ...]
     by: tuple[str, ...] = ()
+    salt: str = ""
     span: Span | None = None
 
     def __post_init__(self) -> None:

@@ -93,8 +93,6 @@ def test_a_split_is_by_the_key_and_the_same_again(data: Path, tmp_path: Path) ->
         assert 5 <= share <= 25  # of 50 users, 15 expected
         db.execute("ALTER MODEL m RESET SPLIT;")
         assert {r["V"] for r in rows(db, sql)} == {1}
-        with pytest.raises(mergus.MergusError, match="no input SHOP"):
-            db.execute("ALTER MODEL m SET SPLIT (champion 1) BY shop;")
 
 
 UNLUCKY = "def predict(x):\n    if (x == 13).any():\n        raise ValueError('unlucky')\n    return x + 1\n"
