@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 KAFKA_VERSION = "4.1.0"
@@ -31,12 +31,16 @@ LOG4J_VERSION = "2.24.3"
 START_TIMEOUT_S = 60.0
 ADDRESS_ENVIRONMENT = "MERGUS_TEST_KAFKA"
 
-ARTEFACTS = (
+Artefact = tuple[str, str, str]
+ARTEFACTS: tuple[Artefact, ...] = (
     ("org.apache.kafka", "kafka_2.13", KAFKA_VERSION),
     ("org.apache.kafka", "kafka-tools", KAFKA_VERSION),
     ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J_VERSION),
     ("org.apache.logging.log4j", "log4j-core", LOG4J_VERSION),
 )
+
+STREAMS: tuple[Artefact, ...] = (("org.apache.kafka", "kafka-streams", KAFKA_VERSION),)
+"""Without what it depends on: its serialisers need no more than the broker's jars."""
 
 LOG4J_PROPERTIES = """\
 status = error
@@ -71,16 +75,26 @@ def running_broker(heap_mb: int = 768) -> Iterator[str]:
 
 def resolve_jars() -> Path:
     """Give the folder with the broker's jars, resolving them by Maven the first time. Several processes may ask at once."""
+    return _resolved(f"kafka-{KAFKA_VERSION}", ARTEFACTS, alone=False)
+
+
+def resolve_streams() -> str:
+    """The class path of Kafka Streams, likewise. Raises BrokerUnavailable."""
+    streams = _resolved(f"kafka-streams-{KAFKA_VERSION}", STREAMS, alone=True)
+    return f"{resolve_jars()}/*{os.pathsep}{streams}/*"
+
+
+def _resolved(name: str, artefacts: Sequence[Artefact], *, alone: bool) -> Path:
     for program in ("java", "mvn"):
         if shutil.which(program) is None:
             raise BrokerUnavailable(f"{program} is not installed: a Kafka broker needs Java 17 and Maven")
     cache = _cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
-    jars = cache / f"kafka-{KAFKA_VERSION}"
+    jars = cache / name
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not jars.is_dir():
-            _fetch_jars(cache, jars)
+            _fetch_jars(cache, jars, _pom(artefacts, alone=alone))
     return jars
 
 
@@ -89,25 +103,28 @@ def _cache_folder() -> Path:
     return Path(root) / "mergus-test" / "kafka"
 
 
-def _fetch_jars(cache: Path, jars: Path) -> None:
+def _fetch_jars(cache: Path, jars: Path, project: str) -> None:
     """Fetch into a folder beside the final one and rename: a broken-off run leaves no half set of jars."""
     partial = cache / f"{jars.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     pom = partial / "pom.xml"
-    pom.write_text(_pom())
+    pom.write_text(project)
     command = ["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={partial}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     if done.returncode != 0:
-        raise BrokerUnavailable(f"Maven could not resolve the broker's jars:\n{(done.stdout + done.stderr)[-2000:]}")
+        raise BrokerUnavailable(f"Maven could not resolve {jars.name}:\n{(done.stdout + done.stderr)[-2000:]}")
     shutil.rmtree(partial / "target", ignore_errors=True)
     partial.rename(jars)
 
 
-def _pom() -> str:
+def _pom(artefacts: Sequence[Artefact], *, alone: bool) -> str:
+    """A project that depends on the artefacts; `alone`: not on what those depend on."""
+    nothing_else = "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>"
     dependencies = "\n".join(
-        f"    <dependency><groupId>{group}</groupId><artifactId>{artefact}</artifactId><version>{version}</version></dependency>"
-        for group, artefact, version in ARTEFACTS
+        f"    <dependency><groupId>{group}</groupId><artifactId>{artefact}</artifactId><version>{version}</version>"
+        f"{nothing_else if alone else ''}</dependency>"
+        for group, artefact, version in artefacts
     )
     return (
         "<project>\n  <modelVersion>4.0.0</modelVersion>\n"
