@@ -26,7 +26,6 @@ from .functions import (
     ListOf,
     MapOf,
     Matching,
-    ModelCall,
     ParamType,
     PythonAggregate,
     ReturnRule,
@@ -37,6 +36,7 @@ from .scope import Scope, span_of, suggestion
 from .signatures import signature
 from .types import DATE, FLOAT, INTERVAL_UNIT, NULL, STRING, TIME, TIMESTAMP, Array, Map, SqlType, Struct, Vector
 from .typing import Context, analyze
+from .typing_models import taken_unasked
 
 Bindings = dict[str, SqlType]
 
@@ -133,7 +133,7 @@ def analyze_call(node: exp.Expression, context: Context) -> Expr:
     if not isinstance(function, ScalarFunction):
         kind = "an aggregate" if isinstance(function, AggregateFunction) else "a table function"
         raise AnalysisError(f"{name} is {kind} and cannot stand here", hint=_where(function), span=span)
-    nodes = [*call_arguments(node), *_taken_unasked(function, context, span)]
+    nodes = [*call_arguments(node), *taken_unasked(function, context, span)]
     args = _analyze_arguments(
         nodes, context, unit_first=any(o.params[:1] == (INTERVAL_UNIT,) for o in function.overloads)
     )
@@ -146,25 +146,6 @@ def analyze_call(node: exp.Expression, context: Context) -> Expr:
         if why := overload.refuses(columns):
             raise TypeMismatch(f"function {name} cannot tell which type is meant", detail=why, hint=_CAST, span=span)
     return Call(name, made, result_type(overload.returns, made, candidate.bindings), overload.implementation, span)
-
-
-def _taken_unasked(function: ScalarFunction, context: Context, span: Span | None) -> list[exp.Expression]:
-    """The columns that a model's call takes behind its arguments: by them its split chooses a row's version."""
-    implementation = function.overloads[0].implementation
-    made: list[exp.Expression] = []
-    for key in implementation.keys if isinstance(implementation, ModelCall) else ():
-        column = exp.Column(this=exp.Identifier(this=key, quoted=True))
-        try:
-            analyze(column, context)
-        except UnknownName as error:
-            raise UnknownName(
-                f"model {function.name.partition('#')[0]} is split by {key}, which is no column here",
-                detail=error.message,
-                hint="select from a source that has it, or call an alias or a version: m@champion(…)",
-                span=span,
-            ) from None
-        made.append(column)
-    return made
 
 
 _CAST = "CAST them to one type first"
