@@ -40,3 +40,28 @@ ASSERT VALUES sure (a, b) VALUES (2, 'two');
 ASSERT VALUES sure (k, a, b) VALUES ('x', 0, '?');
 ASSERT VALUES counted (k, n) VALUES ('x', 1);
 ASSERT VALUES counted (k, n) VALUES ('x', 2);
+
+--@test: NONE is for keys: none is read, none is written
+CREATE STREAM sensors (place STRING, heat INT) WITH (kafka_topic = 'sensors', key_format = 'NONE', value_format = 'JSON', partitions = 1);
+CREATE STREAM hot AS SELECT place, heat FROM sensors WHERE heat > 30;
+CREATE STREAM keyed WITH (key_format = 'KAFKA') AS SELECT place, heat FROM hot PARTITION BY place;
+CREATE STREAM bare WITH (key_format = 'NONE') AS SELECT heat FROM keyed PARTITION BY NULL;
+CREATE TABLE places AS SELECT place, MAX(heat) AS most FROM sensors GROUP BY place;
+INSERT INTO sensors (place, heat) VALUES ('attic', 41);
+INSERT INTO sensors (place, heat) VALUES ('cellar', 12);
+ASSERT STREAM hot (place STRING, heat INT) WITH (kafka_topic = 'HOT', key_format = 'NONE', value_format = 'JSON');
+ASSERT VALUES hot (place, heat) VALUES ('attic', 41);
+ASSERT VALUES keyed (place, heat) VALUES ('attic', 41);
+ASSERT VALUES bare (heat) VALUES (41);
+ASSERT VALUES places (place, most) VALUES ('attic', 41);
+ASSERT VALUES places (place, most) VALUES ('cellar', 12);
+
+--@test: a key column wants a format that holds it
+--@expected.error: UserError
+--@expected.message: The 'NONE' format does not support key columns
+CREATE STREAM sensors (id INT KEY, heat INT) WITH (kafka_topic = 'sensors', key_format = 'NONE', value_format = 'JSON', partitions = 1);
+
+--@test: NONE holds no values
+--@expected.error: UserError
+--@expected.message: The 'NONE' format can only be used for keys
+CREATE STREAM sensors (heat INT) WITH (kafka_topic = 'sensors', value_format = 'NONE', partitions = 1);

@@ -12,17 +12,21 @@ from mergus.engine.sql.types import DATE, STRING, TIMESTAMP, Array, Map
 
 DAYS = pa.array([-2147483647, None, 5], pa.int32()).cast(pa.date32())
 MOMENTS = pa.array([1_700_000_000_000_000, 7, None]).cast(pa.timestamp("ms"))
-JSON = b'{"D":-2147483647,"T":1700000000000000}'
-JSON_NESTED = b'{"D":[-2147483647],"T":{"k":1700000000000000}}'
+NO_NULLS = (pa.array([-2147483647, 2147483646, 5], pa.int32()).cast(pa.date32()), MOMENTS.fill_null(MOMENTS[0]))
+JSON = {
+    False: b'{"D":-2147483647,"T":1700000000000000}',
+    True: b'{"D":[-2147483647],"T":{"k":1700000000000000}}',
+}
 
 
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("rows", [3, 300])
-@pytest.mark.parametrize("name", ["AVRO", "JSON", "DELIMITED"])
+@pytest.mark.parametrize("name", ["AVRO", "JSON", "JSON_SR", "PROTOBUF", "PROTOBUF_NOSR", "DELIMITED"])
 def test_far_dates(name, rows, nested):
     if nested and name == "DELIMITED":
         pytest.skip("DELIMITED is flat")
-    days, moments = (pa.concat_arrays([a] * (rows // 3)) for a in (DAYS, MOMENTS))
+    given = NO_NULLS if nested and name.startswith("PROTOBUF") else (DAYS, MOMENTS)  # it holds no NULL inside an array
+    days, moments = (pa.concat_arrays([a] * (rows // 3)) for a in given)
     columns = [FormatColumn("D", DATE), FormatColumn("T", TIMESTAMP)]
     if nested:
         places = pa.array(range(rows + 1), pa.int32())
@@ -30,14 +34,17 @@ def test_far_dates(name, rows, nested):
         moments = pa.MapArray.from_arrays(places, pa.array(["k"] * rows), moments)
         columns = [FormatColumn("D", Array(DATE)), FormatColumn("T", Map(STRING, TIMESTAMP))]
     properties = {"SCHEMA_REGISTRY": f"memory:{uuid.uuid4()}", "TOPIC": "t"}
+    if name.startswith("PROTOBUF"):
+        properties["VALUE_PROTOBUF_NULLABLE_REPRESENTATION"] = "WRAPPER"
     connection = duckdb.connect()
     form = find(name)
     encoded, errors = form.encoder(columns, properties, is_key=False).encode([days, moments], None, connection)
     assert errors == []
-    if name == "AVRO":
-        decoded = form.decoder(columns, properties, is_key=False).decode(encoded, connection)
-        assert decoded.columns[0].equals(days)
-        assert decoded.columns[1].equals(moments)
-    else:
-        flat = JSON if name == "JSON" else b'"-2147483647",1700000000000000'
-        assert encoded[0].as_py() == (JSON_NESTED if nested else flat)
+    decoded = form.decoder(columns, properties, is_key=False).decode(encoded, connection)
+    assert decoded.errors == []
+    assert decoded.columns[0].equals(days)
+    assert decoded.columns[1].equals(moments)
+    if name == "JSON":
+        assert encoded[0].as_py() == JSON[nested]
+    if name == "DELIMITED":
+        assert encoded[0].as_py() == b'"-2147483647",1700000000000000'

@@ -37,7 +37,6 @@ from ...sql.types import (
 )
 
 Reader = Callable[[Any], Any]
-_EPOCH_DAY = datetime.date(1970, 1, 1)
 _EPOCH = datetime.datetime(1970, 1, 1)
 _EXACT = decimal.Context(prec=60)
 
@@ -150,21 +149,10 @@ def _decimal(wanted: Decimal) -> Reader:
     return read
 
 
-def _counted(name: SqlType, make: Callable[[int], Any]) -> Reader:
-    integer = _integer(64, name)
-
-    def read(value: Any) -> Any:
-        try:
-            return make(integer(value))
-        except (OverflowError, ValueError):
-            raise RecordError(f"out of range for {name}") from None
-
-    return read
-
-
-def _time_of_day(ms: int) -> datetime.time:
+def _time(value: Any) -> datetime.time:
+    ms = _integer(64, TIME)(value)
     if not 0 <= ms < 86_400_000:
-        raise ValueError(ms)
+        raise RecordError(f"out of range for {TIME}")
     return (_EPOCH + datetime.timedelta(milliseconds=ms)).time()
 
 
@@ -176,9 +164,9 @@ _SCALAR_READERS: dict[SqlType, Reader] = {
     DOUBLE: _double,
     STRING: _string,
     BYTES: _bytes,
-    DATE: _counted(DATE, lambda days: _EPOCH_DAY + datetime.timedelta(days=days)),
-    TIME: _counted(TIME, _time_of_day),
-    TIMESTAMP: _counted(TIMESTAMP, lambda ms: _EPOCH + datetime.timedelta(milliseconds=ms)),
+    DATE: _integer(32, DATE),
+    TIME: _time,
+    TIMESTAMP: _integer(64, TIMESTAMP),
 }
 
 

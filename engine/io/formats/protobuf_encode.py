@@ -35,6 +35,7 @@ from ...sql.types import (
     Vector,
 )
 from . import protobuf_wire as wire
+from .civil import civil_of
 from .format import FormatColumn
 from .protobuf_decimals import written_decimals
 from .protobuf_schema import DECIMAL_NAME, LOGICAL_NAMES, WRAPPER_NAMES, is_entry, oneofs, plain_fields
@@ -282,7 +283,8 @@ def _logical(message: Descriptor, sql_type: SqlType) -> Encode:
 
     def split(array: pa.Array) -> list[pa.Array]:
         if sql_type == DATE:
-            return [pc.year(array), pc.month(array), pc.day(array)]
+            days = pc.fill_null(array.cast(pa.int32()), 0).to_numpy()
+            return [part.astype(np.int32) for part in civil_of(days)]
         if sql_type == TIME:
             micros = pc.fill_null(array.cast(pa.int64()), 0).to_numpy()
             seconds = micros // 1_000_000

@@ -7,7 +7,6 @@ columns once, here; ksqlDB's rules of which type may be read as which are in `_s
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from operator import attrgetter
@@ -40,6 +39,7 @@ from ...sql.types import (
     Vector,
     arrow_type,
 )
+from .civil import days_of
 from .json_text import writer as text_writer
 from .protobuf_decimals import read_decimals
 from .protobuf_schema import DECIMAL_NAME, LOGICAL_NAMES, WRAPPER_NAMES, is_entry, oneofs, plain_fields
@@ -55,7 +55,8 @@ _NARROW = (_F.TYPE_INT32, _F.TYPE_SINT32, _F.TYPE_SFIXED32)
 _UNSIGNED_64 = (_F.TYPE_UINT64, _F.TYPE_FIXED64)
 _WIDE = (*_UNSIGNED_64, _F.TYPE_INT64, _F.TYPE_SINT64, _F.TYPE_SFIXED64, _F.TYPE_UINT32, _F.TYPE_FIXED32)
 _FLOATS = (_F.TYPE_FLOAT, _F.TYPE_DOUBLE)
-_TIMESTAMP_SECONDS = (-62135596800, 253402300799)  # the years 1 to 9999, as the type's own description says
+_SECONDS_MAX = (2**63 - 1) // 1000 - 1
+"""The type's own description ends with the year 9999; a TIMESTAMP does not."""
 
 
 def message_reader(message: Descriptor, columns: Sequence[tuple[str, SqlType]], path: str = "") -> list[Reader]:
@@ -252,8 +253,7 @@ def _parts(values: Messages, names: Sequence[str]) -> tuple[list[np.ndarray[Any,
 
 def _timestamps(values: Messages) -> pa.Array:
     (seconds, nanos), absent = _parts(values, ("seconds", "nanos"))
-    low, high = _TIMESTAMP_SECONDS
-    if ((seconds < low) | (seconds > high) | (nanos < 0) | (nanos > 999_999_999)).any():
+    if ((abs(seconds) > _SECONDS_MAX) | (nanos < 0) | (nanos > 999_999_999)).any():
         raise RecordError("a timestamp is out of range")
     return pa.array(seconds * 1000 + nanos // 1_000_000, pa.int64(), mask=absent).cast(arrow_type(TIMESTAMP))
 
@@ -268,11 +268,11 @@ def _times(values: Messages) -> pa.Array:
 
 
 def _dates(values: Messages) -> pa.Array:
-    try:
-        days = [None if v is None else datetime.date(v.year, v.month, v.day) for v in values]
-    except ValueError:
-        raise RecordError("a date does not exist") from None
-    return pa.array(days, pa.date32())
+    (years, months, days), absent = _parts(values, ("year", "month", "day"))
+    numbers = days_of(*(np.where(absent, 1, part) for part in (years, months, days)))
+    if numbers is None:
+        raise RecordError("a date does not exist")
+    return pa.array(numbers, pa.int32(), mask=absent).cast(pa.date32())
 
 
 def joined(payload: pa.Array) -> bytes:
