@@ -6,7 +6,9 @@ evaluates it. Names never reach DuckDB, which folds case (DESIGN §7.5): struct 
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -17,12 +19,22 @@ from ..errors import ParseError
 
 @dataclass(frozen=True)
 class Scalar:
-    """A type without parts. Use the module's constants, not new instances."""
+    """A type without parts. Use the module's constants, not new instances: they are compared by identity, also in the
+    processes that a plan is sent to."""
 
     name: str
 
     def __str__(self) -> str:
         return self.name
+
+    def __reduce__(self) -> tuple[Callable[[str], Scalar], tuple[str]]:
+        return _scalar, (self.name,)
+
+
+@functools.cache
+def _scalar(name: str) -> Scalar:
+    """The one type of this name."""
+    return Scalar(name)
 
 
 @dataclass(frozen=True)
@@ -85,19 +97,19 @@ class Struct:
 
 SqlType = Scalar | Decimal | Array | Vector | Map | Struct
 
-BOOLEAN = Scalar("BOOLEAN")
-INTEGER = Scalar("INTEGER")
-BIGINT = Scalar("BIGINT")
-FLOAT = Scalar("FLOAT")
-DOUBLE = Scalar("DOUBLE")
-STRING = Scalar("STRING")
-BYTES = Scalar("BYTES")
-DATE = Scalar("DATE")
-TIME = Scalar("TIME")
-TIMESTAMP = Scalar("TIMESTAMP")
-NULL = Scalar("NULL")
+BOOLEAN = _scalar("BOOLEAN")
+INTEGER = _scalar("INTEGER")
+BIGINT = _scalar("BIGINT")
+FLOAT = _scalar("FLOAT")
+DOUBLE = _scalar("DOUBLE")
+STRING = _scalar("STRING")
+BYTES = _scalar("BYTES")
+DATE = _scalar("DATE")
+TIME = _scalar("TIME")
+TIMESTAMP = _scalar("TIMESTAMP")
+NULL = _scalar("NULL")
 """The type of a bare NULL literal; coerces to every type and is never a column's."""
-INTERVAL_UNIT = Scalar("INTERVALUNIT")
+INTERVAL_UNIT = _scalar("INTERVALUNIT")
 """The type of DAYS, HOURS … as an argument; never a column's."""
 
 SCALARS = {

@@ -46,7 +46,7 @@ def pull(server, sql):
 
 def until(answers):
     """Ask again until the answer is right; for what a query works in behind our back."""
-    for _ in range(300):
+    for _ in range(3000):
         if answers():
             return
         time.sleep(0.02)
@@ -98,6 +98,15 @@ def test_inserts_and_pull(server):
     assert rows == [["x", 1, 12.5]]
     older = server.post("/query", json={"ksql": "SELECT n FROM t WHERE k = 'x';"}).json()
     assert older[1] == {"row": {"columns": [2]}}
+
+
+def test_casts_in_the_processes_of_queries(server):
+    casts = "CAST(a AS STRING) AS text, CAST(k AS INT) AS whole, CAST(k AS BIGINT) AS long, CAST(a AS BIGINT) AS wide"
+    statement(server, "INSERT INTO s (k, a) VALUES ('12', 34);")
+    created = statement(server, f"CREATE STREAM casts AS SELECT k, {casts} FROM s WHERE k = '12' EMIT CHANGES;")
+    assert created.status_code == 200, created.text
+    until(lambda: pull(server, "SELECT * FROM casts;")[1] == [["12", "34", 12, 12, 34]])
+    assert pull(server, f"SELECT {casts} FROM s WHERE k = '12';")[1] == [["34", 12, 12, 34]]
 
 
 def test_push_is_a_stream_that_ends_when_closed(server):
