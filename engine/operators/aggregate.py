@@ -19,12 +19,13 @@ from ..state.duckdb import Prepared
 from ..state.table import FEW_ROWS, ROW
 from .closing import Closing
 from .context import Context
-from .frame import conform, set_column
+from .frame import concat, conform, set_column
 from .group_state import GroupState, having_of
 from .operator import KEY_GROUP, PARTITION, PASSED, ROWTIME, SEQUENCE, WINDOW_END, WINDOW_START, Frame
 from .overflow import tell_overflows
 from .python_aggregate import PythonGroups
 from .rounds import rounds
+from .time_to_live import TimeToLive
 
 
 class AggregateOperator:
@@ -45,6 +46,8 @@ class AggregateOperator:
         self._merge_recent = Prepared(context.connection, self._merge_recent_sql)
         self._recent = None if python or step.table_input else self._table.keep_recent()
         self._closing = Closing(step, self._layout, self._table, context) if step.partial.window else None
+        mortal = self._layout.mortal
+        self._ttl = TimeToLive(step, self._layout, self._table, self._having, context) if mortal else None
 
     def run(self, frame: Frame) -> None:
         table = frame.edges.get(self._step.input)
@@ -54,13 +57,19 @@ class AggregateOperator:
         if self._closing:
             closed = self._closing.advance(frame.stream_time)
             made = closed if self._step.emit_final else made
-        if made is not None and made.num_rows:
-            frame.edges[self._step.output] = self._output(made)
+        told = [self._output(made)] if made is not None and made.num_rows else []
+        gone = self._ttl.sweep(frame.stream_time, made) if self._ttl else None
+        if gone is not None:
+            told.append(self._placed(gone))
+        if told:
+            frame.edges[self._step.output] = concat(told)
 
     def reload(self) -> None:
         """The state has been rolled back."""
         if self._closing:
             self._closing.reload()
+        if self._ttl:
+            self._ttl.reload()
 
     def _batch(self, table: pa.Table, parts: int) -> pa.Table | None:
         if KEY_GROUP not in table.schema.names:
@@ -70,7 +79,7 @@ class AggregateOperator:
             if not table.num_rows:
                 return None
         if not self._step.partial.combine:
-            return self._change(table)
+            return self._change(self._ttl.last_lives(table) if self._ttl else table)
         rounds = _rounds(table, self._layout.key_names, parts, self._context)
         changes = [self._change(part) for part in rounds]
         return changes[0] if len(changes) == 1 else self._newest(changes)
@@ -119,6 +128,10 @@ class AggregateOperator:
             made = made.take(pc.sort_indices(made.select([n for n, _ in order]), sort_keys=order))
         if window:
             made = set_column(made, WINDOW_END, pc.add(made.column(WINDOW_START), window.size_ms))
+        return self._placed(made)
+
+    def _placed(self, made: pa.Table) -> pa.Table:
+        """Rows of the output, which are of no partition of the source."""
         made = set_column(made, PARTITION, pa.repeat(pa.scalar(0, pa.int32()), made.num_rows))
         return conform(made, self._step.schema)
 

@@ -15,7 +15,7 @@ from ..state.table import StateTable
 from .context import Context
 from .frame import set_column
 from .group_state import GroupState
-from .marks import Marks
+from .marks import LeastTime, Marks
 from .operator import PASSED, SEQUENCE, STREAM_TIME, WINDOW_END, WINDOW_START
 from .windows import grace_ms, retention_ms
 
@@ -39,7 +39,7 @@ class Closing:
         self._layout = layout
         self._table = table
         self._context = context
-        self._times: dict[int, int] = {}
+        self._clock = LeastTime()
         self._marks = Marks(context, f"{step.state}_marks")
         self._expired = -1
 
@@ -49,11 +49,7 @@ class Closing:
 
     def advance(self, stream_time: dict[int, int]) -> pa.Table | None:
         """Close and expire up to the least stream time; gives the rows of windows that closed."""
-        for partition, time in stream_time.items():
-            self._times[partition] = max(time, self._times.get(partition, time))
-        if not self._times:
-            return None
-        now = min(self._times.values())
+        now = self._clock.hear(stream_time)
         made = self._emit(now) if self._final else None
         self._expire(now)
         return made

@@ -19,9 +19,10 @@ from ..sql.template import fill
 from ..sql.types import duckdb_type
 from ..state.recent import STORED
 from ..state.table import OLD, ROW
-from .operator import KEY_GROUP, PASSED, ROWTIME, SEQUENCE, UNDO, WINDOW_END, WINDOW_START
+from .operator import KEY_GROUP, PASSED, ROWTIME, SEQUENCE, STREAM_TIME, UNDO, WINDOW_END, WINDOW_START
 from .partial_aggregate import partial_texts
 
+_BEGUN = "_begun"  # stream time as of a group's first row in the batch
 _OLD_RESULTS = 1000
 """Results before the batch are columns c1000 …, above any table's width."""
 
@@ -68,7 +69,19 @@ class GroupState:
                     made += [(f"s{len(made) + i}", column.duckdb_type) for i, column in enumerate(state)]
                 case PythonAggregate(aggregator=aggregator):
                     made.append((f"s{len(made)}", duckdb_type(aggregator.state_type)))
-        return [*made, (ROWTIME, "BIGINT"), (KEY_GROUP, "INTEGER")]
+        return [*made, (ROWTIME, "BIGINT"), (KEY_GROUP, "INTEGER"), *([(STREAM_TIME, "BIGINT")] * self.mortal)]
+
+    @property
+    def mortal(self) -> bool:
+        """Whether groups have a time to live: each keeps the stream time of the last row that came to it."""
+        return self.step.partial.ttl_ms is not None
+
+    @property
+    def begins(self) -> str:
+        """SQL: whether a batch's group `b` begins anew and does not go on from the stored one `s`."""
+        if not self.mortal:
+            return "s.rowid IS NULL"
+        return f"(s.rowid IS NULL OR b.{_BEGUN} - s.{STREAM_TIME} >= {self.step.partial.ttl_ms})"
 
     def places(self) -> list[range]:
         """By call, which state columns are its own."""
@@ -98,13 +111,17 @@ class GroupState:
         for call, place in zip(self.step.partial.calls, self.places(), strict=True):
             texts = partial_texts([call]) if isinstance(call.spec, AggregateSpec) else ["NULL"]
             states += [f"{text} AS p{p}" for text, p in zip(texts, place, strict=True)]
-        kept = [
-            f"max({ROWTIME}) AS {ROWTIME}",
-            f"max({SEQUENCE}) AS {SEQUENCE}",
-            f"any_value({KEY_GROUP}) AS {KEY_GROUP}",
-            *([f"any_value({STORED}) AS {STORED}"] if STORED in names else []),
-        ]
-        return f"SELECT {', '.join([*by, *states, *kept])} FROM {source} {which} GROUP BY {', '.join(by)}"
+        return f"SELECT {', '.join([*by, *states, *self.times(names)])} FROM {source} {which} GROUP BY {', '.join(by)}"
+
+    def times(self, names: Sequence[str] = ()) -> list[str]:
+        """What a batch's group knows of its rows besides the aggregates; `names`: the rows' columns."""
+        made = [f"max({ROWTIME}) AS {ROWTIME}", f"max({SEQUENCE}) AS {SEQUENCE}"]
+        made.append(f"any_value({KEY_GROUP}) AS {KEY_GROUP}")
+        if STORED in names:
+            made.append(f"any_value({STORED}) AS {STORED}")
+        if self.mortal:
+            made += [f"arg_min({STREAM_TIME}, {SEQUENCE}) AS {_BEGUN}", f"max({STREAM_TIME}) AS {STREAM_TIME}"]
+        return made
 
     def merge_sql(self, groups: str, table: str | None, having: Expr | None) -> str:
         """The batch's groups (a relation) merged into the state: a change as StateTable takes it, with the results.
@@ -117,7 +134,7 @@ class GroupState:
             }
             for p, column in zip(place, call.spec.state, strict=True):
                 text = fill(column.merge, values | {"s": f"s.s{p}", "b": f"b.p{p}"})
-                value = f"CASE WHEN s.rowid IS NULL THEN b.p{p} ELSE {text} END"
+                value = f"CASE WHEN {self.begins} THEN b.p{p} ELSE {text} END"
                 merged.append(f"CAST({value} AS {column.duckdb_type}) AS s{p}")
         return self._change_sql(f"{groups} AS b", merged, table, having)
 
@@ -168,13 +185,17 @@ class GroupState:
 
     def _change_sql(self, batch: str, merged: Sequence[str], table: str | None, having: Expr | None) -> str:
         keys = [f"b.{k} AS {k}" for k in self.key_names]
-        times = [
-            f"greatest(b.{ROWTIME}, coalesce(s.{ROWTIME}, b.{ROWTIME})) AS {ROWTIME}",
-            f"b.{KEY_GROUP} AS {KEY_GROUP}",
-        ]
-        columns = [*keys, *merged, *times, f"b.{SEQUENCE} AS {SEQUENCE}", *self.old_columns()]
+        columns = [*keys, *merged, *self.merged_times(), f"b.{SEQUENCE} AS {SEQUENCE}", *self.old_columns()]
         inner = f"SELECT {', '.join(columns)} FROM {batch if table is None else self.join_sql(batch, table)}"
         return self.with_results(f"({inner})", having)
+
+    def merged_times(self) -> list[str]:
+        """The times of a group and its key group, after the batch."""
+        made = [f"CASE WHEN {self.begins} THEN b.{ROWTIME} ELSE greatest(b.{ROWTIME}, s.{ROWTIME}) END AS {ROWTIME}"]
+        made.append(f"b.{KEY_GROUP} AS {KEY_GROUP}")
+        if self.mortal:
+            made.append(f"greatest(b.{STREAM_TIME}, coalesce(s.{STREAM_TIME}, b.{STREAM_TIME})) AS {STREAM_TIME}")
+        return made
 
     def with_results(self, change: str, having: Expr | None) -> str:
         """A change with the result columns behind the keys, and whether the row passed HAVING before."""
@@ -197,7 +218,8 @@ class GroupState:
         window = self.step.partial.window
         bounds = [WINDOW_START, f"{WINDOW_START} + {window.size_ms} AS {WINDOW_END}"] if window else []
         bounds = [WINDOW_START, WINDOW_END] if self.session else bounds
-        return f"SELECT {', '.join([*keys, *results, *bounds, ROWTIME, KEY_GROUP])} FROM {table} WHERE {where}"
+        times = [ROWTIME, KEY_GROUP, *([STREAM_TIME] * self.mortal)]
+        return f"SELECT {', '.join([*keys, *results, *bounds, *times])} FROM {table} WHERE {where}"
 
 
 def _is_python(call: AggregateCall) -> bool:

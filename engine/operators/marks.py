@@ -43,6 +43,19 @@ class Marks:
         self.values |= fresh
 
 
+class LeastTime:
+    """The least stream time of the live partitions, as the frames have told it: what ends for keys that fell silent too."""
+
+    def __init__(self) -> None:
+        self._times: dict[int, int] = {}
+
+    def hear(self, stream_time: Mapping[int, int]) -> int:
+        """Where it stands after a frame; -1 before any was heard."""
+        for partition, time in stream_time.items():
+            self._times[partition] = max(time, self._times.get(partition, time))
+        return min(self._times.values(), default=-1)
+
+
 class StreamTimes:
     """Stream times by partition, or by side and partition (`operator.side_time`), of the rows that have passed an operator.
 

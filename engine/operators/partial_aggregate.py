@@ -3,7 +3,8 @@
 Windows are assigned, late rows taken out, rows without a key dropped, and where every aggregate allows it the rows of
 one key and window become one. So an exchange sends a row a group and not a row a record. Groups are also kept apart
 by source partition: the greatest rowtime of each is then the partition's new stream time. Which session a row belongs to,
-and whether it is late for it, only the state knows: such rows go on one by one, with their stream time.
+and whether it is late for it, or whether its group's time to live is over, only the state knows: such rows go on one by
+one, with their stream time.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class PartialAggregateOperator:
         self._input = before.input if before else step.input
         self._session = step.window is not None and step.window.is_session
         self._window = None if self._session else step.window
-        self._times = StreamTimes(context, "windows", kept=context.keeps_times and step.window is not None)
+        self._timed = step.window is not None or step.ttl_ms is not None
+        self._stamped = self._session or step.ttl_ms is not None
+        self._times = StreamTimes(context, "windows", kept=context.keeps_times and self._timed)
         self._evaluate = EvaluateOperator(before, context) if before else None
         if before:
             bind_functions(context.evaluation, [*before.columns, *([before.where] if before.where else [])])
@@ -55,7 +58,7 @@ class PartialAggregateOperator:
         table = frame.edges.get(self._input)
         if table is not None and table.num_rows:
             made = self._batch(table)
-            if self._step.window:
+            if self._timed:
                 advance_stream_time(made, self._times.now)
             if made.num_rows:
                 frame.edges[self._step.output] = made
@@ -74,7 +77,7 @@ class PartialAggregateOperator:
         if self._without_key(made) is not None:
             return self._carefully(table)
         made = conform(made, self._step.input_schema)
-        return with_stream_time(made, self._times.now) if self._session else made
+        return with_stream_time(made, self._times.now) if self._stamped else made
 
     def _carefully(self, table: pa.Table) -> pa.Table:
         """Step by step, so that rows which failed, have no key or come late can be told one by one."""
@@ -84,7 +87,7 @@ class PartialAggregateOperator:
         rows = self._drop_without_key(rows)
         if not rows.num_rows:
             return self._grouped(self._assigned(rows)) if self._step.combine else self._assigned(rows)
-        if self._step.window:
+        if self._timed:
             rows = with_stream_time(rows, self._times.now)
         rows = self._assigned(rows)
         if self._window:

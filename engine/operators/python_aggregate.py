@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..plan.steps import AggregateCall
 from ..sql.expressions import Expr
@@ -21,8 +22,10 @@ from ..state.table import ROW, StateTable
 from .context import Context
 from .frame import set_column
 from .group_state import GroupState, packed
-from .operator import KEY_GROUP, PASSED, ROWTIME, SEQUENCE
+from .operator import PASSED, SEQUENCE
 from .partial_aggregate import partial_texts
+
+_BEGINS = "_begins"  # whether a group begins anew with the batch
 
 
 class PythonGroups:
@@ -67,18 +70,18 @@ class PythonGroups:
         states: list[Any] = []
         results: list[Any] = []
         stored = change.column(f"old_s{place}").to_pylist()
-        rows = change.column(ROW).to_pylist()
+        begins = change.column(_BEGINS) if _BEGINS in change.schema.names else pc.is_null(change.column(ROW))
         given = change.column(f"_args{i}").to_pylist()
         # A loop over rows: the function is the user's own, a row at a time.
-        for at, (row, old, values) in enumerate(zip(rows, stored, given, strict=True)):
+        for at, (fresh, old, values) in enumerate(zip(begins.to_pylist(), stored, given, strict=True)):
             try:
-                state = spec.aggregator.initialize() if row is None else old
+                state = spec.aggregator.initialize() if fresh else old
                 for value in values:
                     state = self._with(spec, call, value, state)
                 result = spec.aggregator.map(state)
             except Exception as why:  # noqa: BLE001 - whatever a user's function raises spoils its group's update only
                 self._context.fail(change, at, "function", f"{call.name}: {type(why).__name__}: {why}", call.name)
-                state, result = (spec.aggregator.initialize() if row is None else old), None
+                state, result = (spec.aggregator.initialize() if fresh else old), None
             states.append(state)
             results.append(result)
         return (
@@ -106,14 +109,8 @@ class PythonGroups:
                 columns += [f"{next(texts)} AS p{p}" for p in place]
             else:
                 columns.append(f"list({packed(call)} ORDER BY {SEQUENCE}) AS _args{i}")
-        times = [
-            f"max({ROWTIME}) AS {ROWTIME}",
-            f"max({SEQUENCE}) AS {SEQUENCE}",
-            f"any_value({KEY_GROUP}) AS {KEY_GROUP}",
-        ]
-        groups = (
-            f"(SELECT {', '.join([*by, *columns, *times])} FROM {source} {self._rows} GROUP BY {', '.join(by)}) AS b"
-        )
+        made = ", ".join([*by, *columns, *layout.times()])
+        groups = f"(SELECT {made} FROM {source} {self._rows} GROUP BY {', '.join(by)}) AS b"
         return self._joined_sql(groups, self._stored(source) if self._stored else self._table.name)
 
     def _joined_sql(self, groups: str, stored: str) -> str:
@@ -130,11 +127,11 @@ class PythonGroups:
             }
             for p, column in zip(place, call.spec.state, strict=True):
                 text = fill(column.merge, values | {"s": f"s.s{p}", "b": f"b.p{p}"})
-                merged.append(f"CASE WHEN s.rowid IS NULL THEN b.p{p} ELSE {text} END AS s{p}")
+                merged.append(f"CASE WHEN {layout.begins} THEN b.p{p} ELSE {text} END AS s{p}")
             results.append(f"{layout.result_texts()[i]} AS c{keys + i}")
         columns = [f"b.{k} AS {k}" for k in layout.key_names] + merged
-        columns += [f"greatest(b.{ROWTIME}, coalesce(s.{ROWTIME}, b.{ROWTIME})) AS {ROWTIME}"]
-        columns += [f"b.{KEY_GROUP} AS {KEY_GROUP}", f"b.{SEQUENCE} AS {SEQUENCE}", *layout.old_columns()]
+        columns += [*layout.merged_times(), f"{layout.begins} AS {_BEGINS}"]
+        columns += [f"b.{SEQUENCE} AS {SEQUENCE}", *layout.old_columns()]
         inner = f"SELECT {', '.join(columns)} FROM {layout.join_sql(groups, stored)}"
         return f"SELECT {', '.join(['*', *results])} FROM ({inner})"
 

@@ -120,7 +120,7 @@ def _node(node: Node) -> str:
             final = " emit final" if node.emit_final else ""
             combined = " combined before the exchange" if node.combine else ""
             made = ", ".join(_call(c, node.input.schema) for c in node.calls) or "groups"
-            return f"Aggregate {made} by {keys}{windowed(node.grouped)}{final}{combined}"
+            return f"Aggregate {made} by {keys}{windowed(node.grouped)}{_kept_for(node.ttl_ms)}{final}{combined}"
         case Join(kind=kind, left=left, right=right, left_key=left_key, right_key=right_key):
             on = f"{left.schema.columns[left_key].name} = {right.schema.columns[right_key].name}"
             within = (
@@ -169,7 +169,7 @@ def step_text(step: Step) -> str:
         case AggregateStep():
             taking_back = ", taking back rows" if step.table_input else ""
             final = ", rows when windows close" if step.emit_final else ""
-            return f"merge e{step.input} into {step.state}{taking_back}{final}"
+            return f"merge e{step.input} into {step.state}{_kept_for(step.partial.ttl_ms)}{taking_back}{final}"
         case StreamTableJoin():
             on = f"e{step.left}.c{step.left_key} = e{step.right}.c{step.right_key}"
             return f"{step.kind} join of e{step.left} with {step.state}, the rows of e{step.right}, on {on}"
@@ -234,6 +234,10 @@ def _call(call: AggregateCall, schema: Schema) -> str:
 def _named(name: str) -> str:
     """A column's name; one that the planner gave to an expression is the expression's text, and needs no quotes."""
     return name if any(sign in name for sign in " (>*") else quote_if_needed(name)
+
+
+def _kept_for(ttl_ms: int | None) -> str:
+    return "" if ttl_ms is None else f" kept for {ttl_ms} ms after their last row"
 
 
 def windowed(window: Window | None) -> str:

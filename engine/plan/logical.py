@@ -128,7 +128,8 @@ class Infer:
 @dataclass(frozen=True)
 class Aggregate:
     """Groups by the first `keys` columns of the input (and the window) and aggregates the others. Output: the keys, then one
-    column a call. `combine`: rows of a batch may be combined before the exchange (rules/combine_partial)."""
+    column a call. `combine`: rows of a batch may be combined before the exchange (rules/combine_partial). `ttl_ms`: how long
+    after its last row a group is kept (time_to_live.py)."""
 
     input: Node
     keys: int
@@ -136,6 +137,7 @@ class Aggregate:
     grouped: Window | None = None
     emit_final: bool = False
     combine: bool = False
+    ttl_ms: int | None = None
 
     def __post_init__(self) -> None:
         if any(i >= len(self.input.schema) for call in self.calls for i in call.args):

@@ -143,7 +143,7 @@ class _Builder:
     def _aggregate(self, node: Aggregate) -> tuple[Edge, int]:
         edge, at = self.build(node.input)
         partial = PartialAggregate(
-            edge, self._edge(), node.keys, node.calls, node.grouped, node.input.schema, node.combine
+            edge, self._edge(), node.keys, node.calls, node.grouped, node.input.schema, node.combine, node.ttl_ms
         )
         sent, _ = self._append(at, partial)
         self._cross(sent, at, at + 1, tuple(range(node.keys)))

@@ -26,6 +26,7 @@ from .sources import read_of
 from .steps import QueryPlan
 from .subqueries import Names
 from .target import SinkTarget
+from .time_to_live import with_state_ttl
 
 
 def plan_query(
@@ -74,7 +75,8 @@ def plan_logical(
     if sink is None:
         return optimize(root)
     check_kind(root, sink)
-    return optimize(_kept(merge_projections(fit(root, sink))))
+    made = merge_projections(fit(root, sink))
+    return optimize(_kept(with_state_ttl(made, sink.state_ttl)))
 
 
 def plan_source_table(relation: Relation, *, query_id: str, settings: Mapping[str, str]) -> QueryPlan:

@@ -114,7 +114,8 @@ class AggregateCall:
 @dataclass(frozen=True)
 class PartialAggregate:
     """Before the exchange: windows assigned, late rows taken out, rows of one batch with one key and window combined
-    (where every aggregate is combinable; else rows go on with their windows). Key columns of `input` come first."""
+    (where every aggregate is combinable; else rows go on with their windows). Key columns of `input` come first. `ttl_ms`: how
+    long after its last row a group without a window is kept; its rows go on with their stream times."""
 
     input: Edge
     output: Edge
@@ -123,6 +124,7 @@ class PartialAggregate:
     window: Window | None
     input_schema: Schema
     combine: bool
+    ttl_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -377,13 +379,14 @@ class QueryPlan:
 
 def needs_one_worker(plan: QueryPlan) -> bool:
     """Whether what a query says depends on stream times behind an exchange: there a worker sees some of a partition's rows
-    only, so that what is late, or closed, would depend on how many workers share them. Windows and joins of streams behind
-    a join are so; and a join with a table behind an outer join of streams, whose rows go on alone as of a moment."""
+    only, so that what is late, or closed, would depend on how many workers share them. Windows, times to live and joins of
+    streams behind a join are so; and a join with a table behind an outer join of streams, whose rows go on alone as of a
+    moment."""
     seen_alone = False
     for number, stage in enumerate(plan.stages):
         for step in stage.steps:
-            windowed = isinstance(step, PartialAggregate) and step.window is not None
-            if number and (windowed or isinstance(step, JoinSides)):
+            timed = isinstance(step, PartialAggregate) and (step.window is not None or step.ttl_ms is not None)
+            if number and (timed or isinstance(step, JoinSides)):
                 return True
             if seen_alone and isinstance(step, StreamTableJoin):
                 return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..sql.properties import StateTtl
 from ..sql.schema import Schema
 
 
@@ -15,7 +16,8 @@ from ..sql.schema import Schema
 class SinkTarget:
     """CREATE STREAM / TABLE `name` AS … or INSERT INTO `name`. A format of None is the first source's. `into` is the schema
     of the stream that INSERT INTO writes to, which the query's result must fit. `properties`: those of the formats
-    (VALUE_DELIMITER, WRAP_SINGLE_VALUE …), upper-case; the statement's WITH, not the source's."""
+    (VALUE_DELIMITER, WRAP_SINGLE_VALUE …), upper-case; the statement's WITH, not the source's. `state_ttl`: how long a key is
+    remembered that is not updated."""
 
     name: str
     topic: str
@@ -26,3 +28,4 @@ class SinkTarget:
     timestamp_column: str | None = None
     timestamp_format: str | None = None
     into: Schema | None = None
+    state_ttl: StateTtl | None = None

@@ -27,7 +27,7 @@ def why_not_upgraded(old: QueryPlan, new: QueryPlan) -> str | None:
     for (exchanged, steps), (sent, others) in zip(before, after, strict=True):
         for step, other in zip(steps, others, strict=True):
             if _kept(step) != _kept(other):
-                return _differing(step)
+                return _differing(step, other)
         if exchanged != sent:
             return "its query would send its rows elsewhere"
     return None
@@ -44,12 +44,20 @@ def _remembered(stage: Stage) -> tuple[list[tuple[int, ...]], list[Step]]:
 
 
 def _kept(step: Step) -> list[Any]:
-    values = [getattr(step, f.name) for f in fields(step) if f.name not in _FREE]
+    """What lies in a step's state by; of a time to live only that there is one, for its length may change."""
+    values = [getattr(step, f.name) for f in fields(step) if f.name not in (*_FREE, "ttl_ms")]
+    values += [step.ttl_ms is None] if isinstance(step, PartialAggregate) else []
     return [_kept(v) if isinstance(v, PartialAggregate | JoinSides) else v for v in values]
 
 
-def _differing(step: Step) -> str:
+def _mortal(step: Step) -> bool:
+    return isinstance(step, Aggregate) and step.partial.ttl_ms is not None
+
+
+def _differing(step: Step, other: Step) -> str:
     match step:
+        case Aggregate() if _mortal(step) != _mortal(other):
+            return "STATE_TTL may be longer or shorter, but not be given to a running query or taken from it"
         case Aggregate():
             return "its groups, its window or its aggregates would change, and its state was made by the old ones"
         case Materialize():

@@ -166,6 +166,7 @@ def _target(statement: CreateSourceAs, properties: SourceProperties, world: Worl
         with_registry(properties.format_properties, topic, statement.name, world),
         properties.timestamp,
         properties.timestamp_format,
+        state_ttl=properties.state_ttl,
     )
 
 
@@ -200,6 +201,7 @@ def _made_by(statement: CreateSourceAs, properties: SourceProperties, plan: Quer
         window_size_ms=None if window is None or window.is_session else window.size_ms,
         statement=text,
         query_id=plan.query_id,
+        state_ttl_ms=None if properties.state_ttl is None else properties.state_ttl.ms,
     )
 
 

@@ -84,6 +84,7 @@ def _shape(
     return {
         "name": relation.name,
         "windowType": relation.windowed,
+        "stateTtlMs": relation.state_ttl_ms,
         "readQueries": readers,
         "writeQueries": writers,
         "fields": [field_shape(c) for c in relation.schema],
@@ -126,6 +127,8 @@ def _extended(relation: Relation, shape: Mapping[str, Any]) -> str:
         f"Formats: key {relation.key_format}, value {relation.value_format}",
         f"Statement: {relation.statement}",
     ]
+    if relation.state_ttl_ms is not None:
+        lines.append(f"State: a key is kept for {relation.state_ttl_ms} ms after its last row")
     lines += [f"Read by: {q['id']} ({q['state']})" for q in shape["readQueries"]]
     lines += [f"Written by: {q['id']} ({q['state']})" for q in shape["writeQueries"]]
     if shape["statistics"]:

@@ -26,6 +26,7 @@ from ..plan.pull_settings import check_limit, check_stream, check_table
 from ..plan.steps import QueryPlan
 from ..plan.target import SinkTarget
 from ..runtime.flow import FlowStatus
+from ..sql.properties import read_properties
 from ..sql.statements import CreateSourceAs, Explain, InsertInto, Query, RelationalQuery, Statement
 from ..sql.types import arrow_type
 from . import opening
@@ -161,7 +162,8 @@ class Questions:
             case (Query() | RelationalQuery()) as query:
                 plan = self._plan(query, None, settings)
             case CreateSourceAs(name=name, kind=kind, query=query):
-                plan = self._plan(query, SinkTarget(name, name, kind == "TABLE"), settings)
+                ttl = read_properties(statement.subject.properties, of_query=True).state_ttl
+                plan = self._plan(query, SinkTarget(name, name, kind == "TABLE", state_ttl=ttl), settings)
             case InsertInto(query=query):
                 plan = self._plan(query, None, settings)
         return describe_plan(text, plan, None, None)

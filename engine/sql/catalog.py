@@ -30,7 +30,8 @@ class Relation:
     """A stream or table. `properties`: those of its formats (VALUE_DELIMITER, WRAP_SINGLE_VALUE …), upper-case.
     `windowed`: its keys carry windows of this kind, TUMBLING and HOPPING of `window_size_ms`. `query_id`: the query that
     makes it, None where CREATE STREAM / TABLE only declared it. `is_source`: read-only (CREATE SOURCE …). `any_case`:
-    columns were inferred from a file and keep its spelling."""
+    columns were inferred from a file and keep its spelling. `state_ttl_ms`: how long its query remembers a key that is not
+    updated."""
 
     name: str
     kind: str  # STREAM or TABLE
@@ -51,6 +52,7 @@ class Relation:
     query_id: str | None = None
     file: FileOptions | None = None
     any_case: bool = False
+    state_ttl_ms: int | None = None
 
     @property
     def is_table(self) -> bool:

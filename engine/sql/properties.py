@@ -34,9 +34,18 @@ _OF_FORMATS = {
 _FILE_OPTIONS = ("DELIMITER", "HEADER", "QUOTE", "ESCAPE", "NULL_TEXT", "ENCODING", "COMPRESSION")
 _TOPIC = ("KAFKA_TOPIC", "FORMAT", "KEY_FORMAT", "VALUE_FORMAT", "PARTITIONS", "REPLICAS", "RETENTION_MS")
 _TIME = ("TIMESTAMP", "TIMESTAMP_FORMAT", "WRAP_SINGLE_VALUE")
+_OF_QUERIES = ("STATE_TTL",)
 _OF_SOURCES = ("WINDOW_TYPE", "WINDOW_SIZE", "PATH", "PATH_FORMAT", *_FILE_OPTIONS)
 _WINDOWS = ("TUMBLING", "HOPPING", "SESSION")
 _PATH_FORMATS = ("CSV", "JSON", "PARQUET", "TEXT")
+
+
+@dataclass(frozen=True)
+class StateTtl:
+    """STATE_TTL: how long a table's query remembers a key that is not updated, and where that is written."""
+
+    ms: int
+    span: Span | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ class SourceProperties:
     timestamp_format: str | None = None
     window_type: str | None = None
     window_size_ms: int | None = None
+    state_ttl: StateTtl | None = None
     file: FileOptions | None = None
     format_properties: Mapping[str, str] = field(default_factory=dict)
     spans: Mapping[str, Span | None] = field(default_factory=dict)
@@ -62,10 +72,12 @@ class SourceProperties:
 def read_properties(properties: Sequence[Property], *, of_query: bool = False) -> SourceProperties:
     """The properties of CREATE STREAM / TABLE, or `of_query`: of CREATE … AS SELECT, which reads no window from keys and
     no files. Raises AnalysisError at the property that is wrong."""
-    known = (*_TOPIC, *_TIME, *_OF_FORMATS, *(() if of_query else _OF_SOURCES))
+    known = (*_TOPIC, *_TIME, *_OF_FORMATS, *(_OF_QUERIES if of_query else _OF_SOURCES))
     for given in properties:
         if given.name not in known:
             why = "it belongs to CREATE STREAM / TABLE without a SELECT" if given.name in _OF_SOURCES else None
+            if given.name in _OF_QUERIES:
+                why = "it belongs to CREATE TABLE … AS SELECT … GROUP BY, whose query remembers its groups"
             raise AnalysisError(
                 f"unknown property in the WITH clause: {given.name}",
                 detail=why,
@@ -94,6 +106,7 @@ class _Reader:
             timestamp_format=self._text("TIMESTAMP_FORMAT"),
             window_type=window_type,
             window_size_ms=window_size,
+            state_ttl=self._state_ttl(),
             file=self._file(),
             format_properties={n: self._plain(n) for n in names},
             spans={n: p.span for n, p in self.given.items()},
@@ -176,6 +189,10 @@ class _Reader:
                 "WINDOW_TYPE", f"{kind} windows require 'WINDOW_SIZE'", "for example WINDOW_SIZE = '10 SECONDS'"
             )
         return kind, size_ms
+
+    def _state_ttl(self) -> StateTtl | None:
+        text = self._text("STATE_TTL")
+        return None if text is None else StateTtl(self._duration("STATE_TTL", text), self.given["STATE_TTL"].span)
 
     def _duration(self, name: str, text: str) -> int:
         found = text_ms(text)

@@ -59,3 +59,34 @@ ASSERT VALUES low (id, n) VALUES (1, 4);
 CREATE STREAM src (id INT KEY, v INT) WITH (kafka_topic = 'src', value_format = 'JSON', partitions = 1);
 CREATE TABLE counts AS SELECT id, COUNT(*) AS n FROM src GROUP BY id;
 INSERT INTO counts SELECT id, CAST(v AS BIGINT) AS n FROM src;
+
+--@test: STATE_TTL: a key that is not updated goes with a tombstone, and begins anew
+CREATE STREAM seen (id INT KEY, v INT) WITH (kafka_topic = 'seen', value_format = 'JSON', partitions = 1);
+CREATE TABLE lately WITH (state_ttl = '10 SECONDS') AS SELECT id, COUNT(*) AS n, SUM(v) AS total FROM seen GROUP BY id;
+CREATE TABLE sizes AS SELECT n, COUNT(*) AS keys FROM lately GROUP BY n;
+INSERT INTO seen (rowtime, id, v) VALUES (1000, 1, 1);
+INSERT INTO seen (rowtime, id, v) VALUES (5000, 2, 5);
+INSERT INTO seen (rowtime, id, v) VALUES (10999, 1, 2);
+INSERT INTO seen (rowtime, id, v) VALUES (21000, 1, 3);
+INSERT INTO seen (rowtime, id, v) VALUES (4000, 3, 7);
+INSERT INTO seen (rowtime, id, v) VALUES (31000, 3, 8);
+ASSERT VALUES lately (rowtime, id, n, total) VALUES (1000, 1, 1, 1);
+ASSERT VALUES lately (rowtime, id, n, total) VALUES (5000, 2, 1, 5);
+ASSERT VALUES lately (rowtime, id, n, total) VALUES (10999, 1, 2, 3);
+ASSERT VALUES lately (rowtime, id, n, total) VALUES (21000, 1, 1, 3);
+ASSERT NULL VALUES lately (rowtime, id) KEY (15000, 2);
+ASSERT VALUES lately (rowtime, id, n, total) VALUES (4000, 3, 1, 7);
+ASSERT VALUES lately (rowtime, id, n, total) VALUES (31000, 3, 1, 8);
+ASSERT NULL VALUES lately (rowtime, id) KEY (31000, 1);
+
+--@test: STATE_TTL with HAVING: rows that never passed get no tombstone
+CREATE STREAM taps (id INT KEY, v INT) WITH (kafka_topic = 'taps', value_format = 'JSON', partitions = 1);
+CREATE TABLE busy WITH (state_ttl = '10 SECONDS') AS SELECT id, COUNT(*) AS n FROM taps GROUP BY id HAVING COUNT(*) > 1;
+INSERT INTO taps (rowtime, id, v) VALUES (0, 1, 1);
+INSERT INTO taps (rowtime, id, v) VALUES (0, 2, 1);
+INSERT INTO taps (rowtime, id, v) VALUES (1000, 2, 1);
+INSERT INTO taps (rowtime, id, v) VALUES (60000, 3, 1);
+INSERT INTO taps (rowtime, id, v) VALUES (60000, 3, 1);
+ASSERT VALUES busy (id, n) VALUES (2, 2);
+ASSERT NULL VALUES busy (id) KEY (2);
+ASSERT VALUES busy (id, n) VALUES (3, 2);

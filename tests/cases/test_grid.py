@@ -41,6 +41,7 @@ PER_PARTITION = (
     "windows-EMIT FINAL says",
     "windows-SESSION windows with",
     "joins_streams-GRACE",
+    "tables-STATE_TTL",
 )  # what is late, or final, is judged by partition
 BY_ROW = ("functions_", "types_")  # what a row gives by itself: one combination each, all of them over the files
 ASSERTIONS = (AssertValues, AssertSource, AssertTopic)

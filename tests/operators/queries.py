@@ -17,6 +17,7 @@ from mergus.engine.plan.target import SinkTarget
 from mergus.engine.sql.builtin.registry import default_registry
 from mergus.engine.sql.catalog import Catalog, Relation
 from mergus.engine.sql.functions import FunctionRegistry
+from mergus.engine.sql.properties import StateTtl
 from mergus.engine.sql.schema import ColumnDef, Schema
 from mergus.engine.sql.statements import Join, Query, SelectItem, SourceRef, WindowClause
 from mergus.engine.sql.types import parse_type
@@ -74,8 +75,9 @@ class Bench:
             if clause in clauses:
                 clauses[clause] = tuple(node(t) for t in clauses[clause].split("; "))
         emit = clauses.pop("emit", "CHANGES")
+        state_ttl = StateTtl(clauses.pop("state_ttl_ms")) if "state_ttl_ms" in clauses else None
         query = Query(items, relation(from_), emit=emit, **clauses)
-        sink = SinkTarget(into, into.lower(), table)
+        sink = SinkTarget(into, into.lower(), table, state_ttl=state_ttl)
         return plan_query(query, self.catalog, self.registry, query_id=f"Q_{into}", sink=sink, settings={})
 
     def out(self, topic: str = "out") -> list[tuple[Any, Any, int]]:

@@ -81,6 +81,21 @@ QUERIES: dict[str, dict[str, Any]] = {
         "emit": "FINAL",
         "table": True,
     },
+    "time to live": {
+        "select": "ID; COUNT(*) AS N; SUM(V) AS T; LATEST_BY_OFFSET(V) AS X",
+        "from_": "S",
+        "group_by": "ID",
+        "state_ttl_ms": 7,
+        "table": True,
+    },
+    "time to live with having": {
+        "select": "ID; COUNT(*) AS N; COLLECT_LIST(V) AS C",
+        "from_": "S",
+        "group_by": "ID",
+        "having": "COUNT(*) <> 1",
+        "state_ttl_ms": 12,
+        "table": True,
+    },
     "inner": {"select": "S.ID; V; CITY", "from_": "S JOIN U ON S.ID = U.ID"},
     "left": {"select": "S.ID; V; CITY", "from_": "S LEFT JOIN U ON S.ID = U.ID"},
     "table": {"select": "CITY; COUNT(*) AS N", "from_": "U", "group_by": "CITY", "table": True},
@@ -122,7 +137,9 @@ def test_cuts_agree(instance: duckdb.DuckDBPyConnection, name: str, given_record
     assert answers[0] == answers[1] == answers[2]
 
 
-@pytest.mark.parametrize("name", ["aggregate", "tumbling", "hopping", "session", "session in order", "inner", "table"])
+@pytest.mark.parametrize(
+    "name", ["aggregate", "tumbling", "hopping", "session", "session in order", "time to live", "inner", "table"]
+)
 def test_going_back_to_an_epoch(instance: duckdb.DuckDBPyConnection, name: str) -> None:
     bench = Bench(instance, [EVENTS, USERS])
     for i in range(12):

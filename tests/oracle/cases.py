@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Union
 
 from .reference import Event, Filter, ForeignKey, Operator, Read, Row, StreamTable, TableTable
-from .reference_groups import Given, Groups, Sessions, TableGroups, Windows
+from .reference_groups import Given, Groups, MortalGroups, Sessions, TableGroups, Windows
 from .reference_streams import StreamStream
 
 STREAMS, TABLES = ("L", "R", "P"), ("A", "B", "C")
@@ -228,6 +228,7 @@ class Query:
     window: Window | None = None
     having: Is | None = None
     final: bool = False
+    ttl: int | None = None
 
     @property
     def is_table(self) -> bool:
@@ -244,7 +245,8 @@ class Query:
         if self.having is not None:
             clauses.append(f"HAVING {self.aggregates[0].sql()} {self.having.sign} {self.having.number}")
         kind = "TABLE" if self.is_table else "STREAM"
-        return f"CREATE {kind} OUT AS {' '.join(clauses)} EMIT {'FINAL' if self.final else 'CHANGES'};"
+        ttl = "" if self.ttl is None else f" WITH (STATE_TTL = '{self.ttl} MILLISECONDS')"
+        return f"CREATE {kind} OUT{ttl} AS {' '.join(clauses)} EMIT {'FINAL' if self.final else 'CHANGES'};"
 
     def open(self, partitions: int) -> Operator:
         """The reference's operators for the query."""
@@ -260,6 +262,8 @@ class Query:
             listed = next((a.column for a in self.aggregates if a.name == "COLLECT_LIST"), None)
             return TableGroups(before, by, self.results, listed)
         match self.window:
+            case None if self.ttl is not None:
+                return MortalGroups(before, by, self.results, ttl=self.ttl, partitions=partitions)
             case None:
                 return Groups(before, by, self.results)
             case Window(kind="SESSION", size=gap, grace=grace):

@@ -66,6 +66,32 @@ class Groups:
         return Event(place, self.results(group.given), group.time, 0)
 
 
+class MortalGroups(Groups):
+    """Over a stream, with STATE_TTL: a group is as old as the stream time of the last row that came to it. A row that finds
+    it too old begins it anew; at the least stream time of all partitions it is gone."""
+
+    def __init__(self, before: Operator, by: str, results: Results, *, ttl: int, partitions: int) -> None:
+        super().__init__(before, by, results)
+        self.ttl = ttl
+        self.times = dict.fromkeys(range(partitions), -1)
+        self.touched: dict[Any, int] = {}
+
+    def take(self, source: str, event: Event) -> list[Event]:
+        made = super().take(source, event)
+        now = min(self.times.values())
+        for key in [k for k, touched in self.touched.items() if now - touched >= self.ttl]:
+            made.append(Event(key, None, self.touched.pop(key) + self.ttl, 0))
+            del self.groups[key]
+        return made
+
+    def grouped(self, key: Any, given: Given, found: Event) -> list[Event]:
+        now = self.times[found.partition] = max(self.times[found.partition], found.time)
+        if key in self.touched and now - self.touched[key] >= self.ttl:
+            del self.groups[key]
+        self.touched[key] = max(now, self.touched.get(key, now))
+        return super().grouped(key, given, found)
+
+
 class TableGroups(Groups):
     """Over a table: a row that changes is taken back first, then the new one is added. A group that has lost all its rows
     stays, with nothing in it. `listed`: the column that COLLECT_LIST lists; it takes back the last of equal values."""

@@ -12,6 +12,7 @@ from mergus.engine.sql.builtin.registry import default_registry
 from mergus.engine.sql.catalog import Catalog, Relation
 from mergus.engine.sql.functions import FunctionRegistry, ModelCall, Overload, ScalarFunction
 from mergus.engine.sql.parser import parse_statements
+from mergus.engine.sql.properties import read_properties
 from mergus.engine.sql.schema import ColumnDef, Schema
 from mergus.engine.sql.statements import CreateSource, CreateSourceAs, InsertInto, Query, RelationalQuery
 from mergus.engine.sql.types import BIGINT, STRING
@@ -78,6 +79,7 @@ def _target(statement: CreateSourceAs | InsertInto) -> SinkTarget:
         return SinkTarget(into.name, into.topic, into.is_table, into.key_format, into.value_format, into=into.schema)
     given = {p.name.upper(): str(p.value) for p in statement.properties}
     timestamp = given.get("TIMESTAMP")
+    ttl = read_properties([p for p in statement.properties if p.name == "STATE_TTL"], of_query=True).state_ttl
     return SinkTarget(
         statement.name,
         statement.name,
@@ -85,4 +87,5 @@ def _target(statement: CreateSourceAs | InsertInto) -> SinkTarget:
         given.get("FORMAT", given.get("KEY_FORMAT")),
         given.get("FORMAT", given.get("VALUE_FORMAT")),
         timestamp_column=None if timestamp is None else timestamp.upper(),
+        state_ttl=ttl,
     )

@@ -65,6 +65,7 @@ def db():
         ("TABLE t AS SELECT k, COUNT(*) AS n, SUM(a) AS m FROM s GROUP BY k", "its aggregates would change"),
         ("TABLE t AS SELECT k, COUNT(*) AS n FROM s WINDOW TUMBLING (SIZE 1 HOUR) GROUP BY k", "its window"),
         ("TABLE t AS SELECT k, COUNT(*) AS n FROM o GROUP BY k", "would read other sources"),
+        ("TABLE t WITH (state_ttl = '1 DAY') AS SELECT k, COUNT(*) AS n FROM s GROUP BY k", "STATE_TTL may be longer"),
         ("TABLE kept AS SELECT k, name, age FROM names", "the table keeps its rows"),
         ("STREAM o AS SELECT k, a FROM s PARTITION BY k", None),
         (

@@ -105,17 +105,41 @@ def test_late_rows_are_counted_and_in_the_processing_log(db: Connection) -> None
     assert status.metrics.rows_late == 1
 
 
+def test_a_time_to_live_is_told_and_may_be_changed(db: Connection) -> None:
+    db.execute(HITS.format(1))
+    made = "CREATE OR REPLACE TABLE made WITH (state_ttl = '{}') AS SELECT host, COUNT(*) AS n FROM hits GROUP BY host;"
+    db.execute(made.format("1 MINUTE"))
+    put(db, "gone", 0)
+    put(db, "stays", 90_000)
+    db.wait(30)
+    assert [r["HOST"] for r in db.query("SELECT host FROM made;").rows()] == ["stays"]
+    db.execute(made.format("2 MINUTES"))
+    put(db, "new", 200_000)
+    db.wait(30)
+    assert {r["HOST"] for r in db.query("SELECT host FROM made;").rows()} == {"stays", "new"}
+    put(db, "new", 210_000)
+    db.wait(30)
+    assert [(r["HOST"], r["N"]) for r in db.query("SELECT host, n FROM made;").rows()] == [("new", 2)]
+    (told,) = db.execute("DESCRIBE made EXTENDED;")
+    assert "120000 ms after its last row" in told.text
+
+
 @pytest.mark.parametrize(
-    "window", ["TUMBLING (SIZE 1 SECONDS, GRACE PERIOD 1 SECONDS)", "SESSION (1 SECONDS, GRACE PERIOD 1 SECONDS)"]
+    ("window", "ttl"),
+    [
+        ("WINDOW TUMBLING (SIZE 1 SECONDS, GRACE PERIOD 1 SECONDS)", ""),
+        ("WINDOW SESSION (1 SECONDS, GRACE PERIOD 1 SECONDS)", ""),
+        ("", "WITH (state_ttl = '2 SECONDS')"),
+    ],
 )
-def test_the_state_of_expired_windows_is_gone_from_disk(tmp_path: Path, window: str) -> None:
-    """Over 50 retention periods the state holds the windows of the last few."""
+def test_the_state_of_what_has_expired_is_gone_from_disk(tmp_path: Path, window: str, ttl: str) -> None:
+    """Over 50 retention periods the state holds the windows, or the keys, of the last few."""
     folder = tmp_path / "data"
     with connect(folder, settings={"epoch.ms": 20}) as db:
         db.execute(HITS.format(1))
-        db.execute(f"CREATE TABLE made AS {GROUPS.format(window)};")
+        db.execute(f"CREATE TABLE made {ttl} AS SELECT host, COUNT(*) AS n FROM hits {window} GROUP BY host;")
         for at in range(0, 100_000, 500):
-            put(db, f"h{at % 7}", at)
+            put(db, f"h{at % 7}" if window else f"h{at}", at)
         db.wait(60)
     (file,) = folder.glob("state/*/*.duckdb")
     with duckdb.connect(str(file), read_only=True) as state:
