@@ -31,7 +31,7 @@ export function show(place, _, signal) {
   const starts = h("button", { type: "button", class: "main", onclick: () => run() }, "Run");
   const stops = h("button", { type: "button", disabled: true, onclick: () => stop.abort() }, "Stop");
   const choice = h("select", { "aria-label": "Examples and history", onchange: () => take() });
-  const results = h("div", { class: "results", "aria-live": "polite" });
+  const results = h("div", { class: "results" });
   let stop = new AbortController();
   signal.addEventListener("abort", () => stop.abort());
 
