@@ -17,8 +17,9 @@ from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.plan.target import SinkTarget
 from mergus.engine.sql.builtin.registry import default_registry
 from mergus.engine.sql.catalog import Catalog, Relation
+from mergus.engine.sql.parser import parse_statement
 from mergus.engine.sql.schema import ColumnDef, Schema
-from mergus.engine.sql.statements import Query, SelectItem, SourceRef, WindowClause
+from mergus.engine.sql.statements import Query, RelationalQuery, SelectItem, SourceRef, WindowClause
 from mergus.engine.sql.types import parse_type
 
 
@@ -56,7 +57,7 @@ def select(items: str, from_: str, **clauses) -> Query:
     return Query(tuple(made), SourceRef(from_, from_), **clauses)
 
 
-def plan(query: Query, query_id: str, into: str | None, *, table: bool = False) -> QueryPlan:
+def plan(query: Query | RelationalQuery, query_id: str, into: str | None, *, table: bool = False) -> QueryPlan:
     sink = None if into is None else SinkTarget(into, into.lower(), table)
     return plan_query(query, catalog(), default_registry(), query_id=query_id, sink=sink, settings={})
 
@@ -74,6 +75,18 @@ def passed() -> QueryPlan:
     return plan(select("K; V", "EVENTS", where="V % 2 = 0", emit="CHANGES"), "CSAS_PASSED", "PASSED")
 
 
+def both() -> QueryPlan:
+    """The events, and what has passed: a union of a topic with one that another query writes."""
+    query = parse_statement("SELECT K, V FROM EVENTS UNION ALL SELECT K, -1 - V FROM PASSED EMIT CHANGES")
+    assert isinstance(query, RelationalQuery)
+    return plan(query, "CSAS_BOTH", "BOTH")
+
+
+def chained() -> list[QueryPlan]:
+    """Queries that read one another's topics."""
+    return [counts(), big(), passed(), both()]
+
+
 def big() -> QueryPlan:
     """A table over a table: how many keys have how many events."""
     query = select("N; count(*) AS C", "COUNTS", group_by="N", emit="CHANGES")
@@ -86,7 +99,7 @@ def pull_all(table: str = "COUNTS", items: str = "K; N; S"):
 
 def open_topics(folder: Path, partitions: int = 2) -> EmbeddedTopics:
     topics = EmbeddedTopics(folder / "topics", clock=SystemClock())
-    for name in ("events", "passed", "counts", "big", "mergus_processing_log"):
+    for name in ("events", "passed", "counts", "big", "both", "mergus_processing_log"):
         if topics.describe(name) is None:
             topics.create(name, partitions)
     return topics

@@ -1,4 +1,4 @@
-"""A server of three chained queries on embedded topics, to be killed: `python server_for_kill.py FOLDER WORKERS MODE`."""
+"""A server of chained queries on embedded topics, to be killed: `python server_for_kill.py FOLDER WORKERS MODE`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from plans import big, counts, open_topics, passed
+from plans import chained, open_topics
 
 
 def main(folder: Path, workers: int, mode: str) -> None:
     topics = open_topics(folder)
     run = RunSettings(workers=workers, epoch_ms=60, rows_max=2_000, in_process=mode == "threads")
     lifecycle = Lifecycle(HostSettings(folder), topics, run)
-    for plan in (counts(), big(), passed()):
+    for plan in chained():
         lifecycle.start(plan)
     print("started", flush=True)
     for line in sys.stdin:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from flows import until
-from plans import big, counts, open_topics, passed, produce, pull_all, records, rows_of
+from plans import big, chained, counts, open_topics, produce, pull_all, records, rows_of
 
 from mergus.engine.runtime.host import HostSettings
 from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
@@ -84,6 +84,9 @@ def check(folder: Path, produced: list[tuple[str, int]], workers: int = 1) -> No
     # a stream's topic: every record that passes, once
     out = Counter((json.loads(v)["K"], json.loads(v)["V"]) for _, _, _, v in records(topics, "passed"))
     assert out == Counter(row for row in produced if row[1] % 2 == 0)
+    # two topics put together: the records of both, once
+    union = Counter((json.loads(v)["K"], json.loads(v)["V"]) for _, _, _, v in records(topics, "both"))
+    assert union == Counter(produced) + Counter((k, -1 - v) for k, v in out.elements())
     topics.close()
 
 
@@ -119,7 +122,7 @@ def test_twenty_kills(tmp_path, workers):
 def test_killed_hosts_are_started_again_and_lose_nothing(tmp_path):
     topics = open_topics(tmp_path)
     lifecycle = Lifecycle(HostSettings(tmp_path), topics, RunSettings(epoch_ms=60, rows_max=500))
-    for plan in (counts(), big(), passed()):
+    for plan in chained():
         lifecycle.start(plan)
     load, chance = Load(tmp_path, 4), random.Random(4)
     for kills in range(1, 4):
@@ -140,7 +143,7 @@ def test_any_copy_of_the_folder_goes_on_to_the_same_end(tmp_path):
     folder = tmp_path / "one"
     load = Load(folder, 5)
     lifecycle = Lifecycle(HostSettings(folder), load.topics, RunSettings(in_process=True, epoch_ms=40, rows_max=200))
-    for plan in (counts(), big(), passed()):
+    for plan in chained():
         lifecycle.start(plan)
     until(lambda: len(load.produced) > 1_500)
     load.stop()
