@@ -33,6 +33,7 @@ from ..sql.types import (
 )
 from .arrays import from_tensor, to_tensor
 from .program import TEXTS, Tensor, Tensors
+from .sparse import Parts, column_type, coordinates, dense, found, is_sparse, item_of, of_dense, parts_of
 
 _OF_DTYPE = {
     "bool": BOOLEAN,
@@ -57,11 +58,25 @@ Columns = tuple[tuple[str, SqlType], ...]
 
 @dataclass(frozen=True)
 class Port:
-    """One column and its tensor."""
+    """One column and its tensor. `parts`: the tensors that a sparse column feeds, whose values are `tensor`."""
 
     column: str
     type: SqlType
     tensor: Tensor
+    parts: Parts | None = None
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All that the column feeds."""
+        return (self.tensor,) if self.parts is None else self.parts.tensors
+
+    def fed(self, column: pa.Array) -> dict[str, np.ndarray[Any, Any]]:
+        """A column without NULLs as tensors by name."""
+        if self.parts is not None:
+            return coordinates(column, self.type, self.parts)
+        if is_sparse(self.type):
+            return {self.tensor.name: dense(column, self.type, self.tensor)}
+        return {self.tensor.name: _fed(to_tensor(column), self.tensor)}
 
 
 @dataclass(frozen=True)
@@ -78,6 +93,11 @@ class Binding:
         return tuple((p.column, p.type) for p in self.inputs)
 
     @property
+    def input_tensors(self) -> tuple[Tensor, ...]:
+        """What the columns feed, each once."""
+        return tuple(dict.fromkeys(t for p in self.inputs for t in p.tensors))
+
+    @property
     def output_columns(self) -> Columns:
         """OUTPUT (…)."""
         return tuple((p.column, p.type) for p in self.outputs)
@@ -88,11 +108,14 @@ class Binding:
             tensor = self.inputs[0].tensor
             arrays = [_numbers(c, tensor) for c in columns]
             return {tensor.name: np.stack(arrays, axis=1)}
-        return {p.tensor.name: _fed(to_tensor(c), p.tensor) for p, c in zip(self.inputs, columns, strict=True)}
+        made: dict[str, np.ndarray[Any, Any]] = {}
+        for port, column in zip(self.inputs, columns, strict=True):
+            made |= port.fed(column)
+        return made
 
     def finish(self, outputs: Tensors) -> pa.Array:
         """The answers as a column: the one output, or a struct."""
-        made = [from_tensor(_shaped(outputs, p), arrow_type(p.type)) for p in self.outputs]
+        made = [_answer(_shaped(outputs, p), p.type) for p in self.outputs]
         if len(made) == 1:
             return made[0]
         return pa.StructArray.from_arrays(made, names=[f"f{i}" for i in range(len(made))])
@@ -116,7 +139,7 @@ def bind(
     name: str, takes: Sequence[Tensor], gives: Sequence[Tensor], inputs: Columns | None, outputs: Columns | None
 ) -> Binding:
     """Columns and tensors brought together; raises UserError or TypeMismatch that names the tensor."""
-    given = _read(name, takes) if inputs is None else None
+    given = _read_inputs(name, takes) if inputs is None else None
     packed = False
     if inputs is not None:
         packed = _is_packed(takes, inputs)
@@ -131,7 +154,15 @@ def bind(
 
 def declared_tensors(columns: Columns) -> tuple[Tensor, ...]:
     """The tensors that columns describe by themselves, for engines whose artefact has no signature."""
-    return tuple(Tensor(name.lower(), *_layout(kind)) for name, kind in columns)
+    return tuple(t for name, kind in columns for t in _tensors_of(name.lower(), kind))
+
+
+def _tensors_of(name: str, kind: SqlType) -> tuple[Tensor, ...]:
+    if not is_sparse(kind):
+        return (Tensor(name, *_layout(kind)),)
+    dtype, _ = _layout(item_of(kind))
+    places, sizes = Tensor(f"{name}_indices", "int64", (None,)), Tensor(f"{name}_shape", "int64")
+    return (places, Tensor(f"{name}_values", dtype), sizes)
 
 
 def _layout(kind: SqlType) -> tuple[str, tuple[int | None, ...]]:
@@ -144,6 +175,20 @@ def _layout(kind: SqlType) -> tuple[str, tuple[int | None, ...]]:
     if scalar is None:
         raise TypeMismatch(f"a model takes and gives no {kind}", hint="numbers, texts, BYTES, FLOAT[n], ARRAYs of them")
     return scalar, ()
+
+
+def _read_inputs(name: str, tensors: Sequence[Tensor]) -> tuple[Port, ...]:
+    """Inputs read off a signature: the three tensors of a sparse one are a column, each of the others is one."""
+    sparse = found(tensors)
+    of_sparse = {t for parts in sparse.values() for t in parts.tensors}
+    ports = [_sparse_port(name, *item) for item in sparse.items()]
+    others = [t for t in tensors if t not in of_sparse]
+    return (*ports, *(_read(name, others) if others or not ports else ()))
+
+
+def _sparse_port(name: str, called: str, parts: Parts) -> Port:
+    column = called.upper() if PLAIN_NAME.match(called.upper()) else called
+    return Port(column, column_type(_type_of(name, parts.values)), parts.values, parts)
 
 
 def _read(name: str, tensors: Sequence[Tensor]) -> tuple[Port, ...]:
@@ -180,6 +225,11 @@ def _declared(name: str, word: str, tensors: Sequence[Tensor], columns: Columns,
     by_name = {t.name.upper(): t for t in tensors}
     ports: list[Port] = []
     for column, kind in columns:
+        parts = parts_of(column, tensors) if is_sparse(kind) else None
+        if parts is not None:
+            _check_fit(name, word, column, item_of(kind), parts.values)
+            ports.append(Port(column, kind, parts.values, parts))
+            continue
         tensor = by_name.get(column.upper())
         if tensor is None and len(tensors) == len(columns) == 1:
             tensor = tensors[0]
@@ -190,7 +240,8 @@ def _declared(name: str, word: str, tensors: Sequence[Tensor], columns: Columns,
             )
         _check_fit(name, word, column, kind, tensor)
         ports.append(Port(column, kind, tensor))
-    unused = [t for t in tensors if t not in {p.tensor for p in ports}]
+    fed = {t for p in ports for t in p.tensors}
+    unused = [t for t in tensors if t not in fed]
     if every and unused:
         raise UserError(
             f"model {name}: INPUT does not name tensor {unused[0]}",
@@ -206,8 +257,9 @@ def _is_packed(tensors: Sequence[Tensor], columns: Columns) -> bool:
 
 
 def _check_fit(name: str, word: str, column: str, kind: SqlType, tensor: Tensor) -> None:
-    """A column fits a tensor of its kind (numbers, texts, truth) and number of dimensions; a fixed size must be equal."""
-    dtype, shape = _layout(kind)
+    """A column fits a tensor of its kind (numbers, texts, truth) and number of dimensions; a fixed size must be equal. How
+    many dimensions a sparse one has, its rows say."""
+    dtype, shape = (_layout(item_of(kind))[0], tensor.shape) if is_sparse(kind) else _layout(kind)
     wanted = () if tensor.shape == (1,) and shape == () else tensor.shape
     sizes = all(a is None or b is None or a == b for a, b in zip(shape, wanted, strict=False))
     if _group(dtype) != _group(tensor.dtype) or len(shape) != len(wanted) or not sizes:
@@ -239,6 +291,11 @@ def _numpy(tensor: Tensor) -> np.dtype[Any]:
     return np.dtype("float32") if tensor.dtype == "bfloat16" else np.dtype(tensor.dtype)
 
 
+def _answer(values: np.ndarray[Any, Any], kind: SqlType) -> pa.Array:
+    wanted = arrow_type(kind)
+    return of_dense(values, wanted, kind) if is_sparse(kind) else from_tensor(values, wanted)
+
+
 def _shaped(outputs: Tensors, port: Port) -> np.ndarray[Any, Any]:
     values = outputs.get(port.tensor.name)
     if values is None:
@@ -247,16 +304,19 @@ def _shaped(outputs: Tensors, port: Port) -> np.ndarray[Any, Any]:
 
 
 def _port_json(port: Port) -> dict[str, Any]:
-    tensor = port.tensor
-    return {
-        "column": port.column,
-        "type": str(port.type),
-        "tensor": tensor.name,
-        "dtype": tensor.dtype,
-        "shape": list(tensor.shape),
-    }
+    parts = {} if port.parts is None else {"parts": [_tensor_json(t) for t in port.parts.tensors]}
+    return {"column": port.column, "type": str(port.type), **_tensor_json(port.tensor), **parts}
+
+
+def _tensor_json(tensor: Tensor) -> dict[str, Any]:
+    return {"tensor": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape)}
 
 
 def _port_of(value: Mapping[str, Any]) -> Port:
-    tensor = Tensor(value["tensor"], value["dtype"], tuple(value["shape"]))
-    return Port(value["column"], parse_type(value["type"]), tensor)
+    parts = [_tensor_of(part) for part in value.get("parts", ())]
+    sparse = Parts(parts[0], parts[1], parts[2] if len(parts) > 2 else None) if parts else None
+    return Port(value["column"], parse_type(value["type"]), _tensor_of(value), sparse)
+
+
+def _tensor_of(value: Mapping[str, Any]) -> Tensor:
+    return Tensor(value["tensor"], value["dtype"], tuple(value["shape"]))

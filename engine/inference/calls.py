@@ -58,13 +58,14 @@ def _call(
     function: ModelFunction, inputs: Sequence[pa.Array], model: SavedModel | Program, stats: ModelStats
 ) -> Tensors:
     rows = len(inputs[0])
+    wanted = next((size for size in function.batch_sizes if size >= rows), rows)
+    if wanted > rows:  # filled up with its last row; before they are tensors, because not every tensor has a row a row
+        places = pa.array(np.minimum(np.arange(wanted), rows - 1))
+        inputs = [a.take(places) for a in inputs]
     if function.prepare is not None:
         tensors = dict(function.prepare(*inputs))
     else:
         tensors = {name: to_tensor(a) for name, a in zip(function.inputs, inputs, strict=True)}
-    wanted = next((size for size in function.batch_sizes if size >= rows), rows)
-    if wanted > rows:
-        tensors = {k: np.concatenate([v, np.repeat(v[-1:], wanted - rows, axis=0)]) for k, v in tensors.items()}
     started = time.perf_counter()
     outputs = model(tensors)
     stats.model_seconds += time.perf_counter() - started

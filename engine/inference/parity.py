@@ -15,11 +15,13 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import UserError
+from ..sql.types import arrow_type
 from . import providers
 from .artefact import verify
 from .binding import Binding
 from .model_function import ModelFunction
 from .program import TEXTS, Source, Tensor, object_array
+from .sparse import arrow_rows, is_sparse
 
 CHUNK_ROWS = 1024
 Values = Sequence[Any]
@@ -94,9 +96,10 @@ def bare_outputs(function: ModelFunction, binding: Binding | None, columns: Sequ
     declared = function.declared or (None, None)
     options = {k: v for k, v in function.options.items() if k != "provider"}
     program = providers.load(function.provider, Source(function.name, artefact.path, options, 1, *declared))
-    tensors = _tensors(program.input_tensors, list(function.inputs), binding, columns)
+    names = list(function.inputs)
     try:
-        made = [program(chunk) for chunk in _chunks(tensors, function.batch_sizes)]
+        chunks = _chunks(columns, function.batch_sizes)
+        made = [program(_tensors(program.input_tensors, names, binding, chunk)) for chunk in chunks]
     finally:
         program.unload()
     whole = {name: np.concatenate([m[name] for m in made])[: len(columns[0])] for name in made[0]} if made else {}
@@ -123,7 +126,13 @@ def _tensors(
         return {n: _array(v, by_name[n]) for n, v in zip(names, columns, strict=True)}
     if binding.packed:
         return {takes[0].name: np.array(columns, dtype=takes[0].dtype).T}
-    return {p.tensor.name: _array(v, by_name[p.tensor.name]) for p, v in zip(binding.inputs, columns, strict=True)}
+    made: dict[str, np.ndarray[Any, Any]] = {}
+    for port, values in zip(binding.inputs, columns, strict=True):
+        if is_sparse(port.type):
+            made |= port.fed(arrow_rows(values, arrow_type(port.type), port.type))
+        else:
+            made[port.tensor.name] = _array(values, by_name[port.tensor.name])
+    return made
 
 
 def _array(values: Values, tensor: Tensor) -> np.ndarray[Any, Any]:
@@ -135,13 +144,10 @@ def _array(values: Values, tensor: Tensor) -> np.ndarray[Any, Any]:
     return object_array(flat, nested.shape)
 
 
-def _chunks(
-    tensors: Mapping[str, np.ndarray[Any, Any]], sizes: Sequence[int]
-) -> Iterator[dict[str, np.ndarray[Any, Any]]]:
+def _chunks(columns: Sequence[Values], sizes: Sequence[int]) -> Iterator[list[Values]]:
     """The rows in calls that the model allows; a last one that is too short is filled up with its last row."""
-    rows = len(next(iter(tensors.values())))
+    rows = len(columns[0])
     size = sizes[-1] if sizes else CHUNK_ROWS
     for start in range(0, rows, size):
-        chunk = {name: values[start : start + size] for name, values in tensors.items()}
         short = size - min(size, rows - start) if sizes else 0
-        yield {k: np.concatenate([v, np.repeat(v[-1:], short, axis=0)]) if short else v for k, v in chunk.items()}
+        yield [[*column[start : start + size], *[column[-1]] * short] for column in columns]

@@ -48,7 +48,6 @@ def version_function(name: str, folder: Path, number: str, route: Mapping[str, A
     """One version as the runtime knows models."""
     record = route["record"]
     binding = Binding.of_json(record["binding"])
-    takes = tuple(dict.fromkeys(p.tensor for p in binding.inputs))
     gives = tuple(p.tensor for p in binding.outputs)
     return ModelFunction(
         name=name,
@@ -62,7 +61,7 @@ def version_function(name: str, folder: Path, number: str, route: Mapping[str, A
         batch_sizes=tuple(record.get("batch_sizes", ())),
         provider=route["provider"],
         options={"provider": route["provider"], **record.get("options", {})},
-        declared=(takes, gives),
+        declared=(binding.input_tensors, gives),
         cache_rows=record.get("cache_rows"),
         isolated=record.get("isolated", False),
         timeout_ms=record.get("timeout_ms"),
