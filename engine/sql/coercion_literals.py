@@ -141,17 +141,23 @@ def parse_boolean(text: str) -> bool:
 
 
 def parse_timestamp_ms(text: str) -> int:
-    """Milliseconds since 1970 of `yyyy-MM-dd'T'HH:mm:ss.SSS` with a zone or without (UTC), cut off at any field."""
+    """Milliseconds since 1970 of `yyyy-MM-dd'T'HH:mm:ss.SSS` with a zone or without (UTC), cut off at any field. 24:00 is the
+    next day's midnight, as Java reads it.
+
+    >>> parse_timestamp_ms("1970-01-01T24"), parse_timestamp_ms("1970")
+    (86400000, 0)
+    """
     found = _TIMESTAMP.match(text.strip())
     if not found:
         raise ValueError(f"{text!r} does not read as yyyy-MM-dd'T'HH:mm:ss.SSS")
     part = found.groupdict()
-    moment = datetime.datetime(
-        int(part["year"]), int(part["month"] or 1), int(part["day"] or 1),
-        int(part["hour"] or 0), int(part["minute"] or 0), int(part["second"] or 0),
-    )  # fmt: skip
+    hour, minute, second = (int(part[name] or 0) for name in ("hour", "minute", "second"))
     millis = int(((part["fraction"] or "") + "000")[:3])
-    return to_epoch_ms(moment) + millis - _zone_ms(part["zone"])
+    days = int(hour == 24 and not minute and not second and not millis)
+    moment = datetime.datetime(
+        int(part["year"]), int(part["month"] or 1), int(part["day"] or 1), hour - 24 * days, minute, second
+    )  # fmt: skip
+    return to_epoch_ms(moment) + days * 86_400_000 + millis - _zone_ms(part["zone"])
 
 
 def _zone_ms(zone: str | None) -> int:

@@ -72,7 +72,10 @@ class Context:
 def analyze_expression(
     node: exp.Expression, scope: Scope, registry: FunctionRegistry, *, expected: SqlType | None = None
 ) -> Expr:
-    """The typed expression of a syntax tree; with `expected`, coerced to that type as an INSERT's values are."""
+    """The typed expression of a syntax tree; with `expected`, coerced to that type as an INSERT's values are. `STRUCT()`, which
+    has no type of its own, is then one whose fields are all NULL."""
+    if isinstance(expected, Struct) and isinstance(node, exp.Struct) and not node.expressions:
+        return coerce(constructors.EMPTY_STRUCT, expected)
     result = analyze(node, Context(scope, registry))
     return result if expected is None else coerce(result, expected, span_of(node))
 

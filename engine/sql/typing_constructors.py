@@ -50,7 +50,7 @@ def _render_map(args: Sequence[str], types: Sequence[SqlType], result: SqlType) 
 def struct(names: Sequence[str], values: tuple[Expr, ...], span: Span | None) -> Call:
     """STRUCT(name := value, …)."""
     if not names:
-        raise TypeMismatch("STRUCT() has no fields", span=span)
+        raise TypeMismatch("STRUCT() has no fields", hint="name one: STRUCT(name := value)", span=span)
     if len(set(names)) < len(names):
         raise TypeMismatch("a STRUCT's fields have different names", span=span)
     for name, value in zip(names, values, strict=True):
@@ -62,3 +62,6 @@ def struct(names: Sequence[str], values: tuple[Expr, ...], span: Span | None) ->
 
 def _render_struct(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
     return "{" + ", ".join(f"'f{i}': {a}" for i, a in enumerate(args)) + "}"
+
+
+EMPTY_STRUCT = Call(STRUCT_CONSTRUCTOR, (), Struct(()), SqlTemplate(_render_struct))

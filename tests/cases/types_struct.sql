@@ -11,3 +11,11 @@ ASSERT VALUES parts (id, made, same) VALUES (3, STRUCT(name := CAST(NULL AS STRI
 ASSERT VALUES spread (id, name, home) VALUES (1, 'Ida', STRUCT(city := 'Bonn', `zip code` := 53111));
 ASSERT VALUES spread (id, name) VALUES (2, 'Bo');
 ASSERT VALUES spread (id) VALUES (3);
+
+--@test: STRUCT() in an INSERT is one whose fields are all NULL
+CREATE STREAM boxes (id INT KEY, box STRUCT<width INT, label STRING>) WITH (kafka_topic = 'boxes', value_format = 'JSON', partitions = 1);
+CREATE STREAM seen AS SELECT id, box IS NULL AS none, box->width IS NULL AS unknown FROM boxes;
+INSERT INTO boxes (id, box) VALUES (1, STRUCT());
+INSERT INTO boxes (id) VALUES (2);
+ASSERT VALUES seen (id, none, unknown) VALUES (1, false, true);
+ASSERT VALUES seen (id, none, unknown) VALUES (2, true, true);

@@ -14,3 +14,11 @@ CREATE STREAM late AS SELECT id, word FROM events WHERE ROWTIME > '2024-03-01T00
 INSERT INTO events (rowtime, id, word) VALUES (1709251200000, 1, 'early');
 INSERT INTO events (rowtime, id, word) VALUES (1709251200001, 2, 'late');
 ASSERT VALUES late (rowtime, id, word) VALUES (1709251200001, 2, 'late');
+
+--@test: text beside ROWTIME is cut off at any field; hour 24 is the next day's midnight
+CREATE STREAM events (id INT KEY, v INT) WITH (kafka_topic = 'events', value_format = 'JSON', partitions = 1);
+CREATE STREAM compared AS SELECT id, ROWTIME >= '2024-03-01' AS day, ROWTIME >= '2024-03-01T24' AS next_day, ROWTIME < '2024-03-02T00:00+01:00' AS zoned FROM events;
+INSERT INTO events (ROWTIME, id, v) VALUES (1709337599999, 1, 0);
+INSERT INTO events (ROWTIME, id, v) VALUES (1709337600000, 2, 0);
+ASSERT VALUES compared (ROWTIME, id, day, next_day, zoned) VALUES (1709337599999, 1, true, false, false);
+ASSERT VALUES compared (ROWTIME, id, day, next_day, zoned) VALUES (1709337600000, 2, true, true, false);
