@@ -231,7 +231,7 @@ def tell(client: Client, progress: Progress, console: Console) -> None:
 def _next(console: Console, data: Path) -> None:
     console.print(
         "\nWhat to try next:\n"
-        "  make demo KEEP=1                     the same, and the server stays up\n"
+        "  make demo KEEP=1                     the same, and the server stays up: a page for your browser\n"
         f"  .venv/bin/mergus --data {data}    a prompt of your own\n"
         "  README.md                            a tutorial of ten minutes",
         highlight=False,
@@ -255,7 +255,8 @@ def main(arguments: list[str] | None = None) -> int:
             tell(client, progress, console)
             if options.keep:
                 console.print(
-                    f"\nThe server stays at {client.url}; Ctrl-C ends it.\n  .venv/bin/mergus --server {client.url}"
+                    f"\nThe server stays until Ctrl-C.\n  {client.url}/#/live/ALERTS    the alerts on a page"
+                    f"\n  .venv/bin/mergus --server {client.url}    a prompt"
                 )
                 signal.sigwait({signal.SIGINT, signal.SIGTERM})
         _next(console, Path("data"))

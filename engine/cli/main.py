@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import textwrap
 
 from cyclopts import App
 
+from ..config import SETTINGS
 from .failing import told
 
 app = App(
@@ -27,10 +29,19 @@ app = App(
 )
 
 
-def _command(module: str, name: str, help: str, *examples: str) -> None:
+def _command(module: str, name: str, help: str, *examples: str, more: str = "") -> None:
     """Name a command; its module is loaded when it is called, so what the help says of it stands here."""
     shown = "".join(f"\n    {example}" for example in examples)
-    app.command(f"mergus.engine.cli.{module}:{name}", name=name, help=f"{help}\n\nBy example:\n{shown}\n")
+    app.command(f"mergus.engine.cli.{module}:{name}", name=name, help=f"{help}\n\nBy example:\n{shown}\n{more}")
+
+
+def _settings_told() -> str:
+    """Every setting: what it is unless said otherwise, and below it what it means."""
+    told = "\nSettings, by --setting, as MERGUS_… in the environment (dots are _) or in the file of --config:\n"
+    for setting in SETTINGS:
+        told += f"\n    {setting.name}{'' if setting.default is None else f' = {setting.default}'}\n"
+        told += textwrap.indent(textwrap.fill(setting.meaning, 70), " " * 8)
+    return told + "\n"
 
 
 _command(
@@ -40,6 +51,7 @@ _command(
     "mergus server --data ./data",
     "mergus server --kafka localhost:9092 --queries alerts.sql",
     "mergus server --setting kafka.sasl.username=me --setting log.format=json",
+    more=_settings_told(),
 )
 _command(
     "run",

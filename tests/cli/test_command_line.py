@@ -10,6 +10,8 @@ import sys
 import pyarrow as pa
 import pytest
 
+from mergus.engine.config import SETTINGS
+
 MERGUS = [sys.executable, "-m", "mergus.engine.cli.main"]
 SETUP = (
     "CREATE STREAM s (k STRING KEY, `aB` INT, l ARRAY<INT>) WITH (kafka_topic='s', value_format='JSON', partitions=1);"
@@ -56,6 +58,11 @@ def test_how_it_ends(arguments, status, words):
 @pytest.mark.parametrize("command", ["run", "server", "produce", "consume", "topics", "test", "parity"])
 def test_help_teaches_by_example(command):
     assert f"    mergus {command}".encode() in mergus(command, "--help").stdout.replace(b"| mergus", b"    mergus")
+
+
+def test_help_of_the_server_lists_every_setting():
+    told = mergus("server", "--help").stdout.decode()
+    assert [setting.name for setting in SETTINGS if f"\n    {setting.name}" not in told] == []
 
 
 def test_a_private_folder_goes_when_the_command_is_told_to_end(tmp_path):
