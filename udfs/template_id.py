@@ -18,19 +18,23 @@ DAY_OR_MONTH = r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Se
 ADDRESS = r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]*"
 MAIL = rf"[^{END}]+@[^{END}]+"
 PATH = rf"[^{END}:/]*(?:/[^{END}:/]+){{2,}}/?"
+JOINED = r"[A-Za-z]+(?:-[A-Za-z]+){2,}"  # a word of three parts is a name
 NAME = r"[A-Za-z][^\s,;:()\[\]]*"  # where only a name stands
 HOLDS_A_DIGIT = rf"[^{END}:]*\d(?:[^{END}]*[^{END}:.])?"  # a colon or full stop behind it stays
 
 PASSES = (
     (rf"{ADDRESS}|\"[^\"]*\"|'[^']*'", "#"),
     (rf"{MAIL}|{PATH}|{DAY_OR_MONTH}|{HOLDS_A_DIGIT}", "#"),
+    (rf"(^|[\s\"'(\[,=]){JOINED}", r"\1#"),
     (r"=[^\s,;()\[\]{}]+", "=#"),
-    (r"\b(?:[A-Za-z_$]+\.){2,}[A-Za-z_$]+", "#"),  # dotted names
+    (r"\b(?:[A-Za-z_$][A-Za-z_$-]*\.)+[A-Za-z_$]+", "#"),  # dotted names
     (rf"\b((?:for|invalid|illegal|unknown|as|of|to|with) user) +{NAME}", r"\1 #"),
     (rf"\b([Uu]ser|[Aa]ccount|[Ll]ogin) +{NAME} (from|by|on|at|logged|is|was|has|not|into)\b", r"\1 # \2"),
     (rf"\bfor +{NAME} from ", "for # from "),
     (r"\( *\)", "(#)"),  # a value that is absent
+    (r"[<>~]=?#([^>]|$)", r"#\1"),  # "less than" belongs to the number; <#> is a number in brackets
     (rf"#(?: ?(?:{UNIT})\b|%|[^{END}:.]+|\{{#\}}|\[#\]|\(#\))", "#"),  # units, and what hangs on a parameter
+    (r"# ?\(#\)", "#"),  # the same once more: 1190 bytes (1.16 KB), 4096 (0x1000)
     (r"#(?:[ ,:;/|.-]*#)+", "#"),  # lists of any length
     (r"\s\s+", " "),
 )

@@ -18,12 +18,18 @@ ONE_TEMPLATE = [
     ("state=up since Mon", "state=down since Tue"),
     ("Failed password for root from 10.0.0.1", "Failed password for bob from 10.0.0.2"),
     ("mail to bob@example.org sent", "mail to al@example.com sent"),
+    ("session lasted <1 sec", "session lasted 12 sec"),
+    ("1190 bytes (1.16 KB) sent", "300 bytes sent"),
+    ("zone example.net/IN is loaded", "zone example.org/IN is loaded"),
+    ("installed x-www-browser", "installed lib-http-perl"),
     ("GET http://a.example/x failed", "GET https://b.example:80/y?z=1 failed"),
 ]
 TWO_TEMPLATES = [
     ("Starting worker 7", "Stopping worker 7"),
     ("Order 1 created", "Order 1 cancelled"),
     ("disk full", "disk empty"),
+    ("half-open circuit", "half-closed circuit"),
+    ("value <1> of a", "value <1> of b"),
     ("日志 1 错误", "日志 1 警告"),
 ]
 
