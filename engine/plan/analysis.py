@@ -19,7 +19,7 @@ from ..sql.typing import analyze_expression, require_boolean
 from ..sql.typing_calls import contains
 from .grouping import GroupScope, aggregate_node, group_keys, with_rows
 from .keys import KeyNeed, Projected, arrange, check_key_types, check_names, marked
-from .logical import Filter, Node, Project, reads, sends_newest
+from .logical import Aggregate, Filter, Node, Project, has, reads
 from .projection import Item, SelectScope, Star, TableFunctions, analyze_items, column_node, items_of
 from .rows import Entry, Rows, RowScope, canonical
 from .steps import Window
@@ -189,7 +189,7 @@ class _Analysis:
         items = self._items(self._star)
         exprs = analyze_items(items, scope, registry)
         having: Expr | None = None
-        condition = with_rows(query.having) if sends_newest(self.rows.node) else query.having
+        condition = with_rows(query.having) if has(self.rows.node, Aggregate) else query.having
         if condition is not None:
             scope.clause = "HAVING"
             having = self._condition(condition, scope, "HAVING")

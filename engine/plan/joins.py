@@ -18,7 +18,7 @@ from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import WINDOW_BOUNDS, span_of
 from ..sql.types import SqlType
 from ..sql.typing import analyze_expression
-from .logical import Join, Node, Project, Within, reads, sends_newest
+from .logical import Aggregate, Join, Node, Project, Within, has, reads
 from .names import synthetic_key
 from .rows import Entry, RowKey, Rows, RowScope, canonical
 from .text import text_of
@@ -150,7 +150,7 @@ def _check_sides(left: Rows, right: Rows, kind: str, within: Within | None, span
         )
     if within is not None and not stream_stream:
         raise AnalysisError("a join with a table is not windowed", hint="leave out the WITHIN clause", span=span)
-    if not left.node.is_table and sends_newest(right.node):
+    if not left.node.is_table and right.node.is_table and has(right.node, Aggregate, Join):
         raise AnalysisError(
             f"a stream cannot be joined with {right.sources[0]}, a sub-query that groups or joins tables",
             detail="a stream's row meets the table as of its moment, and of a batch such a sub-query tells the last update only",
@@ -168,7 +168,7 @@ def _check_sides(left: Rows, right: Rows, kind: str, within: Within | None, span
 
 def _check_windows(left: Rows, right: Rows, span: Span | None) -> None:
     for side in (left, right):
-        if side.node.window is not None and sends_newest(side.node):
+        if side.node.window is not None and has(side.node, Aggregate):
             raise AnalysisError(
                 f"{side.sources[0]}, a sub-query with a WINDOW, cannot be joined",
                 detail="rows of windows that are over would be kept for ever",

@@ -331,13 +331,9 @@ def of_record(node: Node, column: int) -> bool:
             return False
 
 
-def sends_newest(node: Node) -> bool:
-    """Whether of a batch's updates of a table's key only the last may be told, as an aggregate or a join of tables does."""
-    return (
-        isinstance(node, Aggregate)
-        or (isinstance(node, Join) and node.is_table)
-        or any(map(sends_newest, inputs(node)))
-    )
+def has(node: Node, *kinds: type[Node]) -> bool:
+    """Whether a node of one of these kinds stands in a tree."""
+    return isinstance(node, kinds) or any(has(child, *kinds) for child in inputs(node))
 
 
 def with_inputs(node: Node, new: tuple[Node, ...]) -> Node:
