@@ -19,6 +19,7 @@ from ..io.formats.format import FormatColumn
 from ..io.formats.registry import find
 from ..io.schemas.opening import open_registry
 from ..operators.driver import Record
+from ..plan.steps import BOUNDED
 from ..serving.changes_sources import check_format
 from ..sql import ddl
 from ..sql.catalog import Catalog, Relation
@@ -116,7 +117,7 @@ class Claims:
         if relation.windowed is not None and key is not None:
             (start,) = struct.unpack(">q", key[-8:])
             end, key = start + (relation.window_size_ms or 0), key[:-8]
-            if relation.windowed == "SESSION":
+            if relation.windowed in BOUNDED:
                 (end,), key = struct.unpack(">q", key[-8:]), key[:-8]
             found |= {"WINDOWSTART": start, "WINDOWEND": end}
         schema = relation.schema

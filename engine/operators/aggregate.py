@@ -26,6 +26,7 @@ from .overflow import tell_overflows
 from .python_aggregate import PythonGroups
 from .rounds import rounds
 from .time_to_live import TimeToLive
+from .windows import bounds
 
 
 class AggregateOperator:
@@ -121,12 +122,13 @@ class AggregateOperator:
     def _output(self, change: pa.Table) -> pa.Table:
         window = self._step.partial.window
         names = [f"c{i}" for i in range(len(self._step.schema))] + [ROWTIME, SEQUENCE]
-        names += [n for n in (WINDOW_START, PASSED) if n in change.schema.names]
-        order = [(SEQUENCE, "ascending")] + ([(WINDOW_START, "ascending")] if window else [])
+        windows = bounds(window) if window else []
+        names += [n for n in (*windows, PASSED) if n in change.schema.names]
+        order = [(n, "ascending") for n in (SEQUENCE, *windows)]
         made = change.select(names)
         if made.num_rows > 1 and not self._step.emit_final:
             made = made.take(pc.sort_indices(made.select([n for n, _ in order]), sort_keys=order))
-        if window:
+        if window and not window.is_bounded:
             made = set_column(made, WINDOW_END, pc.add(made.column(WINDOW_START), window.size_ms))
         return self._placed(made)
 

@@ -33,7 +33,7 @@ class Closing:
         assert step.partial.window is not None
         self._window = step.partial.window
         self._session = step.partial.window.is_session
-        self._bound = WINDOW_END if self._session else WINDOW_START
+        self._bound = WINDOW_END if self._window.is_bounded else WINDOW_START
         self._final = step.emit_final
         self._keys = step.partial.keys
         self._layout = layout
@@ -67,18 +67,19 @@ class Closing:
         return set_column(made, SEQUENCE, pa.array(range(made.num_rows), pa.int64()))
 
     def _last_closed(self, now: int) -> int:
-        """The start of the newest window (the end of the newest session) that `now` has closed, below 0 when there is none."""
+        """The start of the newest window (the end, where windows are known by it) that `now` has closed, below 0 when there is
+        none."""
         grace = grace_ms(self._window)
         if self._session:
             return max(now - grace - self._window.size_ms - 1, -1)
-        start = now - grace - self._window.size_ms
+        start = now - grace - (0 if self._window.is_cumulative else self._window.size_ms)
         return start // self._window.advance_ms * self._window.advance_ms if start >= 0 else -1
 
     def _expire(self, now: int) -> None:
         edge = (now - kept_ms(self._window, final=self._final)) // self._window.advance_ms * self._window.advance_ms
         if edge > self._expired and edge >= 0:
             if self._expired >= 0 or self._table.rows:
-                self._table.expire(f"{self._bound} < {edge}")
+                self._table.expire(f"{WINDOW_END if self._session else WINDOW_START} < {edge}")
             self._expired = edge
 
     def without_closed(self, table: pa.Table) -> pa.Table:
@@ -87,7 +88,7 @@ class Closing:
         if self._session:
             closing = closed + grace_ms(self._window) + self._window.size_ms + 1
             return set_column(table, STREAM_TIME, pc.max_element_wise(table.column(STREAM_TIME), closing))
-        late = pc.less_equal(table.column(WINDOW_START), closed)
+        late = pc.less_equal(table.column(self._bound), closed)
         rows = pc.indices_nonzero(late).to_pylist()
         for row in rows:
             start = table.column(WINDOW_START)[row].as_py()

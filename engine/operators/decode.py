@@ -162,16 +162,16 @@ class SourceDecoder:
             self._take(self._key_decoder.decode(keys, self._connection), self._keys, columns, bad)
 
     def _take_window(self, keys: pa.Array, columns: dict[str, pa.Array], bad: dict[int, str]) -> pa.Array:
-        """Kafka Streams' layout: the key's bytes, then the window's start; a session's end stands before its start."""
+        """Kafka Streams' layout: the key's bytes, the window's end where the start does not tell it, the start."""
         window = self.source.windowed
         assert window is not None
-        width = 16 if window.is_session else 8
+        width = 16 if window.is_bounded else 8
         lengths = pc.binary_length(keys)
         for row in pc.indices_nonzero(pc.fill_null(pc.less(lengths, width), False)).to_pylist():
             bad.setdefault(row, f"a windowed key has at least {width} bytes, this one {lengths[row].as_py()}")
         starts = _big_endian(pc.binary_slice(keys, -8), lengths, width)
         columns[WINDOW_START] = starts
-        if window.is_session:
+        if window.is_bounded:
             columns[WINDOW_END] = _big_endian(pc.binary_slice(keys, -16, -8), lengths, width)
         else:
             columns[WINDOW_END] = pc.add(starts, window.size_ms)

@@ -73,12 +73,8 @@ class SinkEncoder:
         bad |= dict(errors)
         if self.sink.windowed is None:
             return key
-        ends = [one_chunk(table.column(n)) for n in ((WINDOW_END, WINDOW_START) if self._session else (WINDOW_START,))]
-        return pc.binary_join_element_wise(key, *(_big_endian(e) for e in ends), b"")
-
-    @property
-    def _session(self) -> bool:
-        return self.sink.windowed is not None and self.sink.windowed.is_session
+        bounds = (WINDOW_END, WINDOW_START) if self.sink.windowed.is_bounded else (WINDOW_START,)
+        return pc.binary_join_element_wise(key, *(_big_endian(one_chunk(table.column(n))) for n in bounds), b"")
 
     def _value(self, table: pa.Table, null: pa.Array | None, bad: dict[int, str]) -> pa.Array:
         if self._value_encoder is None:

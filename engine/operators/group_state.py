@@ -19,8 +19,9 @@ from ..sql.template import fill
 from ..sql.types import duckdb_type
 from ..state.recent import STORED
 from ..state.table import OLD, ROW
-from .operator import KEY_GROUP, PASSED, ROWTIME, SEQUENCE, STREAM_TIME, UNDO, WINDOW_END, WINDOW_START
+from .operator import KEY_GROUP, PASSED, ROWTIME, SEQUENCE, STREAM_TIME, UNDO
 from .partial_aggregate import partial_texts
+from .windows import bounds, kept_bounds
 
 _BEGUN = "_begun"  # stream time as of a group's first row in the batch
 _OLD_RESULTS = 1000
@@ -39,11 +40,6 @@ class GroupState:
         return self.step.partial.window is not None
 
     @property
-    def session(self) -> bool:
-        """Whether the windows are sessions."""
-        return self.step.partial.window is not None and self.step.partial.window.is_session
-
-    @property
     def key_names(self) -> list[str]:
         """What addresses a row."""
         return [f"c{i}" for i in range(self.step.partial.keys)] + [n for n, _ in self._bounds()]
@@ -55,10 +51,9 @@ class GroupState:
         return [*made, *self._bounds()]
 
     def _bounds(self) -> list[tuple[str, str]]:
-        """A window is known by its start, a session by its end too."""
-        if not self.windowed:
-            return []
-        return [(n, "BIGINT") for n in ((WINDOW_START, WINDOW_END) if self.session else (WINDOW_START,))]
+        """A window is known by its start, or by its end too."""
+        window = self.step.partial.window
+        return [] if window is None else [(n, "BIGINT") for n in bounds(window)]
 
     def values(self) -> list[tuple[str, str]]:
         """State columns with DuckDB types; a Python aggregate has one."""
@@ -216,10 +211,9 @@ class GroupState:
         keys = [f"c{i}" for i in range(self.step.partial.keys)]
         results = [f"{text} AS c{len(keys) + i}" for i, text in enumerate(self.result_texts())]
         window = self.step.partial.window
-        bounds = [WINDOW_START, f"{WINDOW_START} + {window.size_ms} AS {WINDOW_END}"] if window else []
-        bounds = [WINDOW_START, WINDOW_END] if self.session else bounds
         times = [ROWTIME, KEY_GROUP, *([STREAM_TIME] * self.mortal)]
-        return f"SELECT {', '.join([*keys, *results, *bounds, *times])} FROM {table} WHERE {where}"
+        shown = [*keys, *results, *(kept_bounds(window) if window else []), *times]
+        return f"SELECT {', '.join(shown)} FROM {table} WHERE {where}"
 
 
 def _is_python(call: AggregateCall) -> bool:

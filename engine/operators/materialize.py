@@ -20,7 +20,7 @@ class MaterializeOperator:
     def __init__(self, step: Materialize, context: Context) -> None:
         self._step = step
         keys = [i for i, c in enumerate(step.schema) if c.is_key]
-        session = step.window is not None and step.window.is_session
+        session = step.window is not None and step.window.is_bounded
         self._rows = NewestRows(
             context.store, step.state, step.schema, keys, windowed=step.window is not None, session=session
         )

@@ -26,7 +26,7 @@ from .frame import conform, systems
 from .marks import StreamTimes
 from .operator import DELETED, PARTITION, ROWTIME, SEQUENCE, STREAM_TIME, UNDO, WINDOW_START, Frame
 from .salvage import ENVIRONMENT
-from .windows import advance_stream_time, expired, may_be_late, starts_sql, with_stream_time
+from .windows import advance_stream_time, bounds, bounds_sql, expired, may_be_late, with_stream_time
 
 
 class PartialAggregateOperator:
@@ -136,8 +136,8 @@ class PartialAggregateOperator:
         kept = [n for n in systems(names) if n != DELETED or not _drops_deleted(names)]
         columns = [f"c{i}" for i in range(len(self._step.input_schema))]
         if self._window:
-            source = f"(SELECT *, {starts_sql(self._window)} AS {WINDOW_START} FROM {source})"
-            kept.append(WINDOW_START)
+            source = f"(SELECT *, {bounds_sql(self._window)} FROM {source})"
+            kept += bounds(self._window)
         if self._step.combine:
             return self._grouped_sql(source, [*columns, *kept])
         return f"SELECT {', '.join([*columns, *kept])} FROM {source}"
@@ -145,11 +145,12 @@ class PartialAggregateOperator:
     def _assigned_sql(self, source: str, names: Sequence[str]) -> str:
         if self._window is None:
             return f"SELECT * FROM {source}"
-        return f"SELECT *, {starts_sql(self._window)} AS {WINDOW_START} FROM {source}"
+        return f"SELECT *, {bounds_sql(self._window)} FROM {source}"
 
     def _grouped_sql(self, source: str, names: Sequence[str]) -> str:
         by = [f"c{i}" for i in range(self._step.keys)]
-        by += [n for n in (WINDOW_START, PARTITION) if n in names]
+        by += bounds(self._window) if self._window else []
+        by += [n for n in (PARTITION,) if n in names]
         states = [f"{text} AS p{i}" for i, text in enumerate(partial_texts(self._step.calls))]
         tops = [f"max({ROWTIME}) AS {ROWTIME}", f"max({SEQUENCE}) AS {SEQUENCE}"]
         return f"SELECT {', '.join([*by, *states, *tops])} FROM {source} GROUP BY {', '.join(by) or 'ALL'}"

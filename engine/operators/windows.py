@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ..plan.steps import Window
 from .frame import one_chunk
-from .operator import PARTITION, ROWTIME, STREAM_TIME, WINDOW_START
+from .operator import PARTITION, ROWTIME, STREAM_TIME, WINDOW_END, WINDOW_START
 
 DEFAULT_GRACE_MS = 24 * 60 * 60 * 1000
 """Without GRACE PERIOD a window takes rows until a day after its start, as in ksqlDB."""
@@ -30,18 +30,35 @@ def retention_ms(window: Window) -> int:
     return max(window.retention_ms or 0, window.size_ms + grace_ms(window))
 
 
-def first_start(window: Window, rowtime: int) -> int:
-    """The start of the earliest window that a row belongs to."""
-    return max(0, rowtime - window.size_ms + window.advance_ms) // window.advance_ms * window.advance_ms
-
-
-def starts_sql(window: Window) -> str:
-    """The start of each window of a row: an expression, which for HOPPING makes several rows of one."""
+def first_end(window: Window, rowtime: int) -> int:
+    """The end of the earliest window that a row belongs to."""
     size, advance = window.size_ms, window.advance_ms
+    if window.is_cumulative:
+        return rowtime // advance * advance + advance
+    return max(0, rowtime - size + advance) // advance * advance + size
+
+
+def bounds(window: Window) -> list[str]:
+    """The system columns that tell a row's window, which is not a session."""
+    return [WINDOW_START, WINDOW_END] if window.is_bounded else [WINDOW_START]
+
+
+def kept_bounds(window: Window) -> list[str]:
+    """Both bounds of a window that is kept by `bounds`, as SQL."""
+    return [WINDOW_START, WINDOW_END if window.is_bounded else f"{WINDOW_START} + {window.size_ms} AS {WINDOW_END}"]
+
+
+def bounds_sql(window: Window) -> str:
+    """Those columns of each window of a row: what to select, which makes several rows of one for HOPPING and CUMULATIVE."""
+    size, advance = window.size_ms, window.advance_ms
+    start = f"{ROWTIME} - {ROWTIME} % {size} AS {WINDOW_START}"
+    if window.is_cumulative:
+        ends = f"range({ROWTIME} - {ROWTIME} % {advance} + {advance}, {ROWTIME} - {ROWTIME} % {size} + {size + 1}, {advance})"
+        return f"{start}, unnest({ends}) AS {WINDOW_END}"
     if size == advance:
-        return f"{ROWTIME} - {ROWTIME} % {size}"
+        return start
     first = f"greatest(0, {ROWTIME} - {size - advance}) // {advance} * {advance}"
-    return f"unnest(range({first}, {ROWTIME} + 1, {advance}))"
+    return f"unnest(range({first}, {ROWTIME} + 1, {advance})) AS {WINDOW_START}"
 
 
 def with_stream_time(rows: pa.Table, stream_time: dict[int, int]) -> pa.Table:
@@ -53,9 +70,9 @@ def with_stream_time(rows: pa.Table, stream_time: dict[int, int]) -> pa.Table:
 
 def may_be_late(window: Window, rowtimes: pa.ChunkedArray, stream_time: dict[int, int]) -> bool:
     """Whether the batch can hold a row that is late for one of its windows. Errs towards yes."""
-    bounds = pc.min_max(rowtimes).as_py()
-    latest = max([bounds["max"], *stream_time.values()])
-    return bool(first_start(window, bounds["min"]) + window.size_ms + grace_ms(window) <= latest)
+    reached = pc.min_max(rowtimes).as_py()
+    latest = max([reached["max"], *stream_time.values()])
+    return bool(first_end(window, reached["min"]) + grace_ms(window) <= latest)
 
 
 def running_stream_time(table: pa.Table, stream_time: dict[int, int]) -> pa.Array:
@@ -75,9 +92,9 @@ def advance_stream_time(table: pa.Table, stream_time: dict[int, int]) -> None:
     if not table.num_rows:
         return
     partitions = table.column(PARTITION)
-    bounds = pc.min_max(partitions).as_py()
-    if bounds["min"] == bounds["max"]:
-        partition = bounds["min"]
+    numbers = pc.min_max(partitions).as_py()
+    if numbers["min"] == numbers["max"]:
+        partition = numbers["min"]
         stream_time[partition] = max(pc.max(table.column(ROWTIME)).as_py(), stream_time.get(partition, -1))
         return
     tops = pa.table([partitions, table.column(ROWTIME)], names=["p", "t"]).group_by("p").aggregate([("t", "max")])
@@ -86,6 +103,6 @@ def advance_stream_time(table: pa.Table, stream_time: dict[int, int]) -> None:
 
 
 def expired(table: pa.Table, window: Window, stream_time: pa.ChunkedArray) -> pa.Array:
-    """True for each row (with its window's start) whose window is closed by its stream time."""
-    closes = pc.add(table.column(WINDOW_START), window.size_ms + grace_ms(window))
-    return pc.less_equal(closes, stream_time)
+    """True for each row (with its window's bounds) whose window is closed by its stream time."""
+    ends = table.column(WINDOW_END) if window.is_bounded else pc.add(table.column(WINDOW_START), window.size_ms)
+    return pc.less_equal(pc.add(ends, grace_ms(window)), stream_time)

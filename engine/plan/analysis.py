@@ -22,7 +22,7 @@ from .keys import KeyNeed, Projected, arrange, check_key_types, check_names, mar
 from .logical import Aggregate, Filter, Node, Project, has, reads
 from .projection import Item, SelectScope, Star, TableFunctions, analyze_items, column_node, items_of
 from .rows import Entry, Rows, RowScope, canonical
-from .steps import Window
+from .steps import CUMULATIVE, Window
 from .text import text_of
 
 NEW_PLANNER = "ksql.new.query.planner.enabled"
@@ -266,9 +266,16 @@ class _Analysis:
 def window_of(clause: WindowClause, *, final: bool = False) -> Window:
     """The window of a GROUP BY. With EMIT FINAL (`final`) a window without a grace period closes at its end, not a day
     later."""
-    size, advance = clause.size_ms, clause.advance_ms if clause.kind == "HOPPING" else clause.size_ms
+    size, advance = clause.size_ms, clause.advance_ms if clause.kind in ("HOPPING", CUMULATIVE) else clause.size_ms
     if size is None or advance is None or size <= 0 or advance <= 0:
         raise AnalysisError("a window's SIZE and ADVANCE BY must be larger than zero", span=clause.span)
+    if clause.kind == CUMULATIVE and size % advance:
+        raise AnalysisError(
+            "SIZE must be a multiple of STEP",
+            detail=f"{size} ms is not a whole number of times {advance} ms",
+            hint="windows grow by STEP until one has the whole SIZE",
+            span=clause.span,
+        )
     if advance > size:
         raise AnalysisError(
             "ADVANCE BY must not be larger than SIZE", hint="rows would fall between windows", span=clause.span

@@ -245,5 +245,6 @@ def windowed(window: Window | None) -> str:
     if window is None:
         return ""
     advance = f" advance {window.advance_ms} ms" if window.kind == "HOPPING" else ""
+    advance = f" step {window.advance_ms} ms" if window.is_cumulative else advance
     grace = "" if window.grace_ms is None else f" grace {window.grace_ms} ms"
     return f" in {window.kind} windows of {window.size_ms} ms{advance}{grace}"

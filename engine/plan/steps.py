@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from .logical import Node
 
 Edge = int
-SESSION = "SESSION"
+SESSION, CUMULATIVE = "SESSION", "CUMULATIVE"
+BOUNDED = (SESSION, CUMULATIVE)
+"""Windows of which several have one start: they are known by start and end, and keys in topics carry both."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,10 @@ class Formats:
 
 @dataclass(frozen=True)
 class Window:
-    """A window of event time. `advance_ms` equals `size_ms` for TUMBLING; `gap_ms` is SESSION's (part 3)."""
+    """A window of event time. `advance_ms` equals `size_ms` for TUMBLING, and is by how much the ends of CUMULATIVE ones grow; of
+    a SESSION both are its gap."""
 
-    kind: str  # TUMBLING, HOPPING, SESSION
+    kind: str  # TUMBLING, HOPPING, CUMULATIVE, SESSION
     size_ms: int
     advance_ms: int
     grace_ms: int | None = None  # None: not given (ksqlDB's default of 24 hours less size applies to retention)
@@ -45,6 +48,16 @@ class Window:
     def is_session(self) -> bool:
         """Whether its rows make its bounds: sessions grow and merge, and only they have an end of their own."""
         return self.kind == SESSION
+
+    @property
+    def is_cumulative(self) -> bool:
+        """Whether windows share a start, and end a step later each, up to the size."""
+        return self.kind == CUMULATIVE
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the start alone does not tell the end."""
+        return self.kind in BOUNDED
 
 
 @dataclass(frozen=True)
@@ -189,7 +202,7 @@ class StreamStreamJoin:
     """Behind the exchange: each row of `sides` with the rows of the other side that came before it and are at most
     `before_ms` earlier (right than left) or `after_ms` later. `kind`: INNER, LEFT, RIGHT or OUTER; rows without a partner
     go on at once, or where `grace_ms` is given when nothing can meet them any more. Buffers are `<state>_left`,
-    `<state>_right`. Output columns: left's, then right's. `windowed`: SESSION or another kind: both rows have one window.
+    `<state>_right`. Output columns: left's, then right's. `windowed`: the kind of window, if any: both rows have one.
     `by_partition`: rows of one key lie in one partition, whose stream time is theirs."""
 
     sides: JoinSides

@@ -28,9 +28,10 @@ from ..operators.group_state import GroupState
 from ..operators.measured import DECODE, ENCODE, EXCHANGE, STAGE, Measures, size_of
 from ..operators.operator import KEY_GROUP, ROWTIME, WINDOW_END, WINDOW_START, Frame, Report
 from ..operators.stage import Stage, open_stage
+from ..operators.windows import kept_bounds
 from ..plan.origins import topics_read
 from ..plan.pull import PullPlan
-from ..plan.steps import STATEFUL, Aggregate, Evaluate, Exchange, Infer, Materialize, QueryPlan, Window
+from ..plan.steps import STATEFUL, Aggregate, Evaluate, Exchange, Infer, Materialize, QueryPlan
 from ..sql.compile import bind_functions, compile_condition, compile_sql
 from ..state.duckdb import connect_to_files, cursor
 from ..state.reader import StateReader
@@ -236,18 +237,12 @@ def view_sql(plan: QueryPlan, table: str) -> str:
             systems += [WINDOW_START, WINDOW_END] if step.partial.window else []
         elif isinstance(step, Materialize) and step.state == plan.materialized:
             columns = [f"c{i}" for i in range(len(step.schema))]
-            rows = f"SELECT {', '.join([*columns, ROWTIME, KEY_GROUP, *_bounds(step.window)])} FROM {table}"
+            windows = kept_bounds(step.window) if step.window else []
+            rows = f"SELECT {', '.join([*columns, ROWTIME, KEY_GROUP, *windows])} FROM {table}"
             systems += [WINDOW_START, WINDOW_END] if step.window else []
     if not rows:
         raise InternalError(f"no step keeps the state {plan.materialized}")
     return rows if plan.table_view is None else _over(plan.table_view, rows, systems)
-
-
-def _bounds(window: Window | None) -> list[str]:
-    """The bounds of a kept row's window as SQL; only a session's end is kept."""
-    if window is None:
-        return []
-    return [WINDOW_START, WINDOW_END if window.is_session else f"{WINDOW_START} + {window.size_ms} AS {WINDOW_END}"]
 
 
 def _over(view: Evaluate, rows: str, systems: Sequence[str]) -> str:

@@ -198,7 +198,7 @@ def _made_by(statement: CreateSourceAs, properties: SourceProperties, plan: Quer
         timestamp_column=properties.timestamp,
         timestamp_format=properties.timestamp_format,
         windowed=None if window is None else window.kind,
-        window_size_ms=None if window is None or window.is_session else window.size_ms,
+        window_size_ms=None if window is None or window.is_bounded else window.size_ms,
         statement=text,
         query_id=plan.query_id,
         state_ttl_ms=None if properties.state_ttl is None else properties.state_ttl.ms,

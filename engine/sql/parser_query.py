@@ -12,6 +12,7 @@ from ..errors import ParseError
 from .parser_expression import ExpressionParser
 from .parser_prediction import at_prediction, predicted_source
 from .statements import FromClause, Join, Query, SelectItem, SourceRef, WindowClause, WithinClause
+from .statements_query import WINDOW_ADVANCES, WINDOW_KINDS
 
 _AFTER_SOURCE = frozenset(["EMIT", "PARTITION", "WINDOW", "CROSS", "UNION"])
 _CLAUSES = ("WINDOW", "WHERE", "GROUP BY", "PARTITION BY", "HAVING", "ORDER BY", "EMIT", "LIMIT", "OFFSET")
@@ -135,11 +136,11 @@ class QueryParser(ExpressionParser):
     def _window(self) -> WindowClause:
         start = self.at
         kind = self.word()
-        if kind not in ("TUMBLING", "HOPPING", "SESSION") and self.at_name() and self.word(1) in _WINDOWS:
+        if kind not in WINDOW_KINDS and self.at_name() and self.word(1) in WINDOW_KINDS:
             self.advance()  # ksqlDB lets a window have a name, and gives it no meaning
             kind = self.word()
-        if kind not in _WINDOWS:
-            raise self.unexpected("TUMBLING, HOPPING or SESSION")
+        if kind not in WINDOW_KINDS:
+            raise self.unexpected("TUMBLING, HOPPING, CUMULATIVE or SESSION")
         self.advance()
         self.expect_sign(TokenType.L_PAREN, "(")
         if kind != "SESSION":
@@ -149,23 +150,23 @@ class QueryParser(ExpressionParser):
         while self.take_sign(TokenType.COMMA):
             self._window_time(kind, times)
         self.expect_sign(TokenType.R_PAREN, ", or )")
-        if kind == "HOPPING" and "ADVANCE" not in times:
-            raise self.error("a HOPPING window needs ADVANCE BY", span=self.span(start))
+        if kind in WINDOW_ADVANCES and "ADVANCE" not in times:
+            raise self.error(f"a {kind} window needs {WINDOW_ADVANCES[kind]}", span=self.span(start))
         return WindowClause(
             kind, size, times.get("ADVANCE"), times.get("GRACE"), times.get("RETENTION"), self.span(start)
         )
 
     def _window_time(self, kind: str, times: dict[str, int]) -> None:
         start = self.at
-        if kind == "HOPPING" and self.take("ADVANCE", "BY"):
-            name, value = "ADVANCE", self._positive("ADVANCE BY")
+        advance = WINDOW_ADVANCES.get(kind)
+        if advance is not None and self.take(*advance.split()):
+            name, value = "ADVANCE", self._positive(advance)
         elif self.take("RETENTION"):
             name, value = "RETENTION", self.duration_ms()
         elif self.take("GRACE", "PERIOD"):
             name, value = "GRACE", self.duration_ms()
         else:
-            wanted = "ADVANCE BY, RETENTION or GRACE PERIOD" if kind == "HOPPING" else "RETENTION or GRACE PERIOD"
-            raise self.unexpected(wanted)
+            raise self.unexpected(f"{advance}, RETENTION or GRACE PERIOD" if advance else "RETENTION or GRACE PERIOD")
         if name in times:
             raise self.error(f"{name} is given twice", span=self.span(start))
         if value < 0:
@@ -203,6 +204,3 @@ class QueryParser(ExpressionParser):
             raise self.unexpected("CHANGES or FINAL")
         self.advance()
         return cast(Literal["CHANGES", "FINAL"], word)
-
-
-_WINDOWS = ("TUMBLING", "HOPPING", "SESSION")

@@ -36,7 +36,8 @@ _TOPIC = ("KAFKA_TOPIC", "FORMAT", "KEY_FORMAT", "VALUE_FORMAT", "PARTITIONS", "
 _TIME = ("TIMESTAMP", "TIMESTAMP_FORMAT", "WRAP_SINGLE_VALUE")
 _OF_QUERIES = ("STATE_TTL",)
 _OF_SOURCES = ("WINDOW_TYPE", "WINDOW_SIZE", "PATH", "PATH_FORMAT", *_FILE_OPTIONS)
-_WINDOWS = ("TUMBLING", "HOPPING", "SESSION")
+_WINDOWS = ("TUMBLING", "HOPPING", "CUMULATIVE", "SESSION")
+_BOUNDED = ("SESSION", "CUMULATIVE")  # keys carry both bounds
 _PATH_FORMATS = ("CSV", "JSON", "PARQUET", "TEXT")
 
 
@@ -182,9 +183,9 @@ class _Reader:
         kind = kind.upper()
         if kind not in _WINDOWS:
             raise self._wrong("WINDOW_TYPE", f"{kind} is not a kind of window", f"use one of {', '.join(_WINDOWS)}")
-        if kind == "SESSION" and size is not None:
-            raise self._wrong("WINDOW_SIZE", "'WINDOW_SIZE' should not be set for SESSION windows", "leave it out")
-        if kind != "SESSION" and size is None:
+        if kind in _BOUNDED and size is not None:
+            raise self._wrong("WINDOW_SIZE", f"'WINDOW_SIZE' should not be set for {kind} windows", "leave it out")
+        if kind not in _BOUNDED and size is None:
             raise self._wrong(
                 "WINDOW_TYPE", f"{kind} windows require 'WINDOW_SIZE'", "for example WINDOW_SIZE = '10 SECONDS'"
             )

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from .statements_relational import RelationalQuery
 
 JOIN_KINDS = ("INNER", "LEFT", "RIGHT", "OUTER")
-WINDOW_KINDS = ("TUMBLING", "HOPPING", "SESSION")
+WINDOW_KINDS = ("TUMBLING", "HOPPING", "CUMULATIVE", "SESSION")
+WINDOW_ADVANCES = {"HOPPING": "ADVANCE BY", "CUMULATIVE": "STEP"}
+"""The words for how far one window is from the next, by kind."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ FromClause = SourceRef | Join
 
 @dataclass(frozen=True)
 class WindowClause:
-    """WINDOW TUMBLING (SIZE …), HOPPING (SIZE …, ADVANCE BY …) or SESSION (gap: `size_ms`)."""
+    """WINDOW TUMBLING (SIZE …), HOPPING (SIZE …, ADVANCE BY …), CUMULATIVE (SIZE …, STEP: `advance_ms`) or SESSION (gap:
+    `size_ms`)."""
 
     kind: str
     size_ms: int | None
@@ -102,8 +105,8 @@ class WindowClause:
     def __post_init__(self) -> None:
         if self.kind not in WINDOW_KINDS:
             raise ParseError(f"{self.kind} is not a kind of window", span=self.span)
-        if self.kind == "HOPPING" and self.advance_ms is None:
-            raise ParseError("a HOPPING window needs ADVANCE BY", span=self.span)
+        if self.kind in WINDOW_ADVANCES and self.advance_ms is None:
+            raise ParseError(f"a {self.kind} window needs {WINDOW_ADVANCES[self.kind]}", span=self.span)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from tests.data_folder import copy_in_use
 PER_PARTITION = (
     "windows-HOPPING windows with GRACE",
     "windows-EMIT FINAL says",
+    "windows-CUMULATIVE windows with EMIT",
     "windows-SESSION windows with",
     "joins_streams-GRACE",
     "tables-STATE_TTL",

@@ -113,6 +113,10 @@ def hopping(size_ms: int, advance_ms: int, grace_ms: int | None = None) -> Windo
     return WindowClause("HOPPING", size_ms, advance_ms, grace_ms)
 
 
+def cumulative(size_ms: int, step_ms: int, grace_ms: int | None = None, **more: int) -> WindowClause:
+    return WindowClause("CUMULATIVE", size_ms, step_ms, grace_ms, **more)
+
+
 def session(gap_ms: int, grace_ms: int | None = None, **more: int) -> WindowClause:
     return WindowClause("SESSION", gap_ms, None, grace_ms, **more)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mergus.engine.operators.driver import Running
 
-from .queries import Bench, goes_back, hopping, session, source, tumbling
+from .queries import Bench, cumulative, goes_back, hopping, session, source, tumbling
 
 EVENTS = source("S", "ID INTEGER KEY, NAME STRING, V BIGINT")
 USERS = source("U", "ID INTEGER KEY, CITY STRING", "TABLE")
@@ -39,6 +39,21 @@ QUERIES: dict[str, dict[str, Any]] = {
         "group_by": "ID",
         "window": hopping(10, 4, 3),
         "where": "V > 1",
+        "table": True,
+    },
+    "cumulative": {
+        "select": "ID; COUNT(*) AS N; LATEST_BY_OFFSET(V) AS X",
+        "from_": "S",
+        "group_by": "ID",
+        "window": cumulative(12, 4, 3),
+        "table": True,
+    },
+    "cumulative final": {
+        "select": "ID; COUNT(*) AS N; MAX(V) AS M",
+        "from_": "S",
+        "group_by": "ID",
+        "window": cumulative(12, 4, 1, retention_ms=1000),
+        "emit": "FINAL",
         "table": True,
     },
     "having": {"select": "ID; COUNT(*) AS N", "from_": "S", "group_by": "ID", "having": "COUNT(*) > 2", "table": True},
@@ -138,7 +153,8 @@ def test_cuts_agree(instance: duckdb.DuckDBPyConnection, name: str, given_record
 
 
 @pytest.mark.parametrize(
-    "name", ["aggregate", "tumbling", "hopping", "session", "session in order", "time to live", "inner", "table"]
+    "name",
+    ["aggregate", "tumbling", "hopping", "cumulative", "session", "session in order", "time to live", "inner", "table"],
 )
 def test_going_back_to_an_epoch(instance: duckdb.DuckDBPyConnection, name: str) -> None:
     bench = Bench(instance, [EVENTS, USERS])

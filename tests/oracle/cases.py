@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Union
 
 from .reference import Event, Filter, ForeignKey, Operator, Read, Row, StreamTable, TableTable
-from .reference_groups import Given, Groups, MortalGroups, Sessions, TableGroups, Windows
+from .reference_groups import CumulativeWindows, Given, Groups, MortalGroups, Sessions, TableGroups, Windows
 from .reference_streams import StreamStream
 
 STREAMS, TABLES = ("L", "R", "P"), ("A", "B", "C")
@@ -166,7 +166,7 @@ def is_table(source: Source) -> bool:
 
 @dataclass(frozen=True)
 class Window:
-    """A window; `advance` of HOPPING only, `size` of a SESSION is its gap."""
+    """A window; `advance` of HOPPING, and the step of CUMULATIVE, only; `size` of a SESSION is its gap."""
 
     kind: str
     size: int
@@ -174,7 +174,8 @@ class Window:
     grace: int | None = None
 
     def sql(self) -> str:
-        advance = "" if self.advance is None else f", ADVANCE BY {self.advance} MILLISECONDS"
+        word = "STEP" if self.kind == "CUMULATIVE" else "ADVANCE BY"
+        advance = "" if self.advance is None else f", {word} {self.advance} MILLISECONDS"
         grace = "" if self.grace is None else f", GRACE PERIOD {self.grace} MILLISECONDS"
         size = "" if self.kind == "SESSION" else "SIZE "
         return f"{self.kind} ({size}{self.size} MILLISECONDS{advance}{grace})"
@@ -268,8 +269,8 @@ class Query:
                 return Groups(before, by, self.results)
             case Window(kind="SESSION", size=gap, grace=grace):
                 return Sessions(before, by, self.results, gap=gap, grace=grace, final=self.final, partitions=partitions)
-            case Window(size=size, advance=advance, grace=grace):
-                return Windows(
+            case Window(kind=kind, size=size, advance=advance, grace=grace):
+                return (CumulativeWindows if kind == "CUMULATIVE" else Windows)(
                     before,
                     by,
                     self.results,

@@ -91,11 +91,13 @@ def table(draw: st.DrawFn) -> Source:
 @st.composite
 def window(draw: st.DrawFn) -> Window:
     grace = draw(st.none() | milliseconds)
-    match draw(st.sampled_from(["TUMBLING", "HOPPING", "SESSION"])):
+    match draw(st.sampled_from(["TUMBLING", "HOPPING", "CUMULATIVE", "SESSION"])):
         case "TUMBLING":
             return Window("TUMBLING", draw(st.sampled_from([5, 10])), None, grace)
         case "HOPPING":
             return Window("HOPPING", 10, draw(st.sampled_from([3, 5])), grace)
+        case "CUMULATIVE":
+            return Window("CUMULATIVE", 10, draw(st.sampled_from([2, 5])), grace)
         case _:
             return Window("SESSION", draw(st.integers(1, 4)), None, grace)
 

@@ -180,6 +180,26 @@ class Windows(Groups):
         return [self.told(place) for place in self.groups if before < place[1] <= until]
 
 
+class CumulativeWindows(Windows):
+    """In CUMULATIVE windows, whose `advance` is the step; a place is a key, a window's end and its start."""
+
+    def grouped(self, key: Any, given: Given, found: Event) -> list[Event]:
+        now = self.times[found.partition] = max(self.times[found.partition], found.time)
+        start = found.time // self.size * self.size
+        made = []
+        for end in range(start + self.advance, start + self.size + 1, self.advance):
+            if end > found.time and end + self.grace > now:
+                made.append(self.added((key, end, start), given, found.time))
+            elif end > found.time:
+                self.late += 1
+        return made
+
+    def closed(self) -> list[Event]:
+        until, before = min(self.times.values()) - self.grace, self.closed_until
+        self.closed_until = max(until, before)
+        return [self.told(place) for place in self.groups if before < place[1] <= until]
+
+
 class Sessions(Groups):
     """In SESSION windows; a place is a key, a session's end and its start. Sessions that a row brings together become one:
     the earlier one's rows come first, the row itself last."""

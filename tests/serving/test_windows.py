@@ -73,10 +73,11 @@ def test_without_it_the_window_stays_open(db: Connection) -> None:
         ("TUMBLING (SIZE 10 SECONDS)", [(20_000,), (30_000,)]),
         ("HOPPING (SIZE 10 SECONDS, ADVANCE BY 5 SECONDS)", [(20_000,), (15_000,), (30_000,), (25_000,)]),
         ("SESSION (1 SECONDS)", [(21_000, 21_000), (30_000, 30_000)]),
+        ("CUMULATIVE (SIZE 20 SECONDS, STEP 10 SECONDS)", [(30_000, 20_000), (40_000, 20_000)]),
     ],
 )
 def test_windowed_keys_have_kafka_streams_layout(db: Connection, window: str, expected: list[Any]) -> None:
-    """The key's bytes, then the start; of a session the end and the start; eight bytes each, big-endian."""
+    """The key's bytes, then the start; of sessions and cumulative windows the end and the start; eight bytes each, big-endian."""
     db.execute(HITS.format(1))
     db.execute(f"CREATE TABLE made AS {GROUPS.format(window)};")
     put(db, "h", 21_000)
@@ -85,7 +86,7 @@ def test_windowed_keys_have_kafka_streams_layout(db: Connection, window: str, ex
     wanted = {b"h" + b"".join(struct.pack(">q", bound) for bound in bounds) for bounds in expected}
     assert set(keys(db, "MADE")) == wanted
     kind = window.split()[0]
-    size = ", window_size = '10 SECONDS'" if kind != "SESSION" else ""
+    size = ", window_size = '10 SECONDS'" if kind in ("TUMBLING", "HOPPING") else ""
     db.execute(
         "CREATE STREAM back (host STRING KEY, n BIGINT) WITH "
         f"(kafka_topic = 'MADE', value_format = 'JSON', window_type = '{kind}'{size});"
@@ -129,6 +130,7 @@ def test_a_time_to_live_is_told_and_may_be_changed(db: Connection) -> None:
     [
         ("WINDOW TUMBLING (SIZE 1 SECONDS, GRACE PERIOD 1 SECONDS)", ""),
         ("WINDOW SESSION (1 SECONDS, GRACE PERIOD 1 SECONDS)", ""),
+        ("WINDOW CUMULATIVE (SIZE 1 SECONDS, STEP 500 MILLISECONDS, GRACE PERIOD 1 SECONDS)", ""),
         ("", "WITH (state_ttl = '2 SECONDS')"),
     ],
 )
