@@ -31,6 +31,7 @@ def test_the_page_runs(tmp_path: Path, monkeypatch) -> None:
         [{"EVALUATED": 2, "MAE": 15.0}],
         [{"ID": 1, "LIVE": 20.0, "NEXT": 30.0}],
         [],
+        [],
     ]
     exec(next(text for language, text in blocks if text.startswith("import mergus")), {})
 

@@ -31,6 +31,7 @@ def routes_of(models: Mapping[str, ModelEntry]) -> dict[str, Any]:
             "arms": [] if entry.split is None else [list(arm) for arm in entry.split.arms],
             "by": [] if entry.split is None else list(entry.split.by),
             "salt": "" if entry.split is None else entry.split.salt,
+            "event": entry.routing_event,
             "shadow": None if entry.shadow is None else asdict(entry.shadow),
             "monitor": None if entry.monitor is None else asdict(entry.monitor),
             "versions": {str(v.number): _route(entry.name, v) for v in entry.versions},

@@ -26,6 +26,7 @@ from .arms import aliased, split_rows, version_numbers
 from .aside import Aside
 from .model_function import ModelFunction
 from .monitor import Monitors, watched_columns
+from .moves import Places
 from .registered import RegisteredModel
 from .routes import ROUTES, version_function
 from .runtime import InferResult, ModelRuntime
@@ -68,13 +69,31 @@ class RoutedRuntime(ModelRuntime):
             self._pinned.routes = None
 
     def infer(
-        self, function: ModelFunction | RegisteredModel, args: Sequence[pa.Array | pa.ChunkedArray]
+        self,
+        function: ModelFunction | RegisteredModel,
+        args: Sequence[pa.Array | pa.ChunkedArray],
+        places: Places | None = None,
     ) -> InferResult:
-        """As `ModelRuntime.infer`, for both kinds of model. Raises UserError where ON_ERROR is `fail` and a row does."""
+        """As `ModelRuntime.infer`, for both kinds of model. Raises UserError where ON_ERROR is `fail` and a row does.
+        `places`: where the rows come from, so that what was answered before is answered again by the same version."""
         if isinstance(function, ModelFunction):
             return super().infer(function, args)
         route = self._route(function)
         columns = [a.combine_chunks() if isinstance(a, pa.ChunkedArray) else a for a in args]
+        if places is None:
+            return self._answered(function, route, columns)
+        parts = places.parts(function.name, route)
+        if all(by == parts[0][1] for _, by in parts):
+            return self._answered(function, parts[0][1], columns)
+        answers = [
+            (rows, self._answered(function, by, [c.take(pa.array(rows)) for c in columns])) for rows, by in parts
+        ]
+        return joined(answers, len(columns[0]))
+
+    def _answered(
+        self, function: RegisteredModel, route: Mapping[str, Any], columns: Sequence[pa.Array]
+    ) -> InferResult:
+        """A batch that one state of the registry answers."""
         numbers = version_numbers(function, route, columns)
         columns = columns[: len(function.inputs)]
         if function.wants_version:

@@ -25,6 +25,7 @@ from .cache import OutputCache
 from .calls import reason, run
 from .distinct import Distinct, distinct
 from .model_function import ModelFunction, Prepare, Tensors
+from .moves import Places
 from .process import ModelProcess, resident_bytes
 from .program import Program, Source
 from .stats import ModelStats
@@ -107,8 +108,11 @@ class ModelRuntime:
         """The calls of one batch. A declared function has one version, so there is nothing to hold on to."""
         yield
 
-    def infer(self, function: ModelFunction, args: Sequence[pa.Array | pa.ChunkedArray]) -> InferResult:
-        """Run `function` over a batch, one Arrow column an argument, all of one length.
+    def infer(
+        self, function: ModelFunction, args: Sequence[pa.Array | pa.ChunkedArray], places: Places | None = None
+    ) -> InferResult:
+        """Run `function` over a batch, one Arrow column an argument, all of one length. Where the rows come from (`places`)
+        changes nothing: a declared function has one version.
 
         Raises UserError or EnvironmentFault only when the model cannot be loaded; whatever rows do is in the result.
         """

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import duckdb
 import pyarrow as pa
 
+from ..inference.moves import Moves
 from ..plan.steps import Edge, Source
 from ..state.store import StateStore
 from .dead_letters import Letters
@@ -19,8 +20,8 @@ from .operator import OFFSET, PARTITION, Failure, Frame, Report
 class Models(Protocol):
     """What `infer` asks of the model runtime (inference.runtime.ModelRuntime is one)."""
 
-    def infer(self, function: Any, args: Sequence[pa.Array | pa.ChunkedArray]) -> Any:
-        """Values, one a row, and errors as (row, reason)."""
+    def infer(self, function: Any, args: Sequence[pa.Array | pa.ChunkedArray], places: Any = None) -> Any:
+        """Values, one a row, and errors as (row, reason). `places`: inference.moves.Places of the rows, where they matter."""
         ...
 
     def batch(self) -> AbstractContextManager[None]:
@@ -32,7 +33,7 @@ class Models(Protocol):
 class Context:
     """One worker's: the state and its connection, the processing log, the models. `keeps_times`: stream times that are
     worked out here are in no checkpoint. `origins`: by edge the source whose records its rows are made of; `letters`: where
-    rows go that a model failed on, None in a query that only answers."""
+    rows go that a model failed on, `moves`: where it is noted which versions answer, None in a query that only answers."""
 
     store: StateStore
     report: Report
@@ -41,6 +42,7 @@ class Context:
     query_id: str = ""
     origins: Mapping[Edge, Source] = field(default_factory=dict)
     letters: Letters | None = None
+    moves: Moves | None = None
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:

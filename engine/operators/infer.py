@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import InternalError
+from ..inference.moves import Places
 from ..plan.steps import Evaluate, Infer
 from ..sql.expressions import Expr
 from ..sql.schema import ColumnDef, Schema
@@ -17,8 +18,8 @@ from ..sql.types import arrow_type
 from .context import Context
 from .dead_letters import LetterWriter
 from .evaluate import EvaluateOperator
-from .frame import set_column
-from .operator import Frame
+from .frame import one_chunk, set_column
+from .operator import OFFSET, PARTITION, Frame
 
 if TYPE_CHECKING:
     from ..inference.runtime import DeadRow  # what a model's process needs is not loaded for every query
@@ -52,7 +53,8 @@ class InferOperator:
         """The table with the answers of call `i`."""
         call, args = self._step.calls[i]
         given = self._arguments[i].evaluate(table)
-        result = self._models.infer(call.model, [given.column(f"c{a}") for a in range(len(args))])
+        asked = [given.column(f"c{a}") for a in range(len(args))]
+        result = self._models.infer(call.model, asked, self._places(table))
         column = self._step.schema.columns[self._first + i]
         for row, reason in result.errors:
             self._context.fail(table, row, "model", reason, column.name)
@@ -63,6 +65,20 @@ class InferOperator:
             self._without(answered, call.model, given.columns[: len(call.model.inputs)], result.dead)
             if result.dead
             else answered
+        )
+
+    def _places(self, table: pa.Table) -> Places | None:
+        """Where the rows come from, if that is noted and known."""
+        moves, origin = self._context.moves, self._origin
+        if (
+            moves is None
+            or origin is None
+            or origin.file is not None
+            or not {PARTITION, OFFSET} <= set(table.schema.names)
+        ):
+            return None
+        return Places(
+            moves, origin.topic, origin.again, one_chunk(table.column(PARTITION)), one_chunk(table.column(OFFSET))
         )
 
     def _without(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import assert_never
 
+from ..inference.moves import Moves
 from ..plan.origins import origins
 from ..plan.steps import (
     STATEFUL,
@@ -62,15 +63,17 @@ def open_stage(
     models: Models | None = None,
     measures: Measures | None = None,
     letters: Letters | None = None,
+    moves: Moves | None = None,
 ) -> Stage:
     """The plan's stage `index` for one worker, on that worker's store; `models` where the plan infers; `measures` is told
-    what its operators do; `letters` gets the rows that models fail on and that are to be kept.
+    what its operators do; `letters` gets the rows that models fail on and that are to be kept;
+    `moves` notes which versions answer.
 
     Raises Conflict when the stored state has another layout, Unsupported for a step this version cannot run.
     """
     made_of = origins(plan.sources, plan.stages[0]) if index == 0 else {}
     kept = letters if plan.sink is not None else None
-    context = Context(store, report, models, index > 0, plan.query_id, made_of, kept)
+    context = Context(store, report, models, index > 0, plan.query_id, made_of, kept, moves)
     return Stage(plan, index, context, measures or Measures())
 
 

@@ -16,6 +16,8 @@ import pyarrow as pa
 
 from ..clock import Clock
 from ..errors import InternalError
+from ..inference.moves import FOLDER, Moves
+from ..inference.registered import RegisteredModel
 from ..io.topics import Topics
 from ..operators.answer import answer
 from ..operators.context import Models
@@ -84,8 +86,10 @@ class PlanTask:
         engine: Engine,
         log: ProcessingLog,
         measures: Measures | None = None,
+        moves: Moves | None = None,
     ) -> None:
         self._plan = plan
+        self._moves = moves
         self._measures = measures or Measures()
         self._engine = engine
         self._log = log
@@ -105,10 +109,13 @@ class PlanTask:
 
     def _open(self, topics: Sequence[str], engine: Engine, report: Report) -> None:
         plan, connection = self._plan, self._store.evaluation
+        moves = self._moves
         models = engine.models() if plan_infers(plan) else None
         self._decoding = decoding(plan, topics, connection, report)
         for number in range(len(plan.stages)):
-            self._stages.append(open_stage(plan, number, self._store, report, models, self._measures, self._letters))
+            self._stages.append(
+                open_stage(plan, number, self._store, report, models, self._measures, self._letters, moves)
+            )
         self._encoder = SinkEncoder(plan.sink, connection, report) if plan.sink else None
         kept = None if plan.materialized is None else self._store.tables[plan.materialized]
         self._lookup = None if kept is None else Lookup(plan, kept)
@@ -124,6 +131,8 @@ class PlanTask:
         done = self._measures.of(stage, STAGE)
         with done.batch(frame.edges.values()):
             made = self._stages[stage].process(frame)
+        if self._moves is not None:
+            self._moves.advance()
         done.rows_out += sum(table.num_rows for table in made.edges.values())
         self._log.flush()
         return made
@@ -224,6 +233,8 @@ class PlanTask:
         self._store.close()
         self._instance.close()
         self._log.close()
+        if self._moves is not None:
+            self._moves.close()
 
 
 def view_sql(plan: QueryPlan, table: str) -> str:
@@ -251,9 +262,11 @@ def _over(view: Evaluate, rows: str, systems: Sequence[str]) -> str:
     return f"SELECT {', '.join([*columns, *systems])} FROM ({rows}){where}"
 
 
-def plan_infers(plan: QueryPlan) -> bool:
-    """Whether a plan runs models."""
-    return any(isinstance(step, Infer) for stage in plan.stages for step in stage.steps)
+def plan_infers(plan: QueryPlan, *, registered: bool = False) -> bool:
+    """Whether a plan runs models; `registered`: of those whose versions may change."""
+    steps = [step for stage in plan.stages for step in stage.steps if isinstance(step, Infer)]
+    calls = [call for step in steps for call, _ in step.calls]
+    return any(isinstance(call.model, RegisteredModel) for call in calls) if registered else bool(steps)
 
 
 def plan_remembers(plan: QueryPlan) -> bool:
@@ -300,7 +313,10 @@ class PlanQuery:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{worker}.duckdb" if plan_remembers(self.plan) else None
         measures = Measures(self._metrics.parts.setdefault(worker, {}))
-        return PlanTask(self.plan, self.inputs.topics, path, self._engine, self._open_log(), measures)
+        moves = None
+        if self.plan.sink is not None and plan_infers(self.plan, registered=True):
+            moves = Moves(self._folder / FOLDER, worker, sync=self._engine.sync)
+        return PlanTask(self.plan, self.inputs.topics, path, self._engine, self._open_log(), measures, moves)
 
     def _open_log(self) -> ProcessingLog:
         topics, clock = self._engine.topics, self._engine.clock

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from ..inference.moves import Taken, taken_effect
 from ..inference.registered import RegisteredModel
-from ..inference.stats import ModelStats, Version
+from ..inference.stats import ModelStats, Version, together
 from ..plan.steps import Infer, QueryPlan
-from ..sql.catalog import Catalog
 from ..sql.catalog_models import ModelEntry, ModelVersion, columns_text
 from ..sql.statements_model import DescribeModel
 from ..sql.types import quote_if_needed
 from .results import Listing
+
+if TYPE_CHECKING:
+    from .engine import Engine
 
 _SHOWN = (
     ("Version", "version"),
@@ -53,17 +56,15 @@ def show_models(models: Mapping[str, ModelEntry], text: str) -> Listing:
     return Listing(text, "models", {"models": [dict(zip(names, r, strict=True)) for r in rows]}, columns, rows)
 
 
-def describe_model(
-    statement: DescribeModel, text: str, catalog: Catalog, done: Callable[[], Mapping[Version, ModelStats]]
-) -> Listing:
+def describe_model(statement: DescribeModel, text: str, engine: Engine) -> Listing:
     """The other three."""
-    entry = catalog.model(statement.name, statement.span)
+    entry = engine.catalog.model(statement.name, statement.span)
     if statement.what == "HISTORY":
-        return _history(entry, text)
+        return _history(entry, text, taken_effect(engine.folder.path / "state", entry.name))
     if statement.what == "CREATE":
         shown = create_text(entry.name, entry.default)
         return Listing(text, "model_statement", {"statement": shown}, ("Statement",), ((shown,),), shown)
-    return _description(entry, text, done())
+    return _description(entry, text, together(engine.lifecycle.version_stats()))
 
 
 def _description(entry: ModelEntry, text: str, done: Mapping[Version, ModelStats]) -> Listing:
@@ -124,11 +125,26 @@ def _done(stats: ModelStats) -> dict[str, Any]:
     }
 
 
-def _history(entry: ModelEntry, text: str) -> Listing:
-    rows = tuple((_when(e.time_ms), e.action, e.alias, e.version, e.reason) for e in entry.history)
-    names = ("time", "action", "alias", "version", "reason")
-    body = {"name": entry.name, "history": [dict(zip(names, r, strict=True)) for r in rows]}
-    return Listing(text, "model_history", body, ("Time", "Action", "Alias", "Version", "Reason"), rows)
+def _history(entry: ModelEntry, text: str, taken: Mapping[int, Taken]) -> Listing:
+    """What has happened, and from which offset of which partition on each query has followed."""
+    rows = tuple(
+        (_when(e.time_ms), e.action, e.alias, e.version, e.reason, _places(taken.get(number, {})))
+        for number, e in enumerate(entry.history, 1)
+    )
+    names = ("time", "action", "alias", "version", "reason", "positions")
+    history = [
+        {**dict(zip(names, row, strict=True)), "positions": taken.get(number, {})} for number, row in enumerate(rows, 1)
+    ]
+    columns = ("Time", "Action", "Alias", "Version", "Reason", "Positions")
+    return Listing(text, "model_history", {"name": entry.name, "history": history}, columns, rows)
+
+
+def _places(taken: Taken) -> str:
+    """Positions for people: `CSAS_O_0 from s[0] 12, s[1] 7; CSAS_P_3 from s[0] 4`."""
+    return "; ".join(
+        f"{query} from " + ", ".join(f"{t}[{p}] {at}" for t, parts in topics.items() for p, at in sorted(parts.items()))
+        for query, topics in taken.items()
+    )
 
 
 def _when(time_ms: int) -> str:

@@ -17,7 +17,6 @@ from typing import Any
 from ..clock import Clock, SystemClock
 from ..config import Config
 from ..errors import Conflict, MergusError
-from ..inference.stats import together
 from ..io.schemas.opening import forget
 from ..io.topics import TopicInfo, Topics
 from ..plan.steps import QueryPlan
@@ -201,7 +200,7 @@ class Engine:
             case DescribeFunction() as describe:
                 return describe_function(describe, text, self.registry)
             case DescribeModel() as describe:
-                return describe_model(describe, text, self.catalog, lambda: together(self.lifecycle.version_stats()))
+                return describe_model(describe, text, self)
             case Explain() as explain:
                 return self.questions.explained(explain, text, settings)
             case SetProperty(name=name, value=value, span=span):

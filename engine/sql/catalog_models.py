@@ -51,6 +51,10 @@ class ModelEvent:
     reason: str = ""
 
 
+_ROUTING = ("CREATE", "SET ALIAS", "ROLLBACK", "SET SPLIT", "RESET SPLIT", "SET CANARY", "END CANARY")
+"""What changes which version answers."""
+
+
 @dataclass(frozen=True)
 class Split:
     """SET SPLIT: shares by alias, and the inputs, or columns of what calls the model, whose hash chooses the arm of a row
@@ -143,6 +147,12 @@ class ModelEntry:
     shadow: Shadow | None = None
     canary: Canary | None = None
     monitor: Monitor | None = None
+
+    @property
+    def routing_event(self) -> int:
+        """Which entry of the history, counted from 1, last changed what answers."""
+        found = [number for number, event in enumerate(self.history, 1) if event.action in _ROUTING]
+        return found[-1] if found else 0
 
     @property
     def split_keys(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import threading
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -110,6 +111,7 @@ def test_what_was_answered_stays(tmp_path: Path, times: int) -> None:
         produced = load.count
         found = answers(server, produced)
         (listing,) = server.statement("SHOW MODELS;")
+        (history,) = server.statement("SHOW MODEL HISTORY m;")
     finally:
         if load is not None:
             load.stop()
@@ -119,6 +121,19 @@ def test_what_was_answered_stays(tmp_path: Path, times: int) -> None:
     versions = [v for _, _, v in found]
     assert sum(a != b for a, b in pairwise(versions)) <= times  # a move is one step, never to and fro
     assert versions[-1] == listing["models"][0]["version"]
+    assert versions == explained(history["history"], produced)
+
+
+def explained(history: list[dict[str, Any]], count: int) -> list[int]:
+    """The version of each offset, by where the history says that its entries have taken effect."""
+    taken = [(e["positions"].get("CSAS_O_0", {}).get("s", {}).get("0"), e) for e in history]
+    made = [0] * count
+    champion = 0
+    for at, event in taken:
+        champion = event["version"] if event["alias"] == "CHAMPION" else champion
+        if at is not None:
+            made[at:] = [champion] * (count - at)
+    return made
 
 
 def test_a_move_that_is_on_record_happens(tmp_path: Path, monkeypatch) -> None:
