@@ -141,12 +141,13 @@ FUNCTIONS: tuple[Function, ...] = (
     ),
     function(
         "ARRAY_SORT",
-        "The array in order, NULLs last; 'DESC' for the other direction.",
+        "The array in order, NULLs last; 'DESC' for the other direction; NULL where that is neither 'ASC' nor 'DESC'.",
         "ARRAY",
         overload("ARRAY<T> -> ARRAY<T>", _map_sorted(False)),
         overload(
             "ARRAY<T>, STRING -> ARRAY<T>",
-            f"CASE WHEN starts_with(upper({{1}}), 'DESC') THEN {_map_sorted(True)} ELSE {_map_sorted(False)} END",
+            f"CASE WHEN upper({{1}}) IN ('DESC', 'DESCENDING') THEN {_map_sorted(True)} "
+            f"WHEN upper({{1}}) IN ('ASC', 'ASCENDING') THEN {_map_sorted(False)} END",
         ),
         examples=("ARRAY_SORT(prices, 'DESC')",),
     ),

@@ -37,9 +37,11 @@ def _concat_ws(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -
     return f"CASE WHEN {args[0]} IS NULL THEN NULL WHEN len({present}) = 0 THEN ''::BLOB ELSE {joined} END"
 
 
-def _instr(text: str, part: str, position: int = 1, occurrence: int = 1) -> int:
-    """The place of the n-th occurrence, searched from `position`, backwards when that is negative; 0 for none."""
-    if position == 0:
+def _instr(text: str | None, part: str | None, position: int | None = 1, occurrence: int | None = 1) -> int | None:
+    """The place of the n-th occurrence, searched from `position`, backwards when that is negative; 0 for none, and for NULL."""
+    if position is None or occurrence is None:
+        return None
+    if text is None or part is None or position == 0:
         return 0
     at = -1
     if position > 0:
@@ -213,10 +215,10 @@ FUNCTIONS: tuple[Function, ...] = (
     ),
     _text(
         "INSTR",
-        "The place of a part in a text, 0 for none; from a place on (backwards when negative), the n-th occurrence.",
-        overload("STRING, STRING -> INTEGER", "instr({0}, {1})::INTEGER"),
-        overload("STRING, STRING, INTEGER -> INTEGER", rows("instr", _instr)),
-        overload("STRING, STRING, INTEGER, INTEGER -> INTEGER", rows("instr", _instr)),
+        "The place of a part in a text, 0 for none and for NULL; from a place on (backwards when negative), the n-th occurrence.",
+        overload("STRING, STRING -> INTEGER", "coalesce(instr({0}, {1}), 0)::INTEGER"),
+        overload("STRING, STRING, INTEGER -> INTEGER", rows("instr", _instr, null=True)),
+        overload("STRING, STRING, INTEGER, INTEGER -> INTEGER", rows("instr", _instr, null=True)),
         example="INSTR(message, 'error')",
     ),
     _text(
@@ -254,7 +256,7 @@ FUNCTIONS: tuple[Function, ...] = (
         "The parts between delimiters; an empty delimiter gives the characters.",
         overload(
             "STRING, STRING -> ARRAY<STRING>",
-            "CASE WHEN {0} = '' THEN CASE WHEN {1} IS NOT NULL THEN [''] END ELSE string_split({0}, {1}) END",
+            "CASE WHEN {1} IS NOT NULL THEN CASE WHEN {0} = '' THEN [''] ELSE string_split({0}, {1}) END END",
         ),
         overload("BYTES, BYTES -> ARRAY<BYTES>", rows("split_bytes", _split_bytes)),
         example="SPLIT(path, '/')",
