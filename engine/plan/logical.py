@@ -344,9 +344,15 @@ def with_inputs(node: Node, new: tuple[Node, ...]) -> Node:
         case Join():
             return replace(node, left=new[0], right=new[1])
         case Union():
-            return Union(tuple(arm for arm in new if isinstance(arm, Project)))
+            return Union(tuple(map(_projection, new)))
         case _:
             return replace(node, input=new[0])
+
+
+def _projection(node: Node) -> Project:
+    if not isinstance(node, Project):
+        raise InternalError("an arm of UNION ALL is a projection")
+    return node
 
 
 def rewrite(node: Node, rule: Callable[[Node], Node]) -> Node:

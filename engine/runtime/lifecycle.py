@@ -24,8 +24,9 @@ from ..errors import EnvironmentFault, UnknownName
 from ..inference.stats import ModelStats, together
 from ..io.topics import Topics
 from ..operators.operator import Failure
+from ..plan.one_worker import needs_one_worker
 from ..plan.pull import PullPlan
-from ..plan.steps import QueryPlan, needs_one_worker
+from ..plan.steps import QueryPlan
 from .dataflow import FlowSettings
 from .flow import FlowStatus
 from .host import Event, FlowSpec, Host, HostSettings

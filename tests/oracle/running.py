@@ -19,7 +19,8 @@ import pyarrow as pa
 from mergus.engine.cli.test_engine import CaseEngine
 from mergus.engine.operators.driver import MemoryTopics, Record, batches
 from mergus.engine.operators.operator import Failure, Frame
-from mergus.engine.plan.steps import QueryPlan, needs_one_worker
+from mergus.engine.plan.one_worker import needs_one_worker
+from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.runtime.pipeline import Engine, PlanTask, plan_remembers
 from mergus.engine.sql.builtin.registry import default_registry
 

@@ -1,0 +1,23 @@
+"""Which queries run on one worker, for what they say would depend on how many there are."""
+
+from __future__ import annotations
+
+from .steps import JoinSides, PartialAggregate, QueryPlan, StreamStreamJoin, StreamTableJoin
+
+
+def needs_one_worker(plan: QueryPlan) -> bool:
+    """Whether what a query says depends on stream times behind an exchange: there a worker sees some of a partition's rows
+    only, so that what is late, or closed, would depend on how many workers share them. Windows, times to live and joins of
+    streams behind a join are so; and a join with a table behind an outer join of streams, whose rows go on alone as of a
+    moment."""
+    seen_alone = False
+    for number, stage in enumerate(plan.stages):
+        for step in stage.steps:
+            timed = isinstance(step, PartialAggregate) and (step.window is not None or step.ttl_ms is not None)
+            if number and (timed or isinstance(step, JoinSides)):
+                return True
+            if seen_alone and isinstance(step, StreamTableJoin):
+                return True
+            if isinstance(step, StreamStreamJoin) and step.kind != "INNER" and step.grace_ms is not None:
+                seen_alone = True
+    return False
