@@ -23,7 +23,7 @@ import pytest
 LIMIT_S = 120.0
 BINARIES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,900"]
-CONTROL, ENTER = "\ue009", "\ue007"  # keys, as WebDriver writes them
+CONTROL, DOWN, ENTER, ESCAPE = "\ue009", "\ue015", "\ue007", "\ue00c"  # keys, as WebDriver writes them
 GONE = ("tab crashed", "not reachable", "disconnected", "invalid session id")
 NOT_STARTED = "chromium or chromedriver is not installed, or does not start here"
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 import pyarrow as pa
 import pytest
 
 import mergus
-from tests.browser import CONTROL, ENTER, browser
+from tests.browser import CONTROL, DOWN, ENTER, ESCAPE, browser
 
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 SETUP = """
@@ -79,7 +80,7 @@ def test_from_the_overview_to_a_table_that_changes(page, db):
 
 def test_a_filter_that_a_row_begins_and_ceases_to_meet(page, db):
     write(db, "a", "WARN")
-    page.go(f"{page.url}/#/live/LEVELS/{'LEVEL = %27WARN%27 AND TIMES %25 2 = 0'.replace(' ', '%20')}")
+    page.go(f"{page.url}/#/live/LEVELS/" + quote("LEVEL = 'WARN' AND TIMES % 2 = 0"))
     page.until("document.querySelector('.state.live')")
     assert cells(page) == []
     write(db, "a", "WARN")
@@ -147,6 +148,39 @@ def test_what_went_wrong_is_told_with_its_record(page, db):
 
 def record_of(value):
     return pa.record_batch({"key": pa.array([b"k"], pa.binary()), "value": pa.array([value], pa.binary())})
+
+
+def test_models_and_the_plan_of_a_query(page, db, tmp_path):
+    (tmp_path / "twice.py").write_text("def predict(x):\n    return x * 2\n")
+    db.execute(
+        f"CREATE MODEL twice INPUT (x DOUBLE) OUTPUT (y DOUBLE) WITH (PROVIDER='python', PATH='{tmp_path}/twice.py');"
+    )
+    page.go(f"{page.url}/#/models")
+    page.until(shows("TWICE (X DOUBLE) -> DOUBLE"))
+    page.until("/champion\\s+version 1/.test(document.body.innerText)")
+    page.js("location.hash = '#/query/CTAS_LEVELS_0'")
+    page.until(shows("Logical plan"))
+    assert "GROUP BY level" in page.text()
+
+
+def test_rows_by_the_keyboard(page, db):
+    write(db, "a", "INFO")
+    write(db, "a", "OTHER")
+    page.go(f"{page.url}/#/live/LEVELS/" + quote("LEVEL IN ('INFO', 'OTHER')"))
+    page.until("document.querySelectorAll('.rows tbody tr').length === 2")
+    page.press("th button", ENTER)  # sorts downwards, then upwards
+    page.until("document.querySelector('th[aria-sort=descending]')")
+    page.press("th button", ENTER)
+    page.until(
+        "[...document.querySelectorAll('.rows tbody tr')].map(tr => tr.children[0].innerText).join() === 'INFO,OTHER'"
+    )
+    page.js("document.querySelector('.rows tbody tr').focus()")
+    page.press(".rows tbody tr", DOWN)
+    assert page.js("document.activeElement.innerText").startswith("OTHER")
+    page.press(".rows tbody tr:focus", ENTER)
+    page.until("/LEVEL STRING\\s+OTHER/.test(document.querySelector('dialog[open]')?.innerText)")
+    page.press("dialog button", ESCAPE)
+    page.until("!document.querySelector('dialog')")
 
 
 def test_the_policy_refuses_markup_made_of_text(page):

@@ -4,9 +4,8 @@ import { count, h } from "./dom.js";
 const SHOWN_MAX = 500;
 export const KEPT_MAX = 5000;
 const NUMERIC = /^(INT|BIGINT|DOUBLE|FLOAT$|DECIMAL)/;
-const TIME = /^(WINDOW_?START|WINDOW_?END|ROWTIME|TIME)$/;
+const TIMES = ["WINDOWSTART", "WINDOWEND", "ROWTIME"];
 
-const isTime = ({ name, type }) => type === "BIGINT" && TIME.test(name);
 const json = (value) => JSON.stringify(value, null, 1).replace(/([[{])?\n\s*([\]}])?/g, (_, opens, shuts) => opens ?? shuts ?? " ");
 const text = (value) => (value == null ? "NULL" : typeof value === "object" ? json(value) : String(value));
 const day = (date) => date.toLocaleDateString("sv"); // 2026-11-21
@@ -18,7 +17,7 @@ export function time(ms) {
 }
 
 function cell(value, column, fresh) {
-  const kind = isTime(column) ? "time" : NUMERIC.test(column.type) ? "number" : "text";
+  const kind = column.time ? "time" : NUMERIC.test(column.type) ? "number" : "text";
   const shown = kind === "time" && value != null ? h("time", { title: `${value} ms` }, time(value)) : h("div", {}, text(value));
   return h("td", { class: [kind, value == null && "null", fresh && "fresh"].filter(Boolean).join(" ") }, shown);
 }
@@ -27,7 +26,7 @@ function cell(value, column, fresh) {
 function unfold(columns, cells) {
   const facts = columns.map((column, i) => [
     h("dt", {}, column.name, " ", h("small", {}, column.type)),
-    h("dd", {}, h("pre", {}, isTime(column) && cells[i] != null ? `${time(cells[i])} (${cells[i]})` : text(cells[i]))),
+    h("dd", {}, h("pre", {}, column.time && cells[i] != null ? `${time(cells[i])} (${cells[i]})` : text(cells[i]))),
   ]);
   const close = h("button", { type: "button", onclick: () => dialog.close() }, "Close");
   const dialog = h("dialog", { "aria-label": "Row", onclose: () => dialog.remove() }, h("dl", {}, facts), close);
@@ -38,10 +37,10 @@ function unfold(columns, cells) {
 
 export class Grid {
   // `keys`: names of the columns that tell rows apart; without, each row is one more. `newest`: the last comes on top.
-  // `shape` makes of a row's cells what is shown. `told` hears how many rows there are, and how many changes wait while it
-  // is paused.
-  constructor({ keys = null, newest = false, label = "Rows", sort, shape = (cells) => cells, told = () => {} } = {}) {
-    Object.assign(this, { names: keys, newest, sort, shape, told, rows: new Map(), columns: [], made: 0, changes: 0 });
+  // `shape` makes of a row's cells what is shown; `times`: more columns that are milliseconds since 1970. `told` hears how
+  // many rows there are, and how many changes wait while it is paused.
+  constructor({ keys = null, newest = false, label = "Rows", sort, times = [], shape = (cells) => cells, told = () => {} } = {}) {
+    Object.assign(this, { names: keys, newest, sort, times: [...TIMES, ...times], shape, told, rows: new Map(), columns: [], made: 0, changes: 0 });
     this.body = h("tbody", { onkeydown: (event) => this.pressed(event), onclick: (event) => this.unfold(event) });
     this.head = h("thead");
     this.element = h("div", { class: "scroll" }, h("table", { class: "rows", "aria-label": label }, this.head, this.body));
@@ -49,7 +48,7 @@ export class Grid {
 
   // Starts anew; the reader's order stays.
   begin(columns) {
-    this.columns = columns;
+    this.columns = columns.map((column) => ({ ...column, time: column.type === "BIGINT" && this.times.includes(column.name) }));
     this.keys = this.names && columns.flatMap(({ name }, at) => (this.names.includes(name) ? [at] : []));
     const start = columns.findIndex(({ name }) => name === "WINDOWSTART");
     if (this.sort === undefined) this.sort = this.keys && start >= 0 ? { at: start, down: true } : null;
@@ -59,7 +58,7 @@ export class Grid {
   }
 
   rule() {
-    const heads = this.columns.map(({ name, type = "" }, at) => {
+    const heads = this.columns.map(({ name, type, time }, at) => {
       const sorted = this.sort?.at === at ? (this.sort.down ? "descending" : "ascending") : "none";
       const turn = () => {
         this.sort = sorted === "ascending" ? null : { at, down: sorted === "none" };
@@ -67,7 +66,7 @@ export class Grid {
         this.head.querySelectorAll("button")[at].focus();
       };
       const button = h("button", { type: "button", onclick: turn, title: "Sort" }, name, " ", h("small", {}, type));
-      return h("th", { scope: "col", "aria-sort": sorted, class: NUMERIC.test(type) && !isTime({ name, type }) ? "number" : null }, button);
+      return h("th", { scope: "col", "aria-sort": sorted, class: NUMERIC.test(type) && !time ? "number" : null }, button);
     });
     this.head.replaceChildren(h("tr", {}, heads));
     this.draw();
@@ -155,20 +154,20 @@ export class Grid {
   // Up and down go from row to row, Enter shows one whole.
   pressed(event) {
     const line = event.target.closest("tr");
-    if (event.key === "Enter") this.unfold(event);
     const next = { ArrowDown: line.nextElementSibling, ArrowUp: line.previousElementSibling }[event.key];
+    if (next || event.key === "Enter") event.preventDefault(); // Enter would press the button that shows up
+    if (event.key === "Enter") this.unfold(event);
     if (!next) return;
     line.tabIndex = -1;
     next.tabIndex = 0;
     next.focus();
-    event.preventDefault();
   }
 }
 
 // An answer that is whole.
-export function still(columns, rows, label) {
-  const grid = new Grid({ label });
-  grid.begin(columns.map((name) => ({ name, type: "" })));
+export function still(columns, rows, options) {
+  const grid = new Grid(options);
+  grid.begin(columns.map((column) => (column.name ? column : { name: column, type: "" })));
   rows.forEach((row) => grid.put(row));
   return grid.element;
 }

@@ -32,6 +32,7 @@ export function show(place, [where = ""], signal) {
     asks,
     grid: {
       label: "Problems",
+      times: ["TIME"],
       keys: ["TIME", "QUERY", "TOPIC", "PARTITION", "OFFSET", "COLUMN"],
       sort: { at: 0, down: true },
       shape: (cells) => [...cells.slice(0, -1), readable(cells.at(-1))],

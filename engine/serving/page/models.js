@@ -26,9 +26,9 @@ async function one(model, signal) {
     {},
     h("h2", {}, model.name, " ", h("small", {}, model.signature)),
     h("dl", { class: "facts small" }, facts.map(([label, value]) => h("div", { class: "fact" }, h("dt", {}, label), h("dd", {}, value)))),
-    still(...without(forPeople, "Loader", "Sha256"), `Versions of ${model.name}`),
+    still(...without(forPeople, "Loader", "Sha256"), { label: `Versions of ${model.name}` }),
     drift && (await drifted(drift.name, signal)),
-    h("details", {}, h("summary", {}, "History"), still(history.forPeople.columns, history.forPeople.rows, `History of ${model.name}`)),
+    h("details", {}, h("summary", {}, "History"), still(history.forPeople.columns, history.forPeople.rows, { label: `History of ${model.name}` })),
   );
 }
 
@@ -43,7 +43,7 @@ async function drifted(stream, signal) {
   try {
     const { columns, rows } = await table(`${asked} FROM ${name(stream)} ORDER BY WINDOW_END DESC LIMIT 20;`, signal);
     const seen = rows.some((row) => row[5]) ? h("span", { class: "state error" }, "has drifted") : h("span", { class: "state live" }, "no drift");
-    return [h("h3", {}, "Drift ", seen, " ", h("a", { href: go("live", stream) }, "live")), rows.length && still(columns, rows, "Drift")];
+    return [h("h3", {}, "Drift ", seen, " ", h("a", { href: go("live", stream) }, "live")), rows.length && still(columns, rows, { label: "Drift", times: ["WINDOW_END"] })];
   } catch (error) {
     return problem(error);
   }

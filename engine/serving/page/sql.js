@@ -87,7 +87,7 @@ export function show(place, _, signal) {
 }
 
 async function carryOut(text, answer, early, signal) {
-  if (!/^(SELECT|WITH|PRINT)\b/i.test(text)) {
+  if (!/^[(\s]*(SELECT|WITH|PRINT)\b/i.test(text)) {
     const entities = await statements(`${text};`, signal);
     answer.append(...(entities.length ? entities : [{ message: "Done." }]).flatMap(told));
     return remember(text);
@@ -118,7 +118,7 @@ function told({ forPeople, message, commandStatus, warnings = [] }) {
   return [
     words && h("p", { class: "done" }, words),
     warnings.map((warning) => h("p", { class: "problem" }, warning.message)),
-    forPeople?.columns.length ? still(forPeople.columns, forPeople.rows) : null,
+    forPeople?.columns.length ? still(forPeople.columns, forPeople.rows, {}) : null,
     forPeople?.text && h("pre", { class: "box" }, forPeople.text),
   ].flat().filter(Boolean);
 }
@@ -128,8 +128,9 @@ function remember(text) {
   const [, word, name, value] = text.match(/^(SET|UNSET|DEFINE|UNDEFINE)\s+'?([\w.]+)'?(?:\s*=\s*'((?:[^']|'')*)')?/i) ?? [];
   if (!word) return;
   const held = /^(UN)?SET$/i.test(word) ? session.properties : session.variables;
-  if (/^UN/i.test(word)) delete held[name];
-  else held[name] = value.replaceAll("''", "'");
+  const key = held === session.variables ? name.toUpperCase() : name;
+  if (/^UN/i.test(word)) delete held[key];
+  else held[key] = value?.replaceAll("''", "'");
 }
 
 // Selects the place that a refusal names: `line 2:5: the line`, with carets below.
