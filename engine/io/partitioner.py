@@ -65,6 +65,8 @@ def _hash_column(keys: pa.Array) -> Words:
     count = len(keys)
     if count == 0:
         return np.empty(0, dtype=np.uint32)
+    if count <= _FEW:
+        return np.array([murmur2_of(key or b"") for key in keys.to_pylist()], dtype=np.uint32)
     _, offsets_buffer, data_buffer = keys.buffers()
     offsets = np.frombuffer(offsets_buffer, dtype=np.int32)[keys.offset : keys.offset + count + 1].astype(np.int64)
     data = np.frombuffer(data_buffer, dtype=np.uint8) if data_buffer is not None else np.empty(0, dtype=np.uint8)

@@ -79,7 +79,7 @@ class AggregateOperator:
             table = self._closing.without_closed(table)
             if not table.num_rows:
                 return None
-        if not self._step.partial.combine:
+        if not self._combined(table.schema.names):
             return self._change(self._ttl.last_lives(table) if self._ttl else table)
         rounds = _rounds(table, self._layout.key_names, parts, self._context)
         changes = [self._change(part) for part in rounds]
@@ -104,7 +104,11 @@ class AggregateOperator:
         return self._layout.merge_sql(self._groups_sql(source, names), None, self._having)
 
     def _groups_sql(self, source: str, names: Sequence[str]) -> str:
-        return source if self._step.partial.combine else f"({self._layout.grouped_sql(source, names)})"
+        return source if self._combined(names) else f"({self._layout.grouped_sql(source, names)})"
+
+    def _combined(self, names: Sequence[str]) -> bool:
+        """Whether rows are groups already: a small batch's may not be, where none is saved an exchange by it."""
+        return self._step.partial.combine and ("p0" in names or not self._step.partial.calls)
 
     def _newest(self, changes: Sequence[pa.Table]) -> pa.Table:
         """Of several rounds over the same keys, the last row of each; it passed before if it did before the first."""

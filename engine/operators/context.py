@@ -33,7 +33,8 @@ class Models(Protocol):
 class Context:
     """One worker's: the state and its connection, the processing log, the models. `keeps_times`: stream times that are
     worked out here are in no checkpoint. `origins`: by edge the source whose records its rows are made of; `letters`: where
-    rows go that a model failed on, `moves`: where it is noted which versions answer, None in a query that only answers."""
+    rows go that a model failed on, `moves`: where it is noted which versions answer, None in a query that only answers.
+    `alone`: the query has this one worker."""
 
     store: StateStore
     report: Report
@@ -43,6 +44,7 @@ class Context:
     origins: Mapping[Edge, Source] = field(default_factory=dict)
     letters: Letters | None = None
     moves: Moves | None = None
+    alone: bool = False
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:

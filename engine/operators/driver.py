@@ -128,7 +128,8 @@ class Running:
         report, models = self.failures.append, self._models
         self._decoding = Decoding(plan.sources, self.topics, self.store.evaluation, report)
         self.stages: list[Stage] = [
-            open_stage(plan, i, self.store, report, models, letters=self.letters) for i in range(len(plan.stages))
+            open_stage(plan, i, self.store, report, models, letters=self.letters, alone=True)
+            for i in range(len(plan.stages))
         ]
         self._encoder = SinkEncoder(plan.sink, self.store.evaluation, report) if plan.sink else None
 

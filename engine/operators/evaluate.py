@@ -25,7 +25,7 @@ from .salvage import ENVIRONMENT, salvage
 
 
 class EvaluateOperator:
-    """Runs an Evaluate step."""
+    """Runs an Evaluate step; `in_arrow`: without DuckDB."""
 
     def __init__(self, step: Evaluate, context: Context) -> None:
         self._step = step
@@ -33,7 +33,7 @@ class EvaluateOperator:
         bind_functions(context.evaluation, [*step.columns, *([step.where] if step.where else [])])
         self._bare = bare_columns(step)
         self._passes = arrow_condition(step.where) if step.where and not step.is_table else None
-        self._in_arrow = self._bare is not None and (step.where is None or self._passes is not None)
+        self.in_arrow = self._bare is not None and (step.where is None or self._passes is not None)
         self._call = Prepared(context.evaluation, lambda source, names: evaluate_sql(step, source, names))
 
     def run(self, frame: Frame) -> None:
@@ -46,7 +46,7 @@ class EvaluateOperator:
 
     def evaluate(self, table: pa.Table) -> pa.Table:
         """The rows that pass, with the step's columns and the system columns that came in."""
-        if self._bare is not None and self._in_arrow and PASSED not in table.schema.names:
+        if self._bare is not None and self.in_arrow and PASSED not in table.schema.names:
             return _picked(self._passing(table), self._bare)
         try:
             made = self._call(table)
@@ -62,7 +62,7 @@ class EvaluateOperator:
         passes = self._passes(table)
         if DELETED in table.schema.names:  # a NULL value passes no filter
             passes = pc.and_not_kleene(passes, table.column(DELETED))
-        return table.filter(passes)
+        return table if pc.all(passes, skip_nulls=False).as_py() else table.filter(passes)
 
 
 def _picked(table: pa.Table, places: Sequence[int]) -> pa.Table:

@@ -120,7 +120,7 @@ class GroupState:
 
     def merge_sql(self, groups: str, table: str | None, having: Expr | None) -> str:
         """The batch's groups (a relation) merged into the state: a change as StateTable takes it, with the results.
-        `table` None: the groups carry the stored rows (`state/recent.py`)."""
+        `table` None: the groups carry the stored rows (`state/recent.py`), whose values only HAVING asks for again."""
         merged = []
         for call, place in zip(self.step.partial.calls, self.places(), strict=True):
             assert isinstance(call.spec, AggregateSpec)
@@ -180,7 +180,8 @@ class GroupState:
 
     def _change_sql(self, batch: str, merged: Sequence[str], table: str | None, having: Expr | None) -> str:
         keys = [f"b.{k} AS {k}" for k in self.key_names]
-        columns = [*keys, *merged, *self.merged_times(), f"b.{SEQUENCE} AS {SEQUENCE}", *self.old_columns()]
+        olds = [f"s.rowid AS {ROW}"] if table is None and having is None else self.old_columns()
+        columns = [*keys, *merged, *self.merged_times(), f"b.{SEQUENCE} AS {SEQUENCE}", *olds]
         inner = f"SELECT {', '.join(columns)} FROM {batch if table is None else self.join_sql(batch, table)}"
         return self.with_results(f"({inner})", having)
 

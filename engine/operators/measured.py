@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from ..state.table import StateTable
+from ..state.table import FEW_ROWS, StateTable
 from .context import Operator
 from .operator import Frame
 
@@ -106,6 +106,7 @@ class Placed:
 
 
 def size_of(tables: Iterable[pa.Table | pa.RecordBatch]) -> tuple[int, int]:
-    """Rows and bytes."""
+    """Rows and bytes. Of few rows the buffers' size: leaving out what a slice does not show costs as much as an operator."""
     known = list(tables)
-    return sum(t.num_rows for t in known), sum(t.nbytes for t in known)
+    rows = sum(t.num_rows for t in known)
+    return rows, sum(t.get_total_buffer_size() if rows <= FEW_ROWS else t.nbytes for t in known)

@@ -20,13 +20,17 @@ from ..sql.compile import bind_functions
 from ..sql.functions import AggregateSpec
 from ..sql.template import fill
 from ..state.duckdb import Prepared
+from ..state.table import FEW_ROWS
 from .context import Context
 from .evaluate import EvaluateOperator, evaluate_sql
 from .frame import conform, systems
 from .marks import StreamTimes
-from .operator import DELETED, PARTITION, ROWTIME, SEQUENCE, STREAM_TIME, UNDO, WINDOW_START, Frame
+from .operator import DELETED, PARTITION, PASSED, ROWTIME, SEQUENCE, STREAM_TIME, UNDO, WINDOW_START, Frame
 from .salvage import ENVIRONMENT
 from .windows import advance_stream_time, bounds, bounds_sql, expired, may_be_late, with_stream_time
+
+_HANDLED = frozenset((DELETED, UNDO, PASSED, WINDOW_START))
+"""System columns whose meaning is in the SQL."""
 
 
 class PartialAggregateOperator:
@@ -45,6 +49,7 @@ class PartialAggregateOperator:
         self._evaluate = EvaluateOperator(before, context) if before else None
         if before:
             bind_functions(context.evaluation, [*before.columns, *([before.where] if before.where else [])])
+        self._passes_on = context.alone and step.combine and bool(step.calls) and self._in_arrow()
         self._fused = Prepared(context.evaluation, self._fused_sql)
         self._assigned = Prepared(context.evaluation, self._assigned_sql)
         self._grouped = Prepared(context.evaluation, self._grouped_sql)
@@ -68,6 +73,10 @@ class PartialAggregateOperator:
     def _batch(self, table: pa.Table) -> pa.Table:
         if self._window and may_be_late(self._window, table.column(ROWTIME), self._times.now):
             return self._carefully(table)
+        if self._passes_on and table.num_rows <= FEW_ROWS and not _HANDLED.intersection(table.schema.names):
+            rows = self._rows(table)
+            if self._without_key(rows) is None:
+                return rows
         try:
             made = self._fused(table)
         except ENVIRONMENT:
@@ -78,6 +87,20 @@ class PartialAggregateOperator:
             return self._carefully(table)
         made = conform(made, self._step.input_schema)
         return with_stream_time(made, self._times.now) if self._stamped else made
+
+    def _in_arrow(self) -> bool:
+        """Whether rows can be made, and their windows assigned, without DuckDB."""
+        tumbling = self._window is None or self._window.size_ms == self._window.advance_ms
+        return tumbling and not self._session and (self._evaluate is None or self._evaluate.in_arrow)
+
+    def _rows(self, table: pa.Table) -> pa.Table:
+        """The rows as they are, for the aggregate's own call: of few rows hardly fewer groups would be made, in a call that
+        costs as much as for many."""
+        rows = self._evaluate.evaluate(table) if self._evaluate else table
+        if self._window is not None:
+            times, size = rows.column(ROWTIME), self._window.size_ms
+            rows = rows.append_column(WINDOW_START, pc.multiply(pc.divide(times, size), size))
+        return conform(rows, self._step.input_schema)
 
     def _carefully(self, table: pa.Table) -> pa.Table:
         """Step by step, so that rows which failed, have no key or come late can be told one by one."""

@@ -64,16 +64,18 @@ def open_stage(
     measures: Measures | None = None,
     letters: Letters | None = None,
     moves: Moves | None = None,
+    *,
+    alone: bool = False,
 ) -> Stage:
     """The plan's stage `index` for one worker, on that worker's store; `models` where the plan infers; `measures` is told
-    what its operators do; `letters` gets the rows that models fail on and that are to be kept;
-    `moves` notes which versions answer.
+    what its operators do; `letters` gets the rows that models fail on and that are to be kept; `moves` notes which
+    versions answer; `alone`: there is no other worker.
 
     Raises Conflict when the stored state has another layout, Unsupported for a step this version cannot run.
     """
     made_of = origins(plan.sources, plan.stages[0]) if index == 0 else {}
     kept = letters if plan.sink is not None else None
-    context = Context(store, report, models, index > 0, plan.query_id, made_of, kept, moves)
+    context = Context(store, report, models, index > 0, plan.query_id, made_of, kept, moves, alone)
     return Stage(plan, index, context, measures or Measures())
 
 

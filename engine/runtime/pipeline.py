@@ -87,9 +87,12 @@ class PlanTask:
         log: ProcessingLog,
         measures: Measures | None = None,
         moves: Moves | None = None,
+        *,
+        alone: bool = False,
     ) -> None:
         self._plan = plan
         self._moves = moves
+        self._alone = alone
         self._measures = measures or Measures()
         self._engine = engine
         self._log = log
@@ -109,13 +112,11 @@ class PlanTask:
 
     def _open(self, topics: Sequence[str], engine: Engine, report: Report) -> None:
         plan, connection = self._plan, self._store.evaluation
-        moves = self._moves
         models = engine.models() if plan_infers(plan) else None
         self._decoding = decoding(plan, topics, connection, report)
         for number in range(len(plan.stages)):
-            self._stages.append(
-                open_stage(plan, number, self._store, report, models, self._measures, self._letters, moves)
-            )
+            known = (self._store, report, models, self._measures, self._letters, self._moves)
+            self._stages.append(open_stage(plan, number, *known, alone=self._alone))
         self._encoder = SinkEncoder(plan.sink, connection, report) if plan.sink else None
         kept = None if plan.materialized is None else self._store.tables[plan.materialized]
         self._lookup = None if kept is None else Lookup(plan, kept)
@@ -316,7 +317,8 @@ class PlanQuery:
         moves = None
         if self.plan.sink is not None and plan_infers(self.plan, registered=True):
             moves = Moves(self._folder / FOLDER, worker, sync=self._engine.sync)
-        return PlanTask(self.plan, self.inputs.topics, path, self._engine, self._open_log(), measures, moves)
+        log, topics = self._open_log(), self.inputs.topics
+        return PlanTask(self.plan, topics, path, self._engine, log, measures, moves, alone=workers == 1)
 
     def _open_log(self) -> ProcessingLog:
         topics, clock = self._engine.topics, self._engine.clock
