@@ -1,10 +1,12 @@
-"""Pull queries by key while a query writes the table at half of what it can: in one process, and over HTTP.
+"""Pull queries by key while a query writes the table at half of what it can, and a scan of a large table: in one process, and
+over HTTP.
 
-    python bench/bench_pull.py [--seconds 5] [--keys 10000]
+    python bench/bench_pull.py [--seconds 5] [--keys 10000] [--scan 1000000]
 
 The writer is first let run freely over what lies there, then given records at half of that rate. Each question asks for
 another key in the words that a client writes, so a plan that was kept has to be found by its shape. CPU is of the process,
-or of the server's processes; what the same writing costs there without questions is taken off.
+or of the server's processes; what the same writing costs there without questions is taken off. A scan's memory is what
+these processes hold at most while it is read, above what they held before; over HTTP the client reads it line by line.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import random
 import tempfile
 import threading
@@ -24,7 +27,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 import mergus
-from bench.processes import cpu_seconds
+from bench.processes import cpu_seconds, resident_mb
 from mergus.engine.clock import SystemClock
 from mergus.engine.io.embedded import EmbeddedTopics
 from mergus.engine.io.topics import Topics
@@ -144,14 +147,86 @@ def over_http(keys: int, seconds: float) -> None:
         topics.close()
 
 
+def fill(topics: Topics, rows: int) -> None:
+    """One record a key."""
+    writer = topics.writer()
+    for start in range(0, rows, 10_000):
+        keys = [b"k%d" % i for i in range(start, min(rows, start + 10_000))]
+        values = [b'{"V":1}'] * len(keys)
+        writer.write(
+            "events", pa.record_batch({"key": pa.array(keys, pa.binary()), "value": pa.array(values, pa.binary())})
+        )
+        writer.flush()
+    writer.close()
+
+
+def scan(what: str, rows: int, read: Callable[[str], int], pid: int) -> None:
+    """A row of the second table: all rows read once; a few before that load code and plans."""
+    read("SELECT * FROM totals LIMIT 10;")
+    before, most, ended = resident_mb(pid), [0.0], threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.02):
+            most[0] = max(most[0], resident_mb(pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    begun = time.perf_counter()
+    count = read("SELECT * FROM totals;")
+    seconds = time.perf_counter() - begun
+    ended.set()
+    watcher.join()
+    assert count == rows, (count, rows)
+    print(f"{what:28}{rows / seconds:12,.0f}{before:14,.0f}{max(0.0, most[0] - before):18,.0f}", flush=True)
+
+
+def scan_in_process(rows: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, mergus.connect(folder) as db:
+        db.execute(STATEMENTS)
+        topics = EmbeddedTopics(Path(folder) / "topics", clock=SystemClock())
+        fill(topics, rows)
+        db.wait()
+        scan("in process", rows, lambda sql: int(db.query(sql).arrow().num_rows), os.getpid())
+        topics.close()
+
+
+def scan_over_http(rows: int) -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_server(Path(folder), "--setting", "log.level=error") as server,
+    ):
+        server.statement(STATEMENTS)
+        topics = EmbeddedTopics(Path(folder) / "topics", clock=SystemClock())
+        fill(topics, rows)
+        until(lambda: server.metric("mergus_query_rows_in_total") >= rows, "the query to catch up", 600, 0.2)
+
+        def read(sql: str) -> int:
+            with server.open("/query-stream", {"sql": sql, "properties": {}}) as answer:
+                return sum(1 for line in answer) - 1
+
+        scan("over HTTP", rows, read, server.pid)
+        topics.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seconds", type=float, default=5.0, help="0: no questions by key")
     parser.add_argument("--keys", type=int, default=10_000)
+    parser.add_argument("--scan", type=int, default=1_000_000, help="rows of the table that is scanned, 0: none")
     options = parser.parse_args()
+    if options.seconds:
+        by_key(options.keys, options.seconds)
+    if options.scan:
+        print(f"{'':28}{'rows/s':>12}{'MB before':>14}{'MB more at most':>18}")
+        scan_in_process(options.scan)
+        scan_over_http(options.scan)
+
+
+def by_key(keys: int, seconds: float) -> None:
+    """The first table."""
     print(f"{'':28}{'a second':>12}{'a CPU second':>14}{'p50 ms':>9}{'p99 ms':>9}{'records written/s':>16}")
-    in_process(options.keys, options.seconds)
-    over_http(options.keys, options.seconds)
+    in_process(keys, seconds)
+    over_http(keys, seconds)
 
 
 if __name__ == "__main__":

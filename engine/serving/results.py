@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from ..sql.schema import Schema
 
+PIECE_ROWS = 10_000
+
 
 @dataclass(frozen=True)
 class Done:
@@ -59,8 +61,11 @@ class Rows:
         self._rows = rows
 
     def tables(self) -> Iterator[pa.Table]:
-        """The rows, piece by piece."""
-        return iter([self._rows]) if isinstance(self._rows, pa.Table) else self._rows
+        """The rows, piece by piece: whoever writes them as text needs memory for a piece, not for all."""
+        if not isinstance(self._rows, pa.Table):
+            return self._rows
+        rows = self._rows
+        return (rows.slice(start, PIECE_ROWS) for start in range(0, max(1, rows.num_rows), PIECE_ROWS))
 
     @property
     def table(self) -> pa.Table:
