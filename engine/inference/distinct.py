@@ -37,6 +37,8 @@ def distinct(args: Sequence[pa.Array]) -> Distinct:
     if all(_encodable(a.type) for a in args):
         return _one(args[0]) if len(args) == 1 else _several(args)
     valid = _valid(args)
+    if valid.all():
+        return Distinct(tuple(args), np.arange(len(valid)), None)
     slot = np.where(valid, np.cumsum(valid) - 1, -1)
     mask = pa.array(valid)
     return Distinct(tuple(a.filter(mask) for a in args), slot, None)
@@ -62,6 +64,8 @@ def _codes(arg: pa.Array) -> tuple[np.ndarray[Any, np.dtype[np.int64]], pa.Array
 
 
 def _one(arg: pa.Array) -> Distinct:
+    if len(arg) == 1 and not arg.null_count:  # a row that comes alone must not wait for what finds repeats
+        return Distinct((arg,), np.zeros(1, dtype=np.int64), [arg[0].as_py()])
     slot, values = _codes(arg)
     return Distinct((values,), slot, values.to_pylist())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,12 @@ class ModelFunction:
     isolated: bool = False
     timeout_ms: int | None = None
 
-    @property
+    @cached_property
     def arrow_inputs(self) -> tuple[pa.DataType, ...]:
         """The Arrow type of each argument, in order."""
         return tuple(arrow_type(t) for t in self.inputs.values())
 
-    @property
+    @cached_property
     def arrow_output(self) -> pa.DataType:
         """The Arrow type of the result."""
         return arrow_type(self.output)

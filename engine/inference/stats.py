@@ -36,9 +36,11 @@ class ModelStats:
 
     def add(self, other: ModelStats) -> None:
         """Count what one batch has done."""
-        for part in fields(self):
-            setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
+        for part in _PARTS:
+            setattr(self, part, getattr(self, part) + getattr(other, part))
 
+
+_PARTS = tuple(part.name for part in fields(ModelStats))
 
 Version = tuple[str, str]
 """A model's name and a version's number."""
