@@ -1,8 +1,14 @@
-"""What becomes of a canary, worked out from what has been counted: pure, so that every case of it is a test."""
+"""What becomes of a canary, worked out from what has been counted: pure, so that every case of it is a test.
+
+What has been counted is kept in a file beside the models, so that a canary goes on counting after a restart.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 
 from ..sql.catalog_models import Canary
 
@@ -16,6 +22,10 @@ class Counts:
     calls: int = 0
     seconds: float = 0.0
 
+    def __add__(self, other: Counts) -> Counts:
+        """Both together."""
+        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
     def since(self, before: Counts) -> Counts:
         """What has come since; a host that has begun anew counts from nought."""
         if self.rows < before.rows or self.calls < before.calls:
@@ -26,6 +36,35 @@ class Counts:
             self.calls - before.calls,
             self.seconds - before.seconds,
         )
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a canary has done so far: `done` altogether, `last` what its processes said when they were looked at last."""
+
+    canary: Canary
+    done: Counts = Counts()
+    last: Counts = Counts()
+
+    def after(self, now: Counts) -> Watched:
+        """With what the processes say now."""
+        return Watched(self.canary, self.done + now.since(self.last), now)
+
+
+def write_watched(file: Path, watched: Mapping[str, Watched]) -> None:
+    """Keep what canaries have done, whole or not at all."""
+    made = {name: {"canary": asdict(one.canary), "done": asdict(one.done)} for name, one in watched.items()}
+    fresh = file.with_name(file.name + ".new")
+    fresh.write_text(json.dumps(made))
+    fresh.replace(file)
+
+
+def read_watched(file: Path) -> dict[str, Watched]:
+    """What was kept; processes that are started anew begin at nought."""
+    if not file.exists():
+        return {}
+    kept = json.loads(file.read_text())
+    return {name: Watched(Canary(**one["canary"]), Counts(**one["done"])) for name, one in kept.items()}
 
 
 @dataclass(frozen=True)

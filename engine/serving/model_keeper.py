@@ -18,7 +18,7 @@ from ..inference import topic_artefacts
 from ..inference.watched import Print, fingerprint, newest
 from ..sql.catalog_models import Canary, ModelEntry, ModelVersion
 from ..sql.types import quote_if_needed
-from .canary import Counts, judge
+from .canary import Counts, Watched, judge, read_watched, write_watched
 from .describe_models import create_text
 from .results import Rows
 
@@ -37,7 +37,8 @@ class ModelKeeper:
         self._seen: dict[str, tuple[Path, Print]] = {}
         self._refused: dict[str, tuple[Path, Print]] = {}
         self._ends: dict[str, dict[int, int]] = {}
-        self._before: dict[str, tuple[Canary, Counts]] = {}
+        self._kept = engine.models.folder / "canaries.json"
+        self._watched = read_watched(self._kept)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._live, name="model keeper", daemon=True)
 
@@ -105,14 +106,17 @@ class ModelKeeper:
         """End a canary that has passed a limit, or its time."""
         canary = entry.canary
         if canary is None:
-            self._before.pop(entry.name, None)
+            if self._watched.pop(entry.name, None) is not None:
+                write_watched(self._kept, self._watched)
             return
-        counts = self._counts(entry.name, str(entry.alias(canary.alias).number))
-        begun, before = self._before.setdefault(entry.name, (canary, counts))
-        if begun != canary:  # another one: it counts from here
-            self._before[entry.name] = (canary, counts)
-            before = counts
-        verdict = judge(canary, counts.since(before), self._engine.clock.now_ms(), self._says_back(canary))
+        now = self._counts(entry.name, str(entry.alias(canary.alias).number))
+        known = self._watched.get(entry.name)
+        if known is not None and known.canary != canary:
+            known = None  # another one: it counts from here
+        watched = self._watched[entry.name] = (known or Watched(canary, last=now)).after(now)
+        if known is None or watched.done != known.done:
+            write_watched(self._kept, self._watched)
+        verdict = judge(canary, watched.done, self._engine.clock.now_ms(), self._says_back(canary))
         if verdict is not None:
             way, reason = "PROMOTE" if verdict.promote else "ROLLBACK", verdict.reason.replace("'", "''")
             self._say(f"ALTER MODEL {quote_if_needed(entry.name)} END CANARY {way} BECAUSE '{reason}';")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,6 +127,29 @@ def test_the_grammar() -> None:
                  "ALTER MODEL m SET CANARY beta 10 PERCENT FOR 1 DAY ROLLBACK WHEN ERROR_RATE > high"):  # fmt: skip
         with pytest.raises(ParseError):
             parse_statement(text)
+
+
+def test_a_canary_goes_on_counting_after_a_restart(tmp_path: Path) -> None:
+    (tmp_path / "double.py").write_text("def predict(x):\n    return x * 2\n")
+    made = f"CREATE OR REPLACE MODEL m {COLUMNS} WITH (provider='python', path='{tmp_path}/double.py');"
+    for start, live in ((0, 1), (60, 2)):
+        with mergus.connect(tmp_path / "data") as db:
+            db.engine.keeper.close()
+            if not start:
+                db.execute(made + made)
+                db.execute("CREATE STREAM s (a DOUBLE) WITH (kafka_topic='s', value_format='JSON', partitions=1);")
+                db.execute("CREATE STREAM o AS SELECT a, m(a) AS y FROM s EMIT CHANGES;")
+                db.execute(
+                    "ALTER MODEL m SET CANARY challenger 99 PERCENT BY x FOR 0 SECONDS AFTER 100 ROWS"
+                    " ROLLBACK WHEN ERROR_RATE > 0.1;"
+                )
+                db.engine.keeper.tick()
+            put(db, range(start, start + 60))
+            db.engine.keeper.tick()
+            version, why = ended(db)
+            assert version == live
+            assert (why is None) == (live == 1)
+            assert why is None or 100 <= int(why.split()[0]) <= 120
 
 
 def test_time_counts_when_enough_rows_came_and_a_host_may_begin_anew() -> None:
