@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 PASSING = HERE / "passing.txt"
 PASSING_REST = HERE / "passing_rest.txt"
 CONFORMANCE = HERE.parents[2] / "shared" / "conformance"
+REST_CASES = CONFORMANCE / "cases" / "rest"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def read_verdicts(path: Path) -> dict[str, str | None]:
 def write(verdicts: dict[str, str | None], path: Path = PASSING) -> None:
     """A list anew."""
     names = sorted(prefix(case) for case, why in verdicts.items() if why is None)
-    head = "# ksqlDB's cases that pass, by their ids' sha256. Written by: python -m tests.conformance.ratchet --update"
+    which = " --rest" if path == PASSING_REST else ""
+    head = f"# ksqlDB's cases that pass, by their ids' sha256. Written by: python -m tests.conformance.ratchet{which} --update"
     path.write_text("\n".join([head, *names, ""]))
 
 
@@ -80,14 +82,16 @@ def main() -> int:
     """Compare or update; the exit status says whether a case was lost."""
     arguments = argparse.ArgumentParser(description="hold on to the cases that pass")
     arguments.add_argument("--update", action="store_true", help="write passing.txt anew")
-    arguments.add_argument("--verdicts", type=Path, help="what judge.py --out wrote, instead of a run")
+    arguments.add_argument(
+        "--verdicts", type=Path, help="lines of id and why, as judge.py --out writes them, instead of a run"
+    )
     arguments.add_argument("--rest", action="store_true", help="the REST interface's cases")
     given = arguments.parse_args()
     path = PASSING_REST if given.rest else PASSING
-    if given.rest:
-        verdicts = run_rest_cases(CONFORMANCE / "cases" / "rest")
+    if given.verdicts:
+        verdicts = read_verdicts(given.verdicts)
     else:
-        verdicts = read_verdicts(given.verdicts) if given.verdicts else run_cases()
+        verdicts = run_rest_cases(REST_CASES) if given.rest else run_cases()
     found = compare(verdicts, listed(path))
     print(f"{len(found.lost)} lost, {len(found.gained)} gained", *found.lost, sep="\n")
     if given.update:

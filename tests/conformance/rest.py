@@ -1,17 +1,20 @@
 """ksqlDB's REST cases, each asked of a server over HTTP: what a client of ksqlDB's would be answered.
 
-A case's statements are posted, its records written as its first source over each topic writes them, then its SELECTs asked.
-Rows of a pull query have no order here, as in ksqlDB over several partitions, and which rows a LIMIT takes is left open.
+A case's statements are posted, its records written as its first source over each topic writes them, then its SELECTs asked. As
+where the cases were made, a topic has four partitions unless one says more, and each record is a batch. A push query is left at
+the first row that is not the next. Rows of a pull query have no order here, and which rows a LIMIT takes is left open.
 
     python -m tests.conformance.ratchet --rest
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,11 +26,13 @@ from mergus.engine.cli.test_functions import register
 from mergus.engine.cli.test_records import TopicShape, read_json
 from mergus.engine.cli.test_schemas import CaseSchemas
 from mergus.engine.cli.test_shapes import shape_guessed, shape_of
+from mergus.engine.io.topics import PRODUCE_SCHEMA
 from mergus.engine.serving.connection import Connection, connect
 from tests.serving_thread import served
 
 Json = dict[str, Any]
 TIMEOUT_S = 20
+PARTITIONS = 4
 _TOPIC = re.compile(r"kafka_topic\s*=\s*'([^']+)'", re.IGNORECASE)
 _PARTITIONS = re.compile(r"partitions\s*=\s*(\d+)", re.IGNORECASE)
 
@@ -49,7 +54,7 @@ def run_rest_cases(folder: Path) -> dict[str, str | None]:
 
 def verdict(case: Json) -> str | None:
     """One case on an engine of its own."""
-    with TemporaryDirectory() as folder, connect(folder) as db:
+    with TemporaryDirectory() as folder, connect(folder, batch_rows_max=1) as db:
         register(db.engine.registry)
         with served(db.engine) as url, httpx.Client(base_url=url, timeout=TIMEOUT_S) as client:
             expected = case["expected"]["error"]
@@ -90,11 +95,10 @@ def asked(case: Json, db: Connection, client: httpx.Client) -> str | None:
             first = next(found)
             if latest:
                 write(case, db)
-            pull = "EMIT" not in query.upper()
-            rest = list(found) if pull else [e for e, _ in zip(found, wanted[number][1:], strict=False)]
-            why = difference(
-                [first, *rest], wanted[number], ordered=not pull, limited=pull and "LIMIT" in query.upper()
-            )
+            if "EMIT" in query.upper():
+                why = difference_in_order(chain([first], found), wanted[number])
+            else:
+                why = difference([first, *found], wanted[number], limited="LIMIT" in query.upper())
             if why is not None:
                 return why
     return None
@@ -102,13 +106,13 @@ def asked(case: Json, db: Connection, client: httpx.Client) -> str | None:
 
 def make_topics(case: Json, db: Connection) -> None:
     """The topics that the case takes for granted, and their schemas."""
-    partitions = {t["name"]: int(t.get("partitions") or 1) for t in case["topics"]}
+    partitions = {t["name"]: int(t.get("partitions") or PARTITIONS) for t in case["topics"]}
     for record in case["inputs"]:
-        partitions.setdefault(record["topic"], 1)
+        partitions.setdefault(record["topic"], PARTITIONS)
     for statement in case["statements"]:
         topic, given = _TOPIC.search(statement), _PARTITIONS.search(statement)
         if topic and " AS SELECT" not in " ".join(statement.upper().split()):
-            partitions[topic[1]] = int(given[1]) if given else partitions.get(topic[1], 1)
+            partitions[topic[1]] = int(given[1]) if given else partitions.get(topic[1], PARTITIONS)
     for name, count in partitions.items():
         db.engine.topics.create(name, count)
     CaseSchemas(db.engine.schema_registry, {t["name"]: t for t in case["topics"]}).register_all()
@@ -126,10 +130,17 @@ def write(case: Json, db: Connection) -> None:
             "key": pa.array([shape.key_bytes(record.get("key"), record.get("window"))], pa.binary()),
             "value": pa.array([shape.value.to_bytes(record.get("value"))], pa.binary()),
             "timestamp": pa.array([int(record.get("timestamp") or 0)], pa.int64()),
+            "headers": pa.array([headers_of(record)], PRODUCE_SCHEMA.field("headers").type),
         }
         writer.write(record["topic"], pa.record_batch(row))
         writer.flush()
     writer.close()
+
+
+def headers_of(record: Json) -> list[Json]:
+    """A record's headers as topics take them."""
+    named = [{k.lower(): v for k, v in header.items()} for header in record.get("headers") or []]
+    return [{"key": h["key"], "value": None if h.get("value") is None else base64.b64decode(h["value"])} for h in named]
 
 
 def entries(answer: httpx.Response) -> Iterator[Json]:
@@ -145,16 +156,24 @@ def entries(answer: httpx.Response) -> Iterator[Json]:
             yield entry
 
 
-def difference(found: list[Json], wanted: list[Json], *, ordered: bool, limited: bool) -> str | None:
-    """The first entry that is not as it should be."""
+def difference_in_order(found: Iterator[Json], wanted: list[Json]) -> str | None:
+    """The first entry that is not as it should be; no more are awaited than that."""
+    for entry in wanted:
+        got = next(found, None)
+        if got is None or not fits(got, entry):
+            return f"wanted {entry}, found {got}"
+    return None
+
+
+def difference(found: list[Json], wanted: list[Json], *, limited: bool) -> str | None:
+    """The first entry that is missing."""
     if len(found) != len(wanted):
         return f"{len(found)} entries of {len(wanted)}"
     left = list(found)
     for entry in wanted:
-        candidates = left[:1] if ordered else left
-        hit = next((e for e in candidates if (limited and "row" in e and "row" in entry) or fits(e, entry)), None)
+        hit = next((e for e in left if (limited and "row" in e and "row" in entry) or fits(e, entry)), None)
         if hit is None:
-            return f"wanted {entry}, found {candidates[:3]}"
+            return f"wanted {entry}, found {left[:3]}"
         left.remove(hit)
     return None
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from .ratchet import CONFORMANCE, compare, listed, prefix, run_cases
+from .ratchet import CONFORMANCE, PASSING_REST, REST_CASES, compare, listed, prefix, run_cases
+from .rest import run_rest_cases
 
 
 def test_what_is_lost_and_gained():
@@ -24,3 +25,9 @@ def test_no_case_is_lost():
     if found.gained:
         print(f"{len(found.gained)} more pass: add them with python -m tests.conformance.ratchet --update")
     assert not found.lost
+
+
+@pytest.mark.slow  # a server a case: minutes
+@pytest.mark.skipif(not CONFORMANCE.exists(), reason="ksqlDB's cases are not here")
+def test_no_case_of_the_rest_interface_is_lost():
+    assert not compare(run_rest_cases(REST_CASES), listed(PASSING_REST)).lost
