@@ -194,9 +194,11 @@ def engine_says(case: cases.Case, setup: cases.Setup, instance: duckdb.DuckDBPyC
 
 
 def place_of(key: bytes | None) -> Any:
-    """A key's bytes as the reference names the place: the key, then a window's start, or a session's end and start."""
+    """A key's bytes as the reference names the place: the key (INT, of a group of groups BIGINT), then a window's start, or a
+    session's end and start."""
     if key is None:
         return None
-    rest = [int.from_bytes(key[at : at + 8], "big", signed=True) for at in range(4, len(key), 8)]
-    number = int.from_bytes(key[:4], "big", signed=True)
+    width = 4 if len(key) % 8 else 8
+    rest = [int.from_bytes(key[at : at + 8], "big", signed=True) for at in range(width, len(key), 8)]
+    number = int.from_bytes(key[:width], "big", signed=True)
     return (number, *rest) if rest else number
