@@ -10,15 +10,17 @@ const json = (value) => JSON.stringify(value, null, 1).replace(/([[{])?\n\s*([\]
 const text = (value) => (value == null ? "NULL" : typeof value === "object" ? json(value) : String(value));
 const day = (date) => date.toLocaleDateString("sv"); // 2026-11-21
 
-export function time(ms) {
+const utc = (ms) => new Date(Number(ms)).toJSON(); // null for what is no time
+
+function time(ms) {
   const date = new Date(Number(ms));
-  if (Number.isNaN(date.getTime())) return String(ms);
+  if (utc(ms) === null) return String(ms);
   return (day(date) === day(new Date()) ? "" : day(date) + " ") + date.toLocaleTimeString("sv");
 }
 
 function cell(value, column, fresh) {
   const kind = column.time ? "time" : NUMERIC.test(column.type) ? "number" : "text";
-  const shown = kind === "time" && value != null ? h("time", { title: `${value} ms` }, time(value)) : h("div", {}, text(value));
+  const shown = kind === "time" && value != null ? h("time", { title: utc(value) }, time(value)) : h("div", {}, text(value));
   return h("td", { class: [kind, value == null && "null", fresh && "fresh"].filter(Boolean).join(" ") }, shown);
 }
 
@@ -26,7 +28,7 @@ function cell(value, column, fresh) {
 function unfold(columns, cells) {
   const facts = columns.map((column, i) => [
     h("dt", {}, column.name, " ", h("small", {}, column.type)),
-    h("dd", {}, h("pre", {}, column.time && cells[i] != null ? `${time(cells[i])} (${cells[i]})` : text(cells[i]))),
+    h("dd", {}, h("pre", {}, column.time && cells[i] != null ? `${time(cells[i])}, ${utc(cells[i])}, ${cells[i]} ms` : text(cells[i]))),
   ]);
   const close = h("button", { type: "button", onclick: () => dialog.close() }, "Close");
   const dialog = h("dialog", { "aria-label": "Row", onclose: () => dialog.remove() }, h("dl", {}, facts), close);
@@ -40,7 +42,8 @@ export class Grid {
   // `shape` makes of a row's cells what is shown; `times`: more columns that are milliseconds since 1970. `told` hears how
   // many rows there are, and how many changes wait while it is paused.
   constructor({ keys = null, newest = false, label = "Rows", sort, times = [], shape = (cells) => cells, told = () => {} } = {}) {
-    Object.assign(this, { names: keys, newest, sort, times: [...TIMES, ...times], shape, told, rows: new Map(), columns: [], made: 0, changes: 0 });
+    Object.assign(this, { names: keys, newest, sort, times: [...TIMES, ...times], shape, told });
+    Object.assign(this, { rows: new Map(), columns: [], made: 0, changes: 0 });
     this.body = h("tbody", { onkeydown: (event) => this.pressed(event), onclick: (event) => this.unfold(event) });
     this.head = h("thead");
     this.element = h("div", { class: "scroll" }, h("table", { class: "rows", "aria-label": label }, this.head, this.body));

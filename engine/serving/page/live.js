@@ -64,7 +64,9 @@ export function watch(place, { heading, about, path, where, example, asks, grid:
     stop = new AbortController();
     const condition = box.value.trim();
     history.replaceState(null, "", go(...path, ...(condition ? [condition] : [])));
-    const told = (held, waiting) => (rows.textContent = waiting ? `${held}; ${count(waiting)} change${waiting > 1 ? "s" : ""} waiting` : held);
+    const told = (held, waiting) => {
+      rows.textContent = waiting ? `${held}; ${count(waiting)} change${waiting > 1 ? "s" : ""} waiting` : held;
+    };
     grid = new Grid({ told, ...kept });
     sheet.replaceChildren(grid.element);
     hold(false);

@@ -20,6 +20,7 @@ async function one(model, signal) {
     ...Object.entries(about.aliases).map(([alias, version]) => [alias.toLowerCase(), `version ${version}`]),
     ...["split", "canary", "shadow", "monitor"].filter((way) => about[way]).map((way) => [way, about[way]]),
   ];
+  const changes = still(history.forPeople.columns, history.forPeople.rows, { label: `History of ${model.name}` });
   const drift = streams.find((stream) => stream.name.toUpperCase() === `${model.name.toUpperCase()}__DRIFT`);
   return h(
     "section",
@@ -28,7 +29,7 @@ async function one(model, signal) {
     h("dl", { class: "facts small" }, facts.map(([label, value]) => h("div", { class: "fact" }, h("dt", {}, label), h("dd", {}, value)))),
     still(...without(forPeople, "Loader", "Sha256"), { label: `Versions of ${model.name}` }),
     drift && (await drifted(drift.name, signal)),
-    h("details", {}, h("summary", {}, "History"), still(history.forPeople.columns, history.forPeople.rows, { label: `History of ${model.name}` })),
+    h("details", {}, h("summary", {}, "History"), changes),
   );
 }
 
@@ -37,13 +38,14 @@ function without({ columns, rows }, ...names) {
   return [left(columns), rows.map(left)];
 }
 
-// The last windows' figures, the drifted ones first to see.
+// The last windows' figures.
 async function drifted(stream, signal) {
   const asked = "SELECT WINDOW_END, VERSION, COLUMN_NAME, METRIC, VALUE, DRIFTED, ROWS_SEEN";
   try {
     const { columns, rows } = await table(`${asked} FROM ${name(stream)} ORDER BY WINDOW_END DESC LIMIT 20;`, signal);
-    const seen = rows.some((row) => row[5]) ? h("span", { class: "state error" }, "has drifted") : h("span", { class: "state live" }, "no drift");
-    return [h("h3", {}, "Drift ", seen, " ", h("a", { href: go("live", stream) }, "live")), rows.length && still(columns, rows, { label: "Drift", times: ["WINDOW_END"] })];
+    const [state, words] = rows.some((row) => row[5]) ? ["error", "has drifted"] : ["live", "no drift"];
+    const heading = h("h3", {}, "Drift ", h("span", { class: `state ${state}` }, words), " ", h("a", { href: go("live", stream) }, "live"));
+    return [heading, rows.length > 0 && still(columns, rows, { label: "Drift", times: ["WINDOW_END"] })];
   } catch (error) {
     return problem(error);
   }

@@ -74,7 +74,11 @@ const nothing = (words, way) => h("p", { class: "quiet" }, words, " ", way, " ",
 function queriesTable(queries) {
   const heads = ["Query", "State", "Writes", "Rows in", "Rows/s", "Out", "Bad", "Late", "Lag", "Restarts"];
   const number = (label, value, to) =>
-    h("td", { class: value ? "number" : "number zero", "data-label": label }, to && value ? h("a", { href: to }, count(value)) : count(value));
+    h(
+      "td",
+      { class: value ? "number" : "number zero", "data-label": label },
+      to && value ? h("a", { href: to }, count(value)) : count(value),
+    );
   const rows = queries.map(({ id, state, sinks, counters, rate, failed }) => [
     h(
       "tr",

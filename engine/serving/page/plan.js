@@ -14,7 +14,8 @@ export async function show(place, [id], signal) {
       const [queries, { forPeople }] = await statements(`SHOW QUERIES; EXPLAIN ANALYZE ${id};`, signal);
       const query = queries.queries.find((each) => each.id === id);
       const state = h("span", { class: `state ${query.state.toLowerCase()}` }, query.state.toLowerCase());
-      morph(told, h("div", {}, h("p", {}, state), h("pre", { class: "box" }, query.queryString), h("pre", { class: "box plan" }, forPeople.text)));
+      const texts = [h("pre", { class: "box" }, query.queryString), h("pre", { class: "box plan" }, forPeople.text)];
+      morph(told, h("div", {}, h("p", {}, state), texts));
     } catch (error) {
       if (!signal.aborted) morph(told, h("div", {}, problem(error)));
     }

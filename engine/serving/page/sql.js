@@ -6,9 +6,14 @@ import { query, session, split, statements } from "./server.js";
 const HISTORY_MAX = 50;
 const EXAMPLES = {
   "What is there?": "SHOW TABLES;\nSHOW STREAMS;\nSHOW QUERIES;",
-  "Make a stream": "CREATE STREAM readings (room STRING KEY, degrees DOUBLE)\n  WITH (KAFKA_TOPIC = 'readings', PARTITIONS = 1, VALUE_FORMAT = 'JSON');",
+  "Make a stream": `CREATE STREAM readings (room STRING KEY, degrees DOUBLE)
+  WITH (KAFKA_TOPIC = 'readings', PARTITIONS = 1, VALUE_FORMAT = 'JSON');`,
   "Write records": "INSERT INTO readings VALUES ('hall', 19.5);\nINSERT INTO readings VALUES ('attic', 31.0);",
-  "Make a table that counts": "CREATE TABLE warm AS\n  SELECT room, COUNT(*) AS times, MAX(degrees) AS most\n  FROM readings WINDOW TUMBLING (SIZE 1 MINUTE)\n  WHERE degrees > 25\n  GROUP BY room EMIT CHANGES;",
+  "Make a table that counts": `CREATE TABLE warm AS
+  SELECT room, COUNT(*) AS times, MAX(degrees) AS most
+  FROM readings WINDOW TUMBLING (SIZE 1 MINUTE)
+  WHERE degrees > 25
+  GROUP BY room EMIT CHANGES;`,
   "Ask a table once": "SELECT * FROM warm WHERE times > 0;",
   "Follow a stream": "SELECT * FROM readings EMIT CHANGES;",
   "See a query's plan": "EXPLAIN SELECT room, COUNT(*) FROM readings GROUP BY room EMIT CHANGES;",
@@ -31,6 +36,7 @@ export function show(place, _, signal) {
   const starts = h("button", { type: "button", class: "main", onclick: () => run() }, "Run");
   const stops = h("button", { type: "button", disabled: true, onclick: () => stop.abort() }, "Stop");
   const choice = h("select", { "aria-label": "Examples and history", onchange: () => take() });
+  const keys = h("span", { class: "quiet", id: "keys" }, "Ctrl-Enter runs what is selected, or all");
   const results = h("div", { class: "results" });
   let stop = new AbortController();
   signal.addEventListener("abort", () => stop.abort());
@@ -46,7 +52,8 @@ export function show(place, _, signal) {
     const option = (label, text) => h("option", { value: text }, label);
     const examples = Object.entries(EXAMPLES).map(([label, text]) => option(label, text));
     const past = kept.get("history", []).map((text) => option(text.replace(/\s+/g, " ").slice(0, 70), text));
-    choice.replaceChildren(h("option", { value: "", disabled: true, selected: true }, "Examples and history"), h("optgroup", { label: "Examples" }, examples));
+    const title = h("option", { value: "", disabled: true, selected: true }, "Examples and history");
+    choice.replaceChildren(title, h("optgroup", { label: "Examples" }, examples));
     if (past.length) choice.append(h("optgroup", { label: "This session" }, past));
   }
 
@@ -80,7 +87,7 @@ export function show(place, _, signal) {
   place.append(
     h("h1", {}, h("label", { for: "sql" }, "SQL")),
     editor,
-    h("p", { class: "bar" }, starts, stops, choice, h("label", {}, early, " from the beginning"), h("span", { class: "quiet", id: "keys" }, "Ctrl-Enter runs what is selected, or all")),
+    h("p", { class: "bar" }, starts, stops, choice, h("label", {}, early, " from the beginning"), keys),
     results,
   );
   editor.focus();
