@@ -63,3 +63,21 @@ ASSERT VALUES cities (city, n) VALUES ('Oslo', 1);
 ASSERT VALUES cities (city, n) VALUES ('Oslo', 2);
 ASSERT VALUES cities (city, n) VALUES ('Oslo', 1);
 ASSERT VALUES cities (city, n) VALUES ('Rome', 1);
+
+--@test: APPROX_COUNT_DISTINCT and APPROX_PERCENTILE, also over a table whose rows change
+CREATE STREAM calls (id INT KEY, who STRING, ms INT) WITH (kafka_topic = 'calls', value_format = 'JSON', partitions = 1);
+CREATE TABLE about AS SELECT id, APPROX_COUNT_DISTINCT(who) AS people, APPROX_PERCENTILE(ms, 1) > 99 AND APPROX_PERCENTILE(ms, 1) < 101 AS slow FROM calls GROUP BY id;
+CREATE TABLE newest (id INT PRIMARY KEY, team STRING, ms INT) WITH (kafka_topic = 'newest', value_format = 'JSON', partitions = 1);
+CREATE TABLE teams AS SELECT team, CAST(ROUND(APPROX_PERCENTILE(ms, 0.5) / 10) AS INT) AS tens FROM newest GROUP BY team;
+INSERT INTO calls (id, who, ms) VALUES (1, 'a', 100);
+INSERT INTO calls (id, who, ms) VALUES (1, 'b', 7);
+INSERT INTO calls (id, who) VALUES (1, 'a');
+INSERT INTO newest (id, team, ms) VALUES (1, 'x', 1000);
+INSERT INTO newest (id, team, ms) VALUES (1, 'x', 50);
+INSERT INTO newest (id, team) VALUES (1, 'x');
+ASSERT VALUES about (id, people, slow) VALUES (1, 1, true);
+ASSERT VALUES about (id, people, slow) VALUES (1, 2, true);
+ASSERT VALUES about (id, people, slow) VALUES (1, 2, true);
+ASSERT VALUES teams (team, tens) VALUES ('x', 100);
+ASSERT VALUES teams (team, tens) VALUES ('x', 5);
+ASSERT VALUES teams (team, tens) VALUES ('x', NULL);

@@ -50,6 +50,8 @@ CASES: list[tuple[str, str, Any]] = [
     ("STDDEV_SAMPLE(D)", "DOUBLE", math.sqrt((0.75**2 + 3.25**2 + 0.75**2 + 3.25**2) / 3)),
     ("STDDEV_SAMP(D)", "DOUBLE", (0.75**2 + 3.25**2 + 0.75**2 + 3.25**2) / 3),
     ("CORRELATION(D, D * 2)", "DOUBLE", 1.0),
+    ("APPROX_COUNT_DISTINCT(Y)", "BIGINT", 3),
+    ("APPROX_PERCENTILE(D, 0.2)", "DOUBLE", -2.48427367383269),
 ]
 
 
@@ -115,3 +117,32 @@ def test_an_aggregate_outside_its_place_is_named() -> None:
     assert REGISTRY.find("count") is REGISTRY.find("COUNT")
     with pytest.raises(Exception, match="COUNT is an aggregate"):
         evaluate("COUNT(X) + 1", COLUMNS, ROWS)
+
+
+def test_sketches_keep_their_bounds_and_their_size() -> None:
+    """Of 100,000 values, in batches, and over a range of sizes with negative ones."""
+    counted, median, ninth = (
+        Folding(f, {"X": "BIGINT"})
+        for f in ("APPROX_COUNT_DISTINCT(X)", "APPROX_PERCENTILE(X, 0.5)", "APPROX_PERCENTILE(X, 0.9)")
+    )
+    rows = [[i * 7919 % 100_000 - 20_000] for i in range(100_000)]
+    for at in range(0, len(rows), 25_000):
+        for folding in (counted, median, ninth):
+            folding.add(rows[at : at + 25_000])
+    assert counted.result() == pytest.approx(100_000, rel=0.07)
+    assert median.result() == pytest.approx(30_000, rel=0.011)
+    assert ninth.result() == pytest.approx(70_000, rel=0.011)
+
+
+@pytest.mark.parametrize("values", [[0.0], [float("inf"), 1.0], [5e-324], [-1e308], [float("nan")], [None]])
+def test_a_percentile_of_odd_numbers(values: list[Any]) -> None:
+    folding = Folding("APPROX_PERCENTILE(D, 1)", {"D": "DOUBLE"})
+    folding.add([[v] for v in values])
+    numbers = [v for v in values if v is not None and not math.isnan(v)]
+    expected = max(numbers, default=None)
+    assert folding.result() == (expected if expected is None else pytest.approx(expected, rel=0.011, abs=1e-323))
+
+
+def test_a_share_is_from_0_to_1() -> None:
+    with pytest.raises(TypeMismatch, match="from 0 to 1, not 95"):
+        Folding("APPROX_PERCENTILE(X, 95)", COLUMNS)

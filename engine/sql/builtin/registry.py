@@ -13,6 +13,7 @@ from . import (
     math,
     nulls,
     regex,
+    sketches,
     strings,
     tables,
     urls,
@@ -30,6 +31,7 @@ _FAMILIES = (
     collections,
     aggregates,
     aggregates_lists,
+    sketches,
     tables,
 )
 
