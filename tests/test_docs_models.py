@@ -27,7 +27,7 @@ def test_the_page_runs(tmp_path: Path, monkeypatch) -> None:
     assert scored == [(1, 20, 1), (2, 40, 1), (3, 90, 2), (4, 80, 1)]
     found = [a.rows() for a in answers if hasattr(a, "rows") and callable(a.rows)]
     assert found == [
-        [{"ID": 2, "Y": 40.0}],
+        [{"ID": 2, "Y": 40.0, "__MODEL_VERSION": 1}],
         [{"EVALUATED": 2, "MAE": 15.0}],
         [{"ID": 1, "LIVE": 20.0, "NEXT": 30.0}],
         [],

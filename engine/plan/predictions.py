@@ -21,6 +21,9 @@ from ..sql.statements_query import Prediction
 from ..sql.types import PLAIN_NAME, Struct
 from .evaluations import metrics
 
+VERSION_COLUMN = "__MODEL_VERSION"
+"""What a query calls the version that answers a row; `*` does not give it."""
+
 
 def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistry) -> Query:
     """The query without ML_PREDICT. Raises a UserError where the model or a column is none."""
@@ -34,18 +37,19 @@ def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistr
         return query
     schema = catalog.get(source.name, source.span).schema
     outputs = _outputs(prediction, [c.name for c in schema], catalog, registry)
+    named = {**_version(outputs, registry), **outputs}
     if prediction.task is not None:
-        outputs = _evaluated(prediction, schema, outputs)
+        named = outputs = _evaluated(prediction, schema, outputs)
 
     def written(node: exp.Expression | None) -> exp.Expression | None:
-        return None if node is None else node.transform(lambda n: _replaced(n, outputs))
+        return None if node is None else node.transform(lambda n: _replaced(n, named))
 
     def all_of(nodes: tuple[exp.Expression, ...]) -> tuple[exp.Expression, ...]:
-        return tuple(node.transform(lambda n: _replaced(n, outputs)) for node in nodes)
+        return tuple(node.transform(lambda n: _replaced(n, named)) for node in nodes)
 
     return replace(
         query,
-        select=tuple(made for item in query.select for made in _items(item, outputs, only=prediction.task is not None)),
+        select=tuple(made for item in query.select for made in _items(item, named, only=prediction.task is not None)),
         from_=replace(source, prediction=None),
         where=written(query.where),
         group_by=all_of(query.group_by),
@@ -57,7 +61,8 @@ def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistr
 def _items(item: SelectItem, outputs: Mapping[str, exp.Expression], *, only: bool) -> list[SelectItem]:
     """An item of the projection; a star gives the outputs too, or them `only`."""
     if item.expression is None:
-        written = [SelectItem(made.copy(), name, span=item.span) for name, made in outputs.items()]
+        shown = {name: made for name, made in outputs.items() if name != VERSION_COLUMN}
+        written = [SelectItem(made.copy(), name, span=item.span) for name, made in shown.items()]
         return written if only else [item, *written]
     name = item.expression.name if isinstance(item.expression, exp.Column) else ""
     alias = name if item.alias is None and name in outputs and not item.is_struct_star else item.alias
@@ -97,6 +102,16 @@ def _outputs(
     else:
         made = {entry.default.outputs[0][0] if entry is not None else prediction.model: call}
     return {name if name not in columns else f"{name}0": node for name, node in made.items()}
+
+
+def _version(outputs: Mapping[str, exp.Expression], registry: FunctionRegistry) -> dict[str, exp.Expression]:
+    """The version that answers, by its name; a model that is declared in a file has none."""
+    call = next(iter(outputs.values())).find(exp.Anonymous)
+    if call is None or registry.find(f"{call.this}#VERSION") is None:
+        return {}
+    return {
+        VERSION_COLUMN: exp.Anonymous(this=f"{call.this}#VERSION", expressions=[e.copy() for e in call.expressions])
+    }
 
 
 def _evaluated(
