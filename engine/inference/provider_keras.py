@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,9 @@ class KerasProgram:
         return {t.name: a.numpy() for t, a in zip(self.output_tensors, answers, strict=True)}
 
     def unload(self) -> None:
-        """Drop graph and weights."""
+        """Drop graph and weights, which hold one another."""
         self._model = self._function = None
+        gc.collect()
 
 
 def _file(source: Source) -> Path:

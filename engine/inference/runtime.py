@@ -26,7 +26,7 @@ from .calls import reason, run
 from .distinct import Distinct, distinct
 from .model_function import ModelFunction, Prepare, Tensors
 from .moves import Places
-from .process import ModelProcess, resident_bytes
+from .process import ModelProcess, give_back_memory, resident_bytes
 from .program import Program, Source
 from .stats import ModelStats
 from .tensorflow_loader import SavedModel
@@ -138,6 +138,7 @@ class ModelRuntime:
                 self._changed.wait_for(lambda: loaded.users == 0)
                 loaded.cache.clear()
                 loaded.model.unload()
+                give_back_memory()
 
     def close(self) -> None:
         """End the processes of models that have one of their own."""

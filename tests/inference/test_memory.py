@@ -18,6 +18,50 @@ answer = tf.function(
 )
 tf.saved_model.save(model, sys.argv[1], signatures=answer)
 """
+SAVE_ONNX = """
+import sys
+import numpy as np, onnx
+from onnx import TensorProto, helper, numpy_helper
+weights = numpy_helper.from_array(np.random.rand(8, 3_276_800).astype("f4"), "w")
+cut = [numpy_helper.from_array(np.array([v], np.int64), n) for n, v in (("from", 0), ("to", 8), ("axis", 1))]
+graph = helper.make_graph(
+    [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("Slice", ["h", "from", "to", "axis"], ["y"])],
+    "g",
+    [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 8])],
+    [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows", 8])],
+    [weights, *cut],
+)
+onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), sys.argv[1])
+"""
+SAVE_TFLITE = """
+import sys
+import numpy as np, tensorflow as tf
+weights = tf.constant(np.random.rand(8, 3_276_800).astype("f4"))
+answer = tf.function(
+    lambda x: {"y": (x @ weights)[:, :8]}, input_signature=[tf.TensorSpec([None, 8], tf.float32, name="x")]
+)
+made = tf.lite.TFLiteConverter.from_concrete_functions([answer.get_concrete_function()]).convert()
+open(sys.argv[1], "wb").write(made)
+"""
+SAVE_SKLEARN = """
+import sys
+import numpy as np, skops.io
+from sklearn.linear_model import LinearRegression
+model = LinearRegression().fit(np.random.rand(20, 8), np.random.rand(20, 8))
+model.more_ = np.random.rand(13_107_200)
+skops.io.dump(model, sys.argv[1])
+"""
+SAVE_KERAS = """
+import sys
+import tensorflow as tf
+layers = tf.keras.layers
+wide = [layers.Dense(3_276_800, use_bias=False), layers.Reshape((409_600, 8)), layers.GlobalMaxPooling1D()]
+tf.keras.Sequential([layers.Input((8,), name="x"), *wide]).save(sys.argv[1])
+"""
+SAVE_PYTHON = """
+import sys
+open(sys.argv[1], "w").write("import numpy as np\\nW = np.random.rand(13_107_200)\\ndef predict(x):\\n    return x\\n")
+"""
 RELOAD = """
 import sys
 from pathlib import Path
@@ -31,8 +75,9 @@ def resident():
     return int(Path("/proc/self/statm").read_text().split()[1])
 
 provider, path, isolated = sys.argv[1:]
-tensors = (Tensor("x", "float32", (8,)),), (Tensor("y", "float32", (8,)),)
-model = ModelFunction("M", Path(path), {"x": Vector(8)}, Vector(8), provider=provider, options={"provider": provider},
+name = "features" if provider == "sklearn" else "x"
+tensors = (Tensor(name, "float32", (8,)),), (Tensor("y", "float32", (8,)),)
+model = ModelFunction("M", Path(path), {name: Vector(8)}, Vector(8), provider=provider, options={"provider": provider},
                       declared=tensors, isolated=isolated == "isolated")
 runtime, sizes = ModelRuntime(), []
 for _ in range(20):
@@ -52,14 +97,24 @@ def output(script: str, *arguments: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read as Linux tells it")
-@pytest.mark.parametrize(("provider", "way"), [("tensorflow", "here"), ("python", "here"), ("python", "isolated")])
-def test_twenty_reloads_leave_no_memory_behind(provider: str, way: str, tmp_path: Path) -> None:
-    if provider == "tensorflow":
-        pytest.importorskip("tensorflow")
-        path = tmp_path / "saved"
-        output(SAVE, str(path))
-    else:
-        path = tmp_path / "model.py"
-        path.write_text("import numpy as np\nW = np.random.rand(13_107_200)\ndef predict(x):\n    return x\n")
+@pytest.mark.parametrize(
+    ("provider", "file", "save", "way"),
+    [
+        ("tensorflow", "saved", SAVE, "here"),
+        ("keras", "m.keras", SAVE_KERAS, "here"),
+        ("onnx", "m.onnx", SAVE_ONNX, "here"),
+        ("tflite", "m.tflite", SAVE_TFLITE, "here"),
+        ("sklearn", "m.skops", SAVE_SKLEARN, "here"),
+        ("python", "m.py", SAVE_PYTHON, "here"),
+        ("python", "m.py", SAVE_PYTHON, "isolated"),
+    ],
+)
+def test_twenty_reloads_leave_no_memory_behind(provider: str, file: str, save: str, way: str, tmp_path: Path) -> None:
+    library = {"keras": "tensorflow", "onnx": "onnxruntime", "tflite": "ai_edge_litert", "python": "numpy"}
+    pytest.importorskip(library.get(provider, provider))
+    if provider == "onnx":
+        pytest.importorskip("onnx")
+    path = tmp_path / file
+    output(save, str(path))
     second, most = map(int, output(RELOAD, provider, str(path), way).split())
     assert most <= 1.1 * second
