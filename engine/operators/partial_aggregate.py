@@ -90,7 +90,8 @@ class PartialAggregateOperator:
 
     def _in_arrow(self) -> bool:
         """Whether rows can be made, and their windows assigned, without DuckDB."""
-        tumbling = self._window is None or self._window.size_ms == self._window.advance_ms
+        window = self._window
+        tumbling = window is None or (window.size_ms == window.advance_ms and not window.is_bounded)
         return tumbling and not self._session and (self._evaluate is None or self._evaluate.in_arrow)
 
     def _rows(self, table: pa.Table) -> pa.Table:

@@ -151,3 +151,11 @@ ASSERT VALUES hourly (windowstart, windowend, shop, eur) VALUES (0, 30000, 'b', 
 --@expected.message: SIZE must be a multiple of STEP
 CREATE STREAM sales (shop STRING KEY, eur INT) WITH (kafka_topic = 'sales', value_format = 'JSON', partitions = 1);
 CREATE TABLE sofar AS SELECT shop, SUM(eur) AS eur FROM sales WINDOW CUMULATIVE (SIZE 30 SECONDS, STEP 20 SECONDS) GROUP BY shop;
+
+--@test: CUMULATIVE windows whose STEP is their SIZE still have both bounds
+CREATE STREAM sales (shop STRING KEY, eur INT) WITH (kafka_topic = 'sales', value_format = 'JSON', partitions = 1);
+CREATE TABLE whole AS SELECT shop, SUM(eur) AS eur FROM sales WINDOW CUMULATIVE (SIZE 10 SECONDS, STEP 10 SECONDS) GROUP BY shop;
+INSERT INTO sales (rowtime, shop, eur) VALUES (12000, 'a', 1);
+INSERT INTO sales (rowtime, shop, eur) VALUES (13000, 'a', 2);
+ASSERT VALUES whole (windowstart, windowend, shop, eur) VALUES (10000, 20000, 'a', 1);
+ASSERT VALUES whole (windowstart, windowend, shop, eur) VALUES (10000, 20000, 'a', 3);
