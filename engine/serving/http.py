@@ -10,7 +10,7 @@ import logging
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import orjson
@@ -24,6 +24,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import MergusError, RecordError, UserError
 from ..io.formats.json_exact import parse
+from ..sql.parser import iterate_statements
+from ..sql.statements import Print, Query
+from ..sql.statements_relational import RelationalQuery
 from . import http_models, http_page, http_schemas
 from .engine import Engine
 from .http_answers import (
@@ -49,10 +52,8 @@ from .http_stream import (
     QueryResponse,
     Shape,
     arrow_pieces,
-    end_all,
     lines_of,
     texts,
-    together,
 )
 from .results import Done, Listing, Push, Result, Rows
 from .session import Session
@@ -175,10 +176,14 @@ class _Http:
 
     # ---------------------------------------------------------------------------------------------------------- queries
     def _ask(self, text: str, session: Session) -> Rows | Push:
-        results = together(self.engine.execute(text, session))
-        if len(results) == 1 and isinstance(results[0], Rows | Push):
-            return results[0]
-        end_all(results)
+        """The answer of the one query that `text` is; nothing is done of a text that is anything else."""
+        if known := self.engine.questions.known(text, session.properties):
+            return known
+        some = list(islice(iterate_statements(text, self.engine.catalog.types, session.variables), 2))
+        if len(some) == 1 and isinstance(some[0].statement, Query | RelationalQuery | Print):
+            answer = self.engine.execute_statement(some[0], session)
+            if isinstance(answer, Rows | Push):
+                return answer
         raise UserError("one SELECT is expected here", hint="send other statements to /ksql", statement=text)
 
     async def query_stream(self, request: Request) -> Response:

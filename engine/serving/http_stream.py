@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -23,7 +23,7 @@ from ..operators.operator import DELETED
 from .arrow import named, named_schema
 from .http_answers import error_body
 from .json_rows import row_texts
-from .results import Push, Result, Rows, end_of
+from .results import Push, Rows, end_of
 
 PIECE_BYTES = 1 << 20
 ACKS_WAITING_MAX = 100_000
@@ -205,21 +205,3 @@ class LineTooLong(Exception):
 
     def __init__(self, line_bytes_max: int) -> None:
         super().__init__(f"a line is larger than {line_bytes_max} bytes")
-
-
-def together(results: Iterator[Result]) -> list[Result]:
-    """All results of a text; where a statement is refused, push queries that were started before it are ended."""
-    given: list[Result] = []
-    try:
-        given.extend(results)  # keeps what came before the refusal
-    except BaseException:
-        end_all(given)
-        raise
-    return given
-
-
-def end_all(results: Iterable[Result]) -> None:
-    """End the push queries among them."""
-    for result in results:
-        if isinstance(result, Push):
-            result.close()

@@ -180,3 +180,16 @@ def test_a_port_in_use(server, tmp_path):
     assert done.returncode == 1
     assert "the port is in use" in done.stderr
     assert "--listen" in done.stderr
+
+
+def test_a_text_that_is_not_one_query_does_nothing_where_queries_are_asked(server):
+    for text in (
+        "SELECT * FROM t; DROP TABLE t;",
+        "DROP TABLE t; SELECT * FROM t;",
+        "DROP TABLE t;",
+        "SELECT 1 FROM t; ??",
+    ):
+        for path, name in (("/query-stream", "sql"), ("/query", "ksql")):
+            answer = server.post(path, json={name: text})
+            assert (answer.status_code, answer.json()["@type"]) == (400, "statement_error"), text
+    assert pull(server, "SELECT * FROM t WHERE k = 'nobody';")[1] == []
