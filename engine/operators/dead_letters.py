@@ -47,6 +47,7 @@ class LetterWriter:
         self._query_id = query_id
         self._model = model
         self._origin = origin
+        self._read_from = None if origin is None else origin.topic or (origin.file and origin.file.path)
         self._keys = keys
         self._write = writer(Struct(dead_letter_columns(model.inputs)))
         self._write_key = writer(Struct(tuple((c.name, c.type) for _, c in keys)))
@@ -54,7 +55,7 @@ class LetterWriter:
     def letter(self, table: pa.Table, given: Sequence[pa.ChunkedArray], dead: DeadRow) -> tuple[int | None, bytes]:
         """(the row's time, the record): `table` has the row, `given` the columns that the model was asked."""
         row = dead.row
-        topic, offset = (None if self._origin is None else self._origin.topic), _at(table, OFFSET, row)
+        topic, offset = self._read_from, _at(table, OFFSET, row)
         if offset is not None and offset < 0 and self._origin is not None:
             topic, offset = self._origin.again, -1 - offset
         key = _fields(table.column(f"c{i}")[row].as_py() for i, _ in self._keys)

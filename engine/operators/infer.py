@@ -46,8 +46,9 @@ class InferOperator:
         with self._models.batch():
             for i in range(len(self._step.calls)):
                 table = self._with_answer(table, i)
-        if table.num_rows:
-            frame.edges[self._step.output] = table
+                if not table.num_rows:
+                    return  # the model has failed on all of them
+        frame.edges[self._step.output] = table
 
     def _with_answer(self, table: pa.Table, i: int) -> pa.Table:
         """The table with the answers of call `i`."""

@@ -132,3 +132,16 @@ def test_what_only_asks_gets_null_and_an_entry(tmp_path: Path) -> None:
         assert [r["REASON"] for r in rows(db, "SELECT * FROM mergus_processing_log;")] == ["unlucky"]
         with pytest.raises(mergus.MergusError, match="goes with ON_ERROR"):
             db.execute(create(tmp_path, "calm", CALM, ", dead_letters='lost'"))
+
+
+def test_a_row_of_a_file_keeps_its_place_and_is_told(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("id,a\n1,10\n2,13\n")
+    with mergus.connect(tmp_path / "data") as db:
+        db.execute(create(tmp_path, "unlucky", UNLUCKY))
+        db.execute(f"CREATE STREAM f (id INT, a DOUBLE) WITH (path='{tmp_path}/f.csv', path_format='csv');")
+        db.execute("CREATE STREAM o AS SELECT id, m(a) AS y FROM f EMIT CHANGES;")
+        db.wait()
+        assert [(r["ID"], r["Y"]) for r in rows(db, "SELECT * FROM o;")] == [(1, 11), (2, None)]
+        (letter,) = rows(db, "SELECT topic, `OFFSET`, input FROM m__dead_letters;")
+        assert letter == {"TOPIC": f"{tmp_path}/f.csv", "OFFSET": 1, "INPUT": {"X": 13}}
+        assert said(db, "ALTER MODEL m REPLAY DEAD LETTERS;") == "Model M: 0 records come again; 1 cannot come again"
