@@ -6,11 +6,12 @@ is copied into `test_found.py` as it was printed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Union
 
-from .reference import Event, Filter, ForeignKey, Operator, Read, Row, StreamTable, TableTable
+from .clauses import Aggregate, Is, Window
+from .reference import Event, Filter, ForeignKey, Operator, Read, Renamed, Row, StreamTable, TableTable
+from .reference import Union as All
 from .reference_groups import CumulativeWindows, Given, Groups, MortalGroups, Sessions, TableGroups, Windows
 from .reference_streams import StreamStream
 
@@ -22,7 +23,7 @@ SOURCES = [
     for name in names
 ]
 
-Source = Union[str, "StreamTableOf", "StreamStreamOf", "TableTableOf", "ForeignKeyOf"]
+Source = Union[str, "StreamTableOf", "StreamStreamOf", "TableTableOf", "ForeignKeyOf", "UnionOf", "GroupsOf"]
 
 
 @dataclass(frozen=True)
@@ -33,24 +34,6 @@ class Record:
     key: int | None
     values: tuple[int | None, int | None] | None
     time: int
-
-
-@dataclass(frozen=True)
-class Is:
-    """A comparison of a column with a number; not true where the column is NULL."""
-
-    column: str
-    sign: str
-    number: int
-
-    def sql(self) -> str:
-        return f"{self.column} {self.sign} {self.number}"
-
-    def holds(self, row: Row) -> bool:
-        value = row.get(self.column)
-        if value is None:
-            return False
-        return {">": value > self.number, "<>": value != self.number, "<=": value <= self.number}[self.sign]
 
 
 @dataclass(frozen=True)
@@ -128,14 +111,102 @@ class ForeignKeyOf:
         return ForeignKey(Read(self.left), Read(self.right), f"{self.left}.X", outer=self.outer)
 
 
+@dataclass(frozen=True)
+class Arm:
+    """SELECT key, X, Y FROM a stream, or a stream joined with a table; `swapped`: Y, then X."""
+
+    source: str | StreamTableOf
+    swapped: bool = False
+    where: Is | None = None
+
+    def columns(self) -> list[str]:
+        values = ("Y", "X") if self.swapped else ("X", "Y")
+        return [key_of(self.source), *(f"{first(self.source)}.{name}" for name in values)]
+
+    def sql(self) -> str:
+        items = ", ".join(f"{column} AS {name}" for column, name in zip(self.columns(), ("ID", "X", "Y"), strict=True))
+        where = "" if self.where is None else f" WHERE {self.where.sql()}"
+        return f"SELECT {items} FROM {from_sql(self.source)}{where}"
+
+    def open(self) -> Operator:
+        made = opened(self.source)
+        if self.where is not None:
+            made = Filter(made, self.where.holds, table=False)
+        return Renamed(made, dict(zip(("U.ID", "U.X", "U.Y"), self.columns(), strict=True)))
+
+
+@dataclass(frozen=True)
+class UnionOf:
+    """(arm UNION ALL arm …) U (ID, X, Y)."""
+
+    arms: tuple[Arm, ...]
+
+    def sql(self) -> str:
+        return f"({' UNION ALL '.join(arm.sql() for arm in self.arms)}) U"
+
+    def open(self) -> Operator:
+        return All([arm.open() for arm in self.arms])
+
+
+@dataclass(frozen=True)
+class GroupsOf:
+    """(SELECT ID, COUNT(*) AS X, SUM(Y) AS Y FROM stream GROUP BY ID) G: a table. Keys are INT here, so X is cast."""
+
+    of: Source
+
+    def sql(self) -> str:
+        key = key_of(self.of)
+        items = f"{key} AS ID, CAST(COUNT(*) AS INT) AS X, SUM({first(self.of)}.Y) AS Y"
+        return f"(SELECT {items} FROM {from_sql(self.of)} GROUP BY {key}) G"
+
+    def open(self) -> Operator:
+        column = f"{first(self.of)}.Y"
+        key = key_of(self.of)
+
+        def results(given: list[Given]) -> Row:
+            return {
+                "G.ID": given[0].row[key],
+                "G.X": len(given),
+                "G.Y": Aggregate("SUM", column).of(given),
+            }
+
+        return Groups(opened(self.of), key, results)
+
+
 def first(source: Source) -> str:
-    """The leftmost source of a FROM."""
-    return source if isinstance(source, str) else first(source.left)
+    """The name of the leftmost source of a FROM."""
+    return names_of(source)[0]
+
+
+def names_of(source: Source) -> list[str]:
+    """The names of all sources of a FROM."""
+    match source:
+        case str():
+            return [source]
+        case UnionOf():
+            return ["U"]
+        case GroupsOf():
+            return ["G"]
+        case _:
+            return [*names_of(source.left), source.right]
 
 
 def sources_of(source: Source) -> list[str]:
-    """All sources of a FROM."""
-    return [source] if isinstance(source, str) else [*sources_of(source.left), source.right]
+    """All streams and tables that a FROM reads."""
+    match source:
+        case str():
+            return [source]
+        case UnionOf(arms=arms):
+            return list(dict.fromkeys(name for arm in arms for name in sources_of(arm.source)))
+        case GroupsOf(of=of):
+            return sources_of(of)
+        case _:
+            return [*sources_of(source.left), source.right]
+
+
+def groups_within(source: Source) -> bool:
+    """Whether a FROM has a sub-query that groups."""
+    return isinstance(source, GroupsOf) or (not isinstance(source, str | UnionOf) and groups_within(source.left))
 
 
 def from_sql(source: Source) -> str:
@@ -161,60 +232,7 @@ def key_of(source: Source) -> str:
 
 def is_table(source: Source) -> bool:
     """Whether a FROM is a table."""
-    return isinstance(source, TableTableOf | ForeignKeyOf) or source in TABLES
-
-
-@dataclass(frozen=True)
-class Window:
-    """A window; `advance` of HOPPING, and the step of CUMULATIVE, only; `size` of a SESSION is its gap."""
-
-    kind: str
-    size: int
-    advance: int | None = None
-    grace: int | None = None
-
-    def sql(self) -> str:
-        word = "STEP" if self.kind == "CUMULATIVE" else "ADVANCE BY"
-        advance = "" if self.advance is None else f", {word} {self.advance} MILLISECONDS"
-        grace = "" if self.grace is None else f", GRACE PERIOD {self.grace} MILLISECONDS"
-        size = "" if self.kind == "SESSION" else "SIZE "
-        return f"{self.kind} ({size}{self.size} MILLISECONDS{advance}{grace})"
-
-
-@dataclass(frozen=True)
-class Aggregate:
-    """An aggregate over a column; COUNT without one counts rows."""
-
-    name: str
-    column: str | None = None
-
-    def sql(self) -> str:
-        more = ", 2" if self.name in ("TOPK", "TOPKDISTINCT") else ""
-        return f"{self.name}({self.column or '*'}{more})"
-
-    def of(self, given: Sequence[Given]) -> Any:
-        """What it says of a group's rows. NULLs are left out, but by COLLECT_LIST and COLLECT_SET."""
-        if self.column is None:
-            return len(given)
-        values = [g.row.get(self.column) for g in given]
-        known = [v for v in values if v is not None]
-        in_order = [
-            v
-            for _, v in sorted((g.number, g.row.get(self.column)) for g in given if g.row.get(self.column) is not None)
-        ]
-        return {
-            "COUNT": lambda: len(known),
-            "SUM": lambda: sum(known),
-            "AVG": lambda: sum(known) / len(known) if known else 0.0,
-            "MIN": lambda: min(known, default=None),
-            "MAX": lambda: max(known, default=None),
-            "LATEST_BY_OFFSET": lambda: in_order[-1] if in_order else None,
-            "EARLIEST_BY_OFFSET": lambda: in_order[0] if in_order else None,
-            "COLLECT_LIST": lambda: values,
-            "COLLECT_SET": lambda: list(dict.fromkeys(values)),
-            "TOPK": lambda: sorted(known, reverse=True)[:2],
-            "TOPKDISTINCT": lambda: sorted(set(known), reverse=True)[:2],
-        }[self.name]()
+    return isinstance(source, TableTableOf | ForeignKeyOf | GroupsOf) or source in TABLES
 
 
 @dataclass(frozen=True)
@@ -261,7 +279,8 @@ class Query:
     def _grouped(self, before: Operator, by: str, partitions: int) -> Operator:
         if is_table(self.source):
             listed = next((a.column for a in self.aggregates if a.name == "COLLECT_LIST"), None)
-            return TableGroups(before, by, self.results, listed)
+            groups = TableGroups(before, by, self.results, listed)
+            return Filter(groups, lambda row: row["V0"] > 0, table=True) if groups_within(self.source) else groups
         match self.window:
             case None if self.ttl is not None:
                 return MortalGroups(before, by, self.results, ttl=self.ttl, partitions=partitions)

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from .cases import (
     TABLES,
     Aggregate,
+    Arm,
     Case,
     ForeignKeyOf,
+    GroupsOf,
     Is,
     Query,
     Record,
@@ -22,9 +24,12 @@ from .cases import (
     StreamStreamOf,
     StreamTableOf,
     TableTableOf,
+    UnionOf,
     Window,
     first,
+    groups_within,
     is_table,
+    names_of,
     sources_of,
 )
 
@@ -62,6 +67,38 @@ def stream(draw: st.DrawFn) -> Source:
             return StreamTableOf(draw(_left_keyed()), "A", draw(st.booleans()))
         case _:
             return draw(stream_stream(draw(_left_keyed()), "P"))
+
+
+@st.composite
+def union(draw: st.DrawFn) -> UnionOf:
+    """Two or three arms, also of one stream."""
+    made = []
+    for _ in range(draw(st.integers(2, 3))):
+        name = draw(st.sampled_from(["L", "R"]))
+        joined = StreamTableOf(name, "A", draw(st.booleans())) if draw(st.integers(0, 3)) == 3 else name
+        where = st.builds(Is, st.just(f"{name}.X"), st.sampled_from([">", "<>"]), st.integers(0, 3))
+        made.append(Arm(joined, draw(st.booleans()), draw(st.none() | where)))
+    return UnionOf(tuple(made))
+
+
+@st.composite
+def derived_stream(draw: st.DrawFn) -> Source:
+    """A union in a sub-query, by itself or joined."""
+    match draw(st.sampled_from(["alone", "alone", "with a table", "with a stream"])):
+        case "alone":
+            return draw(union())
+        case "with a table":
+            return StreamTableOf(draw(union()), "B", draw(st.booleans()))
+        case _:
+            return draw(stream_stream(draw(union()), "P"))
+
+
+@st.composite
+def derived_table(draw: st.DrawFn) -> Source:
+    """Groups in a sub-query, by themselves or joined."""
+    if draw(st.booleans()):
+        return GroupsOf(draw(st.just("L") | union()))
+    return TableTableOf(GroupsOf("L"), "B", draw(st.sampled_from(KINDS)))
 
 
 @st.composite
@@ -103,17 +140,18 @@ def window(draw: st.DrawFn) -> Window:
 
 
 @st.composite
-def queries(draw: st.DrawFn) -> Query:
-    """A query of any shape."""
+def queries(draw: st.DrawFn, *, derived: bool = False) -> Query:
+    """A query of any shape; `derived`: over a sub-query."""
     of_table = draw(st.integers(0, 9)) < 4
-    source = draw(table() if of_table else stream())
-    values = [f"{name}.{column}" for name in sources_of(source) for column in "XY"]
+    plain, below = (table(), derived_table()) if of_table else (stream(), derived_stream())
+    source = draw(below if derived else plain)
+    values = [f"{name}.{column}" for name in names_of(source) for column in "XY"]
     column = st.sampled_from(values)
     where = draw(st.none() | st.builds(Is, column, st.sampled_from([">", "<>", "<="]), st.integers(0, 3)))
     if draw(st.booleans()):
         return Query(source, where, tuple(draw(st.lists(column, min_size=1, max_size=3, unique=True))))
     by = draw(st.sampled_from([f"{first(source)}.X", f"{first(source)}.ID"]))
-    names = UNDOABLE if of_table else (*ANY_ORDER, *IN_ORDER)
+    names = (UNDOABLE[:3] if groups_within(source) else UNDOABLE) if of_table else (*ANY_ORDER, *IN_ORDER)
     aggregates = [Aggregate("COUNT"), draw(st.builds(Aggregate, st.sampled_from(names), column))]
     grouped = None if of_table or draw(st.integers(0, 3)) == 0 else draw(window())
     having = draw(st.none() | st.builds(Is, st.just("V0"), st.sampled_from([">", "<>"]), st.integers(0, 2)))
@@ -146,9 +184,10 @@ def setups(draw: st.DrawFn) -> Setup:
 
 
 @st.composite
-def everything(draw: st.DrawFn, runs: int = 1, scale: int = 1) -> Case:
-    """A case; `runs`: in how many ways it runs; `scale`: so many times the usual number of records."""
-    query = draw(queries())
+def everything(draw: st.DrawFn, runs: int = 1, scale: int = 1, *, derived: bool = False) -> Case:
+    """A case; `runs`: in how many ways it runs; `scale`: so many times the usual number of records; `derived`: over a
+    sub-query."""
+    query = draw(queries(derived=derived))
     chosen = tuple(draw(st.lists(setups(), min_size=runs, max_size=runs, unique=True)))
     most = min(scale * RECORDS_MAX[setup.cut] for setup in chosen)
     return Case(query, draw(records(query.source, most)), chosen)

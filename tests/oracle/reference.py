@@ -6,7 +6,7 @@ and gives events; a table's event without a row is a tombstone. A row's columns 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 Row = dict[str, Any]
@@ -54,6 +54,29 @@ class Filter:
             elif self.table:
                 made.append(found._replace(row=None))
         return made
+
+
+class Union:
+    """What all arms give, of each record the first arm's rows first."""
+
+    def __init__(self, arms: Sequence[Operator]) -> None:
+        self.arms = arms
+
+    def take(self, source: str, event: Event) -> list[Event]:
+        return [found for arm in self.arms for found in arm.take(source, event)]
+
+
+class Renamed:
+    """A sub-query's columns: each of `columns` is what its name in the sub-query stands for."""
+
+    def __init__(self, before: Operator, columns: dict[str, str]) -> None:
+        self.before, self.columns = before, columns
+
+    def take(self, source: str, event: Event) -> list[Event]:
+        return [
+            found._replace(row=found.row and {name: found.row.get(column) for name, column in self.columns.items()})
+            for found in self.before.take(source, event)
+        ]
 
 
 class StreamTable:

@@ -1,0 +1,81 @@
+"""The clauses of a query of the oracle's: comparisons, windows and aggregates, which write themselves as SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .reference import Row
+from .reference_groups import Given
+
+
+@dataclass(frozen=True)
+class Is:
+    """A comparison of a column with a number; not true where the column is NULL."""
+
+    column: str
+    sign: str
+    number: int
+
+    def sql(self) -> str:
+        return f"{self.column} {self.sign} {self.number}"
+
+    def holds(self, row: Row) -> bool:
+        value = row.get(self.column)
+        if value is None:
+            return False
+        return {">": value > self.number, "<>": value != self.number, "<=": value <= self.number}[self.sign]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window; `advance` of HOPPING, and the step of CUMULATIVE, only; `size` of a SESSION is its gap."""
+
+    kind: str
+    size: int
+    advance: int | None = None
+    grace: int | None = None
+
+    def sql(self) -> str:
+        word = "STEP" if self.kind == "CUMULATIVE" else "ADVANCE BY"
+        advance = "" if self.advance is None else f", {word} {self.advance} MILLISECONDS"
+        grace = "" if self.grace is None else f", GRACE PERIOD {self.grace} MILLISECONDS"
+        size = "" if self.kind == "SESSION" else "SIZE "
+        return f"{self.kind} ({size}{self.size} MILLISECONDS{advance}{grace})"
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """An aggregate over a column; COUNT without one counts rows."""
+
+    name: str
+    column: str | None = None
+
+    def sql(self) -> str:
+        more = ", 2" if self.name in ("TOPK", "TOPKDISTINCT") else ""
+        return f"{self.name}({self.column or '*'}{more})"
+
+    def of(self, given: Sequence[Given]) -> Any:
+        """What it says of a group's rows. NULLs are left out, but by COLLECT_LIST and COLLECT_SET."""
+        if self.column is None:
+            return len(given)
+        values = [g.row.get(self.column) for g in given]
+        known = [v for v in values if v is not None]
+        in_order = [
+            v
+            for _, v in sorted((g.number, g.row.get(self.column)) for g in given if g.row.get(self.column) is not None)
+        ]
+        return {
+            "COUNT": lambda: len(known),
+            "SUM": lambda: sum(known),
+            "AVG": lambda: sum(known) / len(known) if known else 0.0,
+            "MIN": lambda: min(known, default=None),
+            "MAX": lambda: max(known, default=None),
+            "LATEST_BY_OFFSET": lambda: in_order[-1] if in_order else None,
+            "EARLIEST_BY_OFFSET": lambda: in_order[0] if in_order else None,
+            "COLLECT_LIST": lambda: values,
+            "COLLECT_SET": lambda: list(dict.fromkeys(values)),
+            "TOPK": lambda: sorted(known, reverse=True)[:2],
+            "TOPKDISTINCT": lambda: sorted(set(known), reverse=True)[:2],
+        }[self.name]()
