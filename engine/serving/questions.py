@@ -10,6 +10,7 @@ import itertools
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 WAITING_BATCHES_MAX = 1_000
 """A client that reads slower than its query gives may fall so many batches behind; then the query is ended."""
+WAKE_S = 1.0
 
 
 def is_pull(statement: Statement) -> bool:
@@ -266,7 +268,7 @@ class _Tail:
         left = self._plan.limit
         try:
             while left is None or left > 0:
-                item = self._queue.get()
+                item = self._next()
                 if item is None:
                     return
                 if isinstance(item, MergusError):
@@ -277,6 +279,12 @@ class _Tail:
                     yield table
         finally:
             self._end()
+
+    def _next(self) -> pa.Table | MergusError | None:
+        """Wakes now and then: a signal that came just before an endless wait would be heard at its end only."""
+        while True:
+            with suppress(queue.Empty):
+                return self._queue.get(timeout=WAKE_S)
 
     def _end(self) -> None:
         self._stopped.set()

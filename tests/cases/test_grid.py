@@ -73,10 +73,15 @@ PAIRS = [
 """Any two choices meet in one of these; every case runs in two of them (BY_ROW: in one), and in all with MERGUS_TEST_ALL=1."""
 
 
+def answered(path: Path) -> list[SqlTest]:
+    """The tests of a file that are not about a refusal."""
+    return [case for case in read_tests(path) if case.error is None and case.message is None]
+
+
 def cases() -> list[Any]:
     params, everything = [], os.environ.get("MERGUS_TEST_ALL") == "1"
     files = sorted(Path(__file__).parent.glob("*.sql"))
-    found = [(p.stem, c) for p in files for c in read_tests(p) if c.error is None and c.message is None]
+    found = [(p.stem, c) for p in files for c in answered(p)]
     for i, (stem, case) in enumerate(found):
         chosen = {PAIRS[2 * i % len(PAIRS)], PAIRS[(2 * i + 1) % len(PAIRS)]}
         if stem.startswith(BY_ROW):
@@ -194,7 +199,7 @@ def test_any_two_choices_meet() -> None:
 
 def test_killed_in_the_middle_of_work(tmp_path: Path) -> None:
     """All of windows.sql in one engine, whose host processes are killed while they work on the first half."""
-    found = [parts_of(case) for case in read_tests(Path(__file__).parent / "windows.sql")]
+    found = [parts_of(case) for case in answered(Path(__file__).parent / "windows.sql")]
     with connect(tmp_path / "data", in_process=False, settings={"batch.rows.max": 2, "epoch.ms": 20}) as db:
         for parts in found:
             for text in (*parts.sources, *parts.inserts[: len(parts.inserts) // 2], *parts.queries):

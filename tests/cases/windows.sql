@@ -132,14 +132,14 @@ ASSERT VALUES sofar (windowstart, windowend, shop, eur) VALUES (30000, 50000, 'a
 ASSERT VALUES sofar (windowstart, windowend, shop, eur) VALUES (30000, 60000, 'a', 4);
 
 --@test: CUMULATIVE windows with EMIT FINAL: each says its result once, when its own end and grace have passed
-CREATE STREAM sales (shop STRING KEY, eur INT) WITH (kafka_topic = 'sales', value_format = 'JSON', partitions = 1);
-CREATE TABLE hourly AS SELECT shop, SUM(eur) AS eur FROM sales WINDOW CUMULATIVE (SIZE 30 SECONDS, STEP 10 SECONDS, GRACE PERIOD 5 SECONDS) GROUP BY shop EMIT FINAL;
-INSERT INTO sales (rowtime, shop, eur) VALUES (1000, 'a', 1);
-INSERT INTO sales (rowtime, shop, eur) VALUES (14000, 'a', 2);
-INSERT INTO sales (rowtime, shop, eur) VALUES (3000, 'a', 4);
-INSERT INTO sales (rowtime, shop, eur) VALUES (15000, 'b', 8);
-INSERT INTO sales (rowtime, shop, eur) VALUES (4000, 'a', 16);
-INSERT INTO sales (rowtime, shop, eur) VALUES (70000, 'a', 32);
+CREATE STREAM takings (shop STRING KEY, eur INT) WITH (kafka_topic = 'takings', value_format = 'JSON', partitions = 1);
+CREATE TABLE hourly AS SELECT shop, SUM(eur) AS eur FROM takings WINDOW CUMULATIVE (SIZE 30 SECONDS, STEP 10 SECONDS, GRACE PERIOD 5 SECONDS) GROUP BY shop EMIT FINAL;
+INSERT INTO takings (rowtime, shop, eur) VALUES (1000, 'a', 1);
+INSERT INTO takings (rowtime, shop, eur) VALUES (14000, 'a', 2);
+INSERT INTO takings (rowtime, shop, eur) VALUES (3000, 'a', 4);
+INSERT INTO takings (rowtime, shop, eur) VALUES (15000, 'b', 8);
+INSERT INTO takings (rowtime, shop, eur) VALUES (4000, 'a', 16);
+INSERT INTO takings (rowtime, shop, eur) VALUES (70000, 'a', 32);
 ASSERT VALUES hourly (windowstart, windowend, shop, eur) VALUES (0, 10000, 'a', 5);
 ASSERT VALUES hourly (windowstart, windowend, shop, eur) VALUES (0, 20000, 'a', 23);
 ASSERT VALUES hourly (windowstart, windowend, shop, eur) VALUES (0, 20000, 'b', 8);
@@ -149,13 +149,13 @@ ASSERT VALUES hourly (windowstart, windowend, shop, eur) VALUES (0, 30000, 'b', 
 --@test: CUMULATIVE windows: SIZE is a multiple of STEP
 --@expected.error: error
 --@expected.message: SIZE must be a multiple of STEP
-CREATE STREAM sales (shop STRING KEY, eur INT) WITH (kafka_topic = 'sales', value_format = 'JSON', partitions = 1);
-CREATE TABLE sofar AS SELECT shop, SUM(eur) AS eur FROM sales WINDOW CUMULATIVE (SIZE 30 SECONDS, STEP 20 SECONDS) GROUP BY shop;
+CREATE STREAM receipts (shop STRING KEY, eur INT) WITH (kafka_topic = 'receipts', value_format = 'JSON', partitions = 1);
+CREATE TABLE uneven AS SELECT shop, SUM(eur) AS eur FROM receipts WINDOW CUMULATIVE (SIZE 30 SECONDS, STEP 20 SECONDS) GROUP BY shop;
 
 --@test: CUMULATIVE windows whose STEP is their SIZE still have both bounds
-CREATE STREAM sales (shop STRING KEY, eur INT) WITH (kafka_topic = 'sales', value_format = 'JSON', partitions = 1);
-CREATE TABLE whole AS SELECT shop, SUM(eur) AS eur FROM sales WINDOW CUMULATIVE (SIZE 10 SECONDS, STEP 10 SECONDS) GROUP BY shop;
-INSERT INTO sales (rowtime, shop, eur) VALUES (12000, 'a', 1);
-INSERT INTO sales (rowtime, shop, eur) VALUES (13000, 'a', 2);
+CREATE STREAM till (shop STRING KEY, eur INT) WITH (kafka_topic = 'till', value_format = 'JSON', partitions = 1);
+CREATE TABLE whole AS SELECT shop, SUM(eur) AS eur FROM till WINDOW CUMULATIVE (SIZE 10 SECONDS, STEP 10 SECONDS) GROUP BY shop;
+INSERT INTO till (rowtime, shop, eur) VALUES (12000, 'a', 1);
+INSERT INTO till (rowtime, shop, eur) VALUES (13000, 'a', 2);
 ASSERT VALUES whole (windowstart, windowend, shop, eur) VALUES (10000, 20000, 'a', 1);
 ASSERT VALUES whole (windowstart, windowend, shop, eur) VALUES (10000, 20000, 'a', 3);
