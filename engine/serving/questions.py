@@ -236,7 +236,7 @@ class _Tail:
         self._engine = engine
         self._plan = plan
         self._forget: Callable[[str], None] | None = forget
-        self._queue: queue.Queue[pa.Table | MergusError | None] = queue.Queue()
+        self._queue: queue.SimpleQueue[pa.Table | MergusError | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
 
     def take(self, table: pa.Table) -> None:
@@ -281,7 +281,8 @@ class _Tail:
             self._end()
 
     def _next(self) -> pa.Table | MergusError | None:
-        """Wakes now and then: a signal that came just before an endless wait would be heard at its end only."""
+        """Wakes now and then: a signal that came just before an endless wait would be heard at its end only. The queue is a
+        SimpleQueue, which a signal's exception leaves whole: Queue's own lock may be let go of twice."""
         while True:
             with suppress(queue.Empty):
                 return self._queue.get(timeout=WAKE_S)
