@@ -16,7 +16,7 @@ from ..plan.steps import Aggregate, Evaluate
 from ..sql.compile import bind_functions
 from ..sql.functions import PythonAggregate
 from ..state.duckdb import Prepared
-from ..state.table import FEW_ROWS, ROW
+from ..state.table import FEW_ROWS, OLD, ROW
 from .closing import Closing
 from .context import Context
 from .frame import concat, conform, set_column
@@ -112,7 +112,8 @@ class AggregateOperator:
 
     def _newest(self, changes: Sequence[pa.Table]) -> pa.Table:
         """Of several rounds over the same keys, the last row of each; it passed before if it did before the first."""
-        merged = pa.concat_tables([c.select(_without(c, ROW)) for c in changes])
+        told = [n for n in changes[0].schema.names if n != ROW and not n.startswith(OLD)]  # small batches carry no old rows
+        merged = pa.concat_tables([c.select(told) for c in changes])
         keys = ", ".join(self._layout.key_names)
         first = f"first_value({PASSED}) OVER (PARTITION BY {keys} ORDER BY {SEQUENCE}) AS {PASSED}"
         columns = f"* REPLACE ({first})" if PASSED in merged.schema.names else "*"
@@ -152,10 +153,6 @@ def _check(step: Aggregate) -> None:
                 detail="a table's rows change, and this function cannot take a row back",
                 hint="aggregate the stream that the table is made from",
             )
-
-
-def _without(table: pa.Table, name: str) -> list[str]:
-    return [n for n in table.schema.names if n != name]
 
 
 def _rounds(table: pa.Table, keys: Sequence[str], parts: int, context: Context) -> list[pa.Table]:

@@ -7,6 +7,11 @@ import struct
 import duckdb
 import pytest
 
+from mergus.engine.operators.decode import Decoding
+from mergus.engine.operators.driver import Running, batches
+from mergus.engine.operators.exchange import with_groups
+from mergus.engine.operators.frame import merge_frames
+
 from .queries import Bench, hopping, source, tumbling
 
 EVENTS = source("S", "ID INTEGER KEY, NAME STRING, V BIGINT")
@@ -166,3 +171,23 @@ def test_bad_bytes_go_to_the_log_with_their_record(instance: duckdb.DuckDBPyConn
         ("deserialization", "s", 1),
     ]
     assert bench.driver.failures[0].record == b"{nonsense"
+
+
+def test_frames_that_share_a_few_of_many_keys(instance):
+    """Two workers' groups come to their owner together: the keys of both are worked in in two rounds, of which the second
+    is small enough for memory and the first is not."""
+    bench = Bench(instance, [source("S", "NAME STRING, V BIGINT")])
+    for i in range(100):
+        bench.put("s", None, {"NAME": f"n{i}", "V": 1}, i)
+    for i in range(70):
+        bench.put("s", None, {"NAME": f"n{i % 3}", "V": 2}, 100 + i)
+    plan = bench.plan("NAME; COUNT(*) AS N; SUM(V) AS T", "S", group_by="NAME", table=True)
+    running = Running(plan, instance)
+    first, second = batches(bench.driver.topics.read(running.topics), running.topics, 100)
+    decoding = Decoding(plan.sources, running.topics, running.store.evaluation, running.failures.append)
+    with running.store.transaction():
+        frames = [running.stages[0].process(decoding.decode([records])) for records in (first, second)]
+        frame = running.stages[1].process(with_groups(merge_frames(frames), plan.stages[1].exchange))
+    rows = {r["c0"]: (r["c1"], r["c2"]) for table in frame.edges.values() for r in table.to_pylist()}
+    running.close()
+    assert rows == {f"n{i}": (1, 1) for i in range(100)} | {"n0": (25, 49), "n1": (24, 47), "n2": (24, 47)}
