@@ -111,8 +111,9 @@ class AggregateOperator:
         return self._step.partial.combine and ("p0" in names or not self._step.partial.calls)
 
     def _newest(self, changes: Sequence[pa.Table]) -> pa.Table:
-        """Of several rounds over the same keys, the last row of each; it passed before if it did before the first."""
-        told = [n for n in changes[0].schema.names if n != ROW and not n.startswith(OLD)]  # small batches carry no old rows
+        """Of several rounds over the same keys, the last row of each; it passed before if it did before the first. A small
+        round carries no old rows."""
+        told = [n for n in changes[0].schema.names if n != ROW and not n.startswith(OLD)]
         merged = pa.concat_tables([c.select(told) for c in changes])
         keys = ", ".join(self._layout.key_names)
         first = f"first_value({PASSED}) OVER (PARTITION BY {keys} ORDER BY {SEQUENCE}) AS {PASSED}"
