@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..errors import UserError
+
 Tensors = Mapping[str, "np.ndarray[Any, Any]"]
 TEXTS = ("string", "bytes")
 """The dtypes whose arrays hold `bytes` objects; `bytes` is what BYTES declares, and need not be UTF-8."""
@@ -66,6 +68,16 @@ class Program(Protocol):
     def unload(self) -> None:
         """Let go of its memory; final."""
         ...
+
+
+def one_file(source: Source, endings: Sequence[str], what: str, *, hint: str | None = None) -> Path:
+    """The artefact itself, or the one file with such an ending in its folder; raises UserError where there is not one."""
+    if source.path.is_file():
+        return source.path
+    found = sorted(path for path in source.path.glob("*") if path.suffix in endings)
+    if len(found) != 1:
+        raise UserError(f"model {source.name}: the folder holds {len(found)} {what}, wanted is one", hint=hint)
+    return found[0]
 
 
 def object_array(flat: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:

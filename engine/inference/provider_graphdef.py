@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import UserError
-from .program import Source, Tensor, Tensors, as_declared
+from .program import Source, Tensor, Tensors, as_declared, one_file
 from .tensorflow_loader import tensorflow
 
 _NO_ANSWER = ("NoOp", "Const", "Placeholder", "Assert")
@@ -65,10 +64,9 @@ class GraphDefProgram:
 
     def _read(self, source: Source) -> Any:
         definition = self._tf.compat.v1.GraphDef()
+        path = one_file(source, (".pb",), ".pb files")
         try:
-            definition.ParseFromString(_file(source).read_bytes())
-        except UserError:
-            raise
+            definition.ParseFromString(path.read_bytes())
         except Exception as error:
             raise UserError(
                 f"model {source.name}: the artefact is no GraphDef", detail=str(error), hint="is the .pb file whole?"
@@ -79,15 +77,6 @@ class GraphDefProgram:
         return self._tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads
         )
-
-
-def _file(source: Source) -> Path:
-    if source.path.is_file():
-        return source.path
-    found = sorted(source.path.glob("*.pb"))
-    if len(found) != 1:
-        raise UserError(f"model {source.name}: the folder holds {len(found)} .pb files, wanted is one")
-    return found[0]
 
 
 def _named(source: Source, option: str, graph: Any) -> list[Any]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gc
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import UserError
-from .program import Source, Tensor, Tensors, as_declared
+from .program import Source, Tensor, Tensors, as_declared, one_file
 from .tensorflow_loader import tensorflow
 
 
@@ -25,10 +24,9 @@ class KerasProgram:
 
     def __init__(self, source: Source) -> None:
         self._tf = tensorflow(source.threads, source.threads)
+        path = one_file(source, (".keras", ".h5", ".hdf5"), "Keras files")
         try:
-            self._model: Any = self._tf.keras.models.load_model(str(_file(source)), compile=False)
-        except UserError:
-            raise
+            self._model: Any = self._tf.keras.models.load_model(str(path), compile=False)
         except Exception as error:
             raise UserError(
                 f"model {source.name}: Keras cannot load the artefact",
@@ -58,15 +56,6 @@ class KerasProgram:
         """Drop graph and weights, which hold one another."""
         self._model = self._function = None
         gc.collect()
-
-
-def _file(source: Source) -> Path:
-    if source.path.is_file():
-        return source.path
-    found = sorted(p for p in source.path.iterdir() if p.suffix in (".keras", ".h5", ".hdf5"))
-    if len(found) != 1:
-        raise UserError(f"model {source.name}: the folder holds {len(found)} Keras files, wanted is one")
-    return found[0]
 
 
 def _tensor(tensor: Any) -> Tensor:

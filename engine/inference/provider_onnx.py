@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import UserError
-from .program import Source, Tensor, Tensors, as_declared, text_bytes
+from .program import Source, Tensor, Tensors, as_declared, one_file, text_bytes
 from .providers import library
 
 _DTYPES = {"float": "float32", "double": "float64"}
@@ -30,12 +29,11 @@ class OnnxProgram:
         options.intra_op_num_threads = source.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        path = one_file(source, (".onnx",), ".onnx files")
         try:
             self._session: Any = runtime.InferenceSession(
-                str(_file(source)), sess_options=options, providers=["CPUExecutionProvider"]
+                str(path), sess_options=options, providers=["CPUExecutionProvider"]
             )
-        except UserError:
-            raise
         except Exception as error:
             raise UserError(
                 f"model {source.name}: onnxruntime cannot load the artefact",
@@ -54,15 +52,6 @@ class OnnxProgram:
     def unload(self) -> None:
         """End the session."""
         self._session = None
-
-
-def _file(source: Source) -> Path:
-    if source.path.is_file():
-        return source.path
-    found = sorted(source.path.glob("*.onnx"))
-    if len(found) != 1:
-        raise UserError(f"model {source.name}: the folder holds {len(found)} .onnx files, wanted is one")
-    return found[0]
 
 
 def _tensor(node: Any) -> Tensor:

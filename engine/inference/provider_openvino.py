@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import UserError
-from .program import TEXTS, Source, Tensor, Tensors, as_declared
+from .program import TEXTS, Source, Tensor, Tensors, as_declared, one_file
 from .providers import library
 
 ENDINGS = (".xml", ".onnx", ".tflite")
@@ -29,10 +28,9 @@ class OpenVinoProgram:
         openvino: Any = library("openvino")
         threads = {"INFERENCE_NUM_THREADS": source.threads, "PERFORMANCE_HINT": "LATENCY"}
         exact = {"INFERENCE_PRECISION_HINT": "f32"}  # else float32 is computed as bfloat16 where the processor can
+        path = one_file(source, ENDINGS, "models", hint=f"of {', '.join(ENDINGS)}")
         try:
-            self._compiled: Any = openvino.Core().compile_model(str(_file(source)), "CPU", threads | exact)
-        except UserError:
-            raise
+            self._compiled: Any = openvino.Core().compile_model(str(path), "CPU", threads | exact)
         except Exception as error:
             raise UserError(
                 f"model {source.name}: OpenVINO cannot load the artefact",
@@ -60,17 +58,6 @@ class OpenVinoProgram:
         """Drop the compiled model and its requests."""
         self._free.clear()
         self._compiled = None
-
-
-def _file(source: Source) -> Path:
-    if source.path.is_file():
-        return source.path
-    found = sorted(p for p in source.path.iterdir() if p.suffix in ENDINGS)
-    if len(found) != 1:
-        raise UserError(
-            f"model {source.name}: the folder holds {len(found)} models, wanted is one", hint=f"of {', '.join(ENDINGS)}"
-        )
-    return found[0]
 
 
 def _tensor(port: Any, place: int) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from .program import Source, Tensor, Tensors, text_bytes, texts
+from .program import Source, Tensor, Tensors, one_file, text_bytes, texts
 from .providers import library
 
 PICKLES = (".pkl", ".pickle", ".joblib")
@@ -21,7 +21,7 @@ PICKLES = (".pkl", ".pickle", ".joblib")
 
 def load(source: Source) -> SklearnProgram:
     """The estimator in one `.skops` file."""
-    path = _file(source)
+    path = one_file(source, (".skops", *PICKLES), ".skops files")
     if path.suffix in PICKLES:
         return SklearnProgram(source, _unpickled(source, path), "pickle")
     io: Any = library("skops.io")
@@ -43,15 +43,6 @@ def load(source: Source) -> SklearnProgram:
             detail=f"{type(error).__name__}: {error}",
             hint="is the file whole, and written by skops.io.dump?",
         ) from error
-
-
-def _file(source: Source) -> Path:
-    if source.path.is_file():
-        return source.path
-    found = sorted(p for p in source.path.iterdir() if p.suffix in (".skops", *PICKLES))
-    if len(found) != 1:
-        raise UserError(f"model {source.name}: the folder holds {len(found)} .skops files, wanted is one")
-    return found[0]
 
 
 def _unpickled(source: Source, path: Path) -> Any:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import UserError
-from .program import Source, Tensor, Tensors, as_declared, row_shape
+from .program import Source, Tensor, Tensors, as_declared, one_file, row_shape
 from .providers import library
 
 
@@ -26,11 +25,10 @@ class TfliteProgram:
 
     def __init__(self, source: Source) -> None:
         interpreter: Any = library("ai_edge_litert.interpreter")
+        path = one_file(source, (".tflite",), ".tflite files")
         try:
-            self._interpreter: Any = interpreter.Interpreter(model_path=str(_file(source)), num_threads=source.threads)
+            self._interpreter: Any = interpreter.Interpreter(model_path=str(path), num_threads=source.threads)
             self._interpreter.allocate_tensors()
-        except UserError:
-            raise
         except Exception as error:
             raise UserError(
                 f"model {source.name}: LiteRT cannot load the artefact",
@@ -59,15 +57,6 @@ class TfliteProgram:
     def unload(self) -> None:
         """Free the interpreter."""
         self._interpreter = None
-
-
-def _file(source: Source) -> Path:
-    if source.path.is_file():
-        return source.path
-    found = sorted(source.path.glob("*.tflite"))
-    if len(found) != 1:
-        raise UserError(f"model {source.name}: the folder holds {len(found)} .tflite files, wanted is one")
-    return found[0]
 
 
 def _tensors(details: Sequence[Any]) -> tuple[Tensor, ...]:

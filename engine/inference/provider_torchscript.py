@@ -7,13 +7,12 @@ comes back is the outputs in theirs. A dict is taken by name.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import UserError
-from .program import TEXTS, Source, Tensor, Tensors, as_declared
+from .program import TEXTS, Source, Tensor, Tensors, as_declared, one_file
 from .providers import library
 
 ENDINGS = (".pt", ".pth", ".ts", ".torchscript")
@@ -44,10 +43,9 @@ class TorchScriptProgram:
         torch: Any = library("torch")
         torch.set_num_threads(source.threads)
         self._torch = torch
+        path = one_file(source, ENDINGS, "TorchScript files")
         try:
-            self._module: Any = torch.jit.load(str(_file(source)), map_location="cpu").eval()
-        except UserError:
-            raise
+            self._module: Any = torch.jit.load(str(path), map_location="cpu").eval()
         except Exception as error:
             raise UserError(
                 f"model {source.name}: PyTorch cannot load the artefact",
@@ -79,12 +77,3 @@ class TorchScriptProgram:
     def unload(self) -> None:
         """Forget the module."""
         self._module = None
-
-
-def _file(source: Source) -> Path:
-    if source.path.is_file():
-        return source.path
-    found = sorted(p for p in source.path.iterdir() if p.suffix in ENDINGS)
-    if len(found) != 1:
-        raise UserError(f"model {source.name}: the folder holds {len(found)} TorchScript files, wanted is one")
-    return found[0]
