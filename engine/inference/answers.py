@@ -10,21 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .distinct import valid
 from .registered import RegisteredModel
 from .runtime import DeadRow, InferResult
 
 
-def present(columns: Sequence[pa.Array]) -> pa.Array:
-    """Whether each row has all its arguments."""
-    there = columns[0].is_valid()
-    for column in columns[1:]:
-        there = pc.and_(there, column.is_valid())
-    return there
-
-
 def versions_as_answers(columns: Sequence[pa.Array], numbers: np.ndarray[Any, np.dtype[np.int64]]) -> InferResult:
     """MODEL_VERSION of each row; NULL where no version is asked."""
-    values = pc.if_else(present(columns), pa.array(numbers.astype(np.int32)), pa.scalar(None, pa.int32()))
+    values = pc.if_else(pa.array(valid(columns)), pa.array(numbers.astype(np.int32)), pa.scalar(None, pa.int32()))
     return InferResult(values, [], "")
 
 
@@ -41,7 +34,7 @@ def with_errors(made: InferResult, model: RegisteredModel, number: int, columns:
     for row, reason in made.errors:
         reasons[row] = reason
     parts += [pa.array(reasons, pa.string()), pa.array(np.full(rows, number, dtype=np.int32))]
-    struct = pa.StructArray.from_arrays(parts, fields=list(wanted), mask=pc.invert(present(columns)))
+    struct = pa.StructArray.from_arrays(parts, fields=list(wanted), mask=pa.array(~valid(columns)))
     return InferResult(struct, [], made.version)
 
 

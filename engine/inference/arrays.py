@@ -77,3 +77,10 @@ def conform(column: pa.Array, wanted: pa.DataType) -> pa.Array:
         mask = column.is_null() if column.null_count else None
         return pa.StructArray.from_arrays(children, fields=list(wanted), mask=mask)
     return column.cast(wanted)
+
+
+def parts_of(answers: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
+    """A model's outputs: the fields of a struct, or the one column."""
+    whole = answers.combine_chunks() if isinstance(answers, pa.ChunkedArray) else answers
+    parts: list[pa.Array] = whole.flatten() if pa.types.is_struct(whole.type) else [whole]
+    return parts

@@ -36,11 +36,11 @@ def distinct(args: Sequence[pa.Array]) -> Distinct:
     """Find the distinct inputs of a batch's arguments (at least one, all of one length)."""
     if all(_encodable(a.type) for a in args):
         return _one(args[0]) if len(args) == 1 else _several(args)
-    valid = _valid(args)
-    if valid.all():
-        return Distinct(tuple(args), np.arange(len(valid)), None)
-    slot = np.where(valid, np.cumsum(valid) - 1, -1)
-    mask = pa.array(valid)
+    there = valid(args)
+    if there.all():
+        return Distinct(tuple(args), np.arange(len(there)), None)
+    slot = np.where(there, np.cumsum(there) - 1, -1)
+    mask = pa.array(there)
     return Distinct(tuple(a.filter(mask) for a in args), slot, None)
 
 
@@ -48,12 +48,13 @@ def _encodable(kind: pa.DataType) -> bool:
     return not pa.types.is_nested(kind)
 
 
-def _valid(args: Sequence[pa.Array]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    valid = np.ones(len(args[0]), dtype=bool)
+def valid(args: Sequence[pa.Array]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Whether each row has all its arguments."""
+    there = np.ones(len(args[0]), dtype=bool)
     for arg in args:
         if arg.null_count:
-            valid &= np.asarray(pc.is_valid(arg))
-    return valid
+            there &= np.asarray(pc.is_valid(arg))
+    return there
 
 
 def _codes(arg: pa.Array) -> tuple[np.ndarray[Any, np.dtype[np.int64]], pa.Array]:
@@ -71,15 +72,15 @@ def _one(arg: pa.Array) -> Distinct:
 
 
 def _several(args: Sequence[pa.Array]) -> Distinct:
-    valid = _valid(args)
+    there = valid(args)
     code = np.zeros(len(args[0]), dtype=np.int64)
     for arg in args:
         part, values = _codes(arg)
         # Squeezed after each argument, so that the product of the counts never overflows.
         code = np.unique(code * (len(values) + 1) + part + 1, return_inverse=True)[1]
-    _, first, inverse = np.unique(code[valid], return_index=True, return_inverse=True)
-    slot = np.full(len(valid), -1, dtype=np.int64)
-    slot[valid] = inverse
-    rows = pa.array(np.flatnonzero(valid)[first])
+    _, first, inverse = np.unique(code[there], return_index=True, return_inverse=True)
+    slot = np.full(len(there), -1, dtype=np.int64)
+    slot[there] = inverse
+    rows = pa.array(np.flatnonzero(there)[first])
     inputs = tuple(a.take(rows) for a in args)
     return Distinct(inputs, slot, list(zip(*(i.to_pylist() for i in inputs), strict=True)))

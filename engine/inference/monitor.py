@@ -14,8 +14,8 @@ from typing import Any
 import pyarrow as pa
 
 from ..sql.types import SqlType, Struct
+from .arrays import parts_of
 from .drift import added, distances, summary_of
-from .registered import RegisteredModel
 from .shadow import Write
 
 Named = Sequence[tuple[str, pa.Array]]
@@ -80,13 +80,12 @@ def _records(model: str, version: int, window: _Window) -> Sequence[bytes]:
     return made
 
 
-def watched_columns(model: RegisteredModel, columns: Sequence[pa.Array], values: pa.Array) -> Named:
-    """The inputs by name, and the outputs as `output_names` calls them."""
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    parts = values.flatten() if pa.types.is_struct(values.type) else [values]
-    names = [*(name for name, _ in model.inputs), *output_names(model.output)]
-    return list(zip(names, [*columns, *parts], strict=True))
+def watched_columns(
+    inputs: Sequence[tuple[str, SqlType]], output: SqlType, columns: Sequence[pa.Array], values: pa.Array
+) -> Named:
+    """A model's inputs by name, and its answers' parts as `output_names` calls them."""
+    names = [*(name for name, _ in inputs), *output_names(output)]
+    return list(zip(names, [*columns, *parts_of(values)], strict=True))
 
 
 def output_names(output: SqlType) -> list[str]:

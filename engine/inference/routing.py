@@ -21,9 +21,10 @@ import pyarrow as pa
 
 from ..clock import SystemClock
 from ..errors import MergusError, UserError
-from .answers import joined, present, versions_as_answers, with_dead_rows, with_errors
+from .answers import joined, versions_as_answers, with_dead_rows, with_errors
 from .arms import aliased, split_rows, version_numbers
 from .aside import Aside
+from .distinct import valid
 from .model_function import ModelFunction
 from .monitor import Monitors, watched_columns
 from .moves import Places
@@ -114,7 +115,7 @@ class RoutedRuntime(ModelRuntime):
     ) -> None:
         """Have a batch that has been answered counted, version by version. On the thread beside the batches."""
         assert self._monitors is not None  # else nothing is offered
-        named = watched_columns(model, columns, live[0])
+        named = watched_columns(model.inputs, model.output, columns, live[0])
         for version in np.unique(live[1]).tolist():
             rows = pa.array(np.flatnonzero(live[1] == version))
             self._monitors.see(model.name, version, monitor, [(name, column.take(rows)) for name, column in named])
@@ -139,7 +140,7 @@ class RoutedRuntime(ModelRuntime):
     def _one(
         self, model: RegisteredModel, route: Mapping[str, Any], number: int, columns: Sequence[pa.Array]
     ) -> InferResult:
-        made = super().infer(self._version(model, route, number), columns)
+        made = self._asked(model, route, number, columns)
         record = route["versions"][str(number)]["record"]
         on_error = record.get("on_error", "null")
         if on_error == "dlq":
@@ -147,7 +148,15 @@ class RoutedRuntime(ModelRuntime):
         if on_error == "fail" and made.errors:
             row, reason = made.errors[0]
             raise UserError(f"model {model.name}: {reason}", detail=f"row {row} of a batch; ON_ERROR is 'fail'")
-        return with_errors(made, model, number, columns) if on_error == "error_column" else made
+        return made
+
+    def _asked(
+        self, model: RegisteredModel, route: Mapping[str, Any], number: int, columns: Sequence[pa.Array]
+    ) -> InferResult:
+        """A version's answers, with their errors beside them where its record says so."""
+        made = super().infer(self._version(model, route, number), columns)
+        beside = route["versions"][str(number)]["record"].get("on_error") == "error_column"
+        return with_errors(made, model, number, columns) if beside else made
 
     def _shadow(
         self,
@@ -158,7 +167,7 @@ class RoutedRuntime(ModelRuntime):
     ) -> None:
         """Ask the shadow about a sample of a batch that has been answered. On the thread beside the batches."""
         shadow, answers, versions = route["shadow"], *live
-        wanted = present(columns).to_numpy(zero_copy_only=False)
+        wanted = valid(columns)
         if shadow["percent"] < 100:
             salt = pa.repeat(pa.scalar(SALT), len(wanted))
             wanted &= split_rows([salt, *columns], [(1, shadow["percent"]), (0, 100 - shadow["percent"])]) == 1
@@ -167,9 +176,7 @@ class RoutedRuntime(ModelRuntime):
             return
         number = aliased(model, route["aliases"], shadow["alias"])
         some = [c.take(pa.array(rows)) for c in columns]
-        made = super().infer(self._version(model, route, number), some)
-        if route["versions"][str(number)]["record"].get("on_error") == "error_column":
-            made = with_errors(made, model, number, some)
+        made = self._asked(model, route, number, some)
         live_rows = (answers.take(pa.array(rows)), versions[rows])
         self._write(shadow["topic"], shadow_records(model, some, live_rows, (made, number)))
 

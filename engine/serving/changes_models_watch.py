@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import pyarrow as pa
-
 from ..errors import AnalysisError, Conflict
 from ..inference.drift import METRICS, summary_of
-from ..inference.monitor import output_names
+from ..inference.monitor import watched_columns
 from ..sql.catalog_models import (
     DRIFT_COLUMNS,
     ModelEntry,
@@ -123,10 +121,9 @@ def _reference(entry: ModelEntry, source: str, world: World) -> dict[str, Any]:
     columns = ", ".join(f"{name} AS i{i}" for i, name in enumerate(inputs))
     call = f"{quote_if_needed(entry.name)}({', '.join(inputs)})"
     table = world.ask(f"SELECT {columns}, {call} AS answer FROM {quote_if_needed(source)} LIMIT {_SAMPLE_ROWS};")
-    arrays = [column.combine_chunks() for column in table.columns]
-    arrays = [*arrays[:-1], *(arrays[-1].flatten() if pa.types.is_struct(arrays[-1].type) else arrays[-1:])]
-    names = [*(name for name, _ in entry.default.inputs), *output_names(entry.default.output)]
-    return {name: summary_of(column) for name, column in zip(names, arrays, strict=True)}
+    *given, answers = (column.combine_chunks() for column in table.columns)
+    watched = watched_columns(entry.default.inputs, entry.default.output, given, answers)
+    return {name: summary_of(column) for name, column in watched}
 
 
 def filled_stream(name: str, topic: str, columns: Sequence[tuple[str, SqlType]], world: World) -> Change:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ..errors import AnalysisError, UnknownName, UserError
+from ..inference.arrays import parts_of
 from ..sql.catalog_models import ModelEntry, ModelVersion
 from ..sql.functions import ModelCall, ScalarFunction
 from ..sql.scope import suggestion
@@ -125,8 +126,7 @@ def run(engine: Engine, called: Called, columns: Sequence[pa.Array]) -> Answer:
     if errors:
         row, reason = errors[0]
         raise UserError(f"row {row}: {reason}", detail=f"{len(errors)} of {rows.num_rows} rows fail")
-    values = made.column("c0").combine_chunks()
-    parts = values.flatten() if pa.types.is_struct(values.type) else [values]
+    parts = parts_of(made.column("c0"))
     return Answer(tuple(part.to_pylist() for part in parts), made.column("c1").to_pylist())
 
 
