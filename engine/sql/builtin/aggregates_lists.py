@@ -66,9 +66,8 @@ def limited(name: str, spec: AggregateSpec, settings: Mapping[str, str]) -> Aggr
 def _attr(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
     """The values with how often each comes, and how many NULLs."""
     kind = f"MAP({duckdb_type(types[0])}, BIGINT)"
-    counts = StateColumn(kind, f"coalesce(histogram({{0}})::{kind}, map([], [])::{kind})", counts_merged("+"))
+    counts, undo = counted(kind, "{0}")
     nulls = StateColumn("BIGINT", "count(*) - count({0})", "{s} + {b}")
-    undo = f"map_from_entries(list_filter(map_entries({counts_merged('-')}), lambda e: e.value > 0))"
     final = "CASE WHEN cardinality({0}) = 1 AND {1} = 0 THEN map_keys({0})[1] END"
     return AggregateSpec((counts, nulls), final, types[0], (undo, "{s} - {b}"))
 
@@ -149,14 +148,17 @@ def _n_by_offset(earliest: bool) -> Resolve:
 
 def _histogram(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
     made = Map(STRING, BIGINT)
-    text = duckdb_type(made)
-    partial = f"coalesce(histogram({{0}})::{text}, map([], [])::{text})"
-    state = StateColumn(text, partial, counts_merged("+"))
-    undo = f"map_from_entries(list_filter(map_entries({counts_merged('-')}), lambda e: e.value > 0))"
+    state, undo = counted(duckdb_type(made), "{0}")
     return AggregateSpec((state,), "{0}", made, (undo,))
 
 
-def counts_merged(sign: str) -> str:
+def counted(kind: str, value: str) -> tuple[StateColumn, str]:
+    """How often each value comes, as a map of DuckDB's type `kind`, and how a table's change takes counts back."""
+    state = StateColumn(kind, f"coalesce(histogram({value})::{kind}, map([], [])::{kind})", _merged("+"))
+    return state, f"map_from_entries(list_filter(map_entries({_merged('-')}), lambda e: e.value > 0))"
+
+
+def _merged(sign: str) -> str:
     """Two maps of counts as one, with those of `b` added or taken off."""
     keys = "list_distinct(list_concat(map_keys({s}), map_keys({b})))"
     count = f"coalesce(map_extract_value({{s}}, k), 0) {sign} coalesce(map_extract_value({{b}}, k), 0)"

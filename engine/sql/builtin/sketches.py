@@ -21,7 +21,7 @@ from ...errors import TypeMismatch
 from ..functions import AggregateFunction, AggregateSpec, Function, StateColumn
 from ..types import BIGINT, DOUBLE, SqlType
 from .aggregates import COMPARABLE, NUMBER, overload
-from .aggregates_lists import counts_merged
+from .aggregates_lists import counted
 
 _ERROR = 0.01
 _GROWTH = (1 + _ERROR) / (1 - _ERROR)
@@ -42,9 +42,7 @@ def _percentile(types: Sequence[SqlType], constants: Sequence[Any]) -> Aggregate
     value = "{0}::DOUBLE"
     power = f"least({_ONE}, ceil(ln(abs({value})) / {math.log(_GROWTH)!r}))::INTEGER"
     bucket = f"CASE WHEN isnan({value}) THEN NULL WHEN {value} = 0 THEN 0 ELSE sign({value})::INTEGER * ({_ONE} + {power}) END"
-    partial = f"coalesce(histogram({bucket})::{_BUCKETS}, map([], [])::{_BUCKETS})"
-    state = StateColumn(_BUCKETS, partial, counts_merged("+"))
-    undo = f"map_from_entries(list_filter(map_entries({counts_merged('-')}), lambda e: e.value > 0))"
+    state, undo = counted(_BUCKETS, bucket)
     return AggregateSpec((state,), _value_at(share), DOUBLE, (undo,))
 
 
