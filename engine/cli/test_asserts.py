@@ -19,7 +19,6 @@ from ..io.formats.format import FormatColumn
 from ..io.formats.registry import find
 from ..io.schemas.opening import open_registry
 from ..operators.driver import Record
-from ..plan.steps import BOUNDED
 from ..serving.changes_sources import check_format
 from ..sql import ddl
 from ..sql.catalog import Catalog, Relation
@@ -27,6 +26,7 @@ from ..sql.compile import evaluate_constant
 from ..sql.schema import ColumnDef
 from ..sql.scope import NoColumns
 from ..sql.statements import AssertSchema, AssertSource, AssertTopic, AssertValues
+from ..sql.statements_query import WINDOWS_BOUNDED
 from ..sql.types import BIGINT, SqlType, arrow_type
 from ..sql.typing import analyze_expression
 
@@ -117,7 +117,7 @@ class Claims:
         if relation.windowed is not None and key is not None:
             (start,) = struct.unpack(">q", key[-8:])
             end, key = start + (relation.window_size_ms or 0), key[:-8]
-            if relation.windowed in BOUNDED:
+            if relation.windowed in WINDOWS_BOUNDED:
                 (end,), key = struct.unpack(">q", key[-8:]), key[:-8]
             found |= {"WINDOWSTART": start, "WINDOWEND": end}
         schema = relation.schema

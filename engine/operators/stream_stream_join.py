@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..plan.steps import BOUNDED, StreamStreamJoin
+from ..plan.steps import StreamStreamJoin
+from ..sql.statements_query import WINDOWS_BOUNDED
 from ..sql.types import arrow_type
 from ..state.duckdb import Prepared
 from .context import Context
@@ -170,7 +171,7 @@ class StreamStreamJoinOperator:
             f"o.{ROWTIME} > p.{time} - {step.sides.retention_ms}",
         ]
         windows = [] if step.windowed is None else [WINDOW_START, WINDOW_END]
-        same += [f"p.{n} = o.{n}" for n in (windows if step.windowed in BOUNDED else windows[:1])]
+        same += [f"p.{n} = o.{n}" for n in (windows if step.windowed in WINDOWS_BOUNDED else windows[:1])]
         columns = [
             f"{'p' if i in self._places[side] else 'o'}.c{i} AS c{i - 1}" for i in range(1, len(step.sides.schema))
         ]

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 from ..sql.expressions import Expr
 from ..sql.functions import AggregateSpec, ModelCall, PythonAggregate
 from ..sql.schema import Schema
+from ..sql.statements_query import WINDOWS_BOUNDED
 
 if TYPE_CHECKING:
     from .logical import Node
 
 Edge = int
 SESSION, CUMULATIVE = "SESSION", "CUMULATIVE"
-BOUNDED = (SESSION, CUMULATIVE)
-"""Windows of which several have one start: they are known by start and end, and keys in topics carry both."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Window:
     @property
     def is_bounded(self) -> bool:
         """Whether the start alone does not tell the end."""
-        return self.kind in BOUNDED
+        return self.kind in WINDOWS_BOUNDED
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from .catalog import FileOptions
 from .parser_cursor import text_ms
 from .scope import suggestion
 from .statements import Property
+from .statements_query import WINDOW_KINDS, WINDOWS_BOUNDED
 
 DEFAULT_KEY_FORMAT = "ksql.persistence.default.format.key"
 DEFAULT_VALUE_FORMAT = "ksql.persistence.default.format.value"
@@ -36,8 +37,6 @@ _TOPIC = ("KAFKA_TOPIC", "FORMAT", "KEY_FORMAT", "VALUE_FORMAT", "PARTITIONS", "
 _TIME = ("TIMESTAMP", "TIMESTAMP_FORMAT", "WRAP_SINGLE_VALUE")
 _OF_QUERIES = ("STATE_TTL",)
 _OF_SOURCES = ("WINDOW_TYPE", "WINDOW_SIZE", "PATH", "PATH_FORMAT", *_FILE_OPTIONS)
-_WINDOWS = ("TUMBLING", "HOPPING", "CUMULATIVE", "SESSION")
-_BOUNDED = ("SESSION", "CUMULATIVE")  # keys carry both bounds
 _PATH_FORMATS = ("CSV", "JSON", "PARQUET", "TEXT")
 
 
@@ -181,11 +180,11 @@ class _Reader:
                 raise self._wrong("WINDOW_SIZE", "WINDOW_SIZE needs a WINDOW_TYPE", "TUMBLING or HOPPING")
             return None, None
         kind = kind.upper()
-        if kind not in _WINDOWS:
-            raise self._wrong("WINDOW_TYPE", f"{kind} is not a kind of window", f"use one of {', '.join(_WINDOWS)}")
-        if kind in _BOUNDED and size is not None:
+        if kind not in WINDOW_KINDS:
+            raise self._wrong("WINDOW_TYPE", f"{kind} is not a kind of window", f"use one of {', '.join(WINDOW_KINDS)}")
+        if kind in WINDOWS_BOUNDED and size is not None:
             raise self._wrong("WINDOW_SIZE", f"'WINDOW_SIZE' should not be set for {kind} windows", "leave it out")
-        if kind not in _BOUNDED and size is None:
+        if kind not in WINDOWS_BOUNDED and size is None:
             raise self._wrong(
                 "WINDOW_TYPE", f"{kind} windows require 'WINDOW_SIZE'", "for example WINDOW_SIZE = '10 SECONDS'"
             )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 JOIN_KINDS = ("INNER", "LEFT", "RIGHT", "OUTER")
 WINDOW_KINDS = ("TUMBLING", "HOPPING", "CUMULATIVE", "SESSION")
+WINDOWS_BOUNDED = ("SESSION", "CUMULATIVE")
+"""Windows of which several have one start: they are known by start and end, and keys in topics carry both."""
 WINDOW_ADVANCES = {"HOPPING": "ADVANCE BY", "CUMULATIVE": "STEP"}
 """The words for how far one window is from the next, by kind."""
 
