@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-
-from ..errors import EnvironmentFault, UserError
+from ..errors import UserError
+from ..io.bounded import records_until
 from ..io.topics import Topics
 from .artefact import verify
 
-POLL_MS = 1000.0
-SILENCE_MAX = 30
-"""So many polls without a record before the end of a topic is reached, and it cannot be read."""
 _USUAL = {
     "graphdef": "model.pb",
     "keras": "model.keras",
@@ -59,27 +55,21 @@ def newest(topics: Topics, topic: str, model: str) -> At | None:
     """The last record for a model, None where there is none."""
     name = model.upper()
     found: list[At] = []
-
-    def look(batch: pa.RecordBatch) -> None:
+    for batch in records_until(topics, topic, topics.begin_offsets(topic), ("key", "timestamp")):
         columns = (batch.column(c).to_pylist() for c in ("timestamp", "partition", "offset", "key"))
         found.extend(
             At(*where)
             for *where, key in zip(*columns, strict=True)
             if key is None or key.decode("utf-8", "replace").upper() == name
         )
-
-    _read(topics, topic, topics.begin_offsets(topic), ("key", "timestamp"), look)
     return max(found, default=None)
 
 
 def sent(topics: Topics, topic: str, at: At, provider: str) -> Sent:
     """The record there. Raises UserError for one that is neither a file nor says where one is."""
-    found: list[dict[str, Any]] = []
-
-    def look(batch: pa.RecordBatch) -> None:
-        found.extend(batch.slice(0, 1).to_pylist())
-
-    _read(topics, topic, {at.partition: at.offset}, ("value", "headers"), look, first=True)
+    with closing(records_until(topics, topic, {at.partition: at.offset}, ("value", "headers"), rows_max=1)) as batches:
+        first = next(batches, None)
+    found: list[dict[str, Any]] = [] if first is None else first.slice(0, 1).to_pylist()
     if not found or found[0]["offset"] != at.offset or not found[0]["value"]:
         raise UserError(f"topic {topic} holds no artefact at offset {at.offset} of partition {at.partition}")
     headers = {h["key"]: (h["value"] or b"").decode("utf-8", "replace") for h in found[0]["headers"] or ()}
@@ -129,33 +119,3 @@ def _pointer(value: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) and isinstance(found.get("path"), str) else None
-
-
-def _read(
-    topics: Topics,
-    topic: str,
-    begins: dict[int, int],
-    columns: Sequence[str],
-    look: Callable[[pa.RecordBatch], None],
-    *,
-    first: bool = False,
-) -> None:
-    """Show `look` the records from `begins` to what is the end now, or the first batch of them."""
-    ends = topics.end_offsets(topic)
-    wanted = {(topic, p): at for p, at in begins.items() if at < ends.get(p, 0)}
-    if not wanted:
-        return
-    reader = topics.reader(wanted, columns)
-    silent = 0
-    try:
-        while any(reader.positions().get(place, 0) < ends[place[1]] for place in wanted):
-            batch = reader.poll(1 if first else 1000, POLL_MS)
-            if batch is not None:
-                look(batch)
-                if first:
-                    return
-            silent = 0 if batch is not None else silent + 1
-            if silent == SILENCE_MAX:
-                raise EnvironmentFault(f"topic {topic} cannot be read to its end")
-    finally:
-        reader.close()

@@ -16,6 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..io.bounded import records_until
 from ..io.topics import TopicInfo, TopicPartition, Topics, TransactionalWriter
 from ..plan.steps import QueryPlan, Source
 from ..sql.catalog_models import ModelEntry
@@ -75,23 +76,24 @@ def _bring(
     done: Brought,
 ) -> None:
     known = {int(p): at for p, at in json.loads(writer.last_marker() or "{}").items()}
-    start = {(letters, p): known.get(p, at) for p, at in topics.begin_offsets(letters).items()}
-    ends = {(letters, p): at for p, at in topics.end_offsets(letters).items()}
+    start = {p: max(known.get(p, at), at) for p, at in topics.begin_offsets(letters).items()}
+    ends = topics.end_offsets(letters)
     wanted: dict[tuple[str, str], set[tuple[int, int]]] = {}
-    for letter in _read(topics, start, ends):
-        if letter["MODEL"] == model:
-            target = _target(plans, letter)
-            if target is None:
-                done.left += 1
-            else:
-                wanted.setdefault((letter["TOPIC"], target), set()).add((letter["PARTITION"], letter["OFFSET"]))
+    for records in records_until(topics, letters, start, ends=ends):
+        for letter in map(orjson.loads, records.column("value").to_pylist()):
+            if letter["MODEL"] == model:
+                target = _target(plans, letter)
+                if target is None:
+                    done.left += 1
+                else:
+                    wanted.setdefault((letter["TOPIC"], target), set()).add((letter["PARTITION"], letter["OFFSET"]))
     for (topic, target), places in wanted.items():
         for records in _records(topics, topic, places):
             writer.write(target, records)
             done.records += records.num_rows
             done.gone -= records.num_rows
         done.gone += len(places)
-    writer.commit(json.dumps({p: at for (_, p), at in ends.items()}))
+    writer.commit(json.dumps(ends))
 
 
 def _target(plans: Mapping[str, QueryPlan], letter: Mapping[str, Any]) -> str | None:
@@ -101,20 +103,6 @@ def _target(plans: Mapping[str, QueryPlan], letter: Mapping[str, Any]) -> str | 
         if letter["TOPIC"] in (source.topic, source.again):
             return source.again
     return None
-
-
-def _read(
-    topics: Topics, start: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
-) -> Iterable[Mapping[str, Any]]:
-    """The letters from `start` to `ends`."""
-    reader = topics.reader(start)
-    try:
-        while any(at < ends.get(place, at) for place, at in reader.positions().items()):
-            records = reader.poll(_POLL_ROWS, _POLL_MS)
-            for value in [] if records is None else records.column("value").to_pylist():
-                yield orjson.loads(value)
-    finally:
-        reader.close()
 
 
 def _records(topics: Topics, topic: str, places: Iterable[tuple[int, int]]) -> Iterable[pa.RecordBatch]:
