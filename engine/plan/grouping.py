@@ -67,12 +67,8 @@ class GroupScope:
             return system_column(name_parts[-1])
         self.rows.find(name_parts, span)
         name = ".".join(name_parts)
-        raise AnalysisError(
-            f"{self.clause} names {name}, which is not part of GROUP BY",
-            detail="non-aggregate expressions must be grouping expressions: a group has many values of any other column",
-            hint=f"add {name} to the GROUP BY, or aggregate it: LATEST_BY_OFFSET({name})",
-            span=span,
-        )
+        rule = "non-aggregate expressions must be grouping expressions: a group has many values of any other column"
+        raise not_grouped(self.clause, name, rule, span)
 
     def _aggregate(self, node: exp.Expression, form: str) -> Expr:
         if form not in self.calls:
@@ -147,6 +143,16 @@ def aggregate_node(below: Node, scope: GroupScope, *, emit_final: bool) -> Aggre
     identified = Project(below, (*columns, *(e for e, _ in keys)), schema)
     changes = Retract(identified, tuple(range(len(columns), len(schema))))
     return Aggregate(changes, len(scope.keys), tuple(calls), scope.window, emit_final)
+
+
+def not_grouped(clause: str, name: str, rule: str, span: Span | None) -> AnalysisError:
+    """A column that a group has no one value of; `rule`: why."""
+    return AnalysisError(
+        f"{clause} names {name}, which is not part of GROUP BY",
+        detail=rule,
+        hint=f"add {name} to the GROUP BY, or aggregate it: LATEST_BY_OFFSET({name})",
+        span=span,
+    )
 
 
 def with_rows(having: exp.Expression | None) -> exp.Expression:

@@ -22,6 +22,7 @@ from ..sql.statements import RelationalQuery
 from ..sql.types import BOOLEAN, SqlType
 from ..sql.typing import analyze_expression
 from ..sql.typing_calls import AggregateUse, aggregate_use, is_aggregate, is_table_function
+from .grouping import not_grouped
 from .pull_from import Outcome, Sources
 from .pull_texts import Texts
 from .rows import Rows, RowScope, canonical
@@ -119,12 +120,7 @@ class GroupsScope:
                 raise
             return found
         name = ".".join(name_parts)
-        raise AnalysisError(
-            f"{self.clause} names {name}, which is not part of GROUP BY",
-            detail="a group has many values of any other column",
-            hint=f"add {name} to the GROUP BY, or aggregate it: LATEST_BY_OFFSET({name})",
-            span=span,
-        )
+        raise not_grouped(self.clause, name, "a group has many values of any other column", span)
 
 
 def _further_out(outer: Scope | None, name_parts: Sequence[str], registry: FunctionRegistry) -> Expr | None:
