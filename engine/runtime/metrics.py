@@ -44,6 +44,10 @@ class Histogram:
         counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
         return Histogram(self.bounds, counts, self.total + other.total)
 
+    def copy(self) -> Histogram:
+        """As it stands."""
+        return replace(self, counts=self.counts.copy())
+
     def buckets(self) -> list[tuple[str, float]]:
         """Cumulative counts by bound, as Prometheus writes them."""
         names = [*(repr(b) for b in self.bounds), "+Inf"]
@@ -107,8 +111,8 @@ class QueryMetrics:
         return replace(
             self,
             parts={worker: parts.copy() for worker, parts in self.parts.copy().items()},
-            batch_rows=self.batch_rows.plus(Histogram(BATCH_BOUNDS)),
-            latency_seconds=self.latency_seconds.plus(Histogram(LATENCY_BOUNDS)),
+            batch_rows=self.batch_rows.copy(),
+            latency_seconds=self.latency_seconds.copy(),
         )
 
     def part(self, stage: int, part: int) -> Measured:
