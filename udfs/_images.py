@@ -59,10 +59,14 @@ def column(images: Sequence[Image]) -> pa.Array:
 
 def nested(flat: np.ndarray, lengths: Sequence[np.ndarray]) -> pa.Array:
     """Values of pixels in lists of these lengths, the outer ones first."""
-    made: pa.Array = pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float32()), 3)
+    return in_lists(pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float32()), 3), lengths)
+
+
+def in_lists(items: pa.Array, lengths: Sequence[np.ndarray]) -> pa.Array:
+    """Items in lists in lists, of these lengths, the outer ones first."""
     for level in reversed(lengths):
-        made = pa.ListArray.from_arrays(np.concatenate([[0], np.cumsum(level, dtype=np.int32)]).astype(np.int32), made)
-    return made
+        items = pa.ListArray.from_arrays(np.concatenate([[0], np.cumsum(level)]).astype(np.int32), items)
+    return items
 
 
 def mapped(pixels: pa.Array, change: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> pa.Array:

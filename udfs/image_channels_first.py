@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 import mergus
-from mergus.udfs._images import PIXELS
+from mergus.udfs._images import PIXELS, in_lists
 
 
 @mergus.udf(
@@ -23,10 +23,8 @@ def image_channels_first(pixels: pa.Array) -> pa.Array:
     ]
     heights = np.repeat([t.shape[1] for t in turned], 3)
     widths = np.repeat([t.shape[2] for t in turned], 3 * np.array([t.shape[1] for t in turned], dtype=np.int64))
-    flat: pa.Array = pa.array(np.concatenate([t.reshape(-1) for t in turned]) if turned else [], pa.float32())
-    for lengths in (widths, heights, np.full(len(turned), 3)):
-        flat = pa.ListArray.from_arrays(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32), flat)
-    return flat
+    flat = pa.array(np.concatenate([t.reshape(-1) for t in turned]) if turned else [], pa.float32())
+    return in_lists(flat, [np.full(len(turned), 3), heights, widths])
 
 
 def rows(pixels: pa.Scalar) -> pa.Array:
