@@ -15,8 +15,9 @@ from ..errors import Unsupported
 from ..plan.steps import Aggregate, Evaluate
 from ..sql.compile import bind_functions
 from ..sql.functions import PythonAggregate
+from ..state.change import OLD, ROW
 from ..state.duckdb import Prepared
-from ..state.table import FEW_ROWS, OLD, ROW
+from ..state.table import FEW_ROWS
 from .closing import Closing
 from .context import Context
 from .frame import concat, conform, set_column

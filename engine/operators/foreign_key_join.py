@@ -24,8 +24,8 @@ import pyarrow.compute as pc
 from ..plan.steps import ForeignKeyChanges, ForeignKeyJoin, ForeignKeyResults
 from ..sql.schema import ColumnDef, Schema
 from ..sql.types import BIGINT
+from ..state.change import GONE, OLD, ROW, same_keys
 from ..state.duckdb import Prepared
-from ..state.table import GONE, OLD, ROW
 from .context import Context
 from .frame import conform, one_chunk, set_column, systems, with_missing
 from .newest import NewestRows
@@ -103,7 +103,7 @@ class ForeignKeyChangesOperator:
         batch = ", ".join(
             ["*", f"{gone} AS {GONE}", *lags, f"lag({gone}) {over} AS _was_gone", f"row_number() {over} = 1 AS _first"]
         )
-        same = " AND ".join(f"s.{k} = b.{k}" for k in self._rows.keys)
+        same = same_keys(self._rows.keys)
         was = f"CASE WHEN b._first THEN s.rowid WHEN NOT b._was_gone THEN 0 END AS {ROW}"
         before = [f"CASE WHEN b._first THEN s.{c} ELSE b.b_{c} END AS {OLD}{c}" for c in values]
         kept = [f"b.{n}" for n in (*self._columns, *systems(names), GONE) if n != DELETED]

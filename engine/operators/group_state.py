@@ -17,8 +17,8 @@ from ..sql.expressions import Expr, transform
 from ..sql.functions import AggregateSpec, PythonAggregate
 from ..sql.template import fill
 from ..sql.types import duckdb_type
+from ..state.change import OLD, ROW, old_columns, same_keys
 from ..state.recent import STORED
-from ..state.table import OLD, ROW
 from .operator import KEY_GROUP, PASSED, ROWTIME, SEQUENCE, STREAM_TIME, UNDO
 from .partial_aggregate import partial_texts
 from .windows import bounds, kept_bounds
@@ -171,12 +171,11 @@ class GroupState:
 
     def join_sql(self, batch: str, table: str) -> str:
         """A batch's relation `b` (aliased) with the state's row of each group as `s`."""
-        same = " AND ".join(f"s.{k} = b.{k}" for k in self.key_names)
-        return f"{batch} LEFT JOIN {table} AS s ON {same}"
+        return f"{batch} LEFT JOIN {table} AS s ON {same_keys(self.key_names)}"
 
     def old_columns(self) -> list[str]:
         """The stored row's place and values, as a change carries them."""
-        return [f"s.rowid AS {ROW}", *(f"s.{n} AS {OLD}{n}" for n, _ in self.values())]
+        return old_columns(n for n, _ in self.values())
 
     def _change_sql(self, batch: str, merged: Sequence[str], table: str | None, having: Expr | None) -> str:
         keys = [f"b.{k} AS {k}" for k in self.key_names]

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from ..sql.schema import Schema
 from ..sql.types import duckdb_type
+from ..state.change import OLD, ROW
 from ..state.duckdb import Prepared
-from ..state.table import OLD, ROW
 from .context import Context
 from .operator import KEY_GROUP, PARTITION, ROWTIME, WINDOW_END, WINDOW_START
 

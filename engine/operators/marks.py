@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from ..state.table import OLD, ROW
+from ..state.change import OLD, ROW
 from .context import Context
 
 

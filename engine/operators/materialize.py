@@ -6,12 +6,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..plan.steps import Materialize
+from ..state.change import GONE, ROW
 from ..state.duckdb import Prepared
-from ..state.table import GONE, ROW
 from .context import Context
 from .frame import conform, with_missing
 from .newest import NewestRows
 from .operator import DELETED, Frame
+from .windows import bounds
 
 
 class MaterializeOperator:
@@ -20,10 +21,8 @@ class MaterializeOperator:
     def __init__(self, step: Materialize, context: Context) -> None:
         self._step = step
         keys = [i for i, c in enumerate(step.schema) if c.is_key]
-        session = step.window is not None and step.window.is_bounded
-        self._rows = NewestRows(
-            context.store, step.state, step.schema, keys, windowed=step.window is not None, session=session
-        )
+        windows = bounds(step.window) if step.window else []
+        self._rows = NewestRows(context.store, step.state, step.schema, keys, bounds=windows)
         self._change = Prepared(context.connection, self._rows.change_sql, size=self._rows.table.size)
 
     def run(self, frame: Frame) -> None:

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 
 from ..sql.schema import Schema
 from ..sql.types import duckdb_type
+from ..state.change import GONE, old_columns, same_keys
 from ..state.store import StateStore
-from ..state.table import GONE, OLD, ROW, StateTable
-from .operator import DELETED, KEY_GROUP, ROWTIME, SEQUENCE, WINDOW_END, WINDOW_START
+from ..state.table import StateTable
+from .operator import DELETED, KEY_GROUP, ROWTIME, SEQUENCE
 
 
 class NewestRows:
-    """The newest row of every key of a table's changelog."""
+    """The newest row of every key of a table's changelog. `bounds`: the system columns that tell a row's window, a part of
+    its key."""
 
     def __init__(
         self,
@@ -24,13 +26,11 @@ class NewestRows:
         schema: Schema,
         keys: Sequence[int],
         *,
-        windowed: bool = False,
-        session: bool = False,
+        bounds: Sequence[str] = (),
     ) -> None:
-        bounds = [WINDOW_START] * windowed + [WINDOW_END] * session
         self.width = len(schema)
         columns = [(f"c{i}", duckdb_type(c.type)) for i, c in enumerate(schema)]
-        self.keys = [f"c{i}" for i in keys] + bounds
+        self.keys = [*(f"c{i}" for i in keys), *bounds]
         stored_keys = [columns[i] for i in keys] + [(n, "BIGINT") for n in bounds]
         values = [c for i, c in enumerate(columns) if i not in keys]
         values += [(ROWTIME, "BIGINT"), (KEY_GROUP, "INTEGER")]
@@ -44,9 +44,7 @@ class NewestRows:
         columns = [f"b.{k}" for k in self.keys]
         columns += [f"b.{v}" if v in names else f"NULL::INTEGER AS {v}" for v in self.values]
         columns += [f"b.{n}" for n in names if n.startswith("_") and n not in (*self.keys, *self.values, DELETED)]
-        columns += [f"{gone} AS {GONE}", f"s.rowid AS {ROW}", *(f"s.{v} AS {OLD}{v}" for v in self.values)]
+        columns += [f"{gone} AS {GONE}", *old_columns(self.values)]
         batch = f"(SELECT * FROM {source} QUALIFY {newest}) AS b"
-        same = " AND ".join(f"s.{k} = b.{k}" for k in self.keys)
-        return (
-            f"SELECT {', '.join(columns)} FROM {batch} LEFT JOIN {self.table.name} AS s ON {same} ORDER BY b.{SEQUENCE}"
-        )
+        stored = f"LEFT JOIN {self.table.name} AS s ON {same_keys(self.keys)}"
+        return f"SELECT {', '.join(columns)} FROM {batch} {stored} ORDER BY b.{SEQUENCE}"

@@ -17,8 +17,9 @@ from ..sql.expressions import Expr
 from ..sql.functions import AggregateSpec, PythonAggregate
 from ..sql.template import fill
 from ..sql.types import arrow_type
+from ..state.change import ROW
 from ..state.duckdb import Prepared
-from ..state.table import ROW, StateTable
+from ..state.table import StateTable
 from .context import Context
 from .frame import set_column
 from .group_state import GroupState, packed

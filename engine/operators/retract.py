@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..plan.steps import Retract
+from ..state.change import same_keys
 from ..state.duckdb import Prepared
 from .context import Context
 from .frame import conform, with_missing
@@ -45,7 +46,7 @@ class RetractOperator:
             f"SELECT *, {gone} AS _now_gone, {', '.join(lagged)}, lag({gone}) {over} AS _was_gone,"
             f" row_number() {over} = 1 AS _first FROM {source}"
         )
-        stored = f"LEFT JOIN {self._rows.table.name} AS s ON " + " AND ".join(f"s.{k} = b.{k}" for k in self._rows.keys)
+        stored = f"LEFT JOIN {self._rows.table.name} AS s ON {same_keys(self._rows.keys)}"
         own = [f"b.{n} AS {n}" for n in systems]
         before = [f"CASE WHEN b._first THEN s.{c} ELSE b.b_{c} END AS {c}" for c in columns]
         was = "(b._first AND s.rowid IS NOT NULL) OR (NOT b._first AND NOT b._was_gone)"

@@ -16,8 +16,8 @@ from ..plan.steps import Aggregate, Evaluate
 from ..sql.compile import bind_functions, compile_sql
 from ..sql.functions import AggregateSpec, PythonAggregate
 from ..sql.types import arrow_type
+from ..state.change import GONE, OLD, ROW
 from ..state.duckdb import Prepared
-from ..state.table import GONE, OLD, ROW
 from .closing import Closing, kept_ms
 from .context import Context
 from .frame import conform, set_column

@@ -75,7 +75,17 @@ def open_stage(
     """
     made_of = origins(plan.sources, plan.stages[0]) if index == 0 else {}
     kept = letters if plan.sink is not None else None
-    context = Context(store, report, models, index > 0, plan.query_id, made_of, kept, moves, alone)
+    context = Context(
+        store,
+        report,
+        models,
+        keeps_times=index > 0,
+        query_id=plan.query_id,
+        origins=made_of,
+        letters=kept,
+        moves=moves,
+        alone=alone,
+    )
     return Stage(plan, index, context, measures or Measures())
 
 

@@ -47,7 +47,13 @@ class TableTableJoinOperator:
 
     def _side(self, name: str, schema: Schema, key: int) -> _Kept:
         return _Kept(
-            NewestRows(self._context.store, f"{self._step.state}_{name}", schema, [key], windowed=self._step.windowed),
+            NewestRows(
+                self._context.store,
+                f"{self._step.state}_{name}",
+                schema,
+                [key],
+                bounds=[WINDOW_START] * self._step.windowed,
+            ),
             self._context,
         )
 

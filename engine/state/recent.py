@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from .change import old_columns, same_keys
 from .duckdb import Prepared
 
 if TYPE_CHECKING:
@@ -115,15 +116,13 @@ class RecentRows:
 
     def _find_sql(self, source: str, names: Sequence[str]) -> str:
         values = ", ".join(f"s.{n}" for n in self._table.values)
-        return f"SELECT b.{_AT}, {values} FROM {source} AS b JOIN {self._table.name} AS s ON {self._same}"
+        return (
+            f"SELECT b.{_AT}, {values} FROM {source} AS b JOIN {self._table.name} AS s ON {same_keys(self._table.keys)}"
+        )
 
     def _before_sql(self, source: str, names: Sequence[str]) -> str:
-        olds = ", ".join(self._table.old_columns("s"))
-        return f"SELECT b.*, {olds} FROM {source} AS b LEFT JOIN {self._table.name} AS s ON {self._same}"
-
-    @property
-    def _same(self) -> str:
-        return " AND ".join(f"s.{k} = b.{k}" for k in self._table.keys)
+        olds, same = ", ".join(old_columns(self._table.values)), same_keys(self._table.keys)
+        return f"SELECT b.*, {olds} FROM {source} AS b LEFT JOIN {self._table.name} AS s ON {same}"
 
     # ---------------------------------------------------------------------------------------------------- transactions
     def commit(self) -> None:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..errors import Conflict
+from .change import GONE, OLD, ROW
 from .duckdb import Prepared, fetch
 from .recent import PLAIN, RecentRows
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 Column = tuple[str, str]
 """A column's name and DuckDB type."""
 
-ROW = "_rid"  # int64: where the row lies in the table; NULL: it is new
-GONE = "_gone"  # bool, may be absent: the change deletes the row
-OLD = "old_"  # prefix of the columns that hold a row's values before the change
 FEW_ROWS = 64  # of a batch: up to so many are looked at one by one
 _IMAGED_MAX = 10_000
 
@@ -44,17 +42,17 @@ class StateTable:
         self.values = tuple(n for n, _ in values)
         self._store = store
         self._undo = f"{self.name}_undo"
-        self.connection = self._connection = store.connection
+        self.connection = store.connection
         self._make(name, (*keys, *values))
         self._epochs: set[int] = {row[0] for row in self._all(f"SELECT DISTINCT _epoch FROM {self._undo}")}
         self._imaged: set[tuple[Any, ...]] = set()  # keys whose image of the epoch `_imaged_in` is kept
         self._imaged_in = store.epoch
         self._images = int(self._all(f"SELECT coalesce(max(_image), 0) FROM {self._undo}")[0][0])
         self.rows = int(self._all(f"SELECT count(*) FROM {self.name}")[0][0])
-        self._keep_image = Prepared(self._connection, self._image_sql, answers=False)
-        self._update = Prepared(self._connection, self._update_sql, size=self.size, answers=False)
-        self._insert = Prepared(self._connection, self._insert_sql, answers=False)
-        self._delete = Prepared(self._connection, self._delete_sql, size=self.size, answers=False)
+        self._keep_image = Prepared(self.connection, self._image_sql, answers=False)
+        self._update = Prepared(self.connection, self._update_sql, size=self.size, answers=False)
+        self._insert = Prepared(self.connection, self._insert_sql, answers=False)
+        self._delete = Prepared(self.connection, self._delete_sql, size=self.size, answers=False)
 
     def size(self) -> int:
         """How many rows it holds, about."""
@@ -80,20 +78,16 @@ class StateTable:
     def arrow_types(self) -> list[pa.DataType]:
         """Of the values, as DuckDB gives them."""
         return [
-            f.type for f in fetch(self._connection, f"SELECT {', '.join(self.values)} FROM {self.name} LIMIT 0").schema
+            f.type for f in fetch(self.connection, f"SELECT {', '.join(self.values)} FROM {self.name} LIMIT 0").schema
         ]
 
-    def old_columns(self, stored: str) -> list[str]:
-        """The stored row's place and values, as a change carries them, where the table is joined as `stored`."""
-        return [f"{stored}.rowid AS {ROW}", *(f"{stored}.{n} AS {OLD}{n}" for n in self.values)]
-
     def _all(self, sql: str) -> list[tuple[int, ...]]:
-        return self._connection.execute(sql).fetchall()
+        return self.connection.execute(sql).fetchall()
 
     def _make(self, name: str, columns: Sequence[Column]) -> None:
         fingerprint = ", ".join(f"{n} {t}" for n, t in columns) + f"; {', '.join(self.keys)}"
         layout = f"{self._store.database}.layout"
-        known = self._connection.execute(f"SELECT fingerprint FROM {layout} WHERE state = ?", [name]).fetchone()
+        known = self.connection.execute(f"SELECT fingerprint FROM {layout} WHERE state = ?", [name]).fetchone()
         if known is not None and known[0] != fingerprint:
             raise Conflict(
                 f"the stored state {name} has another layout than the query needs",
@@ -104,11 +98,11 @@ class StateTable:
             text = ", ".join(f"{n} {t}" for n, t in columns)
             with self._store.transaction():
                 self._store.change()
-                self._connection.execute(f"CREATE TABLE {self.name} ({text})")
-                self._connection.execute(
+                self.connection.execute(f"CREATE TABLE {self.name} ({text})")
+                self.connection.execute(
                     f"CREATE TABLE {self._undo} (_epoch BIGINT, _image BIGINT, _existed BOOLEAN, {text})"
                 )
-                self._connection.execute(f"INSERT INTO {layout} VALUES (?, ?)", [name, fingerprint])
+                self.connection.execute(f"INSERT INTO {layout} VALUES (?, ?)", [name, fingerprint])
 
     # -------------------------------------------------------------------------------------------------------- change
     def apply(self, change: pa.Table) -> None:
@@ -194,13 +188,13 @@ class StateTable:
         self._store.change()
         columns = ", ".join((*self.keys, *self.values))
         self._images += 1
-        counted = self._connection.execute(
+        counted = self.connection.execute(
             f"INSERT INTO {self._undo} SELECT {self._store.epoch}, {self._images}, true, {columns} FROM {self.name}"
             f" WHERE {condition}"
         ).fetchone()
         if counted and counted[0]:
             self._epochs.add(self._store.epoch)
-            self._connection.execute(f"DELETE FROM {self.name} WHERE {condition}")
+            self.connection.execute(f"DELETE FROM {self.name} WHERE {condition}")
             self.rows -= int(counted[0])
 
     # ---------------------------------------------------------------------------------------------------- the way back
@@ -212,9 +206,9 @@ class StateTable:
         """Give up the images of epochs up to `epoch`."""
         self._epochs = {e for e in self._epochs if e > epoch}
         if self._epochs:
-            self._connection.execute(f"DELETE FROM {self._undo} WHERE _epoch <= {epoch}")
+            self.connection.execute(f"DELETE FROM {self._undo} WHERE _epoch <= {epoch}")
         else:
-            self._connection.execute(f"TRUNCATE {self._undo}")
+            self.connection.execute(f"TRUNCATE {self._undo}")
 
     def rollback_to(self, epoch: int) -> None:
         """Lay back the rows as they were at the end of `epoch`."""
@@ -230,9 +224,9 @@ class StateTable:
             f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _image) = 1"
         )
         same = " AND ".join(f"s.{k} IS NOT DISTINCT FROM u.{k}" for k in self.keys)
-        self._connection.execute(f"DELETE FROM {self.name} AS s USING ({oldest}) AS u WHERE {same}")
-        self._connection.execute(f"INSERT INTO {self.name} SELECT {columns} FROM ({oldest}) AS u WHERE u._existed")
-        self._connection.execute(f"DELETE FROM {self._undo} WHERE _epoch > {epoch}")
+        self.connection.execute(f"DELETE FROM {self.name} AS s USING ({oldest}) AS u WHERE {same}")
+        self.connection.execute(f"INSERT INTO {self.name} SELECT {columns} FROM ({oldest}) AS u WHERE u._existed")
+        self.connection.execute(f"DELETE FROM {self._undo} WHERE _epoch > {epoch}")
         self._epochs = {e for e in self._epochs if e <= epoch}
         self.rows = int(self._all(f"SELECT count(*) FROM {self.name}")[0][0])
 
