@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pytest
 
-from mergus.engine.state.duckdb import connect, seal
 from mergus.engine.state.recent import RecentRows
 from mergus.engine.state.store import StateStore
 from mergus.engine.state.table import StateTable
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = connect()
-    seal(connection, [tmp_path])
-    yield connection
-    connection.close()
 
 
 def open_table(store: StateStore) -> StateTable:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -11,17 +10,9 @@ import pyarrow as pa
 import pytest
 
 from mergus.engine.errors import Conflict, EnvironmentFault
-from mergus.engine.state.duckdb import connect, faults, seal
+from mergus.engine.state.duckdb import faults
 from mergus.engine.state.store import StateStore
 from mergus.engine.state.table import StateTable
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = connect()
-    seal(connection, [tmp_path])
-    yield connection
-    connection.close()
 
 
 def open_table(store: StateStore) -> StateTable:
