@@ -16,6 +16,8 @@ from typing import Any
 from ..errors import UserError
 
 MANIFEST = "manifest.json"
+COMPILED = "__pycache__"
+"""What Python puts beside the files that it runs: no part of an artefact."""
 MODELS_ROOT = Path(__file__).parents[2] / "models"
 """Where the models that ship live: beside `engine`, in a checkout as in an installed package."""
 
@@ -47,7 +49,7 @@ def verify(name: str, artefact: str | Path, sha256: str | None = None) -> Artefa
             detail=f"looked at {path}",
             hint="give an absolute path, or rebuild the models that ship with `make models`",
         )
-    files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file() and f.name != MANIFEST)
+    files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file() and _is_part(f))
     root = path.parent if path.is_file() else path
     digests = {f.relative_to(root).as_posix(): _digest(f) for f in files}
     manifest = path / MANIFEST
@@ -68,6 +70,10 @@ def combined_digest(digests: Mapping[str, tuple[int, str]]) -> str:
     """One sha256 for a folder: of its files' names and digests, in order of names."""
     lines = "".join(f"{digest}  {file}\n" for file, (_, digest) in sorted(digests.items()))
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _is_part(file: Path) -> bool:
+    return file.name != MANIFEST and file.parent.name != COMPILED
 
 
 def _digest(file: Path) -> tuple[int, str]:

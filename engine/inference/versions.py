@@ -19,6 +19,7 @@ from ..errors import EnvironmentFault, UserError
 from ..io.topics import Topics
 from ..sql.catalog_models import ModelEntry, ModelVersion, call_type
 from . import providers, topic_artefacts
+from .artefact import COMPILED
 from .binding import Binding, Columns
 from .inspection import inspect
 from .routes import ROUTES, folder_of, routes_of
@@ -303,7 +304,7 @@ def _copied(name: str, source: Path, place: Path) -> Path:
         for link in (p for p in source.rglob("*") if p.is_symlink()):
             if not link.resolve().is_relative_to(source):
                 raise UserError(f"model {name}: {link.relative_to(source)} is a link that leads out of the artefact")
-        shutil.copytree(source, copy)
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns(COMPILED))
     except OSError as error:
         raise EnvironmentFault(
             f"model {name}: the artefact cannot be copied into the data folder", detail=str(error)

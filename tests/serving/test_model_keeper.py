@@ -17,7 +17,8 @@ def put(base: Path, number: int, factor: int) -> None:
 
 
 @pytest.fixture
-def db(tmp_path: Path):
+def db(tmp_path: Path, monkeypatch):
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # what Python compiles is no part of a version
     with mergus.connect(tmp_path / "data") as made:
         made.engine.keeper.close()  # the tests look themselves
         made.execute("CREATE STREAM s (a DOUBLE) WITH (kafka_topic='s', value_format='JSON', partitions=1);")
