@@ -22,7 +22,7 @@ def main(folder: Path, workers: int, mode: str) -> None:
     print("started", flush=True)
     for line in sys.stdin:
         if line.strip() == "finish":
-            failed = [s.trace or s.error for s in lifecycle.wait_caught_up(limit_s=60) if s.error]
+            failed = [s.trace or s.error for s in lifecycle.wait_caught_up(limit_s=240) if s.error]
             print(*failed, sep="\n", file=sys.stderr, flush=True)
             lifecycle.close()
             print("finished", flush=True)

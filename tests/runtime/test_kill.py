@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from flows import until
-from plans import big, chained, counts, open_topics, produce, pull_all, records, rows_of
+from plans import big, chained, counts, open_topics, produce, pull_all, pulled, records, rows_of
 
 from mergus.engine.runtime.host import HostSettings
 from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
@@ -59,7 +59,7 @@ def start(folder: Path, workers: int, mode: str) -> subprocess.Popen[str]:
 
 
 def finish(server: subprocess.Popen[str]) -> None:
-    out, _ = server.communicate("finish\n", timeout=90)
+    out, _ = server.communicate("finish\n", timeout=270)
     assert out == "finished\n"
 
 
@@ -70,8 +70,8 @@ def check(folder: Path, produced: list[tuple[str, int]], workers: int = 1) -> No
     for plan in (counts(), big()):
         lifecycle.start(plan)
     lifecycle.wait_caught_up(limit_s=60)
-    assert rows_of(lifecycle.pull("CTAS_COUNTS", pull_all())) == wanted
-    rows = lifecycle.pull("CTAS_BIG", pull_all("BIG", "N; C")).to_pylist()
+    assert rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all())) == wanted
+    rows = pulled(lifecycle, "CTAS_BIG", pull_all("BIG", "N; C")).to_pylist()
     assert {r["c0"]: r["c1"] for r in rows if r["c1"]} == dict(Counter(n for n, _ in wanted.values()))
     lifecycle.close()
     # the table's topic says the same, and no update came twice: each is larger than the one before
