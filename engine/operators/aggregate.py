@@ -1,7 +1,8 @@
 """Aggregate: a batch's groups merged into the state, which is the table.
 
-One row a changed key goes on, in the order of the changes. With EMIT FINAL a row goes on when its window closes: at the
-least stream time of the live partitions, told to every key group by every frame, so that silent keys close too.
+One row a changed key goes on, in the order of the changes; where a stream meets the table, one for every change. With EMIT
+FINAL a row goes on when its window closes: at the least stream time of the live partitions, told to every key group by every
+frame, so that silent keys close too.
 """
 
 from __future__ import annotations
@@ -26,14 +27,16 @@ from .operator import KEY_GROUP, PARTITION, PASSED, ROWTIME, SEQUENCE, WINDOW_EN
 from .overflow import tell_overflows
 from .python_aggregate import PythonGroups
 from .rounds import rounds
+from .running_groups import RunningGroups
 from .time_to_live import TimeToLive
 from .windows import bounds
 
 
 class AggregateOperator:
-    """Runs an Aggregate step. `after`: the evaluation over its output, whose HAVING decides what takes rows back."""
+    """Runs an Aggregate step. `after`: the evaluation over its output, whose HAVING decides what takes rows back; `every`: all
+    updates of a batch go on."""
 
-    def __init__(self, step: Aggregate, after: Evaluate | None, context: Context) -> None:
+    def __init__(self, step: Aggregate, after: Evaluate | None, context: Context, *, every: bool = False) -> None:
         _check(step)
         self._step = step
         self._context = context
@@ -46,7 +49,10 @@ class AggregateOperator:
         self._python = PythonGroups(self._layout, self._table, context) if python else None
         self._merge = Prepared(context.connection, self._merge_sql, size=self._table.size)
         self._merge_recent = Prepared(context.connection, self._merge_recent_sql)
-        self._recent = None if python or step.table_input else self._table.keep_recent()
+        self._every = every
+        merges = not python and not step.table_input
+        self._running = RunningGroups(self._layout, self._table, context) if every and merges else None
+        self._recent = self._table.keep_recent() if merges and not every else None
         self._closing = Closing(step, self._layout, self._table, context) if step.partial.window else None
         mortal = self._layout.mortal
         self._ttl = TimeToLive(step, self._layout, self._table, self._having, context) if mortal else None
@@ -80,11 +86,20 @@ class AggregateOperator:
             table = self._closing.without_closed(table)
             if not table.num_rows:
                 return None
+        if self._every:
+            return self._each(table)
         if not self._combined(table.schema.names):
             return self._change(self._ttl.last_lives(table) if self._ttl else table)
         rounds = _rounds(table, self._layout.key_names, parts, self._context)
         changes = [self._change(part) for part in rounds]
         return changes[0] if len(changes) == 1 else self._newest(changes)
+
+    def _each(self, table: pa.Table) -> pa.Table:
+        """Every update, one a row; of a table's changes and of users' aggregates, which know no merge, round by round."""
+        if self._running is not None:
+            return concat(list(self._running.updates(table)))
+        changes = rounds(table, self._layout.key_names, self._context, changes=True)
+        return pa.concat_tables([self._change(part) for part in changes])
 
     def _change(self, table: pa.Table) -> pa.Table:
         if self._recent is not None and table.num_rows <= FEW_ROWS:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from ..sql.schema import Schema
 from ..sql.types import arrow_type
-from .operator import DELETED, SEQUENCE, Frame
+from .operator import DELETED, SEQUENCE, SEQUENCE_STEP, Frame
 
 
 def is_system(name: str) -> bool:
@@ -70,7 +70,7 @@ def merge_frames(frames: Sequence[Frame]) -> Frame:
             highest = max(highest, pc.max(sequence).as_py() if len(sequence) else -1)
             moved = set_column(table, SEQUENCE, pc.add(sequence, start)) if start else table
             edges.setdefault(edge, []).append(moved)
-        start += highest + 1
+        start += (highest // SEQUENCE_STEP + 1) * SEQUENCE_STEP
         for partition, time in frame.stream_time.items():
             times[partition] = max(time, times.get(partition, time))
     merged = {edge: concat(tables) for edge, tables in edges.items()}

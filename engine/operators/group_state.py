@@ -99,14 +99,16 @@ class GroupState:
         return made
 
     # ---------------------------------------------------------------------------------------------------- the batch's
-    def grouped_sql(self, source: str, names: Sequence[str], which: str = "") -> str:
-        """Rows that were not combined before the exchange, one a group: p0 … as a complete state, but of Python aggregates."""
+    def grouped_sql(self, source: str, names: Sequence[str], which: str = "", each: str | None = None) -> str:
+        """Rows that were not combined before the exchange, one a group: p0 … as a complete state, but of Python aggregates.
+        `each`: a column that parts a group's rows."""
         by = self.key_names
         states = []
         for call, place in zip(self.step.partial.calls, self.places(), strict=True):
             texts = partial_texts([call]) if isinstance(call.spec, AggregateSpec) else ["NULL"]
             states += [f"{text} AS p{p}" for text, p in zip(texts, place, strict=True)]
-        return f"SELECT {', '.join([*by, *states, *self.times(names)])} FROM {source} {which} GROUP BY {', '.join(by)}"
+        parts = ", ".join([*by, *([] if each is None else [each])])
+        return f"SELECT {', '.join([*by, *states, *self.times(names)])} FROM {source} {which} GROUP BY {parts}"
 
     def times(self, names: Sequence[str] = ()) -> list[str]:
         """What a batch's group knows of its rows besides the aggregates; `names`: the rows' columns."""
@@ -121,17 +123,24 @@ class GroupState:
     def merge_sql(self, groups: str, table: str | None, having: Expr | None) -> str:
         """The batch's groups (a relation) merged into the state: a change as StateTable takes it, with the results.
         `table` None: the groups carry the stored rows (`state/recent.py`), whose values only HAVING asks for again."""
-        merged = []
+        merged = [
+            f"CASE WHEN {self.begins} THEN b.p{p} ELSE {text} END AS s{p}" for p, text in enumerate(self.merged_texts())
+        ]
+        return self._change_sql(f"{groups} AS b", merged, table, having)
+
+    def merged_texts(self) -> list[str]:
+        """The SQL of each state column of `b` (p0 …) merged into that of `s` (s0 …), by aggregates in SQL."""
+        made = []
         for call, place in zip(self.step.partial.calls, self.places(), strict=True):
             assert isinstance(call.spec, AggregateSpec)
             values = {f"s{i}": f"s.s{p}" for i, p in enumerate(place)} | {
                 f"b{i}": f"b.p{p}" for i, p in enumerate(place)
             }
-            for p, column in zip(place, call.spec.state, strict=True):
-                text = fill(column.merge, values | {"s": f"s.s{p}", "b": f"b.p{p}"})
-                value = f"CASE WHEN {self.begins} THEN b.p{p} ELSE {text} END"
-                merged.append(f"CAST({value} AS {column.duckdb_type}) AS s{p}")
-        return self._change_sql(f"{groups} AS b", merged, table, having)
+            made += [
+                f"CAST({fill(column.merge, values | {'s': f's.s{p}', 'b': f'b.p{p}'})} AS {column.duckdb_type})"
+                for p, column in zip(place, call.spec.state, strict=True)
+            ]
+        return made
 
     def merge_table_sql(self, source: str, names: Sequence[str], table: str, having: Expr | None) -> str:
         """The same for the rows of a table's changelog: what is new is added, what was is taken back."""

@@ -13,9 +13,11 @@ from .frame import one_chunk
 from .operator import SEQUENCE
 
 
-def rounds(table: pa.Table, keys: Sequence[str], context: Context) -> list[pa.Table]:
-    """Tables in which no key comes twice; a key's rows are in them in order."""
-    ranked = f"row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY {SEQUENCE}) AS _round"
+def rounds(table: pa.Table, keys: Sequence[str], context: Context, *, changes: bool = False) -> list[pa.Table]:
+    """Tables in which no key comes twice; a key's rows are in them in order. `changes`: rows of one place, such as what a
+    change takes back and what it adds, stay together."""
+    rank = "dense_rank" if changes else "row_number"
+    ranked = f"{rank}() OVER (PARTITION BY {', '.join(keys)} ORDER BY {SEQUENCE}) AS _round"
     prepared = Prepared(context.connection, lambda source, _: f"SELECT *, {ranked} FROM {source} ORDER BY {SEQUENCE}")
     try:
         made = prepared(table)

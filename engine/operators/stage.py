@@ -6,11 +6,12 @@ behind it. All else is a list of operators run in order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import assert_never
 
 from ..inference.moves import Moves
+from ..plan.every_update import every_update
 from ..plan.origins import origins
 from ..plan.steps import (
     STATEFUL,
@@ -98,8 +99,8 @@ class Stage:
         self._steps = plan.stages[index].steps
         self._exchange = plan.stages[index + 1].exchange if index + 1 < len(plan.stages) else None
         self._wanted = _wanted(plan, self._exchange)
-        taken_back = any(isinstance(s, Retract) for stage in plan.stages[index:] for s in stage.steps)
-        self._placed = list(_placed(self._steps, context, partial(measures.of, index), taken_back=taken_back))
+        every = every_update(plan, index)
+        self._placed = list(_placed(self._steps, context, partial(measures.of, index), every))
         self._stateful = any(isinstance(s, STATEFUL) for s in self._steps)
 
     def process(self, frame: Frame) -> Frame:
@@ -150,9 +151,9 @@ def _wanted(plan: QueryPlan, exchange: Exchange | None) -> frozenset[Edge]:
 
 
 def _placed(
-    steps: Sequence[Step], context: Context, measured: Callable[[int], Measured], *, taken_back: bool
+    steps: Sequence[Step], context: Context, measured: Callable[[int], Measured], every: Collection[Edge]
 ) -> Iterator[Placed]:
-    """The steps as operators. `taken_back`: an aggregate takes rows back behind these steps."""
+    """The steps as operators. `every`: the edges on which every update is told."""
     at = 0
     while at < len(steps):
         step = steps[at]
@@ -163,7 +164,7 @@ def _placed(
             writes = behind.output
             at += 2
         else:
-            operator = _operator(step, behind, context, taken_back=taken_back)
+            operator = _operator(step, behind, context, every=step.output in every)
             writes = step.output
             at += 1
         tables = [table for name, table in context.store.tables.items() if name not in known]
@@ -174,7 +175,7 @@ def _only_for(step: Evaluate, behind: PartialAggregate, steps: Sequence[Step]) -
     return behind.input == step.output and not step.explode
 
 
-def _operator(step: Step, behind: Step | None, context: Context, *, taken_back: bool) -> Operator:
+def _operator(step: Step, behind: Step | None, context: Context, *, every: bool) -> Operator:
     match step:
         case Evaluate():
             return EvaluateOperator(step, context)
@@ -183,10 +184,7 @@ def _operator(step: Step, behind: Step | None, context: Context, *, taken_back: 
         case PartialAggregate():
             return PartialAggregateOperator(step, None, context)
         case Aggregate():
-            after = behind if isinstance(behind, Evaluate) and behind.input == step.output else None
-            window = step.partial.window
-            kind = SessionAggregateOperator if window is not None and window.is_session else AggregateOperator
-            return kind(step, after, context)
+            return _aggregate(step, _after(step, behind), context, every=every)
         case StreamTableJoin():
             return StreamTableJoinOperator(step, context)
         case Union():
@@ -196,17 +194,28 @@ def _operator(step: Step, behind: Step | None, context: Context, *, taken_back: 
         case StreamStreamJoin():
             return StreamStreamJoinOperator(step, context)
         case ForeignKeyChanges():
-            return ForeignKeyChangesOperator(step, context, every=taken_back)
+            return ForeignKeyChangesOperator(step, context, every=every)
         case ForeignKeyJoin():
-            return ForeignKeyJoinOperator(step, context, every=taken_back)
+            return ForeignKeyJoinOperator(step, context, every=every)
         case ForeignKeyResults():
             return ForeignKeyResultsOperator(step, context)
         case TableTableJoin():
-            after = behind if isinstance(behind, Evaluate) and behind.input == step.output else None
-            return TableTableJoinOperator(step, after, context, every=taken_back)
+            return TableTableJoinOperator(step, _after(step, behind), context, every=every)
         case Materialize():
             return MaterializeOperator(step, context)
         case Retract():
             return RetractOperator(step, context)
         case _:
             assert_never(step)
+
+
+def _after(step: Step, behind: Step | None) -> Evaluate | None:
+    """The evaluation over a step's output."""
+    return behind if isinstance(behind, Evaluate) and behind.input == step.output else None
+
+
+def _aggregate(step: Aggregate, after: Evaluate | None, context: Context, *, every: bool) -> Operator:
+    window = step.partial.window
+    if window is not None and window.is_session:
+        return SessionAggregateOperator(step, after, context)
+    return AggregateOperator(step, after, context, every=every)

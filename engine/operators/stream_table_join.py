@@ -1,7 +1,8 @@
 """Stream–table join: each row of the stream with the table's row as of then.
 
 As of then means by sequence: a batch holds both sides' records in order, so a stream row meets the newest change of
-its key before it in the batch, else what is stored. A batch that does not change the table joins it directly.
+its key before it in the batch, else what is stored. Before it means of an earlier record: what one record is in both, as with
+groups of the very stream, the stream's row does not see. A batch that does not change the table joins it directly.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ..state.duckdb import Prepared, Slot
 from .context import Context
 from .frame import conform, systems, with_missing
 from .newest import NewestRows
-from .operator import DELETED, SEQUENCE, Frame
+from .operator import DELETED, SEQUENCE, SEQUENCE_STEP, Frame
 
 
 class StreamTableJoinOperator:
@@ -91,7 +92,8 @@ class StreamTableJoinOperator:
             f" WHERE {key} IN (SELECT c{self._step.left_key} FROM {source})"
         )
         versions = f"({stored} UNION ALL SELECT {width}, {SEQUENCE}, {DELETED} FROM {self._step.state}_changes)"
-        same = f"l.c{self._step.left_key} = r.{key} AND l.{SEQUENCE} > r.{SEQUENCE}"
+        record = f"l.{SEQUENCE} - l.{SEQUENCE} % {SEQUENCE_STEP}"
+        same = f"l.c{self._step.left_key} = r.{key} AND {record} > r.{SEQUENCE}"
         there = f"r.{SEQUENCE} IS NOT NULL AND NOT r.{DELETED}"
         columns = [f"CASE WHEN {there} THEN r.c{i} END AS c{self._left_width + i}" for i in range(self._right_width)]
         own = [f"l.c{i} AS c{i}" for i in range(self._left_width)] + columns + [f"l.{n} AS {n}" for n in systems(names)]

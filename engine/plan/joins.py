@@ -18,7 +18,7 @@ from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import WINDOW_BOUNDS, span_of
 from ..sql.types import SqlType
 from ..sql.typing import analyze_expression
-from .logical import Aggregate, Join, Node, Project, Within, has, reads
+from .logical import Aggregate, Join, Node, Project, Read, Within, has, inputs
 from .names import synthetic_key
 from .rows import Entry, RowKey, Rows, RowScope, canonical
 from .text import text_of
@@ -70,14 +70,21 @@ class _Side:
 
 
 def _check_sources(left: Rows, right: Rows, span: Span | None) -> None:
-    names = {read.source.name for read in reads(left.node)}
-    twice = [read.source.name for read in reads(right.node) if read.source.name in names]
+    names = _ungrouped(left.node)
+    twice = [name for name in _ungrouped(right.node) if name in names]
     if twice or right.sources[0] in left.sources:
         raise AnalysisError(
             f"{(*twice, right.sources[0])[0]} is joined more than once",
             hint="self joins are not supported: copy the stream first (CREATE STREAM copy AS SELECT …)",
             span=span,
         )
+
+
+def _ungrouped(node: Node) -> list[str]:
+    """The sources of a side whose rows are joined, left to right; a group is another thing than the rows that it counts."""
+    if isinstance(node, Aggregate):
+        return []
+    return [node.source.name] if isinstance(node, Read) else [name for n in inputs(node) for name in _ungrouped(n)]
 
 
 def _criteria(left: Rows, right: Rows, on: exp.Expression, registry: FunctionRegistry) -> _Criteria:
@@ -150,13 +157,6 @@ def _check_sides(left: Rows, right: Rows, kind: str, within: Within | None, span
         )
     if within is not None and not stream_stream:
         raise AnalysisError("a join with a table is not windowed", hint="leave out the WITHIN clause", span=span)
-    if not left.node.is_table and right.node.is_table and has(right.node, Aggregate, Join):
-        raise AnalysisError(
-            f"a stream cannot be joined with {right.sources[0]}, a sub-query that groups or joins tables",
-            detail="a stream's row meets the table as of its moment, and of a batch such a sub-query tells the last update only",
-            hint="make it a table of its own: CREATE TABLE … AS SELECT …, and join that",
-            span=span,
-        )
     if not left.node.is_table and right.node.is_table and kind not in ("INNER", "LEFT"):
         raise AnalysisError(
             f"{kind} joins between a stream and a table are not supported",

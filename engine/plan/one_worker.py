@@ -9,10 +9,16 @@ def needs_one_worker(plan: QueryPlan) -> bool:
     """Whether what a query says depends on stream times behind an exchange: there a worker sees some of a partition's rows
     only, so that what is late, or closed, would depend on how many workers share them. Windows, times to live and joins of
     streams behind a join are so; and a join with a table behind an outer join of streams, whose rows go on alone as of a
-    moment."""
+    moment. So is a join with a table that the query works out under one key after another: its rows and the stream's would
+    come by different workers, and in no order."""
     seen_alone = False
+    written_in = {step.output: number for number, stage in enumerate(plan.stages) for step in stage.steps}
     for number, stage in enumerate(plan.stages):
         for step in stage.steps:
+            if isinstance(step, StreamTableJoin) and written_in.get(step.right, 0) > (
+                written_in.get(step.left, 0) == 0
+            ):
+                return True
             timed = isinstance(step, PartialAggregate) and (step.window is not None or step.ttl_ms is not None)
             if number and (timed or isinstance(step, JoinSides)):
                 return True

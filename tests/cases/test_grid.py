@@ -43,7 +43,8 @@ PER_PARTITION = (
     "windows-SESSION windows with",
     "joins_streams-GRACE",
     "tables-STATE_TTL",
-)  # what is late, or final, is judged by partition
+    "joins_subqueries-a stream joined with tables",
+)  # what is late, or final, is judged by partition; and what lies in two has no order
 BY_ROW = ("functions_", "types_")  # what a row gives by itself: one combination each, all of them over the files
 ASSERTIONS = (AssertValues, AssertSource, AssertTopic)
 PARTITIONS = re.compile(r"partitions = 1\b")

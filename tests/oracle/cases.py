@@ -23,7 +23,9 @@ SOURCES = [
     for name in names
 ]
 
-Source = Union[str, "StreamTableOf", "StreamStreamOf", "TableTableOf", "ForeignKeyOf", "UnionOf", "GroupsOf"]
+Source = Union[
+    str, "StreamTableOf", "StreamStreamOf", "TableTableOf", "ForeignKeyOf", "UnionOf", "GroupsOf", "TablesOf"
+]
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,15 @@ class StreamTableOf:
     """stream [LEFT] JOIN table."""
 
     left: Source
-    right: str
+    right: Source
     outer: bool
 
     def sql(self) -> str:
         kind = "LEFT JOIN" if self.outer else "JOIN"
-        return f"{from_sql(self.left)} {kind} {self.right} ON {key_of(self.left)} = {self.right}.ID"
+        return f"{from_sql(self.left)} {kind} {from_sql(self.right)} ON {key_of(self.left)} = {key_of(self.right)}"
 
     def open(self) -> Operator:
-        return StreamTable(opened(self.left), Read(self.right), key_of(self.left), outer=self.outer)
+        return StreamTable(opened(self.left), opened(self.right), key_of(self.left), outer=self.outer)
 
 
 @dataclass(frozen=True)
@@ -84,15 +86,15 @@ class TableTableOf:
     """table [LEFT | RIGHT | FULL] JOIN table, by their keys."""
 
     left: Source
-    right: str
+    right: Source
     kind: str
 
     def sql(self) -> str:
         join = "JOIN" if self.kind == "INNER" else f"{self.kind} JOIN"
-        return f"{from_sql(self.left)} {join} {self.right} ON {key_of(self.left)} = {self.right}.ID"
+        return f"{from_sql(self.left)} {join} {from_sql(self.right)} ON {key_of(self.left)} = {key_of(self.right)}"
 
     def open(self) -> Operator:
-        return TableTable(opened(self.left), Read(self.right), self.kind)
+        return TableTable(opened(self.left), opened(self.right), self.kind)
 
 
 @dataclass(frozen=True)
@@ -150,27 +152,48 @@ class UnionOf:
 
 @dataclass(frozen=True)
 class GroupsOf:
-    """(SELECT ID, COUNT(*) AS X, SUM(Y) AS Y FROM stream GROUP BY ID) G: a table. Keys are INT here, so X is cast."""
+    """(SELECT ID, COUNT(*) AS X, SUM(Y) AS Y FROM stream GROUP BY ID HAVING COUNT(*) <> without) G: a table. Keys are INT here,
+    so X is cast. `aggregate`: another one of Y than SUM."""
 
     of: Source
+    aggregate: str = "SUM"
+    without: int | None = None
+    name: str = "G"
 
     def sql(self) -> str:
         key = key_of(self.of)
-        items = f"{key} AS ID, CAST(COUNT(*) AS INT) AS X, SUM({first(self.of)}.Y) AS Y"
-        return f"(SELECT {items} FROM {from_sql(self.of)} GROUP BY {key}) G"
+        items = f"{key} AS ID, CAST(COUNT(*) AS INT) AS X, {self.aggregate}({first(self.of)}.Y) AS Y"
+        having = "" if self.without is None else f" HAVING COUNT(*) <> {self.without}"
+        return f"(SELECT {items} FROM {from_sql(self.of)} GROUP BY {key}{having}) {self.name}"
 
     def open(self) -> Operator:
         column = f"{first(self.of)}.Y"
-        key = key_of(self.of)
+        key, x = key_of(self.of), f"{self.name}.X"
 
         def results(given: list[Given]) -> Row:
-            return {
-                "G.ID": given[0].row[key],
-                "G.X": len(given),
-                "G.Y": Aggregate("SUM", column).of(given),
-            }
+            values = (given[0].row[key], len(given), Aggregate(self.aggregate, column).of(given))
+            return dict(zip((f"{self.name}.ID", x, f"{self.name}.Y"), values, strict=True))
 
-        return Groups(opened(self.of), key, results)
+        groups = Groups(opened(self.of), key, results)
+        return groups if self.without is None else Filter(groups, lambda row: row[x] != self.without, table=True)
+
+
+@dataclass(frozen=True)
+class TablesOf:
+    """(SELECT key AS ID, X, Y FROM tables joined) T: a table, of the X of the first and the Y of the last."""
+
+    of: TableTableOf | ForeignKeyOf
+
+    def columns(self) -> list[str]:
+        *_, last = names_of(self.of)
+        return [key_of(self.of), f"{first(self.of)}.X", f"{last}.Y"]
+
+    def sql(self) -> str:
+        items = ", ".join(f"{column} AS {name}" for column, name in zip(self.columns(), ("ID", "X", "Y"), strict=True))
+        return f"(SELECT {items} FROM {from_sql(self.of)}) T"
+
+    def open(self) -> Operator:
+        return Renamed(opened(self.of), dict(zip(("T.ID", "T.X", "T.Y"), self.columns(), strict=True)))
 
 
 def first(source: Source) -> str:
@@ -185,10 +208,12 @@ def names_of(source: Source) -> list[str]:
             return [source]
         case UnionOf():
             return ["U"]
-        case GroupsOf():
-            return ["G"]
+        case GroupsOf(name=name):
+            return [name]
+        case TablesOf():
+            return ["T"]
         case _:
-            return [*names_of(source.left), source.right]
+            return [*names_of(source.left), *names_of(source.right)]
 
 
 def sources_of(source: Source) -> list[str]:
@@ -198,15 +223,23 @@ def sources_of(source: Source) -> list[str]:
             return [source]
         case UnionOf(arms=arms):
             return list(dict.fromkeys(name for arm in arms for name in sources_of(arm.source)))
-        case GroupsOf(of=of):
+        case GroupsOf(of=of) | TablesOf(of=of):
             return sources_of(of)
         case _:
-            return [*sources_of(source.left), source.right]
+            return list(dict.fromkeys([*sources_of(source.left), *sources_of(source.right)]))
 
 
 def groups_within(source: Source) -> bool:
     """Whether a FROM has a sub-query that groups."""
-    return isinstance(source, GroupsOf) or (not isinstance(source, str | UnionOf) and groups_within(source.left))
+    match source:
+        case str() | UnionOf():
+            return False
+        case GroupsOf():
+            return True
+        case TablesOf(of=of):
+            return groups_within(of)
+        case _:
+            return groups_within(source.left) or groups_within(source.right)
 
 
 def from_sql(source: Source) -> str:
@@ -223,7 +256,7 @@ def key_of(source: Source) -> str:
         case StreamStreamOf(kind="FULL") | TableTableOf(kind="FULL"):
             return "ROWKEY"
         case StreamStreamOf(kind="RIGHT") | TableTableOf(kind="RIGHT"):
-            return f"{source.right}.ID" if not isinstance(source, StreamStreamOf) else f"{source.right}.{source.on}"
+            return f"{source.right}.{source.on}" if isinstance(source, StreamStreamOf) else key_of(source.right)
         case StreamStreamOf(on=on) if on != "ID":
             return f"{first(source)}.{on}"
         case _:
@@ -232,7 +265,7 @@ def key_of(source: Source) -> str:
 
 def is_table(source: Source) -> bool:
     """Whether a FROM is a table."""
-    return isinstance(source, TableTableOf | ForeignKeyOf | GroupsOf) or source in TABLES
+    return isinstance(source, TableTableOf | ForeignKeyOf | GroupsOf | TablesOf) or source in TABLES
 
 
 @dataclass(frozen=True)

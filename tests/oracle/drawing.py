@@ -23,6 +23,7 @@ from .cases import (
     Source,
     StreamStreamOf,
     StreamTableOf,
+    TablesOf,
     TableTableOf,
     UnionOf,
     Window,
@@ -83,10 +84,22 @@ def union(draw: st.DrawFn) -> UnionOf:
 
 @st.composite
 def derived_stream(draw: st.DrawFn) -> Source:
-    """A union in a sub-query, by itself or joined."""
-    match draw(st.sampled_from(["alone", "alone", "with a table", "with a stream"])):
+    """A union in a sub-query, by itself or joined; or a stream joined with a table that a sub-query works out."""
+    match draw(
+        st.sampled_from(["alone", "with a table", "with a stream", "with groups", "with groups", "with tables"])
+    ):
         case "alone":
             return draw(union())
+        case "with groups":
+            of = draw(st.sampled_from(["L", "R", "R"]) | union())
+            aggregate = draw(st.sampled_from(["SUM", "MAX", "LATEST_BY_OFFSET"]))
+            groups = GroupsOf(of, aggregate, draw(st.none() | st.integers(1, 3)))
+            return StreamTableOf("L", groups, draw(st.booleans()))
+        case "with tables":
+            joined = (
+                ForeignKeyOf("A", "B", draw(st.booleans())) if draw(st.booleans()) else TableTableOf("A", "B", "LEFT")
+            )
+            return StreamTableOf("L", TablesOf(joined), draw(st.booleans()))
         case "with a table":
             return StreamTableOf(draw(union()), "B", draw(st.booleans()))
         case _:
@@ -96,9 +109,16 @@ def derived_stream(draw: st.DrawFn) -> Source:
 @st.composite
 def derived_table(draw: st.DrawFn) -> Source:
     """Groups in a sub-query, by themselves or joined."""
-    if draw(st.booleans()):
-        return GroupsOf(draw(st.just("L") | union()))
-    return TableTableOf(GroupsOf("L"), "B", draw(st.sampled_from(KINDS)))
+    groups, kind = GroupsOf("L"), draw(st.sampled_from(KINDS))
+    match draw(st.sampled_from(["alone", "left", "right", "both"])):
+        case "alone":
+            return GroupsOf(draw(st.just("L") | union()))
+        case "left":
+            return TableTableOf(groups, "B", kind)
+        case "right":
+            return TableTableOf("B", groups, kind)
+        case _:
+            return TableTableOf(groups, GroupsOf(draw(st.sampled_from(["L", "R"])), name="H"), kind)
 
 
 @st.composite

@@ -80,23 +80,24 @@ class Renamed:
 
 
 class StreamTable:
-    """Each row of the stream with the table's row of its key as of then. A row without key or value meets nothing."""
+    """Each row of the stream with the table's row of its key as of then, before its own record. A row without key or value
+    meets nothing."""
 
     def __init__(self, left: Operator, right: Operator, on: str, *, outer: bool) -> None:
         self.left, self.right, self.on, self.outer = left, right, on, outer
         self.table: dict[Any, Row] = {}
 
     def take(self, source: str, event: Event) -> list[Event]:
-        for change in self.right.take(source, event):
-            if change.row is None:
-                self.table.pop(change.key, None)
-            else:
-                self.table[change.key] = change.row
         made = []
         for found in self.left.take(source, event):
             key = None if found.row is None else found.row.get(self.on)
             if found.row is not None and key is not None and (self.outer or key in self.table):
                 made.append(found._replace(key=key, row=found.row | self.table.get(key, {})))
+        for change in self.right.take(source, event):
+            if change.row is None:
+                self.table.pop(change.key, None)
+            else:
+                self.table[change.key] = change.row
         return made
 
 
