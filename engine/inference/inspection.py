@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from . import providers
 from .artefact import verify
 from .binding import Binding, bind, declared_tensors
 from .model_function import ModelFunction
+from .process import go_with_the_owner
 from .program import Source
 from .routes import version_function
 from .runtime import ModelRuntime
@@ -40,10 +42,14 @@ def inspect(request: Mapping[str, Any], limit_s: float = LIMIT_S) -> dict[str, A
         question, answer = Path(folder) / "request.json", Path(folder) / "answer.json"
         question.write_text(json.dumps(request))
         command = [sys.executable, "-m", __spec__.name if __spec__ else __name__, str(question), str(answer)]
+        reading, writing = os.pipe()  # nothing is written: that it ends tells that this process has
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False)
+            done = subprocess.run(command, stdin=reading, capture_output=True, text=True, timeout=limit_s, check=False)
         except subprocess.TimeoutExpired:
             raise UserError(f"model {name}: it has not loaded and answered within {limit_s:g} seconds") from None
+        finally:
+            os.close(reading)
+            os.close(writing)
         if not answer.exists():
             raise UserError(f"model {name}: its engine ended the process", detail=_ending(done))
         made: dict[str, Any] = json.loads(answer.read_text())
@@ -155,4 +161,5 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    go_with_the_owner()
     main(sys.argv[1:])

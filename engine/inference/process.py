@@ -175,13 +175,18 @@ def serve(connection: Connection) -> None:
             connection.send(("error", (f"{type(error).__name__}: {error}", None, None)))
 
 
-def _go_with_the_owner() -> None:
-    """The standard input ends when whoever started this has ended, also in the middle of a call."""
-    while os.read(0, 4096):
-        continue
-    os._exit(0)
+def go_with_the_owner() -> None:
+    """Have this process end when its standard input does, which is when whoever started it has ended: also in the middle of
+    a call."""
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            continue
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_go_with_the_owner, daemon=True).start()
+    go_with_the_owner()
     serve(Connection(int(sys.argv[1])))

@@ -1,146 +1,130 @@
-"""kill -9 in the middle of an alias move: what was answered stays, each offset once, and one version follows the other."""
+"""kill -9 in the middle of what changes a model: what was answered stays, each offset once, and the history tells by whom.
+
+An alias move, a version that is loaded (by a statement, and out of a watched folder) and a canary: one behind the other, and
+each a dozen times where there is time.
+"""
 
 from __future__ import annotations
 
-import json
 import random
-import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pytest
 
 import mergus
-from mergus.engine.clock import SystemClock
-from mergus.engine.io.embedded import EmbeddedTopics
 from tests.data_folder import copy_in_use
-from tests.mergus_server import Refused, Server, kill_9, start, until
+from tests.mergus_server import until
+from tests.serving.model_kills import ANSWERS, PARTS, SCORED, STREAM, UnderLoad, model_text, put, under_load
 
-OPTIONS = ("--setting", "epoch.ms=50", "--setting", "log.level=error")
-STREAM = "CREATE STREAM s (x DOUBLE) WITH (kafka_topic='s', value_format='JSON', partitions=1);"
-SCORED = "CREATE STREAM o AS SELECT x, m(x) AS y, MODEL_VERSION(m(x)) AS v FROM s EMIT CHANGES;"
-ANSWERS = "SELECT x, y, v FROM o;"
+CANARY = "ALTER MODEL m SET CANARY challenger 50 PERCENT BY x FOR 0 SECONDS AFTER 100 ROWS ROLLBACK WHEN {limit};"
 
 
-def models(folder: Path) -> str:
-    """Two versions of a model: twice, and three times its input."""
-    made = ""
-    for factor in (2, 3):
-        (folder / f"m{factor}.py").write_text(f"def predict(x):\n    return x * {factor}\n")
-        made += (
-            "CREATE OR REPLACE MODEL m INPUT (x DOUBLE) OUTPUT (y DOUBLE)"
-            f" WITH (provider='python', path='{folder}/m{factor}.py');"
-        )
-    return made
+def any_moment(chance: random.Random, most_s: float) -> None:
+    """The moment of death must be any."""
+    time.sleep(chance.uniform(0, most_s))
 
 
-class Load:
-    """Numbers 0, 1, 2 … into the topic, until told to stop."""
-
-    def __init__(self, folder: Path) -> None:
-        self.count = 0
-        self._topics = EmbeddedTopics(folder / "topics", clock=SystemClock())
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._live)
-        self._thread.start()
-
-    def _live(self) -> None:
-        while not self._end.wait(0.01):
-            values = [json.dumps({"X": self.count + i}).encode() for i in range(5)]
-            writer = self._topics.writer()
-            writer.write("s", pa.record_batch({"value": pa.array(values, pa.binary())}))
-            writer.close()
-            self.count += len(values)
-
-    def stop(self) -> None:
-        self._end.set()
-        self._thread.join()
+def appearing(scene: UnderLoad, version: int, then: Callable[[], None]) -> None:
+    """The moment when a version's folder appears, of which nothing is on record yet, and something more."""
+    place = scene.data / "models" / "M" / str(version)
+    until(place.exists, f"{place} to appear", every_s=0.001)
+    then()
 
 
-def answers(server: Server, least: int) -> list[list[object]]:
-    """What the query has said, once that is so much; hosts that have just died are waited for."""
-    found: list[list[object]] = []
-
-    def there() -> bool:
-        nonlocal found
-        found = server.rows_if_there(ANSWERS) or []
-        return len(found) >= least
-
-    until(there, f"{least} answers")
-    return found
+def another(scene: UnderLoad) -> int:
+    """A version that is not live."""
+    live = scene.live()
+    if len(scene.versions()) == 1:
+        scene.server.statement(model_text(scene.home, live + 1))
+    return next(version for version in scene.versions() if version != live)
 
 
-def moved(server: Server, version: int) -> None:
-    """Move the alias; the server may die meanwhile."""
-    try:
-        server.statement(f"ALTER MODEL m SET ALIAS champion = {version};")
-    except (OSError, Refused):
-        return
+def move(scene: UnderLoad, chance: random.Random, number: int) -> None:
+    """An alias goes to another version, or stays."""
+    act = partial(scene.try_statement, f"ALTER MODEL m SET ALIAS champion = {another(scene)};")
+    moment = partial(any_moment, chance, 1.6)  # the version is tested for about a second
+    before = len(scene.answers(1))
+    scene.kill_while(act, moment, hosts=number % 2 == 0)
+    versions = [v for _, _, v in scene.answers(before)][before - 1 :]
+    assert sum(a != b for a, b in pairwise(versions)) <= 1  # a move is one step, never to and fro
 
 
-def kill_in_a_move(folder: Path, server: Server, version: int, chance: random.Random, *, hosts: bool) -> Server:
-    """Move the alias and kill meanwhile; gives the server that runs afterwards. What was told before is told again."""
-    before = answers(server, 1)
-    asked = threading.Thread(target=moved, args=(server, version))
-    asked.start()
-    time.sleep(chance.uniform(0.2, 1.6))  # the moment of death must be any: the version is tested for about a second
-    if hosts:
-        kill_9(server.hosts())
+def load(scene: UnderLoad, chance: random.Random, number: int) -> None:
+    """A version that a statement brings is there, or nothing is left of it; the same statement brings it then."""
+    version = max(scene.versions()) + 1
+    sql = model_text(scene.home, version, "promote=true")
+    moment = partial(appearing, scene, version, partial(any_moment, chance, 1.2 if number else 0))
+    scene.kill_while(partial(scene.try_statement, sql), moment, hosts=bool(number % 2))
+    if version not in scene.versions():
+        scene.server.statement(sql)
+    assert scene.live() == version
+    assert scene.folders() == set(scene.versions())
+
+
+def watch(scene: UnderLoad, chance: random.Random, number: int) -> None:
+    """A version in a watched folder that is half copied when the server dies is not taken in; when it is whole it is, by the
+    server that looks there next."""
+    version = max(scene.versions()) + 2
+    base = scene.home / f"base{version}"
+    put(base / "1", version - 1)
+    scene.server.statement(model_text(scene.home, version - 1, "watch=true, promote=true", path=base))
+    put(base / "2", version, range(PARTS // 2))
+    whole = partial(put, base / "2", version)
+    if number % 2:
+        scene.kill_while(lambda: None, partial(any_moment, chance, 3), hosts=number % 4 == 3)
+        assert version not in scene.versions()
+        whole()
     else:
-        server.kill()
-        server = start(folder, *OPTIONS)
-    asked.join()
-    again = answers(server, len(before))
-    assert again[: len(before)] == before
-    return server
+        moment = partial(appearing, scene, version, partial(any_moment, chance, 1.2 if number else 0))
+        scene.kill_while(whole, moment, hosts=bool(number % 4))
+    until(lambda: scene.live() == version, f"version {version}")
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(12, marks=pytest.mark.slow)])
-def test_what_was_answered_stays(tmp_path: Path, times: int) -> None:
-    data = tmp_path / "data"
-    server, chance, load = start(data, *OPTIONS), random.Random(times), None
-    try:
-        server.statement(STREAM + models(tmp_path) + SCORED)
-        load = Load(data)
-        for number in range(times):
-            server = kill_in_a_move(data, server, 2 - number % 2, chance, hosts=bool(number % 2))
-        load.stop()
-        produced = load.count
-        found = answers(server, produced)
-        (listing,) = server.statement("SHOW MODELS;")
-        (history,) = server.statement("SHOW MODEL HISTORY m;")
-    finally:
-        if load is not None:
-            load.stop()
-        server.kill()
-    assert [x for x, _, _ in found] == list(range(produced))  # each offset once, in order
-    assert all(y == x * (v + 1) for x, y, v in found)
-    versions = [v for _, _, v in found]
-    assert sum(a != b for a, b in pairwise(versions)) <= times  # a move is one step, never to and fro
-    assert versions[-1] == listing["models"][0]["version"]
-    assert versions == explained(history["history"], produced)
+def canary(scene: UnderLoad, chance: random.Random, number: int) -> None:
+    """A canary that counts, or ends by itself: it goes on with what it had counted, or is over by one way."""
+    promote, live, other = number % 2 == 0, scene.live(), another(scene)
+    scene.server.statement(f"ALTER MODEL m SET ALIAS challenger = {other};")
+    scene.server.statement(CANARY.format(limit="ERROR_RATE > 0.5" if promote else "LATENCY_MS > 0"))
+    until(lambda: scene.counted() > 0, "the canary's first rows")
+    had = scene.counted()
+    moment = partial(any_moment, chance, 3 if number else 0)
+    scene.kill_while(lambda: None, moment, hosts=number % 3 == 1)
+
+    def over() -> bool:
+        now = scene.counted()
+        goes_on = scene.described()["canary"] is not None
+        assert not goes_on or now >= had
+        return not goes_on
+
+    until(over, "the canary's end")
+    end = scene.history()[-1]
+    assert (end["action"], end["alias"]) == ("END CANARY", "CHAMPION" if promote else None)
+    assert scene.live() == (other if promote else live)
 
 
-def explained(history: list[dict[str, Any]], count: int) -> list[int]:
-    """The version of each offset, by where the history says that its entries have taken effect."""
-    taken = [(e["positions"].get("CSAS_O_0", {}).get("s", {}).get("0"), e) for e in history]
-    made = [0] * count
-    champion = 0
-    for at, event in taken:
-        champion = event["version"] if event["alias"] == "CHAMPION" else champion
-        if at is not None:
-            made[at:] = [champion] * (count - at)
-    return made
+@pytest.mark.parametrize(
+    "rounds",
+    [(load, move, watch, canary), *(pytest.param((one,) * 12, marks=pytest.mark.slow) for one in (move, load, watch, canary))],
+    ids=["each", "moves", "loads", "watched", "canaries"],
+)  # fmt: skip
+def test_what_was_answered_stays(tmp_path: Path, rounds: tuple[Callable[..., None], ...]) -> None:
+    chance = random.Random(len(rounds))
+    with under_load(tmp_path, STREAM, model_text(tmp_path, 1), SCORED) as scene:
+        for at, one in enumerate(rounds):
+            one(scene, chance, rounds[:at].count(one))
+            scene.answers(scene.load.count + 1)  # what holds now has answered something
+        scene.check()
 
 
 def test_a_move_that_is_on_record_happens(tmp_path: Path, monkeypatch) -> None:
     """The server dies between the command log's entry and telling the hosts: the next start finishes the move."""
     data, copy = tmp_path / "data", tmp_path / "copy"
     with mergus.connect(data) as db:
-        db.execute(STREAM + models(tmp_path) + SCORED)
+        db.execute(STREAM + model_text(tmp_path, 1) + model_text(tmp_path, 2) + SCORED)
         db.insert("s", [{"x": 1}])
         db.wait()
 
