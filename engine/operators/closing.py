@@ -6,6 +6,7 @@ close too. How far windows have closed is kept in the state, so that a restart t
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,7 +17,7 @@ from .context import Context
 from .frame import set_column
 from .group_state import GroupState
 from .marks import LeastTime, Marks
-from .operator import PASSED, SEQUENCE, STREAM_TIME, WINDOW_END, WINDOW_START
+from .operator import PASSED, SEQUENCE, SEQUENCE_STEP, STREAM_TIME, WINDOW_END, WINDOW_START
 from .windows import grace_ms, retention_ms
 
 
@@ -64,7 +65,7 @@ class Closing:
         rows = f"{self._layout.view_sql(self._table.name, where)} ORDER BY {order}"
         made = fetch(self._context.connection, f"SELECT *, false AS {PASSED} FROM ({rows})")
         self._marks.write({"closed": closed})
-        return set_column(made, SEQUENCE, pa.array(range(made.num_rows), pa.int64()))
+        return set_column(made, SEQUENCE, pa.array(np.arange(made.num_rows, dtype=np.int64) * SEQUENCE_STEP))
 
     def _last_closed(self, now: int) -> int:
         """The start of the newest window (the end, where windows are known by it) that `now` has closed, below 0 when there is

@@ -12,7 +12,7 @@ from ..sql.compile import compile_condition, compile_sql
 from ..sql.expressions import Call, Case, Cast, Column, Expr, Field, Lambda, Literal, Parameter, System
 from ..sql.schema import Schema
 from ..sql.types import Struct, quote_if_needed
-from .logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract, Union, inputs
+from .logical import Aggregate, Filter, Finals, Infer, Join, Node, Project, Read, Retain, Retract, Union, inputs
 from .steps import Aggregate as AggregateStep
 from .steps import (
     AggregateCall,
@@ -135,6 +135,8 @@ def _node(node: Node) -> str:
             return "Retain newest row of each key"
         case Retract():
             return "Retract rows that change"
+        case Finals():
+            return "Finals: each window once, as a stream"
 
 
 def _stage(number: int, stage: Stage, plan: QueryPlan, notes: Notes) -> Iterator[str]:

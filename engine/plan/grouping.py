@@ -21,7 +21,7 @@ from ..sql.types import INTEGER, NULL
 from ..sql.typing import analyze_expression
 from ..sql.typing_calls import AggregateUse, aggregate_use, is_aggregate
 from .keys import check_key_types
-from .logical import Aggregate, Node, Project, Retract
+from .logical import Aggregate, Node, Project, Retract, has
 from .rows import Rows, RowScope, canonical
 from .steps import AggregateCall, Window
 from .text import text_of
@@ -164,10 +164,12 @@ def with_rows(having: exp.Expression | None) -> exp.Expression:
 
 def _check_undo(scope: GroupScope) -> None:
     if scope.rows.node.window is not None:
+        final = "EMIT FINAL in the sub-query makes a stream of it: each window once, when it has closed"
+        topic = "make a table of it, read its topic as a stream (WITH (WINDOW_TYPE = …)), and group that"
         raise AnalysisError(
             "GROUP BY is not supported over a windowed table",
             detail="rows of windows that are over would stay in their groups for ever",
-            hint="make a table of it, read its topic as a stream (WITH (WINDOW_TYPE = …)), and group that",
+            hint=final if has(scope.rows.node, Aggregate) else topic,
         )
     if scope.window is not None:
         raise AnalysisError(

@@ -18,7 +18,7 @@ from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import WINDOW_BOUNDS, span_of
 from ..sql.types import SqlType
 from ..sql.typing import analyze_expression
-from .logical import Aggregate, Join, Node, Project, Read, Within, has, inputs
+from .logical import Aggregate, Finals, Join, Node, Project, Read, Within, has, inputs
 from .names import synthetic_key
 from .rows import Entry, RowKey, Rows, RowScope, canonical
 from .text import text_of
@@ -168,6 +168,13 @@ def _check_sides(left: Rows, right: Rows, kind: str, within: Within | None, span
 
 def _check_windows(left: Rows, right: Rows, span: Span | None) -> None:
     for side in (left, right):
+        if has(side.node, Finals) and not (left.node.is_table and right.node.is_table):
+            raise AnalysisError(
+                f"a stream cannot be joined with {', '.join(side.sources)}, a sub-query with EMIT FINAL",
+                detail="when a window closes depends on what else has come, so that its row has no moment of its own",
+                hint="make it a table of its own: CREATE TABLE … AS SELECT … EMIT FINAL, and read its topic as a stream",
+                span=span,
+            )
         if side.node.window is not None and has(side.node, Aggregate):
             raise AnalysisError(
                 f"{side.sources[0]}, a sub-query with a WINDOW, cannot be joined",

@@ -294,7 +294,33 @@ class Union:
         return self.arms[0].window
 
 
-Node = Read | Filter | Project | Infer | Aggregate | Join | Union | Retain | Retract
+@dataclass(frozen=True)
+class Finals:
+    """What a windowed aggregation with EMIT FINAL says, as a stream: each window once, when it has closed."""
+
+    input: Node
+
+    def __post_init__(self) -> None:
+        if not self.input.is_table or self.input.window is None:
+            raise InternalError("only windows close")
+
+    @property
+    def schema(self) -> Schema:
+        """The input's."""
+        return self.input.schema
+
+    @property
+    def is_table(self) -> bool:
+        """Never: what has been said is not taken back."""
+        return False
+
+    @property
+    def window(self) -> Window | None:
+        """As the input."""
+        return self.input.window
+
+
+Node = Read | Filter | Project | Infer | Aggregate | Join | Union | Retain | Retract | Finals
 
 
 def inputs(node: Node) -> tuple[Node, ...]:

@@ -10,7 +10,21 @@ from dataclasses import dataclass, field, replace
 
 from ..sql.expressions import Column, Expr
 from ..sql.schema import Schema
-from .logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract, Union, Within, of_record
+from .logical import (
+    Aggregate,
+    Filter,
+    Finals,
+    Infer,
+    Join,
+    Node,
+    Project,
+    Read,
+    Retain,
+    Retract,
+    Union,
+    Within,
+    of_record,
+)
 from .steps import Aggregate as AggregateStep
 from .steps import (
     Edge,
@@ -86,6 +100,8 @@ class _Builder:
                 return self._join(node)
             case Union():
                 return self._union(node)
+            case Finals():
+                return self.build(node.input)
             case Retract(keys=keys, schema=schema):
                 edge, at = self.build(node.input)
                 self._cross(edge, at, at + 1, keys)

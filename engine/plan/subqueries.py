@@ -20,7 +20,7 @@ from ..sql.statements import Query, RelationalQuery, SelectItem, SourceRef
 from ..sql.statements_relational import Body, CommonTable, Select, SetOperation
 from ..sql.types import SqlType
 from .analysis import analyze_query
-from .logical import Project, Union, reads
+from .logical import Finals, Node, Project, Union, has, reads
 from .predictions import expand_predictions
 from .result import row_by_row
 from .rows import Rows, rows_over
@@ -102,14 +102,27 @@ class Names:
         return rows_over(derived.node, source.alias, pseudo, any_case=derived.any_case)
 
     def _query(self, query: RelationalQuery, alias: str) -> _Derived:
-        return self._with(query.tables)._body(query.body, alias)
+        names = self._with(query.tables)
+        if query.emit is None:
+            return names._body(query.body, alias)
+        if not isinstance(query.body, Select):
+            raise AnalysisError(
+                "EMIT FINAL is only supported for windowed aggregations",
+                hint="write it inside the parentheses of the SELECT that has the WINDOW",
+                span=query.span,
+            )
+        made = names._select(replace(query.body.query, emit=query.emit), alias)
+        return replace(made, node=_all_of(Finals(made.node)))
+
+    def _select(self, query: Query, alias: str) -> _Derived:
+        query, rows = self.rows(query)
+        node = analyze_query(query, rows, self.registry, sink=alias, settings=self.settings, is_derived=True)
+        return _Derived(node, bool(rows.any_case))
 
     def _body(self, body: Body, alias: str) -> _Derived:
         match body:
             case Select():
-                query, rows = self.rows(body.query)
-                node = analyze_query(query, rows, self.registry, sink=alias, settings=self.settings, is_derived=True)
-                return _Derived(node, bool(rows.any_case))
+                return self._select(body.query, alias)
             case SetOperation():
                 return self._union(body, alias)
             case RelationalQuery():
@@ -125,8 +138,7 @@ class Names:
             raise _different_keys(operation, arms)
         columns = tuple(replace(c, is_key=c.is_key and keyed) for c in first.schema)
         union = Union(tuple(replace(arm.node, schema=_renamed(arm.node.schema, columns)) for arm in arms))
-        node = Project(union, tuple(Column(i, c.name, c.type) for i, c in enumerate(columns)), Schema(columns))
-        return _Derived(node, any(arm.any_case for arm in arms))
+        return _Derived(_all_of(union), any(arm.any_case for arm in arms))
 
     def _arms(self, operation: SetOperation, alias: str) -> list[_Derived]:
         """All arms of unions one in another, from left to right, their columns of the same types."""
@@ -149,7 +161,19 @@ class Names:
         return [replace(arm, node=_coerced(arm.node, types, operation)) for arm in (*left, *right)]
 
 
+def _all_of(node: Node) -> Project:
+    """All columns of a node."""
+    return Project(node, tuple(Column(i, c.name, c.type) for i, c in enumerate(node.schema)), node.schema)
+
+
 def _check_arm(arm: Project, operation: SetOperation) -> None:
+    if has(arm, Finals):
+        raise AnalysisError(
+            "UNION ALL cannot take a sub-query with EMIT FINAL",
+            detail="when a window closes depends on what else has come, so that its row has no place among other rows",
+            hint="make it a table of its own: CREATE TABLE … AS SELECT … EMIT FINAL, and read its topic as a stream",
+            span=operation.span,
+        )
     if arm.is_table:
         raise AnalysisError(
             "UNION ALL puts streams together, and one of its arms is a table",

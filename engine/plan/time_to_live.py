@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ..errors import AnalysisError
 from ..sql.properties import StateTtl
-from .logical import Aggregate, Filter, Infer, Node, Project
+from .logical import Aggregate, Filter, Finals, Infer, Node, Project, has
 
 
 def with_state_ttl(node: Node, ttl: StateTtl | None) -> Node:
@@ -43,6 +43,13 @@ def _checked(node: Aggregate, ttl: StateTtl) -> Aggregate:
             "STATE_TTL cannot be given for a windowed table",
             detail="its windows go by their RETENTION",
             hint="write WINDOW … (SIZE …, RETENTION 7 DAYS)",
+            span=ttl.span,
+        )
+    if has(node.input, Finals):
+        raise AnalysisError(
+            "STATE_TTL cannot be given over a sub-query with EMIT FINAL",
+            detail="its rows come when their windows close, and have no stream time of their own",
+            hint="make it a table of its own: CREATE TABLE … AS SELECT … EMIT FINAL, and read its topic as a stream",
             span=ttl.span,
         )
     if node.input.is_table:

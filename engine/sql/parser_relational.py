@@ -50,6 +50,8 @@ class RelationalParser(QueryParser):
     """Whether anything was read that a `Query` cannot hold."""
     once: tuple[str, Span] | None = None
     """What was read first of `_INSTEAD`, and where."""
+    final: Span | None = None
+    """Where a sub-query says EMIT FINAL, which feeds a query that goes on."""
 
     def select(self) -> Query | RelationalQuery:
         """A statement of its own."""
@@ -58,6 +60,9 @@ class RelationalParser(QueryParser):
             what, span = self.once
             hint = f"{_ONCE}; or {_INSTEAD[what]}" if _INSTEAD[what] is not _ASK else _ONCE
             raise Unsupported(f"EMIT {made.emit} cannot stand in a query with {what}", hint=hint, span=span)
+        if made.emit is None and self.final is not None:
+            hint = "without it, a query that is answered once sees the windows as they are now"
+            raise Unsupported("EMIT FINAL in a sub-query is for queries that go on", hint=hint, span=self.final)
         return made
 
     def query(self) -> Query | RelationalQuery:
@@ -109,14 +114,16 @@ class RelationalParser(QueryParser):
         self.nest()
         start = self.at
         whole, emit = self._whole()
-        if emit is not None:
+        if emit == "FINAL":
+            self.final = whole.span
+        elif emit is not None:
             hint = "EMIT stands once, at the end of the whole query; without one it is answered once"
             raise Unsupported(f"EMIT {emit} cannot stand in a sub-query", hint=hint, span=whole.span)
         if whole.limit is not None:
             self._uses("LIMIT in a sub-query", start)
         self.expect_sign(TokenType.R_PAREN, ")")
         self.depth -= 1
-        return whole
+        return replace(whole, emit=emit)
 
     def _tables(self) -> tuple[CommonTable, ...]:
         start = self.at - 1
@@ -226,6 +233,8 @@ class RelationalParser(QueryParser):
         self._uses("a sub-query in an expression", start)
         self.expect_sign(TokenType.L_PAREN, "(")
         whole = self._inner()
+        if whole.emit is not None:
+            raise Unsupported("EMIT FINAL cannot stand in a sub-query in an expression", span=whole.span)
         if before is None and self.once is not None:
             self.once = (self.once[0], self.span(start))
         first = self.tokens[start].start

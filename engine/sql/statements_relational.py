@@ -83,7 +83,8 @@ class CommonTable:
 
 @dataclass(frozen=True)
 class RelationalQuery:
-    """A whole query: what WITH names, the body, and how its rows are ordered and cut. With `emit` it goes on, or feeds a sink."""
+    """A whole query: what WITH names, the body, and how its rows are ordered and cut. With `emit` it goes on, or feeds a sink;
+    a sub-query may say EMIT FINAL."""
 
     body: Body
     tables: tuple[CommonTable, ...] = ()

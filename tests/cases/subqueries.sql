@@ -66,6 +66,42 @@ ASSERT NULL VALUES often (rowtime, id) KEY (13, 1);
 ASSERT VALUES often (rowtime, id, tens, s) VALUES (14, 2, 20, 7);
 ASSERT VALUES windows (rowtime, id, windowstart, windowend, n, begun) VALUES (1, 1, 0, 10, 2, 0);
 
+--@test: groups of windows that have closed, each of which comes once
+CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE TABLE usual AS
+  SELECT id, COUNT(*) AS windows, AVG(n) AS mean, COLLECT_LIST(n) AS ns
+  FROM (SELECT id, COUNT(*) AS n FROM a WINDOW TUMBLING (SIZE 10 MILLISECONDS) GROUP BY id HAVING COUNT(*) <> 3 EMIT FINAL) w
+  GROUP BY id HAVING COUNT(*) > 0;
+CREATE TABLE longer AS
+  SELECT WINDOWSTART - WINDOWSTART % 20 AS twenty, SUM(n) AS n
+  FROM (SELECT id, COUNT(*) AS n FROM a WINDOW TUMBLING (SIZE 10 MILLISECONDS) GROUP BY id EMIT FINAL) w
+  WHERE id < 9 GROUP BY WINDOWSTART - WINDOWSTART % 20;
+CREATE TABLE visits AS
+  WITH v AS (SELECT id, COUNT(*) AS n FROM a WINDOW SESSION (5 MILLISECONDS) GROUP BY id EMIT FINAL)
+  SELECT id, MAX(n) AS longest FROM v GROUP BY id;
+CREATE STREAM closed AS
+  SELECT id, n, WINDOWSTART AS begun FROM (SELECT id, COUNT(*) AS n FROM a WINDOW TUMBLING (SIZE 10 MILLISECONDS) GROUP BY id EMIT FINAL) w WHERE n > 1;
+INSERT INTO a (rowtime, id, x) VALUES (0, 1, 1);
+INSERT INTO a (rowtime, id, x) VALUES (1, 1, 2);
+INSERT INTO a (rowtime, id, x) VALUES (2, 2, 3);
+INSERT INTO a (rowtime, id, x) VALUES (13, 1, 9);
+INSERT INTO a (rowtime, id, x) VALUES (14, 1, 4);
+INSERT INTO a (rowtime, id, x) VALUES (15, 1, 4);
+INSERT INTO a (rowtime, id, x) VALUES (21, 1, 4);
+INSERT INTO a (rowtime, id, x) VALUES (40, 9, 4);
+ASSERT VALUES usual (rowtime, id, windows, mean, ns) VALUES (1, 1, 1, 2.0, ARRAY[2]);
+ASSERT VALUES usual (rowtime, id, windows, mean, ns) VALUES (2, 2, 1, 1.0, ARRAY[1]);
+ASSERT VALUES usual (rowtime, id, windows, mean, ns) VALUES (21, 1, 2, 1.5, ARRAY[2, 1]);
+ASSERT VALUES longer (rowtime, twenty, n) VALUES (2, 0, 3);
+ASSERT VALUES longer (rowtime, twenty, n) VALUES (15, 0, 6);
+ASSERT VALUES longer (rowtime, twenty, n) VALUES (21, 20, 1);
+ASSERT VALUES visits (rowtime, id, longest) VALUES (1, 1, 2);
+ASSERT VALUES visits (rowtime, id, longest) VALUES (2, 2, 1);
+ASSERT VALUES visits (rowtime, id, longest) VALUES (15, 1, 3);
+ASSERT VALUES visits (rowtime, id, longest) VALUES (21, 1, 3);
+ASSERT VALUES closed (rowtime, id, windowstart, windowend, n, begun) VALUES (1, 1, 0, 10, 2, 0);
+ASSERT VALUES closed (rowtime, id, windowstart, windowend, n, begun) VALUES (15, 1, 10, 20, 3, 10);
+
 --@test: groups of groups: a group that no row is in any more is gone
 CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
 CREATE TABLE histogram AS SELECT n, COUNT(*) AS ids, SUM(s) AS total FROM (SELECT id, COUNT(*) AS n, SUM(x) AS s FROM a GROUP BY id) g GROUP BY n HAVING SUM(s) > 0;

@@ -12,7 +12,7 @@ from typing import Union
 from .clauses import Aggregate, Is, Window
 from .reference import Event, Filter, ForeignKey, Operator, Read, Renamed, Row, StreamTable, TableTable
 from .reference import Union as All
-from .reference_groups import CumulativeWindows, Given, Groups, MortalGroups, Sessions, TableGroups, Windows
+from .reference_groups import Given, Groups, MortalGroups, TableGroups
 from .reference_streams import StreamStream
 
 STREAMS, TABLES = ("L", "R", "P"), ("A", "B", "C")
@@ -24,7 +24,15 @@ SOURCES = [
 ]
 
 Source = Union[
-    str, "StreamTableOf", "StreamStreamOf", "TableTableOf", "ForeignKeyOf", "UnionOf", "GroupsOf", "TablesOf"
+    str,
+    "StreamTableOf",
+    "StreamStreamOf",
+    "TableTableOf",
+    "ForeignKeyOf",
+    "UnionOf",
+    "GroupsOf",
+    "FinalsOf",
+    "TablesOf",
 ]
 
 
@@ -179,6 +187,22 @@ class GroupsOf:
 
 
 @dataclass(frozen=True)
+class FinalsOf:
+    """(SELECT ID, COUNT(*) AS X, SUM(Y) AS Y FROM stream WINDOW window GROUP BY ID EMIT FINAL) F: a stream."""
+
+    of: str
+    window: Window
+
+    def sql(self) -> str:
+        items = f"{self.of}.ID AS ID, CAST(COUNT(*) AS INT) AS X, SUM({self.of}.Y) AS Y"
+        return f"(SELECT {items} FROM {self.of} WINDOW {self.window.sql()} GROUP BY {self.of}.ID EMIT FINAL) F"
+
+    def results(self, given: list[Given]) -> Row:
+        total = Aggregate("SUM", f"{self.of}.Y").of(given)
+        return {"F.ID": given[0].row[f"{self.of}.ID"], "F.X": len(given), "F.Y": total}
+
+
+@dataclass(frozen=True)
 class TablesOf:
     """(SELECT key AS ID, X, Y FROM tables joined) T: a table, of the X of the first and the Y of the last."""
 
@@ -210,6 +234,8 @@ def names_of(source: Source) -> list[str]:
             return ["U"]
         case GroupsOf(name=name):
             return [name]
+        case FinalsOf():
+            return ["F"]
         case TablesOf():
             return ["T"]
         case _:
@@ -223,7 +249,7 @@ def sources_of(source: Source) -> list[str]:
             return [source]
         case UnionOf(arms=arms):
             return list(dict.fromkeys(name for arm in arms for name in sources_of(arm.source)))
-        case GroupsOf(of=of) | TablesOf(of=of):
+        case GroupsOf(of=of) | FinalsOf(of=of) | TablesOf(of=of):
             return sources_of(of)
         case _:
             return list(dict.fromkeys([*sources_of(source.left), *sources_of(source.right)]))
@@ -232,7 +258,7 @@ def sources_of(source: Source) -> list[str]:
 def groups_within(source: Source) -> bool:
     """Whether a FROM has a sub-query that groups."""
     match source:
-        case str() | UnionOf():
+        case str() | UnionOf() | FinalsOf():
             return False
         case GroupsOf():
             return True
@@ -247,6 +273,7 @@ def from_sql(source: Source) -> str:
 
 
 def opened(source: Source) -> Operator:
+    assert not isinstance(source, FinalsOf)  # what closes a window is a matter of the partitions
     return Read(source) if isinstance(source, str) else source.open()
 
 
@@ -302,7 +329,11 @@ class Query:
 
     def open(self, partitions: int) -> Operator:
         """The reference's operators for the query."""
-        made = opened(self.source)
+        if isinstance(self.source, FinalsOf):
+            of = self.source.of
+            made = self.source.window.over(Read(of), f"{of}.ID", self.source.results, partitions, final=True)
+        else:
+            made = opened(self.source)
         if self.where is not None:
             made = Filter(made, self.where.holds, table=is_table(self.source))
         if self.by is not None:
@@ -314,24 +345,11 @@ class Query:
             listed = next((a.column for a in self.aggregates if a.name == "COLLECT_LIST"), None)
             groups = TableGroups(before, by, self.results, listed)
             return Filter(groups, lambda row: row["V0"] > 0, table=True) if groups_within(self.source) else groups
-        match self.window:
-            case None if self.ttl is not None:
-                return MortalGroups(before, by, self.results, ttl=self.ttl, partitions=partitions)
-            case None:
-                return Groups(before, by, self.results)
-            case Window(kind="SESSION", size=gap, grace=grace):
-                return Sessions(before, by, self.results, gap=gap, grace=grace, final=self.final, partitions=partitions)
-            case Window(kind=kind, size=size, advance=advance, grace=grace):
-                return (CumulativeWindows if kind == "CUMULATIVE" else Windows)(
-                    before,
-                    by,
-                    self.results,
-                    size=size,
-                    advance=advance or size,
-                    grace=grace,
-                    final=self.final,
-                    partitions=partitions,
-                )
+        if self.window is not None:
+            return self.window.over(before, by, self.results, partitions, final=self.final)
+        if self.ttl is not None:
+            return MortalGroups(before, by, self.results, ttl=self.ttl, partitions=partitions)
+        return Groups(before, by, self.results)
 
     def results(self, given: list[Given]) -> Row:
         """A group's row."""

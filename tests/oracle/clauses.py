@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .reference import Row
-from .reference_groups import Given
+from .reference import Operator, Row
+from .reference_groups import CumulativeWindows, Given, Results, Sessions, Windows
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,14 @@ class Window:
         grace = "" if self.grace is None else f", GRACE PERIOD {self.grace} MILLISECONDS"
         size = "" if self.kind == "SESSION" else "SIZE "
         return f"{self.kind} ({size}{self.size} MILLISECONDS{advance}{grace})"
+
+    def over(self, before: Operator, by: str, results: Results, partitions: int, *, final: bool) -> Operator:
+        """The reference's operator for a GROUP BY in this window."""
+        when: dict[str, Any] = {"grace": self.grace, "final": final, "partitions": partitions}
+        if self.kind == "SESSION":
+            return Sessions(before, by, results, gap=self.size, **when)
+        kind = CumulativeWindows if self.kind == "CUMULATIVE" else Windows
+        return kind(before, by, results, size=self.size, advance=self.advance or self.size, **when)
 
 
 @dataclass(frozen=True)

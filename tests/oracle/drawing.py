@@ -14,6 +14,7 @@ from .cases import (
     Aggregate,
     Arm,
     Case,
+    FinalsOf,
     ForeignKeyOf,
     GroupsOf,
     Is,
@@ -160,8 +161,20 @@ def window(draw: st.DrawFn) -> Window:
 
 
 @st.composite
+def of_finals(draw: st.DrawFn) -> Query:
+    """Groups of windows that have closed. In which order those of several keys come is not said."""
+    source = FinalsOf("L", draw(window()))
+    column = st.sampled_from(["F.X", "F.Y"])
+    where = draw(st.none() | st.builds(Is, column, st.sampled_from([">", "<>", "<="]), st.integers(0, 3)))
+    aggregates = (Aggregate("COUNT"), draw(st.builds(Aggregate, st.sampled_from(ANY_ORDER), column)))
+    return Query(source, where, (), draw(st.sampled_from(["F.X", "F.ID"])), aggregates)
+
+
+@st.composite
 def queries(draw: st.DrawFn, *, derived: bool = False) -> Query:
     """A query of any shape; `derived`: over a sub-query."""
+    if derived and draw(st.integers(0, 9)) == 9:
+        return draw(of_finals())
     of_table = draw(st.integers(0, 9)) < 4
     plain, below = (table(), derived_table()) if of_table else (stream(), derived_stream())
     source = draw(below if derived else plain)

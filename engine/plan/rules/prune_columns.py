@@ -12,7 +12,7 @@ from dataclasses import replace
 from ...errors import InternalError
 from ...sql.expressions import Column, Expr, columns_used, transform
 from ...sql.schema import Schema
-from ..logical import Aggregate, Filter, Infer, Join, Node, Project, Read, Retain, Retract, Union
+from ..logical import Aggregate, Filter, Finals, Infer, Join, Node, Project, Read, Retain, Retract, Union
 
 Places = Mapping[int, int]
 """Where each column that is still there was → is."""
@@ -51,6 +51,9 @@ def _prune(node: Node, needed: frozenset[int]) -> tuple[Node, Places]:
         case Retract(keys=keys):
             below, places = _prune(node.input, needed | set(keys))
             return replace(node, input=below, keys=tuple(places[k] for k in keys)), places
+        case Finals():
+            below, places = _prune(node.input, needed)
+            return Finals(below), places
         case Retain():
             below, places = _prune(node.input, frozenset(range(len(node.schema))))
             return replace(node, input=below), places
