@@ -1,12 +1,12 @@
-"""Pull queries by key while a query writes the table at half of what it can, and a scan of a large table: in one process, and
+"""Pull queries by key while a query writes the table at half of what it can, and scans of large tables: in one process, and
 over HTTP.
 
-    python bench/bench_pull.py [--seconds 5] [--keys 10000] [--scan 1000000]
+    python bench/bench_pull.py [--seconds 5] [--keys 10000] [--scan 100000 1000000]
 
 The writer is first let run freely over what lies there, then given records at half of that rate. Each question asks for
 another key in the words that a client writes, so a plan that was kept has to be found by its shape. CPU is of the process,
 or of the server's processes; what the same writing costs there without questions is taken off. A scan's memory is what
-these processes hold at most while it is read, above what they held before; over HTTP the client reads it line by line.
+a process holds at most while it is read, above what it held before; over HTTP the client reads it line by line.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 import mergus
-from bench.processes import cpu_seconds, resident_mb
+from bench.processes import cpu_seconds, family_of, resident_mb
 from mergus.engine.clock import SystemClock
 from mergus.engine.io.embedded import EmbeddedTopics
 from mergus.engine.io.topics import Topics
@@ -160,14 +160,16 @@ def fill(topics: Topics, rows: int) -> None:
     writer.close()
 
 
-def scan(what: str, rows: int, read: Callable[[str], int], pid: int) -> None:
-    """A row of the second table: all rows read once; a few before that load code and plans."""
+def scan(what: str, rows: int, read: Callable[[str], int], processes: dict[str, int]) -> None:
+    """Rows of the second table, one a process: all rows read once; a few before that load code and plans."""
     read("SELECT * FROM totals LIMIT 10;")
-    before, most, ended = resident_mb(pid), [0.0], threading.Event()
+    before = {name: resident_mb(pid, family=False) for name, pid in processes.items()}
+    most, ended = dict(before), threading.Event()
 
     def watch() -> None:
         while not ended.wait(0.02):
-            most[0] = max(most[0], resident_mb(pid))
+            for name, pid in processes.items():
+                most[name] = max(most[name], resident_mb(pid, family=False))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -177,7 +179,9 @@ def scan(what: str, rows: int, read: Callable[[str], int], pid: int) -> None:
     ended.set()
     watcher.join()
     assert count == rows, (count, rows)
-    print(f"{what:28}{rows / seconds:12,.0f}{before:14,.0f}{max(0.0, most[0] - before):18,.0f}", flush=True)
+    for name in processes:
+        held = f"{before[name]:14,.0f}{most[name] - before[name]:18,.0f}"
+        print(f"{f'{what}, {name}':28}{rows:12,}{rows / seconds:12,.0f}{held}", flush=True)
 
 
 def scan_in_process(rows: int) -> None:
@@ -186,7 +190,11 @@ def scan_in_process(rows: int) -> None:
         topics = EmbeddedTopics(Path(folder) / "topics", clock=SystemClock())
         fill(topics, rows)
         db.wait()
-        scan("in process", rows, lambda sql: int(db.query(sql).arrow().num_rows), os.getpid())
+
+        def read(sql: str) -> int:
+            return sum(batch.num_rows for batch in db.scan(sql).batches())
+
+        scan("in process", rows, read, {"all": os.getpid()})
         topics.close()
 
 
@@ -200,11 +208,17 @@ def scan_over_http(rows: int) -> None:
         fill(topics, rows)
         until(lambda: server.metric("mergus_query_rows_in_total") >= rows, "the query to catch up", 600, 0.2)
 
-        def read(sql: str) -> int:
+        def read_lines(sql: str) -> int:
             with server.open("/query-stream", {"sql": sql, "properties": {}}) as answer:
                 return sum(1 for line in answer) - 1
 
-        scan("over HTTP", rows, read, server.pid)
+        def read_arrow(sql: str) -> int:
+            with mergus.connect(server=server.url).scan(sql) as answer:
+                return sum(batch.num_rows for batch in answer.batches())
+
+        host = max(set(family_of(server.pid)) - {server.pid}, key=lambda pid: resident_mb(pid, family=False))
+        for what, read in (("HTTP", read_lines), ("HTTP, Arrow", read_arrow)):
+            scan(what, rows, read, {"server": server.pid, "host": host})
         topics.close()
 
 
@@ -212,14 +226,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5.0, help="0: no questions by key")
     parser.add_argument("--keys", type=int, default=10_000)
-    parser.add_argument("--scan", type=int, default=1_000_000, help="rows of the table that is scanned, 0: none")
+    parser.add_argument(
+        "--scan", type=int, nargs="*", default=[100_000, 1_000_000], help="rows of the tables that are scanned"
+    )
     options = parser.parse_args()
     if options.seconds:
         by_key(options.keys, options.seconds)
     if options.scan:
-        print(f"{'':28}{'rows/s':>12}{'MB before':>14}{'MB more at most':>18}")
-        scan_in_process(options.scan)
-        scan_over_http(options.scan)
+        print(f"{'':28}{'rows':>12}{'rows/s':>12}{'MB before':>14}{'MB more at most':>18}")
+    for rows in options.scan:
+        scan_in_process(rows)
+        scan_over_http(rows)
 
 
 def by_key(keys: int, seconds: float) -> None:

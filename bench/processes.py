@@ -8,7 +8,7 @@ from pathlib import Path
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def _family(pid: int) -> list[int]:
+def family_of(pid: int) -> list[int]:
     """The process and all below it."""
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
@@ -26,7 +26,7 @@ def _family(pid: int) -> list[int]:
 def cpu_seconds(pid: int, *, family: bool = True) -> float:
     """CPU-seconds of a process so far; with `family`, of all below it too."""
     total = 0
-    for member in _family(pid) if family else [pid]:
+    for member in family_of(pid) if family else [pid]:
         try:
             fields = Path(f"/proc/{member}/stat").read_text().rsplit(")", 1)[1].split()
         except (FileNotFoundError, ProcessLookupError):
@@ -35,10 +35,10 @@ def cpu_seconds(pid: int, *, family: bool = True) -> float:
     return total / TICKS
 
 
-def resident_mb(pid: int) -> float:
-    """Memory of a process and all below it in MB, pages shared among them counted once (PSS)."""
+def resident_mb(pid: int, *, family: bool = True) -> float:
+    """Memory of a process and, with `family`, all below it in MB, pages shared with others counted in part (PSS)."""
     total = 0
-    for member in _family(pid):
+    for member in family_of(pid) if family else [pid]:
         try:
             lines = Path(f"/proc/{member}/smaps_rollup").read_text().splitlines()
         except (FileNotFoundError, ProcessLookupError, PermissionError):

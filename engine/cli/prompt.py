@@ -15,7 +15,7 @@ from prompt_toolkit.history import FileHistory, InMemoryHistory
 
 from ..errors import MergusError, ParseError, UserError
 from ..serving.connection import Connection
-from ..serving.connection_answers import Answer, PushRows
+from ..serving.connection_answers import PullRows, PushRows
 from ..serving.connection_remote import RemoteConnection
 from ..serving.engine import Engine
 from ..serving.results import Listing
@@ -74,8 +74,8 @@ def _answered(backend: Backend, text: str) -> Iterator[str]:
             yield from _pushed(result)
         else:
             out = io.StringIO()
-            if isinstance(result, Answer):
-                write_named(result.arrow(), out)
+            if isinstance(result, PullRows):
+                write_named(result.answer().arrow(), out)
             else:
                 write_told(result, out)
             yield out.getvalue()

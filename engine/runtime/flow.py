@@ -17,14 +17,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow as pa
-
-from ..errors import Conflict, EnvironmentFault, MergusError
+from ..errors import EnvironmentFault, MergusError
 from ..plan.pull import PullPlan
 from .checkpoint import Checkpoint, CheckpointStore, Positions
 from .control import FlowControl, FlowFailure
 from .dataflow import FlowRun, FlowSettings
 from .metrics import QueryMetrics
+from .reading import Reading
+from .scan import Scan
 from .work import Query, WorkerTask
 
 RETRY_FIRST_S = 0.25
@@ -81,12 +81,10 @@ class Flow:
         self.parks = 0  # how often it was parked
         self._failure: FlowFailure | None = None
         self._run: FlowRun | None = None
-        self._reading: list[WorkerTask] = []
+        self.reading = Reading(settings.query_id, lambda: self._run, self._open_for_reading)
         self._retry_s = RETRY_FIRST_S
         self._quiet_since = (clock(), -1)
         self._news = threading.Condition()
-        self._reads = threading.Condition()  # guards who has the tasks open
-        self._readers = 0
         self._thread = threading.Thread(target=self._live, name=f"flow {settings.query_id}", daemon=True)
         self._thread.start()
 
@@ -133,7 +131,7 @@ class Flow:
         """End the run at a durable epoch when no record came for `idle_ms`; asked now and then by the host's watcher."""
         run, now = self._run, self._clock()
         at_work = run is not None and self._state == "RUNNING" and run.opened.is_set() and not self._under_way(run)
-        if run is None or not at_work or self.settings.workers_total > 1:
+        if run is None or not at_work or self.reading.busy or self.settings.workers_total > 1:
             self._quiet_since = (now, -1)
             return False
         since, rows = self._quiet_since
@@ -173,9 +171,8 @@ class Flow:
         except MergusError as error:
             self._failed(FlowFailure(str(error), "", 0))
         finally:
-            with self._reads:
-                self._stop_reading()
-            self.query.close()
+            with self.reading.ended():
+                self.query.close()
 
     def _next_run(self) -> bool:
         if self._wanted == "PAUSED" and self._state == "ERROR":
@@ -210,8 +207,7 @@ class Flow:
             open_delivery=self.query.open_delivery,
             clock=self._clock,
         )
-        with self._reads:
-            self._stop_reading()
+        with self.reading.ended():
             self._run = run
         if self._wanted != "RUNNING":
             control.stop()
@@ -222,9 +218,8 @@ class Flow:
     def _through(self, run: FlowRun) -> FlowFailure | None:
         """Run to the end and give everything back, whatever happens on the way."""
         failure = _attempt(lambda: run.run(self._prepare))
-        with self._reads:
-            run.opened.set()
-            self._reads.wait_for(lambda: not self._readers)
+        run.opened.set()
+        with self.reading.ended():
             self._last_positions = self._positions(run)
             failure = _attempt(run.close) or failure
             if failure is None and run.control.failure is None:
@@ -304,45 +299,13 @@ class Flow:
             self._last_positions = FlowRun.read_checkpoint(store, self.settings.query_id).positions
         return self._last_positions
 
-    def pull(self, pull: PullPlan) -> pa.Table:
-        """Answer a pull query from the state of every worker here, one worker's rows after the other's."""
-        tasks = self._tasks_to_read()
-        try:
-            rows = pa.concat_tables([task.query(pull) for task in tasks])
-            return rows if pull.limit is None else rows.slice(0, pull.limit)
-        finally:
-            with self._reads:
-                self._readers -= 1
-                self._reads.notify_all()
-
-    def _tasks_to_read(self, limit_s: float = 10.0) -> list[WorkerTask]:
-        """The open tasks, one more reader noted; those of a run that is starting are waited for."""
-        end = time.monotonic() + limit_s
-        while True:
-            run = self._run
-            if run is not None:
-                run.opened.wait(limit_s)
-            with self._reads:
-                tasks = [worker.task for worker in list(self._run.workers.values())] if self._run is not None else []
-                if self._run is None:
-                    tasks = self._reading = self._reading or self._open_for_reading()
-                if tasks:
-                    self._readers += 1
-                    return tasks
-            if time.monotonic() > end:
-                raise Conflict(f"query {self.settings.query_id} is starting", hint="ask again in a moment")
-            time.sleep(0.002)  # a run that could not open its tasks is on its way out
+    def pull(self, pull: PullPlan) -> Scan:
+        """Answer a pull query from the state of every worker here."""
+        return self.reading.pull(pull)
 
     def _open_for_reading(self) -> list[WorkerTask]:
         workers = self.settings.workers_total
         return [self.query.open_task(worker, workers) for worker in range(workers)]
-
-    def _stop_reading(self) -> None:
-        """With `_reads` held: wait for the pull queries under way, then close what they read."""
-        self._reads.wait_for(lambda: not self._readers)
-        for task in self._reading:
-            task.close()
-        self._reading = []
 
 
 def _attempt(do: Callable[[], object]) -> FlowFailure | None:

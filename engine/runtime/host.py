@@ -41,6 +41,7 @@ from .flow import Flow, FlowStatus
 from .garbage import set_modules_apart
 from .metrics import QueryMetrics
 from .pipeline import Engine, PlanQuery
+from .scan import NumberedScans, Scan
 from .watch import Watch
 from .wire import table_bytes, table_of, unpack
 from .work import Query
@@ -214,7 +215,7 @@ class Host:
         with self._lock:
             self._flows.pop(query_id, None)
 
-    def pull(self, query_id: str, pull: PullPlan) -> pa.Table:
+    def pull(self, query_id: str, pull: PullPlan) -> Scan:
         """A pull query's answer from the state here."""
         return self._flow(query_id).pull(pull)
 
@@ -271,11 +272,12 @@ def serve(connection: Connection, settings: HostSettings) -> None:
             connection.send(("event", event))
 
     host = Host(settings, tell, alone=True)
+    scans = NumberedScans()
     pool = ThreadPoolExecutor(8, thread_name_prefix="command")
 
     def answer(number: int, command: str, args: tuple[Any, ...]) -> None:
         try:
-            reply = ("done", number, _do(host, command, args))
+            reply = ("done", number, _do(host, scans, command, args))
         except MergusError as error:
             reply = ("error", number, error)
         except Exception as error:  # noqa: BLE001 - it is the caller's to show
@@ -310,7 +312,7 @@ def _pull_plan(content: bytes, values: tuple[Any, ...]) -> PullPlan:
     return plan.filled(values) if isinstance(plan, PullShape) else plan
 
 
-def _do(host: Host, command: str, args: tuple[Any, ...]) -> Any:
+def _do(host: Host, scans: NumberedScans, command: str, args: tuple[Any, ...]) -> Any:
     match command:
         case "start":
             return host.start(*args)
@@ -320,7 +322,11 @@ def _do(host: Host, command: str, args: tuple[Any, ...]) -> Any:
             return host.close(*args)
         case "pull":
             query_id, plan, values = args
-            return table_bytes(host.pull(query_id, _pull_plan(plan, values)))
+            return scans.begin(host.pull(query_id, _pull_plan(plan, values)))
+        case "more":
+            return scans.more(*args)
+        case "drop":
+            return scans.drop(*args)
         case "infer":
             answers, errors = host.infer(unpack(args[0]), table_of(args[1]))
             return table_bytes(answers), errors

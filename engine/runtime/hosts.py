@@ -31,6 +31,7 @@ from ..sql.expressions import Call, walk
 from ..sql.functions import ArrowFunction, PythonAggregate
 from .flow import FlowStatus
 from .host import Event, FlowSpec, HostSettings, serve
+from .scan import Tables
 from .wire import pack, table_bytes, table_of
 
 ANSWER_S = 60.0
@@ -119,10 +120,20 @@ class HostProcess:
         self._ask("close", query_id, limit_s=limit_s)
         self.queries.discard(query_id)
 
-    def pull(self, query_id: str, pull: PullPlan) -> pa.Table:
-        """A pull query's answer."""
+    def pull(self, query_id: str, pull: PullPlan) -> Tables:
+        """A pull query's answer. While its reader works on one piece the host makes the next, and no more than that."""
         plan = pack(pull) if pull.shape is None else _packed(pull.shape)
-        return table_of(self._ask("pull", query_id, plan, pull.values))
+        piece, scan = self._ask("pull", query_id, plan, pull.values)
+        try:
+            while scan is not None:
+                coming = self._send("more", scan)
+                yield table_of(piece)
+                piece, scan = self._answer(coming)
+        finally:
+            if scan is not None:
+                with contextlib.suppress(EnvironmentFault):  # it has gone, and the scan with it
+                    self._send("drop", scan)
+        yield table_of(piece)
 
     def infer(self, model: Any, rows: pa.Table) -> tuple[pa.Table, list[tuple[int, str]]]:
         """A model's answers to rows that no query gave."""
@@ -167,8 +178,11 @@ class HostProcess:
         self._process.join()
 
     def _ask(self, command: str, *args: Any, limit_s: float = ANSWER_S) -> Any:
+        return self._answer(self._send(command, *args), limit_s)
+
+    def _answer(self, asked: Future[Any], limit_s: float = ANSWER_S) -> Any:
         try:
-            return self._send(command, *args).result(limit_s)
+            return asked.result(limit_s)
         except TimeoutError:
             raise self._silent() from None
 

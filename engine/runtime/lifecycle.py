@@ -33,6 +33,7 @@ from .host import Event, FlowSpec, Host, HostSettings
 from .hosts import HostProcess, model_place, placement
 from .metrics import QueryMetrics, exposition
 from .processing_log import ProcessingLog
+from .scan import Tables, in_turn
 from .silence import IDLE_TIMEOUT
 from .wire import pack, table_of
 
@@ -180,10 +181,9 @@ class Lifecycle:
         return self._settings.data / "state" / query_id
 
     # --------------------------------------------------------------------------------------------------------- answers
-    def pull(self, query_id: str, pull: PullPlan) -> pa.Table:
-        """A pull query over the table that a query keeps; sees whole batches."""
-        rows = pa.concat_tables([host.pull(query_id, pull) for host in self._entry(query_id).hosts])
-        return rows if pull.limit is None else rows.slice(0, pull.limit)
+    def pull(self, query_id: str, pull: PullPlan) -> Tables:
+        """A pull query over the table that a query keeps, piece by piece; sees whole batches."""
+        return in_turn([host.pull(query_id, pull) for host in self._entry(query_id).hosts], pull.limit)
 
     def infer(self, model: Any, rows: pa.Table) -> tuple[pa.Table, list[tuple[int, str]]]:
         """A model's answers to rows that no query gave, from the host where its queries run: c0 the values, c1 the version

@@ -6,7 +6,6 @@ the topics, the loaded models) is an `Engine`.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -19,34 +18,31 @@ from ..errors import InternalError
 from ..inference.moves import FOLDER, Moves
 from ..inference.registered import RegisteredModel
 from ..io.topics import Topics
-from ..operators.answer import answer
 from ..operators.context import Models
 from ..operators.dead_letters import Letters
 from ..operators.decode import needed_columns
 from ..operators.encode import SinkEncoder
 from ..operators.exchange import with_groups
 from ..operators.frame import merge_frames
-from ..operators.group_state import GroupState
 from ..operators.measured import DECODE, ENCODE, EXCHANGE, STAGE, Measures, size_of
-from ..operators.operator import KEY_GROUP, ROWTIME, WINDOW_END, WINDOW_START, Frame, Report
+from ..operators.operator import KEY_GROUP, Frame, Report
 from ..operators.stage import Stage, open_stage
-from ..operators.windows import kept_bounds
 from ..plan.origins import topics_read
 from ..plan.pull import PullPlan
-from ..plan.steps import STATEFUL, Aggregate, Evaluate, Exchange, Infer, Materialize, QueryPlan
-from ..sql.compile import bind_functions, compile_condition, compile_sql
+from ..plan.steps import STATEFUL, Exchange, Infer, QueryPlan
+from ..sql.compile import bind_functions
 from ..state.duckdb import connect_to_files, cursor
-from ..state.reader import StateReader
 from ..state.store import StateStore
 from .checkpoint import Checkpoint, Positions
 from .decoding import decoding
 from .delivery import AtOnce, Nowhere, Outbox, Output, Positioned, positions_of
 from .file_inputs import FileInputs
 from .inputs import TopicInputs
-from .lookup import Lookup
 from .metrics import QueryMetrics
 from .processing_log import ProcessingLog
+from .pulled_table import PulledTable
 from .rescale import note_workers, rescale, workers_before
+from .scan import Tables
 from .work import Delivery, owner
 
 
@@ -101,8 +97,7 @@ class PlanTask:
         self._instance = cursor(engine.instance)  # of its own: a connection refuses a second thread
         self._store = StateStore(self._instance, path)
         self._letters = Letters()
-        self._readers: list[StateReader] = []
-        self._lock = threading.Lock()
+        self._table: PulledTable | None = None
         self._stages: list[Stage] = []
         try:
             self._open(topics, engine, log.report)
@@ -118,8 +113,8 @@ class PlanTask:
             known = (self._store, report, models, self._measures, self._letters, self._moves)
             self._stages.append(open_stage(plan, number, *known, alone=self._alone))
         self._encoder = SinkEncoder(plan.sink, connection, report) if plan.sink else None
-        kept = None if plan.materialized is None else self._store.tables[plan.materialized]
-        self._lookup = None if kept is None else Lookup(plan, kept)
+        if plan.materialized is not None:
+            self._table = PulledTable(plan, self._store, engine)
 
     def decode(self, records: Sequence[pa.RecordBatch]) -> Frame:
         done = self._measures.of(0, DECODE)
@@ -194,30 +189,10 @@ class PlanTask:
         for stage in self._stages:
             stage.rollback_to(epoch)
 
-    def query(self, pull: PullPlan) -> pa.Table:
-        """A connection of its own for each call at a time: pull queries run beside each other and beside the flow."""
-        if self._lookup is None or self._plan.materialized is None:
+    def query(self, pull: PullPlan) -> Tables:
+        if self._table is None:
             raise InternalError(f"{self._plan.query_id} keeps no table")
-        key = self._lookup.key(pull)
-        if key is not None and (row := self._lookup.row(key, pull)) is not None:
-            return row
-        with self._lock:
-            reader = self._readers.pop() if self._readers else self._store.reader(self._plan.materialized)
-        bind_functions(reader.connection, [*pull.columns, *([] if pull.where is None else [pull.where])])
-        read = reader.read if key is None or self._lookup.holds(key) else reader.read_table
-        made = read(lambda rows: pull.sql(f"({view_sql(self._plan, rows)})"))
-        with self._lock:
-            self._readers.append(reader)
-        return self._answered(pull, made) if pull.steps else made
-
-    def _answered(self, pull: PullPlan, rows: pa.Table) -> pa.Table:
-        """The rows after the models of a pull query. Its log is its own: the flow's belongs to the flow's thread."""
-        engine = self._engine
-        log = ProcessingLog(self._plan.query_id, engine.topics.writer, engine.clock.now_ms, lambda kind: None)
-        try:
-            return answer(pull.steps, rows, pull.schema, engine.instance, log.report, engine.models())
-        finally:
-            log.close()
+        return self._table.pull(pull)
 
     def state_bytes(self) -> int:
         if self._path is None:
@@ -228,39 +203,13 @@ class PlanTask:
     def close(self) -> None:
         for stage in self._stages:
             stage.close()
-        for reader in self._readers:
-            reader.close()
-        self._readers.clear()
+        if self._table is not None:
+            self._table.close()
         self._store.close()
         self._instance.close()
         self._log.close()
         if self._moves is not None:
             self._moves.close()
-
-
-def view_sql(plan: QueryPlan, table: str) -> str:
-    """The rows of a plan's table, as SQL over its state (a relation): c0, c1 … of the plan's schema and the system columns."""
-    steps = [step for stage in plan.stages for step in stage.steps]
-    systems = [ROWTIME, KEY_GROUP]
-    rows = ""
-    for step in steps:
-        if isinstance(step, Aggregate) and step.state == plan.materialized:
-            rows = GroupState(step).view_sql(table)
-            systems += [WINDOW_START, WINDOW_END] if step.partial.window else []
-        elif isinstance(step, Materialize) and step.state == plan.materialized:
-            columns = [f"c{i}" for i in range(len(step.schema))]
-            windows = kept_bounds(step.window) if step.window else []
-            rows = f"SELECT {', '.join([*columns, ROWTIME, KEY_GROUP, *windows])} FROM {table}"
-            systems += [WINDOW_START, WINDOW_END] if step.window else []
-    if not rows:
-        raise InternalError(f"no step keeps the state {plan.materialized}")
-    return rows if plan.table_view is None else _over(plan.table_view, rows, systems)
-
-
-def _over(view: Evaluate, rows: str, systems: Sequence[str]) -> str:
-    columns = [f"{compile_sql(e)} AS c{i}" for i, e in enumerate(view.columns)]
-    where = "" if view.where is None else f" WHERE {compile_condition(view.where)}"
-    return f"SELECT {', '.join([*columns, *systems])} FROM ({rows}){where}"
 
 
 def plan_infers(plan: QueryPlan, *, registered: bool = False) -> bool:

@@ -1,4 +1,4 @@
-"""The watcher of a host: parks idle flows and wakes them when a record comes.
+"""The watcher of a host: parks idle flows and wakes them when a record comes, and ends scans that nobody goes on with.
 
 A flow that polls costs up to a percent of a core; parked ones cost one reader together. The reader stands at the ends of
 what they read; whatever it gets wakes the flows of its topic, which read it again from their own positions.
@@ -49,6 +49,7 @@ class Watch:
     def _look(self) -> None:
         flows = self._flows()
         for flow in flows:
+            flow.reading.give_up_idle()
             flow.park_if_idle(self._idle_park_ms)
         parked = [flow for flow in flows if flow.parked]
         if not parked:

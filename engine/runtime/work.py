@@ -14,6 +14,7 @@ import pyarrow as pa
 from ..operators.operator import Frame
 from ..plan.pull import PullPlan
 from .checkpoint import Checkpoint, Positions
+from .scan import Tables
 from .source import Inputs
 
 
@@ -67,8 +68,8 @@ class WorkerTask(Protocol):
         """Undo what was changed after `epoch`."""
         ...
 
-    def query(self, pull: PullPlan) -> pa.Table:
-        """A pull query over this worker's state; sees whole batches."""
+    def query(self, pull: PullPlan) -> Tables:
+        """A pull query over this worker's state, piece by piece; all see the same whole batches."""
         ...
 
     def state_bytes(self) -> int:

@@ -10,18 +10,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, overload
+
+import pyarrow as pa
 
 from ..config import load
 from ..errors import UserError
 from ..inference.model_function import ModelFunction
 from ..io.formats.json_exact import parse
+from ..sql.schema import Schema
 from ..sql.udf import UserFunction
 from .arrow import named, named_schema
-from .connection_answers import Answer, Given, PushRows, Statements
+from .connection_answers import Given, PullRows, PushRows, Statements
 from .connection_models import Models
 from .connection_remote import RemoteConnection
 from .engine import Engine
@@ -42,10 +45,13 @@ class Connection(Statements):
         """Carry out statements, one at a time as the iterator is asked; raises the first refusal."""
         reset = {"auto.offset.reset": "earliest"} if from_beginning else {}
         for result in self.engine.execute(sql, self.session, properties=reset):
-            if isinstance(result, Push):
-                yield _push_rows(result)
-            else:
-                yield Answer(named(result.schema, result.table)) if isinstance(result, Rows) else result
+            match result:
+                case Push():
+                    yield PushRows(named_schema(result.schema), _named(result.schema, result), result.close)
+                case Rows():
+                    yield PullRows(named_schema(result.schema), _named(result.schema, result.tables()), result.close)
+                case _:
+                    yield result
 
     def register(self, function: UserFunction | ModelFunction | Callable[..., Any]) -> None:
         """Make a function of @mergus.udf, udaf, udtf or mergus.model_function known to SQL, for this connection's life."""
@@ -84,8 +90,8 @@ class Connection(Statements):
         self.close()
 
 
-def _push_rows(push: Push) -> PushRows:
-    return PushRows(named_schema(push.schema), (named(push.schema, table) for table in push), push.close)
+def _named(schema: Schema, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    return (named(schema, table) for table in tables)
 
 
 @overload

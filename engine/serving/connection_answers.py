@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pyarrow as pa
 
@@ -43,8 +43,8 @@ class Answer:
         return rows[0] if rows else None
 
 
-class PushRows:
-    """A push query's rows as they come: iterate with `for` or `async for`; `close` ends it, from any thread."""
+class RowsThatCome:
+    """A query's rows as they come: iterate with `for` or `async for`; `close` ends it, from any thread."""
 
     def __init__(self, schema: pa.Schema, tables: Iterator[pa.Table], stop: Callable[[], None]) -> None:
         self.schema = schema
@@ -63,7 +63,7 @@ class PushRows:
         # It waits for rows on a thread of its own: the event loop's few would be used up by a few idle queries.
         batches, end = self.batches(), object()
         loop = asyncio.get_running_loop()
-        thread = ThreadPoolExecutor(1, thread_name_prefix="mergus-push")
+        thread = ThreadPoolExecutor(1, thread_name_prefix="mergus-rows")
         try:
             while (table := await loop.run_in_executor(thread, next, batches, end)) is not end:
                 assert isinstance(table, pa.Table)
@@ -77,7 +77,7 @@ class PushRows:
         """End the query."""
         self._stop()
 
-    def __enter__(self) -> PushRows:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -86,7 +86,22 @@ class PushRows:
         self.close()
 
 
-Given = Done | Listing | Answer | PushRows
+class PushRows(RowsThatCome):
+    """A push query's rows: without end, unless it has a LIMIT."""
+
+
+class PullRows(RowsThatCome):
+    """A pull query's rows: all are of one moment, and a table that is read is held as it was then until the end, or `close`."""
+
+    def answer(self) -> Answer:
+        """All rows."""
+        return Answer(pa.concat_tables([self.schema.empty_table(), *self.batches()]))
+
+
+Given = Done | Listing | PullRows | PushRows
+
+
+Kind = TypeVar("Kind", bound=RowsThatCome)
 
 
 class Statements(ABC):
@@ -106,9 +121,14 @@ class Statements(ABC):
 
     sql = query
 
+    def scan(self, sql: str) -> PullRows:
+        """One pull query, its rows as they come: for answers that are larger than memory should hold."""
+        return one_that_comes(self.results(sql), PullRows, "scan() takes one SELECT without EMIT")
+
     def push(self, sql: str, *, from_beginning: bool = False) -> PushRows:
         """One push query; `from_beginning`: with what is there already, else from now on."""
-        return one_push(self.results(sql, from_beginning=from_beginning))
+        given = self.results(sql, from_beginning=from_beginning)
+        return one_that_comes(given, PushRows, "push() takes one SELECT … EMIT CHANGES")
 
 
 def answers_of(results: Iterator[Given]) -> list[Done | Listing | Answer]:
@@ -118,7 +138,7 @@ def answers_of(results: Iterator[Given]) -> list[Done | Listing | Answer]:
         if isinstance(result, PushRows):
             result.close()
             raise UserError("a push query goes on until it is ended", hint="call push() instead of execute()")
-        made.append(result)
+        made.append(result.answer() if isinstance(result, PullRows) else result)
     return made
 
 
@@ -130,12 +150,12 @@ def one_answer(results: Iterator[Given]) -> Answer:
     return answers[0]
 
 
-def one_push(results: Iterator[Given]) -> PushRows:
-    """The push query that is the one result."""
+def one_that_comes(results: Iterator[Given], kind: type[Kind], otherwise: str) -> Kind:
+    """The one result, of that kind; raises UserError with the words `otherwise`, and ends what has begun."""
     given = list(results)
-    if len(given) == 1 and isinstance(given[0], PushRows):
+    if len(given) == 1 and isinstance(given[0], kind):
         return given[0]
     for result in given:
-        if isinstance(result, PushRows):
+        if isinstance(result, RowsThatCome):
             result.close()
-    raise UserError("push() takes one SELECT … EMIT CHANGES")
+    raise UserError(otherwise)

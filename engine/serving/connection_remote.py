@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from ..errors import EnvironmentFault, MergusError, UserError
+from ..runtime.scan import Pieces, Tables
 from ..sql.parser import parse_statement, split_statements
 from ..sql.statements import Define, SetProperty, Undefine, UnsetProperty
-from .connection_answers import Answer, Given, PushRows, Statements
+from .connection_answers import Given, PullRows, PushRows, Statements
 from .json_rows import row_text
 from .results import Done, Listing
 from .session import Session
@@ -110,7 +111,7 @@ class RemoteConnection(Statements):
             case other:
                 raise UserError(f"{type(other).__name__} is not a session's own")
 
-    def _select(self, text: str, from_beginning: bool) -> Answer | PushRows:
+    def _select(self, text: str, from_beginning: bool) -> PullRows | PushRows:
         along = self._along()
         if from_beginning:
             along["streamsProperties"] = {**self.session.properties, "auto.offset.reset": "earliest"}
@@ -119,7 +120,13 @@ class RemoteConnection(Statements):
         about = stream.schema.metadata or {}
         tables = _tables(stream, response)
         if about.get(b"push") != b"true":
-            return Answer(pa.concat_tables([stream.schema.empty_table(), *tables]).replace_schema_metadata(None))
+            pieces = Pieces(tables)
+
+            def stop() -> None:
+                pieces.close()
+                response.close()  # where nothing has been read yet
+
+            return PullRows(stream.schema.remove_metadata(), pieces, stop)
         query_id = about[b"query_id"].decode()
         return PushRows(stream.schema.remove_metadata(), tables, lambda: self._end(query_id))
 
@@ -159,7 +166,7 @@ class RemoteConnection(Statements):
         self.close()
 
 
-def _tables(stream: pa.RecordBatchStreamReader, response: HTTPResponse) -> Iterator[pa.Table]:
+def _tables(stream: pa.RecordBatchStreamReader, response: HTTPResponse) -> Tables:
     with response:
         while True:
             try:

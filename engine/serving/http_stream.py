@@ -126,7 +126,7 @@ async def apart(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 
 class QueryResponse(StreamingResponse):
-    """A query's answer; a push query is ended when its client goes, or the server."""
+    """A query's answer; it is ended when its client goes, or the server."""
 
     def __init__(self, answer: Rows | Push, pieces: Iterator[bytes], media: str) -> None:
         super().__init__(apart(pieces), media_type=media)
@@ -136,8 +136,7 @@ class QueryResponse(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            if isinstance(self._answer, Push):
-                await asyncio.to_thread(self._answer.close)
+            await asyncio.to_thread(self._answer.close)
 
 
 class AcknowledgedResponse(Response):

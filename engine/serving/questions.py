@@ -27,6 +27,7 @@ from ..plan.pull_settings import check_limit, check_stream, check_table
 from ..plan.steps import QueryPlan
 from ..plan.target import SinkTarget
 from ..runtime.flow import FlowStatus
+from ..runtime.scan import Tables
 from ..sql.properties import read_properties
 from ..sql.statements import CreateSourceAs, Explain, InsertInto, Query, RelationalQuery, Statement
 from ..sql.types import arrow_type
@@ -95,7 +96,7 @@ class Questions:
             return self._scan(query, text, settings)
         pull = self._plans.plan(query, text)
         check_table(pull, settings)
-        return Rows(text, pull.schema, self._pull(pull))
+        return Rows.coming(text, pull.schema, self._pull(pull))
 
     def known(self, text: str, settings: Iterable[str], before: Callable[[], object] | None = None) -> Rows | None:
         """The answer of a pull query of a shape that has been asked before, without reading it; None where it must be
@@ -107,7 +108,7 @@ class Questions:
         if before is not None:
             before()
         try:
-            return Rows(statement, pull.schema, self._pull(pull))
+            return Rows.coming(statement, pull.schema, self._pull(pull))
         except MergusError as error:
             raise error.at(statement) from None
 
@@ -124,7 +125,7 @@ class Questions:
         if self._engine.catalog.get(source.name, source.span).is_table:
             pull = plan_pull(query, self._engine.catalog, self._engine.registry)
             check_table(pull, settings)
-            yield self._pull(pull)
+            yield from self._pull(pull)
             return
         check_stream(settings)
         push = self._start(query, "", settings, latest=False, bounded=True)
@@ -175,7 +176,7 @@ class Questions:
             query, self._engine.catalog, self._engine.registry, query_id="EXPLAINED", sink=sink, settings=settings
         )
 
-    def _pull(self, pull: PullPlan) -> pa.Table:
+    def _pull(self, pull: PullPlan) -> Tables:
         relation = self._engine.catalog.get(pull.relation)
         query_id = relation.query_id
         if query_id is None or query_id not in self._engine.catalog.queries:

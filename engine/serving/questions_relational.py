@@ -12,7 +12,6 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from ..errors import Unsupported, UserError
 from ..operators.frame import conform
 from ..plan.pull_from import Fetch
 from ..plan.pull_relational import RelationalPlan, explain_relational, plan_relational
+from ..runtime.scan import Tables
 from ..sql.compile import bind_functions
 from ..sql.statements import Query, RelationalQuery
 from ..sql.types import duckdb_type
@@ -59,11 +59,9 @@ class RelationalQuestions:
     ) -> Rows:
         """The answer, which has begun. Raises a UserError where the query means nothing, or cannot be evaluated."""
         plan = self._plan(query, settings)
-        pieces = self._pieces(plan, fetch_rows)
-        first = next(pieces)  # what fails, fails mostly here: before a client has been told that it succeeds
-        return Rows(text, plan.schema, chain([first], pieces))
+        return Rows.coming(text, plan.schema, self._pieces(plan, fetch_rows))
 
-    def _pieces(self, plan: RelationalPlan, fetch_rows: FetchRows) -> Iterator[pa.Table]:
+    def _pieces(self, plan: RelationalPlan, fetch_rows: FetchRows) -> Tables:
         """The answer piece by piece, the first one perhaps empty."""
         with closing(cursor(self._instance())) as connection, _told():
             for fetch in plan.fetches:

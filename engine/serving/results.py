@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
+from ..runtime.scan import PIECE_ROWS, Pieces, Tables
 from ..sql.schema import Schema
-
-PIECE_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,18 @@ class Listing:
 
 
 class Rows:
-    """A pull query's answer, whole or as it comes: tables with c0, c1 … of `schema`. One that comes is read once, by `tables`
-    or by `table`; it may raise a MergusError on the way, and what it needs is given back at its end or with it. `end`: what
-    is told at its end, where ksqlDB does (`end_of`)."""
+    """A pull query's answer: tables with c0, c1 … of `schema`. `rows` is all of it, or its beginning, and `more` follows: such
+    an answer is read once, by `tables` or by `table`, may raise a MergusError on the way, and holds what it is read from
+    until its end, or `close`. `end`: what is told at its end, where ksqlDB does (`end_of`)."""
 
     def __init__(
         self,
         statement: str,
         schema: Schema,
-        rows: pa.Table | Iterator[pa.Table],
+        rows: pa.Table,
         query_id: str = "",
         *,
+        more: Pieces | None = None,
         end: str | None = None,
     ) -> None:
         self.end = end
@@ -59,20 +60,32 @@ class Rows:
         self.schema = schema
         self.query_id = query_id
         self._rows = rows
+        self._more = more
+
+    @classmethod
+    def coming(cls, statement: str, schema: Schema, tables: Tables) -> Rows:
+        """The answer that `tables` give. The first has come when this returns: what fails, fails mostly there, before a
+        client has been told that it succeeds."""
+        more = Pieces(tables)
+        return cls(statement, schema, next(more), more=more)
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows, piece by piece: whoever writes them as text needs memory for a piece, not for all."""
-        if not isinstance(self._rows, pa.Table):
-            return self._rows
-        rows = self._rows
-        return (rows.slice(start, PIECE_ROWS) for start in range(0, max(1, rows.num_rows), PIECE_ROWS))
+        for rows in itertools.chain([self._rows], self._more or ()):
+            for start in range(0, max(1, rows.num_rows), PIECE_ROWS):
+                yield rows.slice(start, PIECE_ROWS)
 
     @property
     def table(self) -> pa.Table:
         """All rows."""
-        if not isinstance(self._rows, pa.Table):
-            self._rows = pa.concat_tables(self._rows)
+        if self._more is not None:
+            self._rows, self._more = pa.concat_tables([self._rows, *self._more]), None
         return self._rows
+
+    def close(self) -> None:
+        """No more is wanted; from any thread, and more than once."""
+        if self._more is not None:
+            self._more.close()
 
 
 def end_of(rows: int, limit: int | None) -> str:

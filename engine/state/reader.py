@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -78,29 +78,58 @@ class StateReader:
         """The same of the table alone: for who asks only for rows that are not ahead of it."""
         return fetch(self.connection, sql(self._table.name))
 
+    def scan(self, sql: Callable[[str], str], rows: int) -> Iterator[pa.Table]:
+        """The same in tables of `rows` rows, at least one, all as of the moment of the first. DuckDB makes them as they are
+        asked for; the writer goes on meanwhile, and what it changes is kept as it was for as long as this lasts."""
+        with self._held() as relation, closing(self._opened(sql(relation), rows)) as reader:
+            empty = True
+            for batch in reader:
+                empty = False
+                yield pa.Table.from_batches([batch])
+            if empty:
+                yield reader.schema.empty_table()
+
+    def _opened(self, sql: str, rows: int) -> pa.RecordBatchReader:
+        return self.connection.execute(sql).to_arrow_reader(rows)
+
     def _read_held(self, sql: Callable[[str], str]) -> pa.Table:
+        with self._held() as relation:
+            return fetch(self.connection, sql(relation))
+
+    @contextmanager
+    def _held(self) -> Iterator[str]:
+        """The relation to read, which stays as it is now."""
         self.connection.execute("BEGIN")
         try:
             with self._changes.held_off():
                 ahead = self._ahead()
                 self.connection.execute(f"SELECT 1 FROM {self._table.name} LIMIT 0")  # from here on the table is as now
-            return self.read_table(sql) if ahead is None else self._read(sql, ahead)
+            yield self._table.name if ahead is None else self._with(ahead)
         finally:
             self.connection.execute("ROLLBACK")
+            self._let_go()
 
     def _ahead(self) -> pa.Table | None:
         return None if self._table.recent is None else self._table.recent.unwritten()
 
     def _read(self, sql: Callable[[str], str], ahead: pa.Table) -> pa.Table:
+        try:
+            return fetch(self.connection, sql(self._with(ahead)))
+        finally:
+            self._let_go()
+
+    def _with(self, ahead: pa.Table) -> str:
+        """The table together with the rows ahead of it, as a relation."""
         if self._slot is None:
             self._slot = Slot(self.connection, _AHEAD, ahead)
         self._slot.put(ahead)
         columns = ", ".join((*self._table.keys, *self._table.values))
         same = " AND ".join(f"a.{k} = t.{k}" for k in self._table.keys)
         behind = f"SELECT {columns} FROM {self._table.name} AS t WHERE NOT EXISTS (FROM {_AHEAD} AS a WHERE {same})"
-        try:
-            return fetch(self.connection, sql(f"({behind} UNION ALL SELECT {columns} FROM {_AHEAD})"))
-        finally:
+        return f"({behind} UNION ALL SELECT {columns} FROM {_AHEAD})"
+
+    def _let_go(self) -> None:
+        if self._slot is not None:
             self._slot.clear()
 
     def close(self) -> None:

@@ -12,9 +12,10 @@ from sqlglot import parse_one
 from mergus.engine.clock import SystemClock
 from mergus.engine.io.embedded import EmbeddedTopics
 from mergus.engine.plan.planner import plan_query
-from mergus.engine.plan.pull import plan_pull
+from mergus.engine.plan.pull import PullPlan, plan_pull
 from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.plan.target import SinkTarget
+from mergus.engine.runtime.lifecycle import Lifecycle
 from mergus.engine.sql.builtin.registry import default_registry
 from mergus.engine.sql.catalog import Catalog, Relation
 from mergus.engine.sql.parser import parse_statement
@@ -95,6 +96,10 @@ def big() -> QueryPlan:
 
 def pull_all(table: str = "COUNTS", items: str = "K; N; S"):
     return plan_pull(select(items, table, emit=None), catalog(), default_registry())
+
+
+def pulled(lifecycle: Lifecycle, query_id: str, pull: PullPlan) -> pa.Table:
+    return pa.concat_tables(lifecycle.pull(query_id, pull))
 
 
 def open_topics(folder: Path, partitions: int = 2) -> EmbeddedTopics:

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 from flows import until
-from plans import big, counts, open_topics, passed, produce, pull_all, records, rows_of
+from plans import big, counts, open_topics, passed, produce, pull_all, pulled, records, rows_of
 from pyarrow import RecordBatch
 
 from mergus.engine.runtime.host import HostSettings
@@ -39,7 +39,7 @@ def test_a_table_answers_and_its_topic_holds_it(lifecycle, topics):
     lifecycle.start(counts())
     (status,) = lifecycle.wait_caught_up(limit_s=30)
     assert status.state == "RUNNING"
-    assert rows_of(lifecycle.pull("CTAS_COUNTS", pull_all())) == WANTED
+    assert rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all())) == WANTED
     last = {k.decode(): json.loads(v)["N"] for _, _, k, v in records(topics, "counts")}
     assert last == {k: n for k, (n, _) in WANTED.items()}
     assert status.metrics.rows_in == 2_000
@@ -51,7 +51,7 @@ def test_chained_queries_catch_up_together(lifecycle, topics):
     lifecycle.start(passed())
     produce(topics, EVENTS)
     lifecycle.wait_caught_up(limit_s=30)
-    assert lifecycle.pull("CTAS_BIG", pull_all("BIG", "N; C")).to_pylist() == [{"c0": 400, "c1": 5}]
+    assert pulled(lifecycle, "CTAS_BIG", pull_all("BIG", "N; C")).to_pylist() == [{"c0": 400, "c1": 5}]
     assert len(records(topics, "passed")) == 1_000
 
 
@@ -62,10 +62,10 @@ def test_a_paused_query_stays_readable_and_goes_on(lifecycle, topics):
     lifecycle.pause("CTAS_COUNTS")
     produce(topics, EVENTS)
     assert lifecycle.status("CTAS_COUNTS").state == "PAUSED"
-    assert rows_of(lifecycle.pull("CTAS_COUNTS", pull_all())) == WANTED
+    assert rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all())) == WANTED
     lifecycle.resume("CTAS_COUNTS")
     lifecycle.wait_caught_up(limit_s=30)
-    assert {n for n, _ in rows_of(lifecycle.pull("CTAS_COUNTS", pull_all())).values()} == {800}
+    assert {n for n, _ in rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all())).values()} == {800}
 
 
 def test_bad_records_are_counted_and_logged(lifecycle, topics):
@@ -98,11 +98,11 @@ def test_an_idle_query_is_parked_answers_and_wakes(tmp_path, topics):
     lifecycle.start(passed())
     lifecycle.wait_caught_up(limit_s=60)
     until(lambda: all(s.parked for s in lifecycle.statuses().values()))
-    assert rows_of(lifecycle.pull("CTAS_COUNTS", pull_all())) == WANTED
+    assert rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all())) == WANTED
     for round_ in range(1, 4):
         begun = time.monotonic()
         produce(topics, [("k0", 0)])
-        until(lambda n=round_: rows_of(lifecycle.pull("CTAS_COUNTS", pull_all()))["k0"][0] == 400 + n)
+        until(lambda n=round_: rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all()))["k0"][0] == 400 + n)
         assert time.monotonic() - begun < 5  # 0.1 s on an idle machine: bench/idle.py measures it
         until(lambda n=round_: len(records(topics, "passed")) == 1_000 + n)
         until(lambda: all(s.parked for s in lifecycle.statuses().values()))
@@ -116,7 +116,7 @@ def test_several_workers_and_processes_give_the_same_answers(tmp_path, topics, h
         lifecycle = Lifecycle(HostSettings(tmp_path), topics, RunSettings(epoch_ms=50, **how))
         lifecycle.start(counts())
         lifecycle.wait_caught_up(limit_s=60)
-        rows = rows_of(lifecycle.pull("CTAS_COUNTS", pull_all()))
+        rows = rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all()))
         lifecycle.close()
         assert {k: n for k, (n, _) in rows.items()} == dict.fromkeys(WANTED, 400)
     last = {k.decode(): json.loads(v)["N"] for _, _, k, v in records(topics, "counts")}
@@ -130,7 +130,7 @@ def test_another_number_of_workers_takes_the_state_over(tmp_path, topics):
         lifecycle.start(counts())
         lifecycle.start(big())
         lifecycle.wait_caught_up(limit_s=60)
-        assert {n for n, _ in rows_of(lifecycle.pull("CTAS_COUNTS", pull_all())).values()} == {400 * round_}
+        assert {n for n, _ in rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all())).values()} == {400 * round_}
         assert len(list(lifecycle.folder("CTAS_COUNTS").glob("*.duckdb"))) == workers
         lifecycle.close()
 
@@ -146,7 +146,7 @@ def test_a_query_that_fails_is_shown_logged_and_tried_again(lifecycle, topics):
     topics.create("counts", 2)
     lifecycle.resume("CTAS_COUNTS")
     until(lambda: lifecycle.status("CTAS_COUNTS").state == "RUNNING" and lifecycle.status("CTAS_COUNTS").caught_up)
-    assert rows_of(lifecycle.pull("CTAS_COUNTS", pull_all())) == WANTED
+    assert rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all())) == WANTED
     entries = [json.loads(v) for _, _, _, v in records(topics, "mergus_processing_log")]
     assert ("CTAS_COUNTS", "query") in {(e["QUERY"], e["KIND"]) for e in entries}
 

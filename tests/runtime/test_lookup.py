@@ -47,7 +47,7 @@ class Counting:
             self.task.process(1, frame)
 
     def ask(self, items: str, where: str | None = None) -> list[dict[str, Any]]:
-        return sorted(self.task.query(pull(items, where)).to_pylist(), key=repr)
+        return sorted(pa.concat_tables(self.task.query(pull(items, where))).to_pylist(), key=repr)
 
     def close(self) -> None:
         self.task.close()

@@ -1,0 +1,119 @@
+"""The table that a task keeps, as pull queries see it: a view over the operator's state, read on connections of their own.
+
+A key's row may lie in memory (`lookup.py`); a large table is read piece by piece; all else is one statement and one answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from ..errors import InternalError
+from ..operators.answer import answer
+from ..operators.group_state import GroupState
+from ..operators.operator import KEY_GROUP, ROWTIME, WINDOW_END, WINDOW_START
+from ..operators.windows import kept_bounds
+from ..plan.pull import PullPlan
+from ..plan.steps import Aggregate, Evaluate, Materialize, QueryPlan
+from ..sql.compile import bind_functions, compile_condition, compile_sql
+from ..state.reader import StateReader
+from ..state.store import StateStore
+from .lookup import Lookup
+from .processing_log import ProcessingLog
+from .scan import PIECE_ROWS, Tables
+
+if TYPE_CHECKING:
+    from .pipeline import Engine
+
+
+class PulledTable:
+    """Of one task. `pull` may be called from any thread."""
+
+    def __init__(self, plan: QueryPlan, store: StateStore, engine: Engine) -> None:
+        if plan.materialized is None:
+            raise InternalError(f"{plan.query_id} keeps no table")
+        self._plan = plan
+        self._engine = engine
+        self._store = store
+        self._name = plan.materialized
+        self._state = store.tables[self._name]
+        self._lookup = Lookup(plan, self._state)
+        self._readers: list[StateReader] = []
+        self._lock = threading.Lock()
+
+    def pull(self, pull: PullPlan) -> Tables:
+        """The answer of a pull query, piece by piece."""
+        key = self._lookup.key(pull)
+        if key is not None and (row := self._lookup.row(key, pull)) is not None:
+            yield row
+            return
+        with self._reader() as reader:
+            bind_functions(reader.connection, [*pull.columns, *([] if pull.where is None else [pull.where])])
+            for rows in self._read(reader, pull, held=key is None or self._lookup.holds(key)):
+                yield self._answered(pull, rows) if pull.steps else rows
+
+    def _read(self, reader: StateReader, pull: PullPlan, *, held: bool) -> Iterator[pa.Table]:
+        """What its SQL gives. `held`: rows may lie in memory."""
+
+        def sql(rows: str) -> str:
+            return pull.sql(f"({view_sql(self._plan, rows)})")
+
+        most = self._state.rows if pull.limit is None else min(pull.limit, self._state.rows)
+        if pull.keys is None and most > PIECE_ROWS:
+            return reader.scan(sql, PIECE_ROWS)
+        return iter([reader.read(sql) if held else reader.read_table(sql)])
+
+    @contextmanager
+    def _reader(self) -> Iterator[StateReader]:
+        """A connection of its own for each pull query at a time: they run beside each other and beside the flow."""
+        with self._lock:
+            reader = self._readers.pop() if self._readers else self._store.reader(self._name)
+        try:
+            yield reader
+        finally:
+            with self._lock:
+                self._readers.append(reader)
+
+    def _answered(self, pull: PullPlan, rows: pa.Table) -> pa.Table:
+        """The rows after the models of a pull query. Its log is its own: the flow's belongs to the flow's thread."""
+        engine = self._engine
+        log = ProcessingLog(self._plan.query_id, engine.topics.writer, engine.clock.now_ms, lambda kind: None)
+        try:
+            return answer(pull.steps, rows, pull.schema, engine.instance, log.report, engine.models())
+        finally:
+            log.close()
+
+    def close(self) -> None:
+        """Give back the connections; no pull query may be under way."""
+        for reader in self._readers:
+            reader.close()
+        self._readers.clear()
+
+
+def view_sql(plan: QueryPlan, table: str) -> str:
+    """The rows of a plan's table, as SQL over its state (a relation): c0, c1 … of the plan's schema and the system columns."""
+    steps = [step for stage in plan.stages for step in stage.steps]
+    systems = [ROWTIME, KEY_GROUP]
+    rows = ""
+    for step in steps:
+        if isinstance(step, Aggregate) and step.state == plan.materialized:
+            rows = GroupState(step).view_sql(table)
+            systems += [WINDOW_START, WINDOW_END] if step.partial.window else []
+        elif isinstance(step, Materialize) and step.state == plan.materialized:
+            columns = [f"c{i}" for i in range(len(step.schema))]
+            windows = kept_bounds(step.window) if step.window else []
+            rows = f"SELECT {', '.join([*columns, ROWTIME, KEY_GROUP, *windows])} FROM {table}"
+            systems += [WINDOW_START, WINDOW_END] if step.window else []
+    if not rows:
+        raise InternalError(f"no step keeps the state {plan.materialized}")
+    return rows if plan.table_view is None else _over(plan.table_view, rows, systems)
+
+
+def _over(view: Evaluate, rows: str, systems: Sequence[str]) -> str:
+    columns = [f"{compile_sql(e)} AS c{i}" for i, e in enumerate(view.columns)]
+    where = "" if view.where is None else f" WHERE {compile_condition(view.where)}"
+    return f"SELECT {', '.join([*columns, *systems])} FROM ({rows}){where}"
