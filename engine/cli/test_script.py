@@ -87,7 +87,7 @@ class Script(CaseEngine):
         self._folder = tempfile.TemporaryDirectory(prefix="mergus-test-")
         store = ModelStore(Path(self._folder.name), allowed=None, code=True, home=home)
         super().__init__(instance, registry, {}, store)
-        self._runtime = RoutedRuntime()
+        self._runtime = RoutedRuntime(instance=lambda: instance)
         self._running: dict[str, tuple[Running, int]] = {}
         self._claims = Claims(self)
 

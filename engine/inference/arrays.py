@@ -5,6 +5,7 @@ Fixed vectors and numbers share their buffers; strings become objects of bytes, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -84,3 +85,13 @@ def parts_of(answers: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
     whole = answers.combine_chunks() if isinstance(answers, pa.ChunkedArray) else answers
     parts: list[pa.Array] = whole.flatten() if pa.types.is_struct(whole.type) else [whole]
     return parts
+
+
+def whole_of(parts: Sequence[pa.Array]) -> pa.Array:
+    """An answer of its outputs: the one column, or a struct of several."""
+    return parts[0] if len(parts) == 1 else struct_of(parts)
+
+
+def struct_of(parts: Sequence[pa.Array]) -> pa.StructArray:
+    """Columns as the fields of a struct."""
+    return pa.StructArray.from_arrays(list(parts), names=[f"f{i}" for i in range(len(parts))])

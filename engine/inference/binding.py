@@ -31,7 +31,7 @@ from ..sql.types import (
     is_numeric,
     parse_type,
 )
-from .arrays import from_tensor, to_tensor
+from .arrays import from_tensor, struct_of, to_tensor, whole_of
 from .program import TEXTS, Tensor, Tensors
 from .sparse import Parts, column_type, coordinates, dense, found, is_sparse, item_of, of_dense, parts_of
 
@@ -113,12 +113,17 @@ class Binding:
             made |= port.fed(column)
         return made
 
+    def answers(self, outputs: Tensors) -> list[pa.Array]:
+        """A column each output."""
+        return [_answer(_shaped(outputs, p), p.type) for p in self.outputs]
+
     def finish(self, outputs: Tensors) -> pa.Array:
         """The answers as a column: the one output, or a struct."""
-        made = [_answer(_shaped(outputs, p), p.type) for p in self.outputs]
-        if len(made) == 1:
-            return made[0]
-        return pa.StructArray.from_arrays(made, names=[f"f{i}" for i in range(len(made))])
+        return whole_of(self.answers(outputs))
+
+    def fields(self, outputs: Tensors) -> pa.StructArray:
+        """The answers as a struct, also of one output: what a TRANSFORM goes on from."""
+        return struct_of(self.answers(outputs))
 
     def as_json(self) -> dict[str, Any]:
         """The binding as JSON values."""
@@ -136,9 +141,15 @@ class Binding:
 
 
 def bind(
-    name: str, takes: Sequence[Tensor], gives: Sequence[Tensor], inputs: Columns | None, outputs: Columns | None
+    name: str,
+    takes: Sequence[Tensor],
+    gives: Sequence[Tensor],
+    inputs: Columns | None,
+    outputs: Columns | None,
+    word: str = "INPUT",
 ) -> Binding:
-    """Columns and tensors brought together; raises UserError or TypeMismatch that names the tensor."""
+    """Columns and tensors brought together; raises UserError or TypeMismatch that names the tensor. `word`: the clause that
+    gives the inputs."""
     given = _read_inputs(name, takes) if inputs is None else None
     packed = False
     if inputs is not None:
@@ -146,7 +157,7 @@ def bind(
         if packed:
             given = tuple(Port(column, kind, takes[0]) for column, kind in inputs)
         else:
-            given = _declared(name, "INPUT", takes, inputs, every=True)
+            given = _declared(name, word, takes, inputs, every=True)
     made = _read(name, gives) if outputs is None else _declared(name, "OUTPUT", gives, outputs, every=False)
     assert given is not None  # one of the two branches made it
     return Binding(given, made, packed)
@@ -244,7 +255,7 @@ def _declared(name: str, word: str, tensors: Sequence[Tensor], columns: Columns,
     unused = [t for t in tensors if t not in fed]
     if every and unused:
         raise UserError(
-            f"model {name}: INPUT does not name tensor {unused[0]}",
+            f"model {name}: {word} does not name tensor {unused[0]}",
             detail=f"its signature has {', '.join(map(str, tensors))}",
         )
     return tuple(ports)
@@ -265,7 +276,9 @@ def _check_fit(name: str, word: str, column: str, kind: SqlType, tensor: Tensor)
     if _group(dtype) != _group(tensor.dtype) or len(shape) != len(wanted) or not sizes:
         raise TypeMismatch(
             f"model {name}: {word} {column} {kind} does not fit tensor {tensor}",
-            hint=f"declare it as {_type_of(name, tensor)}",
+            hint=f"make it {_type_of(name, tensor)}"
+            if word == "TRANSFORM"
+            else f"declare it as {_type_of(name, tensor)}",
         )
 
 

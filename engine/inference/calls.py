@@ -3,33 +3,89 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from ..errors import EnvironmentFault, UserError
 from .arrays import to_tensor
+from .distinct import valid
 from .model_function import ModelFunction, Tensors
 from .process import Unanswered
 from .program import Program
 from .stats import ModelStats
 from .tensorflow_loader import SavedModel
+from .transform import Evaluation
 
+T = TypeVar("T")
+Rows = np.ndarray[Any, np.dtype[np.int64]]
+Lost = dict[int, str | None]
+"""Rows without an answer, and why; None where a NULL is the reason, which is no failure."""
 UNANSWERED_MAX = 20
 """So many calls in a row without an answer, and the batch's other rows are not tried: one bad row costs eleven at most,
 a model that answers nothing would cost a time-out and a start for each."""
 
 
 def run(
-    function: ModelFunction, inputs: Sequence[pa.Array], model: SavedModel | Program, stats: ModelStats, rows_max: int
-) -> tuple[dict[str, np.ndarray[Any, Any]], dict[int, str]]:
-    """Run the model over all of `inputs` in calls of at most `rows_max` rows, halving a call that fails."""
+    function: ModelFunction,
+    inputs: Sequence[pa.Array],
+    model: SavedModel | Program,
+    stats: ModelStats,
+    rows_max: int,
+    before: Evaluation | None = None,
+) -> tuple[dict[str, np.ndarray[Any, Any]], Lost]:
+    """Run the model over all of `inputs` in calls of at most `rows_max` rows, halving a call that fails. `before` makes of
+    them what the model is given, as many rows at a time: of rows with NULL then it is not asked."""
     count = len(inputs[0])
     limit = min(rows_max, function.batch_sizes[-1]) if function.batch_sizes else rows_max
-    pieces: list[tuple[int, int, Tensors]] = []
-    failed: dict[int, str] = {}
+    if before is None:
+        return _asked(function, inputs, model, stats, limit)
+    pieces: list[tuple[Rows, Tensors]] = []
+    lost: Lost = {}
+    for start in range(0, count, limit):
+        rows, given, failed = _transformed(before, [a.slice(start, limit) for a in inputs])
+        lost |= {start + i: why for i, why in failed.items()}
+        if not len(rows):
+            continue
+        outputs, refused = _asked(function, given, model, stats, limit)
+        lost |= {start + int(rows[i]): why for i, why in refused.items()}
+        pieces.append((start + rows, outputs))
+    return _join(pieces, count), lost
+
+
+def _asked(
+    function: ModelFunction, inputs: Sequence[pa.Array], model: SavedModel | Program, stats: ModelStats, limit: int
+) -> tuple[dict[str, np.ndarray[Any, Any]], Lost]:
+    count = len(inputs[0])
+    pieces, failed = halved(
+        count, limit, lambda start, end: _call(function, [a.slice(start, end - start) for a in inputs], model, stats)
+    )
+    if len(pieces) == 1 and not failed:
+        return dict(pieces[0][2]), failed
+    return _join([(slice(start, end), outputs) for start, end, outputs in pieces], count), failed
+
+
+def _transformed(before: Evaluation, columns: Sequence[pa.Array]) -> tuple[Rows, list[pa.Array], Lost]:
+    """The rows that the model is asked of, with what `before` makes of them; and why not of the others."""
+    count = len(columns[0])
+    pieces, lost = halved(count, count, lambda start, end: before([c.slice(start, end - start) for c in columns]))
+    if not pieces:
+        return np.arange(0), [], lost
+    made = [pa.concat_arrays(parts) for parts in zip(*(given for _, _, given in pieces), strict=True)]
+    rows = np.concatenate([np.arange(start, end) for start, end, _ in pieces])
+    there = valid(made)
+    lost |= dict.fromkeys(rows[~there].tolist())
+    return rows[there], made if there.all() else [c.filter(pa.array(there)) for c in made], lost
+
+
+def halved(count: int, limit: int, ask: Callable[[int, int], T]) -> tuple[list[tuple[int, int, T]], Lost]:
+    """What `ask` answers about the rows from one to before another, in order, of at most `limit` rows each; what fails is
+    halved until only the guilty rows are left."""
+    pieces: list[tuple[int, int, T]] = []
+    failed: Lost = {}
     pending = [(start, min(start + limit, count)) for start in range(0, count, limit)]
     unanswered = 0
     while pending:
@@ -38,7 +94,7 @@ def run(
             failed |= dict.fromkeys(range(start, end), f"not asked after {unanswered} calls without an answer")
             continue
         try:
-            outputs = _call(function, [a.slice(start, end - start) for a in inputs], model, stats)
+            answer = ask(start, end)
         except EnvironmentFault:
             raise
         except Exception as error:  # noqa: BLE001 - a model or a user's function may raise anything; its row is told
@@ -50,8 +106,8 @@ def run(
                 pending += [(start, middle), (middle, end)]
         else:
             unanswered = 0
-            pieces.append((start, end, outputs))
-    return _join(pieces, count), failed
+            pieces.append((start, end, answer))
+    return sorted(pieces, key=itemgetter(0)), failed
 
 
 def _call(
@@ -78,17 +134,14 @@ def _call(
     return outputs if wanted == rows else {k: v[:rows] for k, v in outputs.items()}
 
 
-def _join(pieces: list[tuple[int, int, Tensors]], count: int) -> dict[str, np.ndarray[Any, Any]]:
+def _join(pieces: Sequence[tuple[slice | Rows, Tensors]], count: int) -> dict[str, np.ndarray[Any, Any]]:
     """One array an output; rows that failed are left as they come, because nothing reads them."""
     if not pieces:
         return {}
-    if len(pieces) == 1 and pieces[0][:2] == (0, count):
-        return dict(pieces[0][2])
-    first = pieces[0][2]
-    whole = {k: np.zeros((count, *v.shape[1:]), dtype=v.dtype) for k, v in first.items()}
-    for start, end, outputs in pieces:
+    whole = {k: np.zeros((count, *v.shape[1:]), dtype=v.dtype) for k, v in pieces[0][1].items()}
+    for rows, outputs in pieces:
         for name, values in outputs.items():
-            whole[name][start:end] = values
+            whole[name][rows] = values
     return whole
 
 

@@ -21,14 +21,14 @@ from typing import Any
 import pyarrow as pa
 
 from ..errors import MergusError, UserError
-from ..sql.types import parse_type
+from ..sql.transform import INPUT, columns_of_texts
 from . import providers
 from .artefact import verify
-from .binding import Binding, bind, declared_tensors
+from .binding import Columns, bind, declared_tensors
 from .model_function import ModelFunction
 from .process import go_with_the_owner
 from .program import Source
-from .routes import version_function
+from .routes import sql_columns, version_function
 from .runtime import ModelRuntime
 
 LIMIT_S = 120.0
@@ -75,17 +75,21 @@ def answer_to(request: Mapping[str, Any]) -> dict[str, Any]:
     started = time.perf_counter()
     program = providers.load(request["provider"], Source(name, path, request["options"], 1, takes, gives))
     load_seconds = time.perf_counter() - started
-    binding = bind(name, program.input_tensors, program.output_tensors, inputs, outputs)
+    transforms = request.get("transforms", {})
+    word = "TRANSFORM" if INPUT in transforms else INPUT
+    binding = bind(name, program.input_tensors, program.output_tensors, inputs, outputs, word)
     loader = program.loader
     program.unload()
     route = {
         "provider": request["provider"],
         "sha256": artefact.sha256,
         "artefact": str(path),
-        "record": {"binding": binding.as_json(), "options": request["options"]},
+        "record": {"binding": binding.as_json(), "options": request["options"], "transforms": transforms},
+        "transforms": request.get("packed", {}),
     }
     if request.get("self_test"):
-        _self_test(version_function(name, Path("/"), "0", route), binding, request)
+        _, answers = sql_columns(binding, route["record"])
+        _self_test(version_function(name, Path("/"), "0", route), [column for column, _ in answers], request)
     return {
         "binding": binding.as_json(),
         "loader": loader,
@@ -95,14 +99,14 @@ def answer_to(request: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _columns(given: Sequence[Sequence[str]] | None) -> tuple[tuple[str, Any], ...] | None:
-    return None if given is None else tuple((name, parse_type(kind)) for name, kind in given)
+def _columns(given: Sequence[Sequence[str]] | None) -> Columns | None:
+    return None if given is None else columns_of_texts(given)
 
 
-def _self_test(function: ModelFunction, binding: Binding, request: Mapping[str, Any]) -> None:
+def _self_test(function: ModelFunction, outputs: Sequence[str], request: Mapping[str, Any]) -> None:
     """Run the golden inputs in one batch and compare."""
     cases, tolerance = request["self_test"], float(request.get("tolerance") or 1e-4)
-    names = [p.column for p in binding.inputs]
+    names = list(function.inputs)
     rows = [_row(request["name"], names, case) for case in cases]
     try:
         columns = [pa.array([r[i] for r in rows], t) for i, t in enumerate(function.arrow_inputs)]
@@ -113,7 +117,7 @@ def _self_test(function: ModelFunction, binding: Binding, request: Mapping[str, 
     for number, (case, got) in enumerate(zip(cases, made.values.to_pylist(), strict=True)):
         wanted = case.get("output")
         if isinstance(got, dict):
-            got = dict(zip((p.column for p in binding.outputs), got.values(), strict=True))
+            got = dict(zip(outputs, got.values(), strict=True))
         if not agrees(got, wanted, tolerance):
             raise UserError(
                 f"model {request['name']} fails its self-test",

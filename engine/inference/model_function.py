@@ -29,6 +29,9 @@ Finish = Callable[[Tensors], "pa.Array | np.ndarray[Any, Any]"]
 class ModelFunction:
     """A SQL function whose answers come from a model. Two are equal only when they are the same object.
 
+    `before`: packed expressions (`transform.py`) that make what `prepare` is given of the arguments, `after`: those that make
+    the answer of the struct that `finish` gives.
+
     `provider` and `options` choose and set the engine, `declared` are the tensors in and out for one whose artefact does
     not tell them; `cache_rows`: how many inputs are remembered, None for as many as the runtime says. `isolated`: in a process
     of its own, which is killed when a call takes longer than `timeout_ms`.
@@ -52,6 +55,8 @@ class ModelFunction:
     cache_rows: int | None = None
     isolated: bool = False
     timeout_ms: int | None = None
+    before: str | None = None
+    after: str | None = None
 
     @cached_property
     def arrow_inputs(self) -> tuple[pa.DataType, ...]:

@@ -12,8 +12,10 @@ from typing import Any
 from urllib.parse import quote
 
 from ..sql.catalog_models import ModelEntry, ModelVersion, call_type
-from .binding import Binding
+from ..sql.transform import INPUT, OUTPUT, kept_transforms
+from .binding import Binding, Columns
 from .model_function import ModelFunction
+from .transform import packed_sides
 
 ROUTES = "routes.json"
 
@@ -42,7 +44,13 @@ def routes_of(models: Mapping[str, ModelEntry]) -> dict[str, Any]:
 
 def _route(name: str, version: ModelVersion) -> dict[str, Any]:
     place = f"{folder_of(name)}/{version.number}/{version.record['entry']}"
-    return {"provider": version.provider, "sha256": version.sha256, "artefact": place, "record": dict(version.record)}
+    return {
+        "provider": version.provider,
+        "sha256": version.sha256,
+        "artefact": place,
+        "record": dict(version.record),
+        "transforms": packed_sides(version.transforms),
+    }
 
 
 def version_function(name: str, folder: Path, number: str, route: Mapping[str, Any]) -> ModelFunction:
@@ -50,13 +58,15 @@ def version_function(name: str, folder: Path, number: str, route: Mapping[str, A
     record = route["record"]
     binding = Binding.of_json(record["binding"])
     gives = tuple(p.tensor for p in binding.outputs)
+    inputs, outputs = sql_columns(binding, record)
+    transforms = route.get("transforms", {})
     return ModelFunction(
         name=name,
         artefact=folder / route["artefact"],
-        inputs=dict(binding.input_columns),
-        output=call_type(binding.output_columns, with_error=False),
+        inputs=dict(inputs),
+        output=call_type(outputs, with_error=False),
         prepare=binding.prepare,
-        finish=binding.finish,
+        finish=binding.fields if OUTPUT in transforms else binding.finish,
         version=number,
         sha256=route["sha256"],
         batch_sizes=tuple(record.get("batch_sizes", ())),
@@ -66,4 +76,13 @@ def version_function(name: str, folder: Path, number: str, route: Mapping[str, A
         cache_rows=record.get("cache_rows"),
         isolated=record.get("isolated", False),
         timeout_ms=record.get("timeout_ms"),
+        before=transforms.get(INPUT),
+        after=transforms.get(OUTPUT),
     )
+
+
+def sql_columns(binding: Binding, record: Mapping[str, Any]) -> tuple[Columns, Columns]:
+    """A version's inputs and outputs as SQL sees them: the artefact's, or what a TRANSFORM takes and gives."""
+    kept = kept_transforms(record)
+    inputs = kept[INPUT].takes if INPUT in kept else binding.input_columns
+    return inputs, kept[OUTPUT].gives if OUTPUT in kept else binding.output_columns

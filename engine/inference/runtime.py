@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,10 @@ import pyarrow as pa
 
 from ..errors import UserError
 from . import providers
-from .arrays import conform, from_tensor
+from .arrays import conform, from_tensor, whole_of
 from .artefact import Artefact, verify
 from .cache import OutputCache
-from .calls import reason, run
+from .calls import Lost, halved, run
 from .distinct import Distinct, distinct
 from .model_function import ModelFunction, Prepare, Tensors
 from .moves import Places
@@ -30,6 +31,7 @@ from .process import ModelProcess, give_back_memory, resident_bytes
 from .program import Program, Source
 from .stats import ModelStats
 from .tensorflow_loader import SavedModel
+from .transform import Evaluation, Instance, private_instance, unpacked
 
 _Key = tuple[str, str | None, Prepare | None]
 
@@ -62,7 +64,8 @@ class InferResult:
 
 @dataclass
 class _Loaded:
-    """A model version in memory, shared by all functions on the same artefact and preparation.
+    """A model version in memory, shared by all functions on the same artefact and preparation. `before`, `after`: its
+    TRANSFORMs.
 
     `lock` guards cache and stats, never a call of the model: workers run one model side by side. `users` counts the
     batches under way, which unloading waits for.
@@ -72,15 +75,30 @@ class _Loaded:
     model: SavedModel | Program
     cache: OutputCache
     stats: ModelStats
+    before: Evaluation | None = None
+    after: Evaluation | None = None
     users: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def unload(self) -> None:
+        """Let go of what it holds; no batch uses it any more."""
+        self.end_evaluations()
+        self.cache.clear()
+        self.model.unload()
+
+    def end_evaluations(self) -> None:
+        """Close what evaluates its TRANSFORMs."""
+        for evaluation in (self.before, self.after):
+            if evaluation is not None:
+                evaluation.close()
 
 
 class ModelRuntime:
     """Loads models when first used and runs them. Safe to call from several threads; one runtime a process is enough.
 
     `rows_max`: the largest call (beyond about 2,000 rows a call gains nothing and its memory grows). `cache_rows`: how
-    many inputs each model version remembers, 0 for none. Threads: DESIGN's rule is workers × intra-op ≤ cores.
+    many inputs each model version remembers, 0 for none. Threads: DESIGN's rule is workers × intra-op ≤ cores. `instance`:
+    the DuckDB that evaluates TRANSFORMs; without it one of its own, when there is one to evaluate.
     """
 
     def __init__(
@@ -90,10 +108,12 @@ class ModelRuntime:
         cache_rows: int = 16_384,
         intra_op_threads: int = 1,
         inter_op_threads: int = 1,
+        instance: Instance | None = None,
     ) -> None:
         self._rows_max = rows_max
         self._cache_rows = cache_rows
         self._threads = (intra_op_threads, inter_op_threads)
+        self._instance = instance or cache(private_instance)
         self._models: dict[_Key, _Loaded] = {}
         self._loading: set[_Key] = set()
         self._changed = threading.Condition()
@@ -136,16 +156,16 @@ class ModelRuntime:
             loaded = self._models.pop(_key(function), None)
             if loaded is not None:
                 self._changed.wait_for(lambda: loaded.users == 0)
-                loaded.cache.clear()
-                loaded.model.unload()
+                loaded.unload()
                 give_back_memory()
 
     def close(self) -> None:
-        """End the processes of models that have one of their own."""
+        """End the processes of models that have one of their own, and what evaluates their TRANSFORMs."""
         with self._changed:
             loaded = list(self._models.values())
             self._models.clear()
         for one in loaded:
+            one.end_evaluations()
             if isinstance(one.model, ModelProcess):
                 one.model.unload()
 
@@ -195,7 +215,11 @@ class ModelRuntime:
         grown = model.resident_bytes if isinstance(model, ModelProcess) else max(0, resident_bytes() - held)
         stats = ModelStats(load_seconds=time.perf_counter() - started, loaded_bytes=grown)
         rows = self._cache_rows if function.cache_rows is None else function.cache_rows
-        return _Loaded(artefact, model, OutputCache(rows), stats)
+        before, after = (self._evaluation(text) for text in (function.before, function.after))
+        return _Loaded(artefact, model, OutputCache(rows), stats, before, after)
+
+    def _evaluation(self, text: str | None) -> Evaluation | None:
+        return None if text is None else Evaluation(unpacked(text), self._instance)
 
 
 def _engine(function: ModelFunction, source: Source) -> Program:
@@ -226,7 +250,7 @@ def _infer(
     stats.nulls += int((asked.slot < 0).sum())
     stats.distinct += asked.count
     outputs, failed = _outputs(function, asked, loaded, stats, rows_max)
-    column, unfinished = _finish(function, outputs, asked.count, failed)
+    column, unfinished = _finish(function, outputs, asked.count, failed, loaded.after)
     failed |= unfinished
     # Where nothing repeats and nothing is NULL the inputs are the rows, in order, and need no gather.
     straight = asked.count == len(asked.slot) and not failed and bool((asked.slot == np.arange(asked.count)).all())
@@ -236,7 +260,7 @@ def _infer(
     return InferResult(values, errors, _version(function, loaded))
 
 
-def _positions(asked: Distinct, failed: Mapping[int, str]) -> pa.Array:
+def _positions(asked: Distinct, failed: Lost) -> pa.Array:
     slot = asked.slot
     absent = slot < 0
     if failed:
@@ -244,20 +268,26 @@ def _positions(asked: Distinct, failed: Mapping[int, str]) -> pa.Array:
     return pa.array(slot, pa.int64(), mask=absent) if absent.any() else pa.array(slot)
 
 
-def _rows_of(asked: Distinct, failed: Mapping[int, str]) -> list[tuple[int, str]]:
-    if not failed:
+def _rows_of(asked: Distinct, failed: Lost) -> list[tuple[int, str]]:
+    """The rows that failed, each with the reason."""
+    reasons = {slot: why for slot, why in failed.items() if why is not None}
+    if not reasons:
         return []
-    rows = np.flatnonzero(np.isin(asked.slot, list(failed)))
-    return [(int(row), failed[int(asked.slot[row])]) for row in rows]
+    rows = np.flatnonzero(np.isin(asked.slot, list(reasons)))
+    return [(int(row), reasons[int(asked.slot[row])]) for row in rows]
 
 
 def _outputs(
     function: ModelFunction, asked: Distinct, loaded: _Loaded, stats: ModelStats, rows_max: int
-) -> tuple[dict[str, np.ndarray[Any, Any]], dict[int, str]]:
-    """Raw outputs for every distinct input, from the cache or the model, and the inputs that failed with the reason."""
+) -> tuple[dict[str, np.ndarray[Any, Any]], Lost]:
+    """Raw outputs for every distinct input, from the cache or the model, and the inputs that it has none for."""
+
+    def ask(inputs: Sequence[pa.Array]) -> tuple[dict[str, np.ndarray[Any, Any]], Lost]:
+        return run(function, inputs, loaded.model, stats, rows_max, loaded.before)
+
     cache, keys = loaded.cache, asked.keys
     if keys is None or cache.capacity == 0:
-        return run(function, asked.inputs, loaded.model, stats, rows_max)
+        return ask(asked.inputs)
     with loaded.lock:
         known, outputs = cache.find(keys)
     missing = np.flatnonzero(~known)
@@ -266,9 +296,9 @@ def _outputs(
         return outputs, {}
     some = len(missing) < len(keys)
     inputs = [a.take(pa.array(missing)) for a in asked.inputs] if some else asked.inputs
-    fresh, failed = run(function, inputs, loaded.model, stats, rows_max)
+    fresh, failed = ask(inputs)
     if any(name not in outputs or outputs[name].shape[1:] != v.shape[1:] for name, v in fresh.items()) and some:
-        return run(function, asked.inputs, loaded.model, stats, rows_max)  # rows of another shape cannot be mixed
+        return ask(asked.inputs)  # rows of another shape cannot be mixed
     with loaded.lock:
         cache.put(*_succeeded([keys[i] for i in missing] if some else keys, fresh, failed))
     if not some:
@@ -276,12 +306,10 @@ def _outputs(
     stats.cache_hits += len(keys) - len(missing)
     for name, values in fresh.items():
         outputs[name][missing] = values
-    return outputs, {int(missing[i]): reason for i, reason in failed.items()}
+    return outputs, {int(missing[i]): why for i, why in failed.items()}
 
 
-def _succeeded(
-    keys: list[Any], outputs: Tensors, failed: Mapping[int, str]
-) -> tuple[list[Any], dict[str, np.ndarray[Any, Any]]]:
+def _succeeded(keys: list[Any], outputs: Tensors, failed: Lost) -> tuple[list[Any], dict[str, np.ndarray[Any, Any]]]:
     if not failed:
         return keys, dict(outputs)
     good = [i for i in range(len(keys)) if i not in failed]
@@ -289,49 +317,44 @@ def _succeeded(
 
 
 def _finish(
-    function: ModelFunction, outputs: Tensors, count: int, failed: Mapping[int, str]
-) -> tuple[pa.Array, dict[int, str]]:
-    """The result column for all distinct inputs, NULL where one failed, and the inputs that `finish` itself refused."""
+    function: ModelFunction, outputs: Tensors, count: int, failed: Lost, after: Evaluation | None
+) -> tuple[pa.Array, Lost]:
+    """The result column for all distinct inputs, NULL where there is none, and the inputs that finishing itself refused."""
     wanted = function.arrow_output
     good = np.array([i for i in range(count) if i not in failed], dtype=np.int64) if failed else np.arange(count)
     if not outputs or not len(good):
         return pa.nulls(count, wanted), {}
     if failed:
         outputs = {k: v[good] for k, v in outputs.items()}
-    refused: dict[int, str] = {}
-    try:
-        column = _finished(function, outputs, len(good), wanted)
-    except Exception:  # noqa: BLE001 - a user's function may raise anything; its rows are found one by one
-        column, refused = _finish_each(function, outputs, len(good), wanted)
+
+    def part(start: int, end: int) -> pa.Array:
+        return _finished(function, {k: v[start:end] for k, v in outputs.items()}, end - start, after)
+
+    pieces, refused = halved(len(good), len(good), part)
+    column = pieces[0][2] if pieces and not refused else _filled(pieces, refused, wanted)
     if failed:
         places = np.full(count, -1, dtype=np.int64)
         places[good] = np.arange(len(good))
         column = column.take(pa.array(places, mask=places < 0))
-    return column, {int(good[i]): reason for i, reason in refused.items()}
+    return column, {int(good[i]): why for i, why in refused.items()}
 
 
-def _finish_each(
-    function: ModelFunction, outputs: Tensors, count: int, wanted: pa.DataType
-) -> tuple[pa.Array, dict[int, str]]:
-    """Row by row, after the whole has failed, so that only the bad rows err."""
-    cells: list[pa.Array] = []
-    refused: dict[int, str] = {}
-    for i in range(count):
-        try:
-            cells.append(_finished(function, {k: v[i : i + 1] for k, v in outputs.items()}, 1, wanted))
-        except Exception as error:  # noqa: BLE001 - as above
-            refused[i] = reason(error)
-            cells.append(pa.nulls(1, wanted))
-    return pa.concat_arrays(cells), refused
+def _filled(pieces: Sequence[tuple[int, int, pa.Array]], refused: Lost, wanted: pa.DataType) -> pa.Array:
+    """One column of its pieces, NULL in the rows between them."""
+    parts = {start: column for start, _, column in pieces} | dict.fromkeys(refused, pa.nulls(1, wanted))
+    return pa.concat_arrays([parts[start] for start in sorted(parts)])
 
 
-def _finished(function: ModelFunction, outputs: Tensors, count: int, wanted: pa.DataType) -> pa.Array:
+def _finished(function: ModelFunction, outputs: Tensors, count: int, after: Evaluation | None) -> pa.Array:
+    wanted = function.arrow_output
     if function.finish is not None:
         made = function.finish(outputs)
     elif len(outputs) == 1:
         made = next(iter(outputs.values()))
     else:
         raise UserError(f"the model has outputs {', '.join(sorted(outputs))}", hint="give finish= to make one of them")
+    if after is not None and isinstance(made, pa.StructArray):
+        made = whole_of(after(made.flatten()))
     column = from_tensor(made, wanted) if isinstance(made, np.ndarray) else conform(made, wanted)
     if len(column) != count:
         raise UserError(f"finish gave {len(column)} values for {count} rows")

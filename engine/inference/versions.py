@@ -18,12 +18,14 @@ from typing import Any
 from ..errors import EnvironmentFault, UserError
 from ..io.topics import Topics
 from ..sql.catalog_models import ModelEntry, ModelVersion, call_type
+from ..sql.transform import Transform, column_texts
 from . import providers, topic_artefacts
 from .artefact import COMPILED
 from .binding import Binding, Columns
 from .inspection import inspect
-from .routes import ROUTES, folder_of, routes_of
+from .routes import ROUTES, folder_of, routes_of, sql_columns
 from .topic_artefacts import Sent
+from .transform import packed_sides
 from .watched import newest
 
 ERROR_WAYS = ("null", "fail", "error_column", "dlq")
@@ -31,7 +33,8 @@ ERROR_WAYS = ("null", "fail", "error_column", "dlq")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a CREATE MODEL asks for, its properties read."""
+    """What a CREATE MODEL asks for, its properties read. `inputs` and `outputs` are the artefact's, with `transforms` between
+    them and SQL's."""
 
     name: str
     provider: str
@@ -51,6 +54,7 @@ class Wanted:
     promote: bool = False
     topic: str | None = None
     dead_letters: str | None = None
+    transforms: Mapping[str, Transform] = field(default_factory=dict)
 
 
 class ModelStore:
@@ -118,6 +122,7 @@ class ModelStore:
                 "self_test": version.record["self_test"],
                 "tolerance": version.record["tolerance"],
                 "sha256": version.sha256,
+                **_asked_transforms(version.transforms),
             }
         )
 
@@ -191,6 +196,7 @@ class ModelStore:
                 "self_test": cases,
                 "tolerance": wanted.tolerance,
                 "sha256": wanted.sha256,
+                **_asked_transforms(wanted.transforms),
             }
         )
         binding = Binding.of_json(made["binding"])
@@ -214,15 +220,17 @@ class ModelStore:
             "timeout_ms": wanted.timeout_ms,
             "loader": made["loader"],
             "load_seconds": made["load_seconds"],
+            "transforms": _kept(wanted.transforms),
         }
-        return version_of(number, wanted.provider, made["sha256"], made["size_bytes"], now_ms, binding, record)
+        version = version_of(number, wanted.provider, made["sha256"], made["size_bytes"], now_ms, binding, record)
+        return replace(version, transforms=wanted.transforms)
 
 
 def version_of(
     number: int, provider: str, sha256: str, size_bytes: int, now_ms: int, binding: Binding, record: Mapping[str, Any]
 ) -> ModelVersion:
-    """A version of its parts."""
-    inputs, outputs = binding.input_columns, binding.output_columns
+    """A version of its parts, without what is made anew at each start: its transforms."""
+    inputs, outputs = sql_columns(binding, record)
     output = call_type(outputs, with_error=record["on_error"] == "error_column")
     return ModelVersion(number, provider, sha256, inputs, outputs, output, size_bytes, now_ms, dict(record))
 
@@ -254,7 +262,16 @@ def version_of_json(value: Mapping[str, Any]) -> ModelVersion:
 
 
 def _texts(columns: Columns | None) -> list[list[str]] | None:
-    return None if columns is None else [[name, str(kind)] for name, kind in columns]
+    return None if columns is None else column_texts(columns)
+
+
+def _kept(transforms: Mapping[str, Transform]) -> dict[str, Any]:
+    return {side: transform.as_json() for side, transform in transforms.items()}
+
+
+def _asked_transforms(transforms: Mapping[str, Transform]) -> dict[str, Any]:
+    """What an inspection is told of them: how they read, and how they work."""
+    return {"transforms": _kept(transforms), "packed": packed_sides(transforms)}
 
 
 def _cases(wanted: Wanted) -> list[Any]:

@@ -136,7 +136,9 @@ class Host:
     def _runtime(self) -> RoutedRuntime:
         from ..inference.routing import RoutedRuntime  # only where a plan infers
 
-        return RoutedRuntime(write=self._append, intra_op_threads=self.settings.threads)
+        return RoutedRuntime(
+            write=self._append, intra_op_threads=self.settings.threads, instance=lambda: self.engine.instance
+        )
 
     def _append(self, topic: str, values: Sequence[bytes]) -> None:
         """Records of what is beside the queries: shadows of models. On one thread of theirs."""

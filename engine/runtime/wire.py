@@ -9,15 +9,14 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
-import sys
 from typing import Any
 
 import cloudpickle
 import pyarrow as pa
 
 from ..inference.model_function import ModelFunction
+from ..sql.udf_load import user_modules_by_value
 
-USER_MODULES = "mergus_function"
 _models: dict[str, ModelFunction] = {}
 
 
@@ -39,9 +38,7 @@ class _Unpickler(pickle.Unpickler):
 
 def pack(value: Any) -> bytes:
     """A plan (or a pull plan) as bytes."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith(USER_MODULES):
-            cloudpickle.register_pickle_by_value(module)
+    user_modules_by_value()
     buffer = io.BytesIO()
     _Pickler(buffer).dump(value)
     return buffer.getvalue()

@@ -30,6 +30,7 @@ from ..sql.statements_model import (
     SetShadow,
     SetSplit,
 )
+from ..sql.transform import INPUT, OUTPUT, typed
 from ..sql.types import quote_if_needed
 from .change import Change, World
 from .changes_models_canary import end_canary, set_canary
@@ -158,9 +159,17 @@ def _added(old: ModelEntry, version: ModelVersion, promote: bool, reason: str, w
 
 
 def _version(statement: CreateModel, properties: dict[str, Property], number: int, world: World) -> ModelVersion:
+    transforms = {
+        side: typed(items, columns, world.registry)
+        for side, items, columns in (
+            (INPUT, statement.before, statement.inputs),
+            (OUTPUT, statement.after, statement.outputs),
+        )
+        if items and columns is not None
+    }
     if world.replaying and RECORD in world.settings:
-        return version_of_json(json.loads(world.settings[RECORD]))
-    wanted = wanted_of(statement, properties)
+        return replace(version_of_json(json.loads(world.settings[RECORD])), transforms=transforms)
+    wanted = wanted_of(statement, properties, transforms)
     if world.models is None:
         raise Unsupported("CREATE MODEL needs a server's data folder", hint="run it on a server or by mergus.connect()")
     return world.models.bring(wanted, number, world.now_ms)

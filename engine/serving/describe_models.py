@@ -13,6 +13,7 @@ from ..inference.stats import ModelStats, Version, together
 from ..plan.steps import Infer, QueryPlan
 from ..sql.catalog_models import ModelEntry, ModelVersion, columns_text
 from ..sql.statements_model import DescribeModel
+from ..sql.transform import INPUT, OUTPUT, kept_transforms
 from ..sql.types import quote_if_needed
 from .results import Listing
 
@@ -109,6 +110,7 @@ def _version_shape(entry: ModelEntry, version: ModelVersion) -> dict[str, Any]:
         "sizeBytes": version.size_bytes,
         "loadSeconds": version.record.get("load_seconds"),
         "sha256": version.sha256,
+        "transforms": {side: str(kept) for side, kept in kept_transforms(version.record).items()},
     }
 
 
@@ -179,9 +181,12 @@ def create_text(name: str, version: ModelVersion, *, again: bool = False) -> str
     if record.get("promote"):
         properties.append(("PROMOTE", "true"))
     shown = ", ".join(f"{_property_name(n)} = '{str(v).replace(chr(39), chr(39) * 2)}'" for n, v in properties)
+    kept = kept_transforms(record)
+    before = f" TRANSFORM ({kept[INPUT]})" if INPUT in kept else ""
+    outputs, after = (kept[OUTPUT].takes, f" TRANSFORM ({kept[OUTPUT]})") if OUTPUT in kept else (version.outputs, "")
     return (
-        f"CREATE MODEL {quote_if_needed(name)} INPUT ({columns_text(version.inputs)}) "
-        f"OUTPUT ({columns_text(version.outputs)}) WITH ({shown});"
+        f"CREATE MODEL {quote_if_needed(name)} INPUT ({columns_text(version.inputs)}){before} "
+        f"OUTPUT ({columns_text(outputs)}){after} WITH ({shown});"
     )
 
 

@@ -19,6 +19,7 @@ from ..inference.arrays import parts_of
 from ..sql.catalog_models import ModelEntry, ModelVersion
 from ..sql.functions import ModelCall, ScalarFunction
 from ..sql.scope import suggestion
+from ..sql.transform import INPUT, OUTPUT, kept_transforms
 from ..sql.types import BYTES, Array, Scalar, SqlType, Struct, arrow_type
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def find(engine: Engine, name: str, reference: str = "") -> Called:
     assert isinstance(chosen, ScalarFunction)
     implementation = chosen.overloads[0].implementation
     assert isinstance(implementation, ModelCall)  # `registered.functions_of` makes no others
-    takes, gives = _tensor_names(version, "inputs"), _tensor_names(version, "outputs")
+    takes, gives = _tensor_names(version, INPUT), _tensor_names(version, OUTPUT)
     inputs = tuple(Port(takes.get(n, n.lower()), n, t) for n, t in version.inputs)
     outputs = _returned(version.output, gives, version.outputs[0][0])
     return Called(name, implementation.model, inputs, outputs, entry, version)
@@ -105,10 +106,13 @@ def _version(entry: ModelEntry, reference: str) -> ModelVersion:
 
 
 def _tensor_names(version: ModelVersion, side: str) -> dict[str, str]:
-    """The artefact's names by column; columns that share a tensor keep their own."""
+    """The artefact's names by column; columns that share a tensor, and those behind a TRANSFORM, keep their own."""
+    if side in kept_transforms(version.record):
+        return {}
     binding: Any = version.record["binding"]
-    tensors = [str(p["tensor"]) for p in binding[side]]
-    return {str(p["column"]): str(p["tensor"]) for p in binding[side] if tensors.count(str(p["tensor"])) == 1}
+    ports = binding["inputs" if side == INPUT else "outputs"]
+    tensors = [str(p["tensor"]) for p in ports]
+    return {str(p["column"]): str(p["tensor"]) for p in ports if tensors.count(str(p["tensor"])) == 1}
 
 
 def _returned(kind: SqlType, tensors: Mapping[str, str], only: str) -> tuple[Port, ...]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..errors import AnalysisError
 from ..inference.versions import ERROR_WAYS, Wanted
 from ..sql.scope import suggestion
 from ..sql.statements import Property
 from ..sql.statements_model import CreateModel
+from ..sql.transform import INPUT, Transform
 
 KNOWN = (
     "PROVIDER",
@@ -29,7 +32,7 @@ OPTIONS = ("SIGNATURE", "METHOD", "TRUSTED", "ALLOW_PICKLE", "FUNCTION", "FILE")
 """Properties that the engines that ship read; those of others hold a dot."""
 
 
-def wanted_of(statement: CreateModel, properties: dict[str, Property]) -> Wanted:
+def wanted_of(statement: CreateModel, properties: dict[str, Property], transforms: Mapping[str, Transform]) -> Wanted:
     """The properties read; raises AnalysisError for one that is none, or of a wrong value."""
     for name, known in properties.items():
         if name not in KNOWN and name not in OPTIONS and "." not in name:
@@ -55,8 +58,9 @@ def wanted_of(statement: CreateModel, properties: dict[str, Property]) -> Wanted
         name=statement.name,
         provider=text_of(properties["PROVIDER"]).lower(),
         path=text_of(properties.get("PATH")),
-        inputs=statement.inputs,
+        inputs=transforms[INPUT].gives if INPUT in transforms else statement.inputs,
         outputs=statement.outputs,
+        transforms=transforms,
         options={n.lower(): _option(p) for n, p in properties.items() if n not in KNOWN},
         sha256=text_of(properties.get("SHA256")) or None,
         on_error=on_error,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ..errors import AnalysisError, Span, UnknownName
 from .scope import suggestion
+from .transform import Transform
 from .types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, SqlType, Struct, quote_if_needed
 
 DEFAULT_ALIAS = "CHAMPION"
@@ -22,7 +23,8 @@ VERSION_FIELD = "MODEL_VERSION"
 @dataclass(frozen=True)
 class ModelVersion:
     """One version. `record` is what the inference room needs to load it again (JSON values); `inputs` and `outputs` are
-    columns by name, `output` the type of a call."""
+    columns by name as SQL sees them, `output` the type of a call. `transforms`: what lies between them and the artefact, by
+    side."""
 
     number: int
     provider: str
@@ -33,6 +35,7 @@ class ModelVersion:
     size_bytes: int
     created_ms: int
     record: Mapping[str, object] = field(default_factory=dict)
+    transforms: Mapping[str, Transform] = field(default_factory=dict)
 
     @property
     def signature(self) -> str:

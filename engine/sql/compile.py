@@ -205,6 +205,17 @@ def _resists_try(nodes: Sequence[Expr], text: str) -> bool:
     return volatile or "random()" in text or "uuid()" in text or any(c.function in SUBQUERIES for c in calls)
 
 
+def varies(expr: Expr) -> bool:
+    """Whether it may give another value for the same row: by chance, by the clock, or by a function that says so."""
+    return any(isinstance(node, Call) and _varies(node) for node in walk(expr))
+
+
+def _varies(call: Call) -> bool:
+    if isinstance(call.implementation, ArrowFunction):
+        return call.implementation.volatile
+    return not call.args and any(source in compile_sql(call) for source in ("random()", "uuid()", "now()"))
+
+
 def evaluate_constant(connection: duckdb.DuckDBPyConnection, expr: Expr) -> Any:
     """The value of an expression without columns (INSERT VALUES): as Arrow gives it; raises DuckDB's error."""
     bind_functions(connection, [expr])

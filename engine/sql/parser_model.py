@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from ..errors import Span
@@ -23,6 +24,7 @@ from .statements_model import (
     SetMonitor,
     SetShadow,
     SetSplit,
+    TransformItem,
 )
 
 if TYPE_CHECKING:
@@ -30,17 +32,25 @@ if TYPE_CHECKING:
 
 
 def create_model(at: SourceParser, start: int, or_replace: bool) -> CreateModel:
-    """MODEL [IF NOT EXISTS] name [INPUT (…)] [OUTPUT (…)] WITH (…)."""
+    """MODEL [IF NOT EXISTS] name [INPUT (…) [TRANSFORM (…)]] [OUTPUT (…) [TRANSFORM (…)]] WITH (…)."""
     at.expect("MODEL")
     if_not_exists = at.take("IF", "NOT", "EXISTS")
     name, version = _name(at)
     if version is not None:
         raise at.error("a version is not chosen at CREATE: it gets the next number", hint="CREATE OR REPLACE MODEL")
-    inputs = _columns(at) if at.take("INPUT") else None
-    outputs = _columns(at) if at.take("OUTPUT") else None
+    inputs, before = _side(at, "INPUT")
+    outputs, after = _side(at, "OUTPUT")
+    if at.sees("TRANSFORM"):
+        raise at.error(
+            "TRANSFORM stands behind the columns that it takes",
+            hint="INPUT (…) TRANSFORM (…) makes what the artefact takes, OUTPUT (…) TRANSFORM (…) the answer",
+        )
     if not at.sees("WITH"):
         raise at.unexpected("WITH (PROVIDER = …, PATH = …)" if outputs else "INPUT, OUTPUT or WITH")
-    return CreateModel(name, inputs, outputs, at.with_properties(), or_replace, if_not_exists, at.span(start))
+    properties = at.with_properties()
+    return CreateModel(
+        name, inputs, outputs, properties, or_replace, if_not_exists, at.span(start), before=before, after=after
+    )
 
 
 def alter_model(at: SourceParser, start: int) -> ModelStatement:
@@ -108,6 +118,37 @@ def _columns(at: SourceParser) -> ModelColumns:
     found = at.listed(lambda: (at.name("the column's"), at.sql_type()))
     at.expect_sign(TokenType.R_PAREN, ", or )")
     return tuple(found)
+
+
+def _side(at: SourceParser, word: str) -> tuple[ModelColumns | None, tuple[TransformItem, ...]]:
+    """[word (…) [TRANSFORM (…)]]."""
+    if not at.take(word):
+        return None, ()
+    columns = _columns(at)
+    return columns, _transform(at) if at.take("TRANSFORM") else ()
+
+
+def _transform(at: SourceParser) -> tuple[TransformItem, ...]:
+    at.expect_sign(TokenType.L_PAREN, "(")
+    found = at.listed(lambda: _transform_item(at))
+    at.expect_sign(TokenType.R_PAREN, ", or )")
+    return tuple(found)
+
+
+def _transform_item(at: SourceParser) -> TransformItem:
+    start = at.at
+    if at.take_sign(TokenType.STAR):
+        return TransformItem("*", None, "*", at.span(start))
+    expression = at.expression()
+    place = at.span(start)
+    text = at.text[place.start : place.end]
+    if at.take("AS") or at.at_name():
+        name = at.name("the column's")
+    elif isinstance(expression, exp.Column | exp.Identifier):
+        name = expression.name
+    else:
+        raise at.unexpected("AS and a name")
+    return TransformItem(name, expression, text, at.span(start))
 
 
 def _split(at: SourceParser, name: str, start: int) -> SetSplit:

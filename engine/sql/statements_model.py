@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlglot import exp
+
 from ..errors import ParseError, Span
 from .statements_source import Property, check_create
 from .types import SqlType
@@ -12,9 +14,20 @@ ModelColumns = tuple[tuple[str, SqlType], ...]
 
 
 @dataclass(frozen=True)
+class TransformItem:
+    """A column of a TRANSFORM, `expression AS name`: the expression and its text. Without an expression it is `*`."""
+
+    name: str
+    expression: exp.Expression | None
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True)
 class CreateModel:
-    """CREATE [OR REPLACE] MODEL [IF NOT EXISTS] name [INPUT (…)] [OUTPUT (…)] WITH (…). OR REPLACE adds a version.
-    None for INPUT or OUTPUT: read off the artefact."""
+    """CREATE [OR REPLACE] MODEL [IF NOT EXISTS] name [INPUT (…) [TRANSFORM (…)]] [OUTPUT (…) [TRANSFORM (…)]] WITH (…). OR
+    REPLACE adds a version. None for INPUT or OUTPUT: read off the artefact. `before`: what makes the artefact's inputs of
+    INPUT, `after`: what makes the answer of OUTPUT; nothing where they are the same."""
 
     name: str
     inputs: ModelColumns | None
@@ -23,6 +36,8 @@ class CreateModel:
     or_replace: bool = False
     if_not_exists: bool = False
     span: Span | None = None
+    before: tuple[TransformItem, ...] = ()
+    after: tuple[TransformItem, ...] = ()
 
     def __post_init__(self) -> None:
         check_create(self.or_replace, self.if_not_exists, self.span)

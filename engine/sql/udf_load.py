@@ -15,10 +15,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import cloudpickle
+
 from ..errors import UserError
 from .functions import AggregateFunction, ArrowFunction, Function, FunctionRegistry, ScalarFunction, TableFunction
 from .types import SqlType
 from .udf import udf
+
+USER_MODULES = "mergus_function"
+"""How the names of modules begin that hold users' functions: they exist in this process only."""
 
 
 def load_functions(path: Path) -> list[Function]:
@@ -50,7 +55,7 @@ def _entry(value: Any) -> Function | None:
 
 
 def _import(file: Path) -> ModuleType:
-    name = f"mergus_functions_{file.stem}_{abs(hash(str(file.resolve())))}"
+    name = f"{USER_MODULES}s_{file.stem}_{abs(hash(str(file.resolve())))}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise UserError(f"{file} cannot be read as Python")
@@ -74,7 +79,7 @@ def function_from_source(
     `returns`) stand above annotations, for a function without a decorator. Raises UserError where the text does not
     compile or run, or does not define it."""
     place = f"<function {name}>"
-    module = ModuleType(f"mergus_function_{name.lower()}")
+    module = ModuleType(f"{USER_MODULES}_{name.lower()}")
     try:
         exec(compile(_dedented(source), place, "exec"), module.__dict__)
     except SyntaxError as error:
@@ -135,6 +140,13 @@ def merged(functions: Iterable[Function]) -> list[Function]:
         else:
             raise UserError(f"function {function.name} is defined twice, as different kinds of function")
     return list(by_name.values())
+
+
+def user_modules_by_value() -> None:
+    """Have what users' modules define travel to other processes as it is, not by its name."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(USER_MODULES):
+            cloudpickle.register_pickle_by_value(module)
 
 
 def trusted(function: Function) -> Function:

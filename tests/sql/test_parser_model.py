@@ -92,3 +92,29 @@ def test_split_takes_shares_and_keys() -> None:
 def test_what_is_refused(text: str) -> None:
     with pytest.raises(ParseError):
         parse_statement(text)
+
+
+def test_transforms_stand_behind_the_columns_that_they_take() -> None:
+    made = parse_statement(
+        "CREATE MODEL m INPUT (a STRING, b STRING) TRANSFORM (LCASE( a ) AS text, b, *)"
+        " OUTPUT (score DOUBLE) TRANSFORM (score > 0.5 alarm) WITH (provider = 'x')"
+    )
+    assert isinstance(made, CreateModel)
+    assert [(i.name, i.text) for i in made.before] == [("TEXT", "LCASE( a )"), ("B", "b"), ("*", "*")]
+    assert [(i.name, i.text) for i in made.after] == [("ALARM", "score > 0.5")]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("INPUT (a INT) TRANSFORM (a + 1) WITH (provider = 'x')", r"unexpected \), expected AS and a name"),
+        ("INPUT (a INT) TRANSFORM () WITH (provider = 'x')", r"unexpected \), expected an expression"),
+        ("INPUT (a INT) TRANSFORM a AS b WITH (provider = 'x')", r"unexpected a, expected \("),
+        ("TRANSFORM (a AS b) INPUT (a INT) WITH (provider = 'x')", "TRANSFORM stands behind the columns that it takes"),
+        ("OUTPUT (a INT) TRANSFORM (a) TRANSFORM (a) WITH (provider = 'x')", "TRANSFORM stands behind"),
+    ],
+)
+def test_a_transform_out_of_place_is_refused_with_its_place(text: str, wanted: str) -> None:
+    with pytest.raises(ParseError, match=wanted) as refused:
+        parse_statement(f"CREATE MODEL m {text}")
+    assert refused.value.span is not None
