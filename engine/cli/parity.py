@@ -24,7 +24,7 @@ from ..inference import providers
 from ..inference.binding import Binding
 from ..inference.model_function import ModelFunction
 from ..inference.parity import Differences, bare_outputs, differences
-from ..inference.routes import ROUTES, routes_of, version_function
+from ..inference.routes import ROUTES, routes_of, sql_columns, version_function
 from ..inference.versions import version_of
 from ..serving.arrow import named
 from ..serving.describe_models import create_text
@@ -50,6 +50,7 @@ class _Subject:
     function: ModelFunction
     binding: Binding | None
     tolerance: float
+    outputs: tuple[str, ...] = ()
 
 
 def parity(
@@ -109,17 +110,18 @@ def _compare(subject: _Subject, given: Sequence[list[Any]], answers: list[Any], 
     """Ask the bare side what SQL has answered, and tell how far they are apart."""
     whole = [i for i in range(len(answers)) if all(column[i] is not None for column in given)]
     kept = [i for i in whole if not _failed(answers[i])]
-    bare = bare_outputs(subject.function, subject.binding, [[column[i] for i in kept] for column in given])
+    rows = [[column[i] for i in kept] for column in given]
+    bare = bare_outputs(subject.function, subject.binding, rows, subject.outputs)
     told = [differences(n, [_part(answers[i], n) for i in kept], array, limit) for n, array in bare.items()]
     head = {"model": subject.function.name, "version": subject.version, "rows": len(answers)}
-    rows = {**head, "nulls": len(answers) - len(whole), "unanswered": len(whole) - len(kept), "tolerance": limit}
+    counts = {**head, "nulls": len(answers) - len(whole), "unanswered": len(whole) - len(kept), "tolerance": limit}
     if form == "json":
-        print(json.dumps({**rows, "outputs": [asdict(d) for d in told]}))
+        print(json.dumps({**counts, "outputs": [asdict(d) for d in told]}))
     else:
         shown = {f.name: [_shown(getattr(d, f.name)) for d in told] for f in fields(Differences)}
         write_named(pa.table(shown), sys.stdout)
-        print(", ".join(f"{name} {value}" for name, value in rows.items()))
-    return 1 if rows["unanswered"] or any(d.beyond for d in told) else 0
+        print(", ".join(f"{name} {value}" for name, value in counts.items()))
+    return 1 if counts["unanswered"] or any(d.beyond for d in told) else 0
 
 
 def _failed(answer: Any) -> bool:
@@ -174,7 +176,8 @@ def _registered(engine: Engine, name: str, reference: str, route: Mapping[str, A
         there = {**record, "source": source, "watch": None, "topic": None}
         engine.execute_all(create_text(name, replace(version, record=there)))
         call = quote_if_needed(name)
-    return _Subject(call, str(number), function, binding, float(record["tolerance"]))
+    outputs = tuple(column for column, _ in sql_columns(binding, record)[1])
+    return _Subject(call, str(number), function, binding, float(record["tolerance"]), outputs)
 
 
 def _number(name: str, reference: str, route: Mapping[str, Any]) -> int:

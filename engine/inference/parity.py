@@ -2,7 +2,8 @@
 
 The bare side shares nothing with the SQL side but the loaded artefact: values go from the file into numpy and into the
 framework in one call a chunk, with no Arrow, no repeats found, no cache, no process of its own. What differs is thus
-what the engine does to the rows, and what another cut of the batches does to the framework (about 1e-7 in float32).
+what the engine does to the rows, and what another cut of the batches does to the framework (about 1e-7 in float32). A
+version's TRANSFORMs are part of what it is: both sides have them, here over all rows at once.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from .binding import Binding
 from .model_function import ModelFunction
 from .program import TEXTS, Source, Tensor, object_array
 from .sparse import arrow_rows, is_sparse
+from .transform import Evaluation, private_instance, unpacked
 
 CHUNK_ROWS = 1024
 Values = Sequence[Any]
@@ -89,23 +91,46 @@ def _flat(values: Values) -> list[Any]:
     return made
 
 
-def bare_outputs(function: ModelFunction, binding: Binding | None, columns: Sequence[Values]) -> Mapping[str, Any]:
-    """What the framework alone gives for rows without NULLs: an array an output column. `binding` is None for a model
-    that ships, whose inputs are named as its tensors are."""
+def bare_outputs(
+    function: ModelFunction, binding: Binding | None, columns: Sequence[Values], outputs: Sequence[str] = ()
+) -> Mapping[str, Any]:
+    """What the framework alone gives for rows without NULLs: an array an output column, of which those that a TRANSFORM makes
+    are called `outputs`. `binding` is None for a model that ships, whose inputs are named as its tensors are. Raises UserError where a TRANSFORM makes NULL of a row."""
     artefact = verify(function.name, function.artefact, function.sha256)
     declared = function.declared or (None, None)
     options = {k: v for k, v in function.options.items() if k != "provider"}
     program = providers.load(function.provider, Source(function.name, artefact.path, options, 1, *declared))
     names = list(function.inputs)
+    if function.before is not None:
+        given = [pa.array(values, kind) for values, kind in zip(columns, function.arrow_inputs, strict=True)]
+        columns = [_values(column) for column in _evaluated(function.before, given)]
     try:
         chunks = _chunks(columns, function.batch_sizes)
         made = [program(_tensors(program.input_tensors, names, binding, chunk)) for chunk in chunks]
     finally:
         program.unload()
     whole = {name: np.concatenate([m[name] for m in made])[: len(columns[0])] for name in made[0]} if made else {}
+    if binding is not None and function.after is not None and whole:
+        made = _evaluated(function.after, binding.answers(whole))
+        return {name: np.array(_values(column)) for name, column in zip(outputs, made, strict=True)}
     if binding is not None:
         return {p.column: whole[p.tensor.name] for p in binding.outputs if p.tensor.name in whole}
     return whole if function.finish is None or not whole else _columns(function.finish(whole))
+
+
+def _evaluated(expressions: str, columns: Sequence[pa.Array]) -> list[pa.Array]:
+    evaluation = Evaluation(unpacked(expressions), private_instance)
+    try:
+        return evaluation(columns)
+    finally:
+        evaluation.close()
+
+
+def _values(column: pa.Array) -> list[Any]:
+    if column.null_count:
+        raise UserError("a TRANSFORM makes NULL of some rows", hint="leave them out: there is nothing to compare")
+    values: list[Any] = column.to_pylist()
+    return values
 
 
 def _columns(finished: Any) -> dict[str, np.ndarray[Any, Any]]:

@@ -47,6 +47,20 @@ def test_every_output_is_compared_and_null_is_passed_over(tmp_path: Path, capsys
     assert [(o["output"], o["count"], o["max"]) for o in body["outputs"]] == [("Y", 6, 0.0), ("KIND", 2, 0.0)]
 
 
+def test_transforms_stand_on_both_sides(tmp_path: Path, capsys) -> None:
+    columns = (
+        "INPUT (a STRING) TRANSFORM (ARRAY[CAST(a AS DOUBLE), 2E0, LEN(a)] AS x)"
+        " OUTPUT (y ARRAY<DOUBLE>, kind STRING) TRANSFORM (y[1] + 0.5E0 AS first, LCASE(kind) = 'up' AS up)"
+    )
+    setup = setup_file(tmp_path, TWO, columns)
+    data = tmp_path / "rows.jsonl"
+    data.write_text('{"a": "1.5"}\n{"a": null}\n{"a": "-7"}\n')
+    assert parity("m", data, setup, format="json") == 0
+    body = told(capsys)
+    assert (body["rows"], body["nulls"], body["unanswered"]) == (3, 1, 0)
+    assert [(o["output"], o["count"], o["max"]) for o in body["outputs"]] == [("FIRST", 2, 0.0), ("UP", 2, 0.0)]
+
+
 def test_a_difference_ends_with_1(tmp_path: Path, capsys) -> None:
     """This model's answer hangs on how many rows it is asked at once, which the engine halves by finding the repeats."""
     setup = setup_file(tmp_path, UNEVEN, "INPUT (a DOUBLE) OUTPUT (y DOUBLE)")
