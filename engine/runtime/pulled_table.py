@@ -6,8 +6,9 @@ A key's row may lie in memory (`lookup.py`); a large table is read piece by piec
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from ..operators.windows import kept_bounds
 from ..plan.pull import PullPlan
 from ..plan.steps import Aggregate, Evaluate, Materialize, QueryPlan
 from ..sql.compile import bind_functions, compile_condition, compile_sql
+from ..sql.expressions import Column
 from ..state.reader import StateReader
 from ..state.store import StateStore
 from .lookup import Lookup
@@ -48,24 +50,36 @@ class PulledTable:
     def pull(self, pull: PullPlan) -> Tables:
         """The answer of a pull query, piece by piece."""
         key = self._lookup.key(pull)
-        if key is not None and (row := self._lookup.row(key, pull)) is not None:
+        found = None if key is None else self._lookup.found(key)
+        if found is not None and (row := self._lookup.picked(found, pull)) is not None:
             yield row
             return
         with self._reader() as reader:
             bind_functions(reader.connection, [*pull.columns, *([] if pull.where is None else [pull.where])])
-            for rows in self._read(reader, pull, held=key is None or self._lookup.holds(key)):
+            if found is not None:
+                yield reader.read_rows(self._sql(replace(pull, where=None)), self._lookup.stored(found))
+                return
+            for rows in self._read(reader, pull, held=key is None):
                 yield self._answered(pull, rows) if pull.steps else rows
 
     def _read(self, reader: StateReader, pull: PullPlan, *, held: bool) -> Iterator[pa.Table]:
         """What its SQL gives. `held`: rows may lie in memory."""
-
-        def sql(rows: str) -> str:
-            return pull.sql(f"({view_sql(self._plan, rows)})")
-
+        sql = self._sql(pull)
         most = self._state.rows if pull.limit is None else min(pull.limit, self._state.rows)
         if pull.keys is None and most > PIECE_ROWS:
             return reader.scan(sql, PIECE_ROWS)
-        return iter([reader.read(sql) if held else reader.read_table(sql)])
+        return iter([reader.read(sql, self._keyed(pull)) if held else reader.read_table(sql)])
+
+    def _sql(self, pull: PullPlan) -> Callable[[str], str]:
+        return lambda rows: pull.sql(f"({view_sql(self._plan, rows)})")
+
+    def _keyed(self, pull: PullPlan) -> Callable[[str], str] | None:
+        """The same with the row's key behind the columns, where the table has it and each row stands for itself."""
+        if len(self._lookup.keys) != 1 or pull.limit is not None or pull.steps:
+            return None
+        (key,) = self._lookup.keys
+        of = self._plan.schema.columns[key]
+        return self._sql(replace(pull, columns=(*pull.columns, Column(key, of.name, of.type))))
 
     @contextmanager
     def _reader(self) -> Iterator[StateReader]:

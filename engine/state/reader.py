@@ -14,13 +14,17 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from .duckdb import Slot, fetch
+from .duckdb import Prepared, Slot, fetch
 
 if TYPE_CHECKING:
     from .table import StateTable
 
 TRIES = 2
+STATEMENTS_MAX = 16
+Statement = Callable[[str], str]
+"""SQL over the relation whose name, or text, it is given."""
 _AHEAD = "_ahead"
 
 
@@ -59,9 +63,11 @@ class StateReader:
         self._table = table
         self._changes = changes
         self._slot: Slot | None = None
+        self._statements: dict[str, Prepared] = {}
 
-    def read(self, sql: Callable[[str], str]) -> pa.Table:
-        """The answer to `sql`, which is given the relation to read: the state's keys and values as columns."""
+    def read(self, sql: Statement, keyed: Statement | None = None) -> pa.Table:
+        """The answer to `sql`, which is given the relation to read: the state's keys and values as columns. `keyed`: the same
+        with the key of each row as one more column, where each row is answered for by itself."""
         for _ in range(TRIES):
             before = self._changes.count
             ahead = self._ahead()
@@ -69,16 +75,16 @@ class StateReader:
                 return self.read_table(sql)
             if self._changes.under_way:
                 continue
-            made = self._read(sql, ahead)
+            made = self._read(sql, ahead) if keyed is None else self._read_apart(keyed, ahead)
             if self._changes.count == before:
                 return made
         return self._read_held(sql)
 
-    def read_table(self, sql: Callable[[str], str]) -> pa.Table:
+    def read_table(self, sql: Statement) -> pa.Table:
         """The same of the table alone: for who asks only for rows that are not ahead of it."""
         return fetch(self.connection, sql(self._table.name))
 
-    def scan(self, sql: Callable[[str], str], rows: int) -> Iterator[pa.Table]:
+    def scan(self, sql: Statement, rows: int) -> Iterator[pa.Table]:
         """The same in tables of `rows` rows, at least one, all as of the moment of the first. DuckDB makes them as they are
         asked for; the writer goes on meanwhile, and what it changes is kept as it was for as long as this lasts."""
         with self._held() as relation, closing(self._opened(sql(relation), rows)) as reader:
@@ -92,7 +98,7 @@ class StateReader:
     def _opened(self, sql: str, rows: int) -> pa.RecordBatchReader:
         return self.connection.execute(sql).to_arrow_reader(rows)
 
-    def _read_held(self, sql: Callable[[str], str]) -> pa.Table:
+    def _read_held(self, sql: Statement) -> pa.Table:
         with self._held() as relation:
             return fetch(self.connection, sql(relation))
 
@@ -112,11 +118,30 @@ class StateReader:
     def _ahead(self) -> pa.Table | None:
         return None if self._table.recent is None else self._table.recent.unwritten()
 
-    def _read(self, sql: Callable[[str], str], ahead: pa.Table) -> pa.Table:
+    def _read(self, sql: Statement, ahead: pa.Table) -> pa.Table:
         try:
             return fetch(self.connection, sql(self._with(ahead)))
         finally:
             self._let_go()
+
+    def _read_apart(self, keyed: Statement, ahead: pa.Table) -> pa.Table:
+        """The table's rows but for those that are ahead of it, and these, whose statement is kept: planning the two as one,
+        with an anti-join, takes DuckDB twice as long as the answer to either."""
+        (key,) = self._table.keys
+        behind, newer = self.read_table(keyed), self.read_rows(keyed, ahead)
+        last = behind.num_columns - 1
+        stale = pc.is_in(behind.column(last), ahead.column(key))
+        behind = behind.filter(pc.invert(stale)) if pc.any(stale).as_py() else behind
+        return pa.concat_tables([behind, newer]).remove_column(last)
+
+    def read_rows(self, sql: Statement, rows: pa.Table) -> pa.Table:
+        """The same of `rows`, which have the columns of the state, in place of the table. The last few statements are kept."""
+        text = sql("")
+        statement = self._statements.pop(text, None) or Prepared(self.connection, lambda source, _: sql(source))
+        self._statements[text] = statement  # as the newest
+        if len(self._statements) > STATEMENTS_MAX:
+            self._statements.pop(next(iter(self._statements))).close()
+        return statement(rows)
 
     def _with(self, ahead: pa.Table) -> str:
         """The table together with the rows ahead of it, as a relation."""
@@ -134,4 +159,6 @@ class StateReader:
 
     def close(self) -> None:
         """Give the connection back."""
+        for statement in self._statements.values():
+            statement.close()
         self.connection.close()

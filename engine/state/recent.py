@@ -45,6 +45,8 @@ class RecentRows:
         self._rows: dict[Key, Row] = {}  # of whole batches
         self._unwritten: set[Key] = set()  # those of them that the table has not
         self._lock = threading.Lock()  # readers look at both
+        self._commits = 0
+        self._told: tuple[int, pa.Table | None] = (-1, None)  # what `unwritten` gave last, and after how many commits
         self._staged: dict[Key, Row] = {}  # the transaction's own
         self._settled: dict[Key, Row] | None = None  # what it has written to the table
         self._stale = False  # it has changed the table directly
@@ -130,6 +132,7 @@ class RecentRows:
         if not self._staged and self._settled is None and not self._stale:
             return
         with self._lock:
+            self._commits += 1
             if self._settled is not None:
                 self._unwritten.clear()
             if self._stale:
@@ -153,8 +156,12 @@ class RecentRows:
     def unwritten(self) -> pa.Table | None:
         """Keys and values of all rows that the table has not yet, of one moment. From any thread."""
         with self._lock:
-            rows = [self._rows[key] for key in self._unwritten]
-        return gathered(rows, (*self._table.keys, *self._table.values)) if rows else None
+            commits, told = self._commits, self._told
+            rows = [] if told[0] == commits else [self._rows[key] for key in self._unwritten]
+        if told[0] != commits:
+            names = (*self._table.keys, *self._table.values)
+            self._told = told = (commits, gathered(rows, names) if rows else None)
+        return told[1]
 
     def close(self) -> None:
         """Give back its prepared statements."""

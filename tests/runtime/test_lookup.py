@@ -20,6 +20,7 @@ from mergus.engine.runtime.metrics import QueryMetrics
 from mergus.engine.runtime.pipeline import Engine, PlanQuery, PlanTask
 from mergus.engine.sql.builtin.registry import default_registry
 from mergus.engine.state.duckdb import connect
+from mergus.engine.state.reader import STATEMENTS_MAX
 
 
 class Counting:
@@ -92,6 +93,18 @@ def test_other_questions_see_memory_and_table_as_one(counting: Counting) -> None
     assert counting.ask("N", "K = 'a' AND S > 3") == []
     assert counting.ask("K", "K IN ('a', 'b')") == [{"c0": "a"}, {"c0": "b"}]
     assert counting.ask("K", "S >= 5") == [{"c0": "b"}, {"c0": "c"}]
+
+
+def test_many_expressions_over_one_key_and_over_all(counting: Counting) -> None:
+    counting.batch(("a", 1), ("b", 5))
+    counting.task.flush()
+    counting.batch(("a", 2), ("c", 7))
+    for more in range(2 * STATEMENTS_MAX):
+        assert counting.ask(f"N + {more} AS M; S", "K = 'a'") == [{"c0": 2 + more, "c1": 3}]
+        assert counting.ask(f"K; S + {more} AS M", "S > 4") == [
+            {"c0": "b", "c1": 5 + more},
+            {"c0": "c", "c1": 7 + more},
+        ]
 
 
 def test_small_and_large_batches_in_turn(counting: Counting) -> None:
