@@ -18,9 +18,11 @@ from ..sql.compile import bind_functions
 from ..sql.functions import PythonAggregate
 from ..state.change import OLD, ROW
 from ..state.duckdb import Prepared
+from ..state.recent import RecentRows
 from ..state.table import FEW_ROWS
 from .closing import Closing
 from .context import Context
+from .few_rows import FewRows
 from .frame import concat, conform, set_column
 from .group_state import GroupState, having_of
 from .operator import KEY_GROUP, PARTITION, PASSED, ROWTIME, SEQUENCE, WINDOW_END, WINDOW_START, Frame
@@ -53,6 +55,7 @@ class AggregateOperator:
         merges = not python and not step.table_input
         self._running = RunningGroups(self._layout, self._table, context) if every and merges else None
         self._recent = self._table.keep_recent() if merges and not every else None
+        self._few = FewRows.of(self._layout) if self._recent is not None and self._having is None else None
         self._closing = Closing(step, self._layout, self._table, context) if step.partial.window else None
         mortal = self._layout.mortal
         self._ttl = TimeToLive(step, self._layout, self._table, self._having, context) if mortal else None
@@ -103,13 +106,22 @@ class AggregateOperator:
 
     def _change(self, table: pa.Table) -> pa.Table:
         if self._recent is not None and table.num_rows <= FEW_ROWS:
-            change = self._merge_recent(self._recent.joined(table))
+            change = self._merged_few(table, self._recent)
             self._recent.put(change, change.column(ROW).null_count)
             return change
         self._table.settle()
         change = self._python.merge(table, self._having) if self._python else self._merge(table)
         self._table.apply(change)
         return change
+
+    def _merged_few(self, table: pa.Table, recent: RecentRows) -> pa.Table:
+        keys, stored = recent.find_all(table)
+        made = self._few.merge(table, keys, stored) if self._few else None
+        if made is None:
+            made = self._merge_recent(recent.joined(table, stored))
+            if self._few:
+                self._few.learn(made)
+        return made
 
     def _merge_sql(self, source: str, names: Sequence[str]) -> str:
         if self._step.table_input:

@@ -54,8 +54,8 @@ class RecentRows:
         self._before = Prepared(table.connection, self._before_sql, size=table.size)
 
     # ------------------------------------------------------------------------------------------------------ small batches
-    def joined(self, batch: pa.Table) -> pa.Table:
-        """A batch (of any rows that have the table's keys) with the stored row of each in the column STORED."""
+    def find_all(self, batch: pa.Table) -> tuple[list[Key], list[Row | None]]:
+        """The keys of a batch (of any rows that have the table's keys), and the stored row of each."""
         if len(self._rows) > KEPT_MAX:
             self.give_way()
         keys = self._keys(batch)
@@ -66,6 +66,10 @@ class RecentRows:
             found = self._find(asked.append_column(_AT, pa.array(missing, pa.int64())))
             for row, at in enumerate(found.column(_AT).to_pylist()):
                 rows[at] = (found, row)
+        return keys, rows
+
+    def joined(self, batch: pa.Table, rows: Sequence[Row | None]) -> pa.Table:
+        """A batch with the stored rows in the column STORED."""
         return batch.append_column(STORED, self._stored(rows))
 
     def _known(self, key: Key) -> Row | None:

@@ -29,7 +29,8 @@ def add(store: StateStore, **amounts: int) -> None:
     """A small batch: adds to the keys' numbers, and notes what was added."""
     recent = recent_of(store)
     with store.transaction():
-        stored = recent.joined(pa.table({"k": pa.array(list(amounts))})).column("s").to_pylist()
+        batch = pa.table({"k": pa.array(list(amounts))})
+        stored = recent.joined(batch, recent.find_all(batch)[1]).column("s").to_pylist()
         numbers = [amount + (row["n"] if row else 0) for row, amount in zip(stored, amounts.values(), strict=True)]
         lists = [[*(row["l"] if row else []), amount] for row, amount in zip(stored, amounts.values(), strict=True)]
         made = {"k": list(amounts), "n": pa.array(numbers, pa.int64()), "l": pa.array(lists, pa.list_(pa.int64()))}
