@@ -47,7 +47,7 @@ class RunningGroups:
     def _running(self, rows: pa.Table) -> pa.Table:
         """Each row with the state of its group's rows of the batch up to it."""
         made = self._rows(rows)
-        longest = pc.max(made.column(_NTH)).as_py()
+        longest = pc.max(made.column(_NTH)).as_py() if self._layout.step.partial.calls else 1
         for step in range((longest - 1).bit_length()):
             if step == len(self._doubled):
                 self._doubled.append(Prepared(self._context.connection, self._doubling_sql(1 << step)))

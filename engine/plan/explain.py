@@ -128,11 +128,12 @@ def _node(node: Node) -> str:
                 if node.within is None
                 else f" within {node.within.before_ms} ms before, {node.within.after_ms} after"
             )
-            return f"Join {kind} {node.between} on {on}{within}"
+            what = " as a test" if node.is_test else ""
+            return f"Join {kind} {node.between}{what} on {on}{within}"
         case Union(arms=arms):
             return f"Union of {len(arms)} streams"
-        case Retain():
-            return "Retain newest row of each key"
+        case Retain(told=told):
+            return "Retain keys that were told" if told else "Retain newest row of each key"
         case Retract():
             return "Retract rows that change"
         case Finals():
@@ -195,8 +196,9 @@ def step_text(step: Step) -> str:
         case TableTableJoin():
             on = f"e{step.left}.c{step.left_key} = e{step.right}.c{step.right_key}"
             return f"{step.kind} join of e{step.left} and e{step.right}, kept in {step.state}, on {on}"
-        case Materialize():
-            return f"keep e{step.input} in {step.state}"
+        case Materialize(every=every):
+            which = ", tombstones only of keys that were told" if every else ""
+            return f"keep e{step.input} in {step.state}{which}"
         case RetractStep():
             return f"changes of e{step.input} with the rows kept in {step.state}"
 

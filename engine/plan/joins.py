@@ -36,12 +36,12 @@ def join_rows(
     """The rows of `left` joined with those of `right`, which is one source."""
     _check_sources(left, right, span)
     criteria = _by_key(left, _criteria(left, right, on, registry))
-    _check_windows(left, right, span or span_of(on))
+    check_windows(left, right, span or span_of(on))
     _check_sides(left, right, kind, within, span or span_of(on))
     _check_keys(left, right, kind, criteria)
     left = replace(left, entries=tuple(e for e in left.entries if e.source))  # an outer join's own key goes with it
     left_side, right_side = _side(left, criteria.left), _side(right, criteria.right)
-    foreign = left.node.is_table and not _is_whole_key(criteria.left, left)
+    foreign = left.node.is_table and not is_whole_key(criteria.left, left)
     primary = tuple(_place(left_side, key.viable[0]) for key in left.keys) if foreign else ()
     node = Join(left_side.node, right_side.node, kind, left_side.key, right_side.key, within, primary)
     entries = [_joined(e) for e in (*left_side.entries, *_shifted(right_side.entries, len(left_side.node.schema)))]
@@ -166,7 +166,8 @@ def _check_sides(left: Rows, right: Rows, kind: str, within: Within | None, span
         )
 
 
-def _check_windows(left: Rows, right: Rows, span: Span | None) -> None:
+def check_windows(left: Rows, right: Rows, span: Span | None) -> None:
+    """Raise AnalysisError where the windows of the sides do not let them meet."""
     for side in (left, right):
         if has(side.node, Finals) and not (left.node.is_table and right.node.is_table):
             raise AnalysisError(
@@ -201,7 +202,7 @@ def _check_windows(left: Rows, right: Rows, span: Span | None) -> None:
 def _check_keys(left: Rows, right: Rows, kind: str, criteria: _Criteria) -> None:
     """A table is joined by its primary key; both values have one type; a windowed side is joined by its own key."""
     of_table = right.node.is_table
-    if of_table and not _is_whole_key(criteria.right, right):
+    if of_table and not is_whole_key(criteria.right, right):
         which = "stream-table" if not left.node.is_table else "table-table"
         raise AnalysisError(
             f"{which} joins require to join on the table's primary key",
@@ -215,29 +216,27 @@ def _check_keys(left: Rows, right: Rows, kind: str, criteria: _Criteria) -> None
             hint="CAST one of them in a stream or table of its own, or in the condition on a stream's side",
             span=criteria.span,
         )
-    if left.node.window is not None and not (
-        _is_whole_key(criteria.left, left) and _is_whole_key(criteria.right, right)
-    ):
+    if left.node.window is not None and not (is_whole_key(criteria.left, left) and is_whole_key(criteria.right, right)):
         raise AnalysisError("implicit repartitioning of windowed sources is not supported", span=criteria.span)
-    if left.node.is_table and not _is_whole_key(criteria.left, left):
-        _check_foreign(left, kind, criteria)
+    if left.node.is_table and not is_whole_key(criteria.left, left):
+        check_foreign(left, kind, criteria.text, criteria.span)
 
 
-def _check_foreign(left: Rows, kind: str, criteria: _Criteria) -> None:
+def check_foreign(left: Rows, kind: str, text: str, span: Span | None) -> None:
+    """Raise AnalysisError where a table cannot be joined by a column that is not its key; `text`: the condition."""
     if left.joined:
         raise AnalysisError(
             "foreign-key table-table joins are not supported as part of n-way joins",
-            detail=criteria.text,
+            detail=text,
             hint="make a table of the first join, and join that",
-            span=criteria.span,
+            span=span,
         )
     if kind in ("RIGHT", "OUTER"):
-        raise AnalysisError(
-            f"{kind} joins on a foreign key are not supported", hint="use INNER or LEFT", span=criteria.span
-        )
+        raise AnalysisError(f"{kind} joins on a foreign key are not supported", hint="use INNER or LEFT", span=span)
 
 
-def _is_whole_key(expr: Expr, rows: Rows) -> bool:
+def is_whole_key(expr: Expr, rows: Rows) -> bool:
+    """Whether an expression over the rows is their key, all of it."""
     return len(rows.keys) == 1 and any(expr == e.expr for e in rows.keys[0].viable)
 
 
@@ -282,7 +281,7 @@ def _keys(
     def now(old: Entry) -> Entry:
         return next(e for e in entries if (e.source, e.name) == (old.source, old.name))
 
-    if left.node.is_table and not _is_whole_key(criteria.left, left):
+    if left.node.is_table and not is_whole_key(criteria.left, left):
         return tuple(RowKey(tuple(now(e) for e in k.viable), now(k.viable[0]).expr, k.name) for k in left.keys)
     viable: list[Entry] = []
     forms = frozenset(criteria.forms)

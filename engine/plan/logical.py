@@ -173,7 +173,8 @@ class Within:
 class Join:
     """Rows of two sides with the same key. Output: left's columns, then right's. Which join it is follows from the sides: a
     stream with a table sees the table as of the stream's row, two streams meet `within` a time, two tables make a table.
-    `primary`: the left table's primary key, where the join is on another column of it (a foreign key)."""
+    `primary`: the left table's primary key, where the join is on another column of it (a foreign key). `is_test`: only
+    whether there is a row on the right is asked, of rows that keep their key, also of those without a value to ask for."""
 
     left: Node
     right: Node
@@ -182,6 +183,7 @@ class Join:
     right_key: int
     within: Within | None = None
     primary: tuple[int, ...] = ()
+    is_test: bool = False
 
     def __post_init__(self) -> None:
         if self.left.is_table and not self.right.is_table:
@@ -215,9 +217,11 @@ class Join:
 
 @dataclass(frozen=True)
 class Retain:
-    """Keeps the newest row of every key of a table, so that pull queries can read it."""
+    """Keeps the newest row of every key of a table, so that pull queries can read it. `told`: only which keys have a row, so
+    that a push query tells no end of a row that it has not told."""
 
     input: Node
+    told: bool = False
 
     def __post_init__(self) -> None:
         if not self.input.is_table:

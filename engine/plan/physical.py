@@ -106,6 +106,10 @@ class _Builder:
                 edge, at = self.build(node.input)
                 self._cross(edge, at, at + 1, keys)
                 return self._append(at + 1, RetractStep(edge, self._edge(), schema, keys, self._name("retract")))
+            case Retain(schema=schema, window=window, told=True):  # a push query has one worker
+                edge, at = self.build(node.input)
+                step = Materialize(edge, self._edge(), schema, self._name("told"), window, filtered=True, every=True)
+                return self._append(at, step)
             case Retain(schema=schema, window=window):
                 edge, at = self.build(node.input)
                 self._cross(edge, at, at + 1, tuple(i for i, c in enumerate(schema) if c.is_key))
@@ -181,7 +185,7 @@ class _Builder:
         sides, name = self._sides(node, left, right), self._name("joined")
         if node.is_table:
             return self._append(at, TableTableJoin(*sides, node.kind, node.schema, name, node.window is not None))
-        return self._append(at, StreamTableJoin(*sides, node.kind, node.schema, name))
+        return self._append(at, StreamTableJoin(*sides, node.kind, node.schema, name, node.is_test))
 
     def _sides(self, node: Join, left: Edge, right: Edge) -> tuple[Edge, Edge, Edge, int, int, Schema, Schema]:
         """The fields of steps.TwoSides."""

@@ -169,11 +169,12 @@ class TwoSides:
 @dataclass(frozen=True)
 class StreamTableJoin(TwoSides):
     """Each row of `left` (stream) with the row of `right` (table) of the same key as of the stream row. Output columns:
-    left's, then right's. `kind`: INNER or LEFT."""
+    left's, then right's. `kind`: INNER or LEFT. `is_test`: rows keep their own key, and those without a value to join by."""
 
     kind: str
     schema: Schema
     state: str
+    is_test: bool = False
 
 
 @dataclass(frozen=True)
@@ -271,7 +272,8 @@ class ForeignKeyResults:
 @dataclass(frozen=True)
 class Materialize:
     """Keeps the newest row of every key of a table's changelog, so that pull queries can read it. `filtered`: a tombstone of a
-    key that is not kept says nothing, for the row has not passed before either."""
+    key that is not kept says nothing, for the row has not passed before either. `every`: every change goes on, not the last
+    of a batch, and of what is kept nobody reads more than the keys."""
 
     input: Edge
     output: Edge
@@ -279,6 +281,7 @@ class Materialize:
     state: str
     window: Window | None = None
     filtered: bool = False
+    every: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from ..sql.statements_relational import Body, CommonTable, Select, SetOperation
 from ..sql.types import SqlType
 from .analysis import analyze_query
 from .logical import Finals, Node, Project, Union, has, reads
+from .membership import with_memberships
 from .predictions import expand_predictions
 from .result import row_by_row
 from .rows import Rows, rows_over
@@ -70,7 +71,7 @@ class Names:
         return Query((star,), source, emit=query.emit, limit=query.limit, span=query.span), names
 
     def rows(self, query: Query) -> tuple[Query, Rows]:
-        """A block's rows, and the block with the models of its FROM written out."""
+        """A block's rows, and the block with the models of its FROM written out and the tests of its WHERE worked out."""
         query = expand_predictions(query, self.catalog, self.registry)
         rows = rows_from(query.from_, self.catalog, self.registry, self._derive)
         windowed = next((r.alias for r in reads(rows.node) if r.is_table and r.window is not None), None)
@@ -79,7 +80,12 @@ class Names:
                 "persistent queries on windowed tables are not supported",
                 hint=f"read the topic of {windowed} as a stream: CREATE STREAM … WITH (WINDOW_TYPE = …)",
             )
-        return query, rows
+        return with_memberships(query, rows, self)
+
+    def derived(self, query: Query, alias: str) -> Rows:
+        """What a block gives, as the rows of a source of that name."""
+        made = self._select(query, alias)
+        return rows_over(made.node, alias, (), any_case=made.any_case)
 
     def _with(self, tables: tuple[CommonTable, ...]) -> Names:
         names = self

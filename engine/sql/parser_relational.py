@@ -1,8 +1,8 @@
 """SELECT beyond one block over one source: DISTINCT, sub-queries, WITH, OVER, set operations, ORDER BY and OFFSET.
 
 Every SELECT is read by this grammar. One that needs none of it comes out as the plain `Query` that it always was. A query
-that goes on (EMIT, CREATE … AS, INSERT INTO) may have sub-queries in FROM, WITH and UNION ALL; what needs all rows to be there
-is refused by its name, with what does instead. A sub-query inside an expression hangs in the tree's meta, with its text as
+that goes on (EMIT, CREATE … AS, INSERT INTO) may have sub-queries, WITH and UNION ALL; what needs all rows to be there is
+refused by its name, with what does instead. A sub-query inside an expression hangs in the tree's meta, with its text as
 the node's content, so that trees of different sub-queries differ.
 """
 
@@ -28,7 +28,6 @@ _INSTEAD = {
     "LIMIT in a sub-query": _ASK,
     "OFFSET": _ASK,
     "a window function": "GROUP BY, with a WINDOW where the rows of a time belong together",
-    "a sub-query in an expression": "join it: FROM a JOIN (SELECT …) b ON a.x = b.y",
     "CROSS JOIN": "join on an equality: a JOIN b ON a.x = b.y",
     "UNION": "UNION ALL goes on; GROUP BY over it makes a table that has each row once",
     "INTERSECT": "join the two: a JOIN b ON a.x = b.y",
@@ -229,14 +228,11 @@ class RelationalParser(QueryParser):
 
     def _subquery(self, start: int) -> exp.Expression:
         """`(SELECT …)` as a node: its text, and the query in the meta."""
-        before = self.once
         self._uses("a sub-query in an expression", start)
         self.expect_sign(TokenType.L_PAREN, "(")
         whole = self._inner()
         if whole.emit is not None:
             raise Unsupported("EMIT FINAL cannot stand in a sub-query in an expression", span=whole.span)
-        if before is None and self.once is not None:
-            self.once = (self.once[0], self.span(start))
         first = self.tokens[start].start
         text = exp.Identifier(this=self.text[first : self.tokens[self.at - 1].end + 1], quoted=False)
         node = self._placed(exp.Subquery(this=text), first)

@@ -44,6 +44,8 @@ PER_PARTITION = (
     "joins_streams-GRACE",
     "tables-STATE_TTL",
     "joins_subqueries-a stream joined with tables",
+    "subqueries-groups of windows",
+    "membership-values of a table's column",
 )  # what is late, or final, is judged by partition; and what lies in two has no order
 BY_ROW = ("functions_", "types_")  # what a row gives by itself: one combination each, all of them over the files
 ASSERTIONS = (AssertValues, AssertSource, AssertTopic)
