@@ -56,6 +56,14 @@ _DTYPE_OF = {
 Columns = tuple[tuple[str, SqlType], ...]
 
 
+class Misfit(TypeMismatch):
+    """A column that fits no tensor: `column` is its name."""
+
+    def __init__(self, message: str, column: str, *, detail: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, detail=detail, hint=hint)
+        self.column = column
+
+
 @dataclass(frozen=True)
 class Port:
     """One column and its tensor. `parts`: the tensors that a sparse column feeds, whose values are `tensor`."""
@@ -245,8 +253,9 @@ def _declared(name: str, word: str, tensors: Sequence[Tensor], columns: Columns,
         if tensor is None and len(tensors) == len(columns) == 1:
             tensor = tensors[0]
         if tensor is None:
-            raise UserError(
+            raise Misfit(
                 f"model {name}: {word} names {column}, and no tensor is called so",
+                column,
                 detail=f"its signature has {', '.join(map(str, tensors))}",
             )
         _check_fit(name, word, column, kind, tensor)
@@ -274,8 +283,9 @@ def _check_fit(name: str, word: str, column: str, kind: SqlType, tensor: Tensor)
     wanted = () if tensor.shape == (1,) and shape == () else tensor.shape
     sizes = all(a is None or b is None or a == b for a, b in zip(shape, wanted, strict=False))
     if _group(dtype) != _group(tensor.dtype) or len(shape) != len(wanted) or not sizes:
-        raise TypeMismatch(
+        raise Misfit(
             f"model {name}: {word} {column} {kind} does not fit tensor {tensor}",
+            column,
             hint=f"make it {_type_of(name, tensor)}"
             if word == "TRANSFORM"
             else f"declare it as {_type_of(name, tensor)}",

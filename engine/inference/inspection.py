@@ -24,7 +24,7 @@ from ..errors import MergusError, UserError
 from ..sql.transform import INPUT, columns_of_texts
 from . import providers
 from .artefact import verify
-from .binding import Columns, bind, declared_tensors
+from .binding import Columns, Misfit, bind, declared_tensors
 from .model_function import ModelFunction
 from .process import go_with_the_owner
 from .program import Source
@@ -53,6 +53,8 @@ def inspect(request: Mapping[str, Any], limit_s: float = LIMIT_S) -> dict[str, A
         if not answer.exists():
             raise UserError(f"model {name}: its engine ended the process", detail=_ending(done))
         made: dict[str, Any] = json.loads(answer.read_text())
+    if made.get("column") is not None:
+        raise Misfit(made["error"], made["column"], detail=made.get("detail"), hint=made.get("hint"))
     if "error" in made:
         raise UserError(made["error"], detail=made.get("detail"), hint=made.get("hint"))
     return made
@@ -158,7 +160,8 @@ def main(arguments: Sequence[str]) -> None:
     try:
         made = answer_to(request)
     except MergusError as error:
-        made = {"error": error.message, "detail": error.detail, "hint": error.hint}
+        column = error.column if isinstance(error, Misfit) else None
+        made = {"error": error.message, "detail": error.detail, "hint": error.hint, "column": column}
     except Exception as error:  # noqa: BLE001 - an engine may raise anything; the statement tells it
         made = {"error": f"model {request['name']}: it cannot be used", "detail": f"{type(error).__name__}: {error}"}
     Path(arguments[1]).write_text(json.dumps(made))

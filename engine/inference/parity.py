@@ -95,7 +95,10 @@ def bare_outputs(
     function: ModelFunction, binding: Binding | None, columns: Sequence[Values], outputs: Sequence[str] = ()
 ) -> Mapping[str, Any]:
     """What the framework alone gives for rows without NULLs: an array an output column, of which those that a TRANSFORM makes
-    are called `outputs`. `binding` is None for a model that ships, whose inputs are named as its tensors are. Raises UserError where a TRANSFORM makes NULL of a row."""
+    are called `outputs`. `binding` is None for a model that ships, whose inputs are named as its tensors are.
+
+    Raises UserError where a TRANSFORM makes NULL of a row.
+    """
     artefact = verify(function.name, function.artefact, function.sha256)
     declared = function.declared or (None, None)
     options = {k: v for k, v in function.options.items() if k != "provider"}

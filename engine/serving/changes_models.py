@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import AnalysisError, Conflict, Span, Unsupported
+from ..inference.binding import Misfit
 from ..inference.registered import belongs_to, functions_of
 from ..inference.versions import version_json, version_of_json
 from ..sql.catalog_models import DEFAULT_ALIAS, ModelEntry, ModelEvent, ModelVersion, Split, dead_letter_columns
@@ -172,7 +173,11 @@ def _version(statement: CreateModel, properties: dict[str, Property], number: in
     wanted = wanted_of(statement, properties, transforms)
     if world.models is None:
         raise Unsupported("CREATE MODEL needs a server's data folder", hint="run it on a server or by mergus.connect()")
-    return world.models.bring(wanted, number, world.now_ms)
+    try:
+        return world.models.bring(wanted, number, world.now_ms)
+    except Misfit as error:
+        error.span = next((item.span for item in statement.before if item.name == error.column), None)
+        raise
 
 
 # ------------------------------------------------------------------------------------------------------------------- ALTER

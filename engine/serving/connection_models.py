@@ -23,19 +23,18 @@ class Models:
         path: str,
         inputs: Mapping[str, str] | None = None,
         outputs: Mapping[str, str] | None = None,
+        before: Mapping[str, str] | None = None,
+        after: Mapping[str, str] | None = None,
         replace: bool = False,
         **properties: Any,
     ) -> str:
-        """CREATE [OR REPLACE] MODEL; `properties` are those of WITH. Answers what was said."""
+        """CREATE [OR REPLACE] MODEL; `before` and `after` are the TRANSFORMs of INPUT and OUTPUT, expressions by name;
+        `properties` are those of WITH. Answers what was said."""
         words = "CREATE OR REPLACE MODEL" if replace else "CREATE MODEL"
-        columns = "".join(
-            f" {word} ({', '.join(f'{_name(n)} {parse_type(t)}' for n, t in given.items())})"
-            for word, given in (("INPUT", inputs), ("OUTPUT", outputs))
-            if given
-        )
+        clauses = _clause("INPUT", inputs, before) + _clause("OUTPUT", outputs, after)
         chosen = {"provider": provider, "path": path, **properties}
         shown = ", ".join(f"{_name(n)} = {_literal(v)}" for n, v in chosen.items())
-        return self._said(f"{words} {_name(name)}{columns} WITH ({shown});")
+        return self._said(f"{words} {_name(name)}{clauses} WITH ({shown});")
 
     def set_alias(self, name: str, alias: str, version: int, reason: str = "") -> str:
         """ALTER MODEL … SET ALIAS."""
@@ -71,6 +70,13 @@ class Models:
         answer = self._execute(sql)[0]
         assert isinstance(answer, Listing)  # SHOW and DESCRIBE answer nothing else
         return answer.body
+
+
+def _clause(word: str, columns: Mapping[str, str] | None, made: Mapping[str, str] | None) -> str:
+    """` INPUT (…) TRANSFORM (…)`, where there is one."""
+    declared = ", ".join(f"{_name(n)} {parse_type(t)}" for n, t in (columns or {}).items())
+    transform = ", ".join(f"{text} AS {_name(n)}" for n, text in (made or {}).items())
+    return (f" {word} ({declared})" if declared else "") + (f" TRANSFORM ({transform})" if transform else "")
 
 
 def _name(name: str) -> str:

@@ -16,11 +16,12 @@ import pyarrow as pa
 
 from ..errors import AnalysisError, UnknownName, UserError
 from ..inference.arrays import parts_of
+from ..inference.sparse import is_sparse
 from ..sql.catalog_models import ModelEntry, ModelVersion
 from ..sql.functions import ModelCall, ScalarFunction
 from ..sql.scope import suggestion
 from ..sql.transform import INPUT, OUTPUT, kept_transforms
-from ..sql.types import BYTES, Array, Scalar, SqlType, Struct, arrow_type
+from ..sql.types import BYTES, DATE, TIME, TIMESTAMP, Array, Scalar, SqlType, Struct, Vector, arrow_type
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -122,7 +123,14 @@ def _returned(kind: SqlType, tensors: Mapping[str, str], only: str) -> tuple[Por
 
 
 def run(engine: Engine, called: Called, columns: Sequence[pa.Array]) -> Answer:
-    """Ask the model. Raises UserError where it fails on a row, EnvironmentFault where it cannot be run."""
+    """Ask the model. Raises AnalysisError where it takes or gives what no tensor holds, UserError where it fails on a row,
+    EnvironmentFault where it cannot be run."""
+    for port in (*called.inputs, *called.outputs):
+        if not _is_tensor(port.type):
+            raise AnalysisError(
+                f"model {called.name}: {port.name} is {port.type}, which no tensor holds",
+                hint="ask the model in SQL, or have a TRANSFORM take it apart",
+            )
     rows = pa.table(list(columns), names=[f"c{i}" for i in range(len(columns))])
     if not rows.num_rows:
         return Answer(tuple([] for _ in called.outputs), [])
@@ -132,6 +140,16 @@ def run(engine: Engine, called: Called, columns: Sequence[pa.Array]) -> Answer:
         raise UserError(f"row {row}: {reason}", detail=f"{len(errors)} of {rows.num_rows} rows fail")
     parts = parts_of(made.column("c0"))
     return Answer(tuple(part.to_pylist() for part in parts), made.column("c1").to_pylist())
+
+
+def _is_tensor(kind: SqlType) -> bool:
+    if isinstance(kind, Array):
+        return _is_tensor(kind.item)
+    return (
+        is_sparse(kind)
+        or isinstance(kind, Vector)
+        or (isinstance(kind, Scalar) and kind not in (DATE, TIME, TIMESTAMP))
+    )
 
 
 def single(called: Called) -> Port:
