@@ -53,6 +53,7 @@ from .session_aggregate import SessionAggregateOperator
 from .stream_stream_join import StreamStreamJoinOperator
 from .stream_table_join import StreamTableJoinOperator
 from .table_table_join import TableTableJoinOperator
+from .told import ToldOperator
 from .union import UnionOperator
 
 
@@ -202,7 +203,7 @@ def _operator(step: Step, behind: Step | None, context: Context, *, every: bool)
         case TableTableJoin():
             return TableTableJoinOperator(step, _after(step, behind), context, every=every)
         case Materialize():
-            return MaterializeOperator(step, context)
+            return ToldOperator(step, context) if step.every else MaterializeOperator(step, context)
         case Retract():
             return RetractOperator(step, context)
         case _:

@@ -15,7 +15,7 @@ from ..sql.functions import FunctionRegistry
 from ..sql.schema import Schema
 from ..sql.statements import Query, RelationalQuery
 from .analysis import analyze_query
-from .logical import Aggregate, Filter, Node, Project, Retain
+from .logical import Aggregate, Filter, Infer, Join, Node, Project, Retain, has, reads
 from .origins import with_again
 from .physical import stage
 from .result import check_kind, fit, row_by_row, sink_of
@@ -73,7 +73,7 @@ def plan_logical(
     block, rows = names.rows(block)
     root = analyze_query(block, rows, registry, sink=None if sink is None else sink.name, settings=settings)
     if sink is None:
-        return optimize(root)
+        return optimize(_told(root))
     check_kind(root, sink)
     made = merge_projections(fit(root, sink))
     return optimize(_kept(with_state_ttl(made, sink.state_ttl)))
@@ -112,6 +112,16 @@ def _kept(root: Node) -> Node:
     if not root.is_table or (isinstance(root, Project) and _of_groups(root)):
         return root
     return Retain(root)
+
+
+def _told(root: Node) -> Node:
+    """A push query over a table's rows tells the end only of those that it has told. Joins and groups know what was."""
+    if isinstance(root, Project | Infer) and root.is_table:
+        return replace(root, input=_told(root.input))
+    if not isinstance(root, Filter) or not root.is_table or has(root, Join, Aggregate):
+        return root
+    keys = sum(c.is_key for read in reads(root) for c in read.schema)
+    return Retain(root, told=True) if sum(c.is_key for c in root.schema) == keys else root
 
 
 def _of_groups(root: Project) -> bool:

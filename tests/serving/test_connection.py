@@ -159,3 +159,32 @@ def test_times_are_inserted_as_text_as_numbers_and_as_themselves(db):
     assert db.query("SELECT * FROM d;").rows() == [{"D": day, "T": time, "AT": moment, "L": [day]}] * 3
     with pytest.raises(UserError, match="column T is TIME"):
         db.insert("D", [{"t": "25:00"}])
+
+
+FILTERED = """
+CREATE TABLE prices (sku STRING PRIMARY KEY, price BIGINT) WITH (kafka_topic='prices', value_format='JSON', partitions=1);
+INSERT INTO prices VALUES ('a', 1);
+INSERT INTO prices VALUES ('b', 9);
+INSERT INTO prices VALUES ('a', 8);
+INSERT INTO prices VALUES ('a', 2);
+INSERT INTO prices VALUES ('a', 3);
+INSERT INTO prices (sku) VALUES ('c');
+INSERT INTO prices VALUES ('c', 7);
+"""
+
+
+@pytest.mark.parametrize(
+    ("items", "from_", "rows"),
+    [
+        ("sku, price", "prices", [("b", 9), ("a", 8), ("a", None), ("c", 7)]),
+        ("price * 2 AS p, sku", "prices", [(18, "b"), (16, "a"), (None, "a"), (14, "c")]),
+        ("price", "prices", [(9,), (8,), (None,), (7,)]),
+        ("sku", "(SELECT price, sku FROM prices WHERE price > 2) p", [("b",), ("a",), ("a",), ("c",)]),
+    ],
+)
+def test_a_filtered_table_tells_the_end_of_rows_that_it_told(db, items, from_, rows):
+    if "PRICES" not in db.engine.catalog.relations:
+        db.execute(FILTERED)
+    sql = f"SELECT {items} FROM {from_} WHERE price > 5 EMIT CHANGES LIMIT 4;"
+    with db.push(sql, from_beginning=True) as push:
+        assert [tuple(row.values()) for row in push] == rows

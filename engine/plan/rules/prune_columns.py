@@ -54,8 +54,9 @@ def _prune(node: Node, needed: frozenset[int]) -> tuple[Node, Places]:
         case Finals():
             below, places = _prune(node.input, needed)
             return Finals(below), places
-        case Retain():
-            below, places = _prune(node.input, frozenset(range(len(node.schema))))
+        case Retain(told=told):
+            read = needed | {i for i, c in enumerate(node.schema) if c.is_key}
+            below, places = _prune(node.input, read if told else frozenset(range(len(node.schema))))
             return replace(node, input=below), places
         case Join():
             return _join(node, needed)
