@@ -4,8 +4,8 @@
 
 One server, as a user starts it. A pull query is asked over HTTP without a pause on one connection; an event counts as
 visible when an answer with it has arrived, so the wait for the next question and the question itself are in the figure.
-The idle queries are left until they are parked, half a minute with a server's own settings. An event's time is that of
-its hand-over to the topic's writer.
+The first second of each run is left out: the clients of this process connect in it. The idle queries are left until they
+are parked, half a minute with a server's own settings. An event's time is that of its hand-over to the topic's writer.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from tests.kafka_broker import running_broker
 from tests.mergus_server import Server, running_server, until
 
 PULL_RATE, FILTER_RATE = 1_000, 2_000
+WARM_S = 1.0
 SOURCE = "CREATE STREAM {name} (k STRING KEY, v BIGINT) WITH (kafka_topic='{name}', value_format='JSON', partitions=1);"
 LATEST = "CREATE TABLE latest AS SELECT k, COUNT(*) AS n FROM events GROUP BY k;"
 FILTER = "CREATE STREAM passed WITH (kafka_topic='passed') AS SELECT k, v FROM raw WHERE v >= 0;"
@@ -44,10 +45,12 @@ CREATE STREAM busy WITH (kafka_topic='busy') AS SELECT k, slow(v) AS s FROM even
 
 
 class Paced:
-    """Produces records 0, 1, 2 … at a rate from a thread; `sent[i]` is when i was handed over."""
+    """Produces records 0, 1, 2 … at a rate from a thread; `sent[i]` is when i was handed over. The first `warm` of them do not
+    count."""
 
     def __init__(self, topics: Topics, topic: str, rate: int, seconds: float) -> None:
-        self.count = int(rate * seconds)
+        self.warm = int(rate * WARM_S)
+        self.count = self.warm + int(rate * seconds)
         self.sent: list[float] = []
         self._topics, self._topic, self._rate = topics, topic, rate
         self._thread = threading.Thread(target=self._live)
@@ -93,7 +96,7 @@ def pulls(server: Server, topics: Topics, seconds: float) -> list[float]:
             waits += [now - at for at in made.sent[seen:visible]]
             seen = visible
     connection.close()
-    return waits
+    return waits[made.warm :]
 
 
 def through(topics: Topics, source: str, sink: str, seconds: float) -> list[float]:
@@ -110,7 +113,7 @@ def through(topics: Topics, source: str, sink: str, seconds: float) -> list[floa
             now = time.perf_counter()
             waits += [now - made.sent[json.loads(v)["V"]] for v in batch.column("value").to_pylist()]
     reader.close()
-    return waits
+    return waits[made.warm :]
 
 
 @contextmanager
@@ -145,9 +148,7 @@ def filters(kind: str, server: Server, topics: Topics, seconds: float) -> None:
     server.statement(SOURCE.format(name="raw") + SOURCE.format(name="bare"))
     server.statement(FILTER + "INSERT INTO raw (k, v) VALUES ('k', 0);")
     until(lambda: sum(topics.end_offsets("passed").values()) > 0, "the filter to work")
-    through(topics, "bare", "bare", 1.0)
     first = show(f"{kind}: topic, no engine, {FILTER_RATE:,}/s", through(topics, "bare", "bare", seconds))
-    through(topics, "raw", "passed", 1.0)
     show(f"{kind}: topic → filter → topic, {FILTER_RATE:,}/s", through(topics, "raw", "passed", seconds), first)
 
 
@@ -156,13 +157,11 @@ def tables(server: Server, topics: Topics, seconds: float, idle: int) -> None:
     server.statement(SOURCE.format(name="events") + SOURCE.format(name="silent"))
     server.statement(LATEST + "INSERT INTO events (k, v) VALUES ('k', 0);")
     until(lambda: len(server.rows("SELECT n FROM latest WHERE k = 'k';")) == 1, "the table to answer")
-    pulls(server, topics, 1.0)
     first = show(f"embedded: event → pull query, {PULL_RATE:,}/s, alone", pulls(server, topics, seconds))
     for number in range(idle):
         server.statement(f"CREATE TABLE idle{number} AS SELECT k, COUNT(*) AS n FROM silent GROUP BY k;")
     until(lambda: server.metric("mergus_query_parked") >= idle, "the idle queries to be parked", 120.0, 0.5)
     server.statement(BUSY)
-    pulls(server, topics, 1.0)
     show(f"  beside {idle} idle queries and one in Python by row", pulls(server, topics, seconds), first)
 
 

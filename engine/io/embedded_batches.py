@@ -10,8 +10,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,6 +24,7 @@ KEY, VALUE, HEADER, TIMES, SINGLE = 1, 2, 4, 8, 16
 
 ROWS_MAX = 16_384
 BYTES_MAX = 8 << 20
+_SMALL = 64  # records of a batch, on average: so small, neighbours are copied into one
 
 _KEY_LENGTH = struct.Struct("<i")
 _FIELDS = (
@@ -87,33 +90,44 @@ def _encode_single(records: pa.RecordBatch) -> Row:
 def decode(rows: Sequence[tuple[int, int, int, bytes]], columns: Sequence[str]) -> list[pa.RecordBatch]:
     """Stored (count, shape, min timestamp, body), in order, as batches of timestamp and `columns`.
 
-    Neighbouring single records come as one batch.
+    Neighbouring single records come as one batch, and so do neighbouring small batches: what is made of a batch costs more
+    than the records of a small one.
     """
     batches: list[pa.RecordBatch] = []
-    singles: list[tuple[int, int, int, bytes]] = []
-    for row in rows:
-        if row[1] & SINGLE:
-            singles.append(row)
-            continue
-        if singles:
-            batches.append(_decode_singles(singles, columns))
-            singles = []
-        batches.append(_decode_arrow(row, columns))
-    if singles:
-        batches.append(_decode_singles(singles, columns))
+    for shape, some in groupby(rows, _alike):
+        alike = list(some)
+        if shape & SINGLE:
+            batches.append(_decode_singles(alike, columns))
+        elif len(alike) == 1 or sum(row[0] for row in alike) > _SMALL * len(alike):
+            batches += [_decode_arrow([row], columns) for row in alike]
+        else:
+            batches.append(_decode_arrow(alike, columns))
     return batches
 
 
-def _decode_arrow(row: tuple[int, int, int, bytes], columns: Sequence[str]) -> pa.RecordBatch:
-    count, shape, timestamp, body = row
-    stored = pa.ipc.read_record_batch(pa.py_buffer(body), _SCHEMAS[shape])
-    there = dict(zip(stored.schema.names, stored.columns, strict=True))
-    times = there.get("timestamp")
-    given = [pa.repeat(pa.scalar(timestamp, pa.int64()), count) if times is None else times]
+def _alike(row: tuple[int, int, int, bytes]) -> int:
+    """The shape that decides how a row is decoded: single records are decoded one by one whatever theirs."""
+    return SINGLE if row[1] & SINGLE else row[1]
+
+
+def _decode_arrow(rows: Sequence[tuple[int, int, int, bytes]], columns: Sequence[str]) -> pa.RecordBatch:
+    """Rows of one shape."""
+    shape = rows[0][1]
+    parts = [pa.ipc.read_record_batch(pa.py_buffer(body), _SCHEMAS[shape]) for _, _, _, body in rows]
+    stored = parts[0] if len(parts) == 1 else pa.concat_batches(parts)
+    count, there = len(stored), dict(zip(stored.schema.names, stored.columns, strict=True))
+    given = [there["timestamp"] if shape & TIMES else _times(rows)]
     for name in columns:
         column = there.get(name)
         given.append(pa.nulls(count, HEADERS if name == "headers" else pa.binary()) if column is None else column)
     return pa.RecordBatch.from_arrays(given, names=["timestamp", *columns])
+
+
+def _times(rows: Sequence[tuple[int, int, int, bytes]]) -> pa.Array:
+    """Each row's one timestamp, for all its records."""
+    if len(rows) == 1:
+        return pa.repeat(pa.scalar(rows[0][2], pa.int64()), rows[0][0])
+    return pa.array(np.repeat([row[2] for row in rows], [row[0] for row in rows]))
 
 
 def _decode_singles(rows: Sequence[tuple[int, int, int, bytes]], columns: Sequence[str]) -> pa.RecordBatch:

@@ -146,7 +146,7 @@ class Outbox:
 
     def durable(self, epoch: int) -> None:
         for n in sorted(n for n in self._waiting if n <= epoch):
-            for topic, records in self._waiting[n]:
+            for topic, records in _together(self._waiting[n]):
                 self._writer.write(topic, records)
             self._writer.commit(str(n))
             del self._waiting[n]  # not before: until it is visible it is pending
@@ -189,6 +189,12 @@ class Outbox:
     def close(self) -> None:
         self._close_files()
         self._writer.close()
+
+
+def _together(output: Output) -> Output:
+    """Each topic's records as one batch: an epoch has dozens of small ones, and what a write costs is not by the record."""
+    topics = dict.fromkeys(topic for topic, _ in output)
+    return [(topic, pa.concat_batches([records for t, records in output if t == topic])) for topic in topics]
 
 
 def _epoch_of(path: Path) -> int:

@@ -13,6 +13,8 @@ import pytest
 from mergus.engine.clock import FixedClock, SystemClock
 from mergus.engine.errors import EnvironmentFault
 from mergus.engine.io.embedded import EmbeddedTopics
+from mergus.engine.io.embedded_batches import complete, decode, encode
+from mergus.engine.io.topics import HEADERS
 
 PRODUCER = """
 import sys
@@ -20,6 +22,8 @@ from pathlib import Path
 import pyarrow as pa
 from mergus.engine.clock import SystemClock
 from mergus.engine.io.embedded import EmbeddedTopics
+from mergus.engine.io.embedded_batches import complete, decode, encode
+from mergus.engine.io.topics import HEADERS
 writer = EmbeddedTopics(Path(sys.argv[1]), clock=SystemClock()).writer()
 count, done = int(sys.argv[3]), 0
 while count < 0 or done < count:
@@ -113,3 +117,20 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(tmp_path: Path) -> None
     writer._store.connection.execute("PRAGMA max_page_count = 1000000")
     writer.flush()
     assert [len(v) for name in ("u", "t") for v in _values(topics, name)] == [10, 100_000]
+
+
+def test_batches_of_all_shapes_come_back_in_order() -> None:
+    """Neighbours of one shape are decoded together; a large one is not copied for it."""
+    header = pa.array([[{"key": "h", "value": b"1"}]], HEADERS)
+    shapes = [{"value": [b"a"]}, {"key": [b"k"], "value": [None]}, {"key": [b"k", b"l"], "value": [b"b", b"c"]}]
+    shapes += [
+        {"value": [b"d", b"e"], "timestamp": [7, 9]},
+        {"value": [b"f"] * 500},
+        {"key": [b"k"], "headers": header},
+    ]
+    made = [pa.record_batch(dict(shapes[(i * i + i // 5) % len(shapes)])) for i in range(60)]
+    whole = [complete(records, lambda: 5) for records in made]
+    rows = [row for records in whole for row in encode(records)]
+    stored = [(row.count, row.shape, row.min_timestamp, bytes(row.body)) for row in rows]
+    given = pa.concat_batches(decode(stored, ["key", "value", "headers"]))
+    assert given.to_pylist() == pa.concat_batches(whole).to_pylist()

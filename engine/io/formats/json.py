@@ -169,7 +169,7 @@ class JsonEncoder:
             texts: list[str | None] = ["{" + ",".join(row) + "}" for row in zip(*fields, strict=True)]
         else:
             texts = [None if v is None else self.writers[0](v) for v in cells(columns[0])]
-        return pc.cast(pa.array(texts, pa.string()), pa.binary())
+        return pa.array(texts, pa.string()).view(pa.binary())
 
 
 def _flat(sql_type: SqlType) -> bool:

@@ -63,7 +63,7 @@ def encode_column(column: pa.Array, sql_type: SqlType) -> pa.Array:
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     if sql_type in (BYTES, STRING):
-        return pc.cast(column, pa.binary())
+        return column.view(pa.binary())  # a text's bytes: nothing to be converted
     width, layout = _NUMBERS[sql_type]
     values = pc.fill_null(column, 0).to_numpy(zero_copy_only=False).astype(layout)
     offsets = np.arange(0, (len(column) + 1) * width, width, dtype="<i4")
