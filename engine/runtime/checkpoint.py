@@ -28,6 +28,9 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from ..errors import EnvironmentFault
 
 Positions = dict[tuple[str, int], int]
+Latest = dict[tuple[str, int], int]
+"""The latest time among the records of a topic partition that were handed out: its next records are not before it
+(`merge.py`)."""
 StreamTimes = dict[int, int]
 _PARTITION = "part-0.sqlite3"
 _EPOCH_BYTES = 20  # no more than the disk writes in one go
@@ -36,13 +39,16 @@ _EPOCH_BYTES = 20  # no more than the disk writes in one go
 @dataclass(frozen=True)
 class SourceSnapshot:
     """What a source part remembers of the end of an epoch. `as_of`: the epoch whose end `positions` are of (an earlier
-    one after a failure); `previous`: the positions at the end of the epoch before."""
+    one after a failure); `previous`: the positions at the end of the epoch before. `latest` goes with `positions`,
+    `previous_latest` with `previous`; both None in the checkpoint of a version that did not note them."""
 
     epoch: int
     as_of: int
     positions: Positions
     previous: Positions
     previous_as_of: int
+    latest: Latest | None = None
+    previous_latest: Latest | None = None
 
 
 @dataclass(frozen=True)
@@ -58,12 +64,13 @@ class StepSnapshot:
 @dataclass(frozen=True)
 class Checkpoint:
     """Where to go on. `resume_epoch`: the number of Bytewax's next epoch; `epoch`: what the state and the outbox must be
-    as of; `positions`: the next offset of every topic partition that was read."""
+    as of; `positions`: the next offset of every topic partition that was read, `latest` the latest time before it."""
 
     resume_epoch: int = 1
     epoch: int = 0
     positions: Positions = field(default_factory=dict)
     stream_times: StreamTimes = field(default_factory=dict)
+    latest: Latest = field(default_factory=dict)
 
 
 class CheckpointStore:
@@ -143,14 +150,16 @@ def _snapshots(store: sqlite3.Connection, step: str, resume: int) -> list[Any]:
 
 def _checkpoint(resume: int, parts: list[SourceSnapshot], steps: list[StepSnapshot], void: int | None) -> Checkpoint:
     positions: Positions = {}
+    latest: Latest = {}
     times: StreamTimes = {}
     epoch = 0 if parts else resume - 1
     for part in parts:
         go_back = part.epoch == part.as_of == void
         positions |= part.previous if go_back else part.positions
+        latest |= (part.previous_latest if go_back else part.latest) or {}
         # a part that came to its end earlier has changed nothing since
         epoch = max(epoch, part.previous_as_of if go_back else part.as_of)
     for step in steps:
         for partition, time in (step.previous if step.epoch == void else step.stream_times).items():
             times[partition] = max(time, times.get(partition, time))
-    return Checkpoint(resume, epoch, positions, times)
+    return Checkpoint(resume, epoch, positions, times, latest)

@@ -8,6 +8,8 @@ have more records than were fetched, nothing passes what it may still bring.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -17,11 +19,12 @@ Place = npt.NDArray[np.int64]
 
 
 class Heads:
-    """The fetched and not yet released records of one partition number, a queue a topic (by index)."""
+    """The fetched and not yet released records of one partition number, a queue a topic (by index). `latest`: of each topic
+    the latest time among its records that were released, None before the first; a run goes on from those of the last."""
 
-    def __init__(self, topics: int) -> None:
-        self._batches: list[list[pa.RecordBatch]] = [[] for _ in range(topics)]
-        self._latest: list[int | None] = [None] * topics
+    def __init__(self, latest: Sequence[int | None]) -> None:
+        self._batches: list[list[pa.RecordBatch]] = [[] for _ in latest]
+        self.latest = list(latest)
 
     def add(self, topic: int, records: pa.RecordBatch) -> None:
         """Records of one topic, in order of offset."""
@@ -44,7 +47,7 @@ class Heads:
             return []
         if len(held) == 1 and not behind:  # in order as it is
             topic, table = held[0]
-            self._latest[topic] = int(self._places(topic, table)[-1])
+            self.latest[topic] = int(self._places(topic, table)[-1])
             released, self._batches[topic] = self._batches[topic], []
             return released
         return self._merge(held, behind)
@@ -62,7 +65,7 @@ class Heads:
             rest = table.slice(count)
             self._batches[topic] = rest.to_batches() if rest.num_rows else []
             if count:
-                self._latest[topic] = int(places[topic][count - 1])
+                self.latest[topic] = int(places[topic][count - 1])
         merged = pa.concat_tables(go, promote_options="default")  # rows of files have columns of their own
         topics = np.repeat([topic for topic, _ in held], [t.num_rows for t in go])
         order = np.lexsort((topics, np.concatenate(keys)))  # stable: offsets keep their order
@@ -71,7 +74,7 @@ class Heads:
     def _places(self, topic: int, table: pa.Table) -> Place:
         times = pc.fill_null(table.column("timestamp"), 0).to_numpy()
         places: Place = np.maximum.accumulate(times)
-        before = self._latest[topic]
+        before = self.latest[topic]
         return places if before is None else np.maximum(places, before)
 
 

@@ -2,7 +2,8 @@
 
 Parts of one worker share its readers, so that an idle flow polls once, not once a partition. A batch is what lies there:
 several fetches under load, one record when little comes, and never a wait for more. An empty poll backs off from 1 to
-50 ms. The snapshot holds the positions of what was handed out, at this epoch's end and at the one before (`checkpoint`).
+50 ms. The snapshot holds the positions of what was handed out, and the latest times, at this epoch's end and at the one
+before (`checkpoint`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from ..io.topics import Reader
-from .checkpoint import Checkpoint, Positions, SourceSnapshot
+from .checkpoint import Checkpoint, Latest, Positions, SourceSnapshot
 from .control import FlowControl
 from .merge import Heads
 from .pace import Pace
@@ -76,9 +77,12 @@ class BoundedReader(Reader, Protocol):
 class WorkerReaders:
     """The readers of one worker: one a topic, over all its parts."""
 
-    def __init__(self, inputs: Inputs, start: Positions, clock: Callable[[], float], rows_max: int) -> None:
+    def __init__(
+        self, inputs: Inputs, start: Positions, latest: Latest, clock: Callable[[], float], rows_max: int
+    ) -> None:
         self._inputs = inputs
         self._start = start
+        self._latest = latest
         self._clock = clock
         self.pace = Pace(rows_max)
         self.parts: list[int] = []
@@ -92,7 +96,7 @@ class WorkerReaders:
     def add(self, part: int) -> None:
         """This worker serves `part` too; before the first `take`."""
         self.parts.append(part)
-        self._heads[part] = Heads(len(self._inputs.topics))
+        self._heads[part] = Heads([self._latest.get((topic, part)) for topic in self._inputs.topics])
 
     def take(self, part: int) -> list[pa.RecordBatch]:
         """What may be worked on of this part. Polls when the part has been asked before since the last poll."""
@@ -103,6 +107,11 @@ class WorkerReaders:
             self._asked.clear()
         self._asked.add(part)
         return self._heads[part].release(self._behind(part))
+
+    def latest(self, part: int) -> Latest:
+        """The latest time of what was taken of this part, by topic partition; nothing where one topic needs no order."""
+        times = zip(self._inputs.topics, self._heads[part].latest, strict=True)
+        return {(topic, part): time for topic, time in times if time is not None}
 
     @property
     def finished(self) -> bool:
@@ -183,6 +192,15 @@ def _of_topic(records: pa.RecordBatch, topic: int) -> pa.RecordBatch:
     return records.set_column(records.schema.get_field_index("topic"), "topic", column)
 
 
+@dataclass(frozen=True)
+class _End:
+    """How a part stood at the end of epoch `as_of`."""
+
+    as_of: int
+    positions: Positions
+    latest: Latest
+
+
 class SourcePart(StatefulSourcePartition[Any, SourceSnapshot]):
     """One part at work. Called on its worker's thread only."""
 
@@ -195,12 +213,12 @@ class SourcePart(StatefulSourcePartition[Any, SourceSnapshot]):
         self._control = control
         self._epoch = checkpoint.resume_epoch
         self._positions = {p: o for p, o in checkpoint.positions.items() if p[1] == part}
-        self._ends = [(checkpoint.epoch, dict(self._positions))]  # (as of, positions) of the last two epochs' ends
+        readers.add(part)
+        self._ends = [_End(checkpoint.epoch, dict(self._positions), readers.latest(part))]  # of the last two epochs
         self._begun = False  # whether the positions of a first start are known
         self._busy = False  # records in this epoch
         self._news = True  # the next batch is the epoch's first
         self._empty = 0
-        readers.add(part)
 
     def next_batch(self) -> list[tuple[str, Records]]:
         """What is there. The first call of an epoch also means that the epochs before are durable."""
@@ -269,13 +287,15 @@ class SourcePart(StatefulSourcePartition[Any, SourceSnapshot]):
         """The end of an epoch; after a failure the end of the last one that may be believed."""
         epoch, failure = self._epoch, self._control.failure
         if failure is None or epoch < failure.epoch:
-            self._ends = [self._ends[-1], (epoch, dict(self._positions))]
+            self._ends = [self._ends[-1], _End(epoch, dict(self._positions), self._readers.latest(self._part))]
         else:
-            self._ends = [end for end in self._ends if end[0] < failure.epoch][-1:] * 2
+            self._ends = [end for end in self._ends if end.as_of < failure.epoch][-1:] * 2
         self._epoch += 1
         self._news = True
-        (before, previous), (as_of, positions) = self._ends[0], self._ends[-1]
-        return SourceSnapshot(epoch, as_of, positions, previous, before)
+        before, end = self._ends[0], self._ends[-1]
+        return SourceSnapshot(
+            epoch, end.as_of, end.positions, before.positions, before.as_of, end.latest, before.latest
+        )
 
 
 class FlowSource(FixedPartitionedSource[Any, SourceSnapshot]):

@@ -8,6 +8,8 @@ import pytest
 from fakes import MemoryTopics, counts_in
 from flows import Flow, until
 
+from mergus.engine.runtime.checkpoint import SourceSnapshot
+
 
 @pytest.fixture
 def topics():
@@ -136,3 +138,31 @@ def test_two_topics_are_worked_on_in_order_of_time(topics, tmp_path):
     topics.put("right", [(t, b"r", str(t).encode()) for t in range(1, 30_000, 2)])
     Flow(topics, tmp_path, source=("left", "right"), stages=1).run()
     assert [int(v) for _, _, v in topics.records["out"][0]] == list(range(30_000))
+
+
+def test_two_topics_whose_times_go_back_keep_their_order_after_a_restart(topics, tmp_path):
+    topics.create("left", 1)
+    topics.create("right", 1)
+    topics.put("left", [(100, b"l", b"first")])
+    Flow(topics, tmp_path, source=("left", "right"), stages=1).run()
+    topics.put("left", [(10, b"l", b"held back by the first")])
+    topics.put("right", [(50, b"r", b"before it")])
+    Flow(topics, tmp_path, source=("left", "right"), stages=1).run()
+    assert [v for _, _, v in topics.records["out"][0]] == [b"first", b"before it", b"held back by the first"]
+
+
+def test_a_checkpoint_without_the_latest_times_is_read(topics, tmp_path, monkeypatch):
+    """As a data folder of a version that did not note them has it."""
+    topics.create("left", 1)
+    topics.create("right", 1)
+    topics.put("left", [(100, b"l", b"1")])
+
+    def older(self):
+        return {name: value for name, value in vars(self).items() if "latest" not in name}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SourceSnapshot, "__getstate__", older)
+        Flow(topics, tmp_path, source=("left", "right"), stages=1).run()
+    topics.put("right", [(50, b"r", b"2")])
+    Flow(topics, tmp_path, source=("left", "right"), stages=1).run()
+    assert [v for _, _, v in topics.records["out"][0]] == [b"1", b"2"]

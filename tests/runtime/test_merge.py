@@ -34,18 +34,37 @@ def by_heads(queues: list[list[int]]) -> list[tuple[int, int]]:
     return made
 
 
+def test_a_restart_changes_no_order():
+    chance = random.Random(2)
+    for _ in range(100):
+        queues = [[chance.randrange(20) for _ in range(chance.randrange(12))] for _ in range(2)]
+        heads, restarted = Heads([None, None]), Heads([None, None])
+        made: list[list[tuple[int, int]]] = [[], []]
+        at = [0, 0]
+        while at != [len(q) for q in queues]:
+            for topic, queue in enumerate(queues):
+                end = chance.randint(at[topic], len(queue))
+                for each in (heads, restarted):
+                    each.add(topic, batch(topic, queue[at[topic] : end], at[topic]))
+                at[topic] = end
+            made[0] += order(heads.release())
+            made[1] += order(restarted.release())
+            restarted = Heads(restarted.latest)
+        assert made[0] == made[1]
+
+
 def test_as_one_record_at_a_time_would_go():
     chance = random.Random(1)
     for _ in range(100):
         queues = [[chance.randrange(20) for _ in range(chance.randrange(12))] for _ in range(3)]
-        heads = Heads(3)
+        heads = Heads([None] * 3)
         for topic, times in enumerate(queues):
             heads.add(topic, batch(topic, times))
         assert order(heads.release()) == by_heads(queues)
 
 
 def test_nothing_passes_what_a_topic_may_still_bring():
-    heads = Heads(2)
+    heads = Heads([None] * 2)
     heads.add(0, batch(0, [1, 2, 9]))
     assert heads.release(frozenset({1})) == []
     heads.add(1, batch(1, [1, 3]))
