@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,9 @@ from .process import Unanswered
 from .program import Program
 from .stats import ModelStats
 from .tensorflow_loader import SavedModel
-from .transform import Evaluation
+
+if TYPE_CHECKING:
+    from .evaluation import Evaluation
 
 T = TypeVar("T")
 Rows = np.ndarray[Any, np.dtype[np.int64]]

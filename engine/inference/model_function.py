@@ -29,7 +29,7 @@ Finish = Callable[[Tensors], "pa.Array | np.ndarray[Any, Any]"]
 class ModelFunction:
     """A SQL function whose answers come from a model. Two are equal only when they are the same object.
 
-    `before`: packed expressions (`transform.py`) that make what `prepare` is given of the arguments, `after`: those that make
+    `before`: packed expressions (`packing.py`) that make what `prepare` is given of the arguments, `after`: those that make
     the answer of the struct that `finish` gives.
 
     `provider` and `options` choose and set the engine, `declared` are the tensors in and out for one whose artefact does

@@ -20,10 +20,10 @@ from ..sql.types import arrow_type
 from . import providers
 from .artefact import verify
 from .binding import Binding
+from .evaluation import Evaluation, private_instance
 from .model_function import ModelFunction
 from .program import TEXTS, Source, Tensor, object_array
 from .sparse import arrow_rows, is_sparse
-from .transform import Evaluation, private_instance, unpacked
 
 CHUNK_ROWS = 1024
 Values = Sequence[Any]
@@ -122,7 +122,7 @@ def bare_outputs(
 
 
 def _evaluated(expressions: str, columns: Sequence[pa.Array]) -> list[pa.Array]:
-    evaluation = Evaluation(unpacked(expressions), private_instance)
+    evaluation = Evaluation(expressions, private_instance)
     try:
         return evaluation(columns)
     finally:

@@ -15,7 +15,7 @@ from ..sql.catalog_models import ModelEntry, ModelVersion, call_type
 from ..sql.transform import INPUT, OUTPUT, kept_transforms
 from .binding import Binding, Columns
 from .model_function import ModelFunction
-from .transform import packed_sides
+from .packing import packed_sides
 
 ROUTES = "routes.json"
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +31,9 @@ from .process import ModelProcess, give_back_memory, resident_bytes
 from .program import Program, Source
 from .stats import ModelStats
 from .tensorflow_loader import SavedModel
-from .transform import Evaluation, Instance, private_instance, unpacked
+
+if TYPE_CHECKING:
+    from .evaluation import Evaluation, Instance
 
 _Key = tuple[str, str | None, Prepare | None]
 
@@ -113,7 +115,7 @@ class ModelRuntime:
         self._rows_max = rows_max
         self._cache_rows = cache_rows
         self._threads = (intra_op_threads, inter_op_threads)
-        self._instance = instance or cache(private_instance)
+        self._instance = instance
         self._models: dict[_Key, _Loaded] = {}
         self._loading: set[_Key] = set()
         self._changed = threading.Condition()
@@ -219,7 +221,13 @@ class ModelRuntime:
         return _Loaded(artefact, model, OutputCache(rows), stats, before, after)
 
     def _evaluation(self, text: str | None) -> Evaluation | None:
-        return None if text is None else Evaluation(unpacked(text), self._instance)
+        if text is None:
+            return None
+        from .evaluation import Evaluation, private_instance  # only where a version has a TRANSFORM
+
+        if self._instance is None:
+            self._instance = cache(private_instance)
+        return Evaluation(text, self._instance)
 
 
 def _engine(function: ModelFunction, source: Source) -> Program:

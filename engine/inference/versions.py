@@ -23,9 +23,9 @@ from . import providers, topic_artefacts
 from .artefact import COMPILED
 from .binding import Binding, Columns
 from .inspection import inspect
+from .packing import packed_sides
 from .routes import ROUTES, folder_of, routes_of, sql_columns
 from .topic_artefacts import Sent
-from .transform import packed_sides
 from .watched import newest
 
 ERROR_WAYS = ("null", "fail", "error_column", "dlq")

@@ -31,8 +31,9 @@ from ..sql.statements_model import (
     SetShadow,
     SetSplit,
 )
-from ..sql.transform import INPUT, OUTPUT, typed
+from ..sql.transform import INPUT, OUTPUT
 from ..sql.types import quote_if_needed
+from ..sql.typing_transform import typed
 from .change import Change, World
 from .changes_models_canary import end_canary, set_canary
 from .changes_models_watch import filled_stream, set_monitor, set_shadow

@@ -15,15 +15,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import cloudpickle
-
 from ..errors import UserError
 from .functions import AggregateFunction, ArrowFunction, Function, FunctionRegistry, ScalarFunction, TableFunction
 from .types import SqlType
 from .udf import udf
-
-USER_MODULES = "mergus_function"
-"""How the names of modules begin that hold users' functions: they exist in this process only."""
+from .user_modules import USER_MODULES
 
 
 def load_functions(path: Path) -> list[Function]:
@@ -140,13 +136,6 @@ def merged(functions: Iterable[Function]) -> list[Function]:
         else:
             raise UserError(f"function {function.name} is defined twice, as different kinds of function")
     return list(by_name.values())
-
-
-def user_modules_by_value() -> None:
-    """Have what users' modules define travel to other processes as it is, not by its name."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith(USER_MODULES):
-            cloudpickle.register_pickle_by_value(module)
 
 
 def trusted(function: Function) -> Function:

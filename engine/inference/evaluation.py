@@ -1,48 +1,25 @@
 """A version's TRANSFORM at work: its expressions over a batch's columns, in DuckDB, where the model is asked.
 
-Whoever asks a version reads it from a file or from a request, and need not know the functions that users have brought: so
-the typed expressions travel with it, packed. They are packed anew from the statement at each start.
+Loaded only where a version has one: DuckDB and the compiler cost the look at an artefact more than all the rest.
 """
 
 from __future__ import annotations
 
-import base64
-import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import cloudpickle
 import pyarrow as pa
 
 from ..sql.compile import bind_functions, compile_sql
-from ..sql.expressions import Expr
-from ..sql.transform import Transform
 from ..sql.types import arrow_type
-from ..sql.udf_load import user_modules_by_value
 from ..state.duckdb import Prepared, connect, cursor, faults, seal
 from .arrays import conform
+from .packing import unpacked
 
 if TYPE_CHECKING:
     import duckdb
 
 Instance = Callable[[], "duckdb.DuckDBPyConnection"]
-
-
-def packed(expressions: Sequence[Expr]) -> str:
-    """Expressions as text, with the functions of users that they call."""
-    user_modules_by_value()
-    return base64.b64encode(cloudpickle.dumps(tuple(expressions))).decode()
-
-
-def unpacked(text: str) -> tuple[Expr, ...]:
-    """What `packed` was given. Only for texts of the server of this data folder."""
-    made: tuple[Expr, ...] = pickle.loads(base64.b64decode(text))
-    return made
-
-
-def packed_sides(transforms: Mapping[str, Transform]) -> dict[str, str]:
-    """The expressions of a version's TRANSFORMs, by side."""
-    return {side: packed(transform.expressions) for side, transform in transforms.items()}
 
 
 def private_instance() -> duckdb.DuckDBPyConnection:
@@ -53,11 +30,12 @@ def private_instance() -> duckdb.DuckDBPyConnection:
 
 
 class Evaluation:
-    """Expressions over columns. Calls may come from several threads: each takes a connection that no other uses then."""
+    """Packed expressions over columns. Calls may come from several threads: each takes a connection that no other uses
+    then. `instance`: the DuckDB that they are connections to."""
 
-    def __init__(self, expressions: Sequence[Expr], instance: Instance) -> None:
-        self._expressions = expressions
-        self._types = [arrow_type(e.type) for e in expressions]
+    def __init__(self, text: str, instance: Instance) -> None:
+        self._expressions = unpacked(text)
+        self._types = [arrow_type(e.type) for e in self._expressions]
         self._instance = instance
         self._idle: list[tuple[duckdb.DuckDBPyConnection, Prepared]] = []
 
