@@ -1,6 +1,7 @@
-"""Results that their type cannot hold: NULL in the table, as long as they are, and told with each change of their group.
+"""Results that do not fit: NULL in the table, as long as they do not, and told with each change of their group.
 
-ksqlDB ends the query there. The state is wider than the result, so that the group comes back when later rows bring it back.
+ksqlDB ends the query there. The state of a sum is wider than the result, so that the group comes back when later rows bring it
+back.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ def tell_overflows(change: pa.Table, layout: GroupState, context: Context) -> No
     columns = layout.step.schema.columns
     keys = layout.step.partial.keys
     for i, (call, place) in enumerate(zip(layout.step.partial.calls, layout.places(), strict=True)):
-        if not isinstance(call.spec, AggregateSpec) or not call.spec.overflows:
+        if not isinstance(call.spec, AggregateSpec) or not call.spec.overflow:
             continue
         for row in pc.indices_nonzero(pc.is_null(change.column(f"c{keys + i}"))).to_pylist():
             group = ", ".join(f"{c.name} = {change.column(f'c{k}')[row]}" for k, c in enumerate(columns[:keys]))
             value = change.column(f"s{place[0]}")[row]
-            why = f"{call.name}: numeric field overflow: {call.spec.type} cannot hold {value}, the result for {group}"
-            context.fail(change, row, "aggregate", why, columns[keys + i].name)
+            why = call.spec.overflow.format(value=value, group=group)
+            context.fail(change, row, "aggregate", f"{call.name}: {why}", columns[keys + i].name)

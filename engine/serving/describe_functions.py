@@ -123,7 +123,7 @@ def _returns(overload: Overload | TableOverload | AggregateOverload) -> str:
 def _aggregate_returns(overload: AggregateOverload) -> str:
     """An aggregate's type is known for given types only: asked for two, it shows what follows from the first argument."""
     varying = overload.params[: len(overload.params) - overload.constants]
-    constants = [True if p is BOOLEAN else 1 for p in overload.params[len(varying) :]]
+    constants = [_constant(p) for p in overload.params[len(varying) :]]
     given = [[_sample(p, which) for p in varying] for which in (0, 1)]
     one, other = (overload.resolve(types, constants).type for types in given)
     if one == other:
@@ -134,6 +134,12 @@ def _aggregate_returns(overload: AggregateOverload) -> str:
     if [one, other] == [Array(t) for t in first]:
         return f"ARRAY<{_type_text(varying[0])}>"
     return "by its arguments"
+
+
+def _constant(param: ParamType) -> Any:
+    if isinstance(_sample(param, 0), Array):
+        return [1]
+    return True if param is BOOLEAN else 1
 
 
 def _sample(param: ParamType, which: int) -> SqlType:

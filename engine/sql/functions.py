@@ -136,13 +136,14 @@ class StateColumn:
 class AggregateSpec:
     """An aggregate resolved for its argument types: state, and `final`, SQL over the state columns {0}, {1} …
     `undo` (part 3): one SQL text a state column over {s} and {b}, or None where a table's change cannot be taken back.
-    `overflows`: `final` is NULL where the result does not fit its type, and only there."""
+    `overflow`: what is told where `final` is NULL, which it is only where the result does not fit: a text with {value}, the
+    first state column's, and {group}."""
 
     state: tuple[StateColumn, ...]
     final: str
     type: SqlType
     undo: tuple[str, ...] | None = None
-    overflows: bool = False
+    overflow: str = ""
 
     @property
     def can_undo(self) -> bool:

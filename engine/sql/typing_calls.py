@@ -188,6 +188,8 @@ def _check_typed(name: str, args: Sequence[Expr], params: Sequence[ParamType], s
 
 
 def _constant(name: str, expr: Expr, span: Span | None) -> Any:
+    if isinstance(expr, Call) and expr.function == "ARRAY[]":
+        return [_constant(name, item, span) for item in expr.args]
     if not isinstance(expr, Literal):
         raise TypeMismatch(f"the last argument of {name} must be a constant", span=span)
     return expr.value

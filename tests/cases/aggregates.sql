@@ -64,6 +64,29 @@ ASSERT VALUES cities (city, n) VALUES ('Oslo', 2);
 ASSERT VALUES cities (city, n) VALUES ('Oslo', 1);
 ASSERT VALUES cities (city, n) VALUES ('Rome', 1);
 
+--@test: percentiles of several shares, exact ones, and the most frequent values
+CREATE STREAM calls (id INT KEY, page STRING, ms INT) WITH (kafka_topic = 'calls', value_format = 'JSON', partitions = 1);
+CREATE TABLE told AS
+  SELECT id, MEDIAN(ms) AS median, PERCENTILE(ms, ARRAY[0, 0.25]) AS shares, ARRAY_LENGTH(APPROX_PERCENTILE(ms, ARRAY[0.5, 0.9, 0.99])) AS about,
+         TOPKCOUNT(page, 2) AS pages, TOPKCOUNT(page, 1)[1]->value AS first
+  FROM calls GROUP BY id;
+CREATE TABLE newest (id INT PRIMARY KEY, team STRING, ms INT) WITH (kafka_topic = 'newest', value_format = 'JSON', partitions = 1);
+CREATE TABLE teams AS SELECT team, MEDIAN(ms) AS median FROM newest GROUP BY team;
+INSERT INTO calls (id, page, ms) VALUES (1, 'a', 100);
+INSERT INTO calls (id, page, ms) VALUES (1, 'b', 200);
+INSERT INTO calls (id, page, ms) VALUES (1, 'b', NULL);
+INSERT INTO newest (id, team, ms) VALUES (1, 'x', 10);
+INSERT INTO newest (id, team, ms) VALUES (2, 'x', 20);
+INSERT INTO newest (id, team, ms) VALUES (1, 'x', 30);
+ASSERT VALUES told (id, median, shares, about, pages, first) VALUES (1, 100.0, ARRAY[100.0, 100.0], 3, ARRAY[STRUCT(value := 'a', count := 1)], 'a');
+ASSERT VALUES told (id, median, shares, about, pages, first)
+  VALUES (1, 150.0, ARRAY[100.0, 125.0], 3, ARRAY[STRUCT(value := 'a', count := 1), STRUCT(value := 'b', count := 1)], 'a');
+ASSERT VALUES told (id, median, shares, about, pages, first)
+  VALUES (1, 150.0, ARRAY[100.0, 125.0], 3, ARRAY[STRUCT(value := 'b', count := 2), STRUCT(value := 'a', count := 1)], 'b');
+ASSERT VALUES teams (team, median) VALUES ('x', 10.0);
+ASSERT VALUES teams (team, median) VALUES ('x', 15.0);
+ASSERT VALUES teams (team, median) VALUES ('x', 25.0);
+
 --@test: APPROX_COUNT_DISTINCT and APPROX_PERCENTILE, also over a table whose rows change
 CREATE STREAM calls (id INT KEY, who STRING, ms INT) WITH (kafka_topic = 'calls', value_format = 'JSON', partitions = 1);
 CREATE TABLE about AS SELECT id, APPROX_COUNT_DISTINCT(who) AS people, APPROX_PERCENTILE(ms, 1) > 99 AND APPROX_PERCENTILE(ms, 1) < 101 AS slow FROM calls GROUP BY id;

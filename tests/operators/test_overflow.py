@@ -27,6 +27,16 @@ def test_what_overflows_is_told_and_comes_back(instance: duckdb.DuckDBPyConnecti
     assert failure.reason == ("SUM: numeric field overflow: DECIMAL(3, 1) cannot hold 121.0, the result for ID = 7")
 
 
+def test_the_most_frequent_of_too_many_are_told(instance: duckdb.DuckDBPyConnection) -> None:
+    bench = Bench(instance, [source("S", "ID INTEGER KEY, V INTEGER")])
+    for value in range(1001):
+        bench.put("s", 7, {"V": value})
+    bench.driver.run(bench.plan("ID; TOPKCOUNT(V, 1) AS T", "S", table=True, group_by="ID"), 600)
+    assert [value["T"] for _, value, _ in bench.out()] == [[{"VALUE": 0, "COUNT": 1}], None]
+    (failure,) = bench.driver.failures
+    assert (failure.kind, failure.reason) == ("aggregate", "TOPKCOUNT: more than 1000 different values for ID = 7")
+
+
 def test_a_sum_of_nothing_is_no_overflow(instance: duckdb.DuckDBPyConnection) -> None:
     bench = Bench(instance, [PAID])
     bench.put("s", 7, {"V": None})

@@ -52,6 +52,15 @@ CASES: list[tuple[str, str, Any]] = [
     ("CORRELATION(D, D * 2)", "DOUBLE", 1.0),
     ("APPROX_COUNT_DISTINCT(Y)", "BIGINT", 3),
     ("APPROX_PERCENTILE(D, 0.2)", "DOUBLE", -2.48427367383269),
+    ("APPROX_PERCENTILE(X, ARRAY[0, 0.25])", "ARRAY<DOUBLE>", [2.974233423476701, 5.002829575110705]),
+    ("MEDIAN(X)", "DOUBLE", 5.0),
+    ("PERCENTILE(D, 0.5)", "DOUBLE", 0.75),
+    ("PERCENTILE(X, ARRAY[0, 0.5, 1])", "ARRAY<DOUBLE>", [3.0, 5.0, 2.0**31 - 1]),
+    (
+        "TOPKCOUNT(X, 2)",
+        "ARRAY<STRUCT<VALUE INTEGER, COUNT BIGINT>>",
+        [{"VALUE": 5, "COUNT": 2}, {"VALUE": 3, "COUNT": 1}],
+    ),
 ]
 
 
@@ -143,6 +152,22 @@ def test_a_percentile_of_odd_numbers(values: list[Any]) -> None:
     assert folding.result() == (expected if expected is None else pytest.approx(expected, rel=0.011, abs=1e-323))
 
 
-def test_a_share_is_from_0_to_1() -> None:
-    with pytest.raises(TypeMismatch, match="from 0 to 1, not 95"):
-        Folding("APPROX_PERCENTILE(X, 95)", COLUMNS)
+@pytest.mark.parametrize("name", ["APPROX_PERCENTILE", "PERCENTILE"])
+def test_a_share_is_from_0_to_1(name: str) -> None:
+    for given, words in (("95", "from 0 to 1, not 95"), ("ARRAY[0.5, -1]", "not -1"), ("ARRAY[X, 0.5]", "constant")):
+        with pytest.raises(TypeMismatch, match=words):
+            Folding(f"{name}(X, {given})", COLUMNS)
+
+
+@pytest.mark.parametrize("size", [100, 700, 2_000])
+def test_the_most_frequent_of_too_many_are_not_told(size: int) -> None:
+    """From the 1,001st value on, in whatever order they come."""
+    rows = [[i % 1_001] for i in range(2_001)]
+    for given in (rows, rows[::-1]):
+        folding = Folding("TOPKCOUNT(X, 2)", {"X": "INTEGER"})
+        for at in range(0, len(rows), size):
+            folding.add(given[at : at + size])
+        assert folding.result() is None
+    folding = Folding("TOPKCOUNT(X, 2)", {"X": "INTEGER"})
+    folding.add([row for row in rows if row != [7]])
+    assert folding.result() == [{"VALUE": 0, "COUNT": 2}, {"VALUE": 1, "COUNT": 2}]

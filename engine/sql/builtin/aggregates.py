@@ -69,7 +69,8 @@ def _sum(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
         wide = f"DECIMAL(38, {sql_type.scale})"
         state = StateColumn(wide, f"coalesce(sum({{0}}), 0)::{wide}", "{s} + {b}")
         final = f"TRY_CAST({{0}} AS {duckdb_type(sql_type)})"
-        return AggregateSpec((state,), final, sql_type, ("{s} - {b}",), overflows=True)
+        overflow = f"numeric field overflow: {sql_type} cannot hold {{value}}, the result for {{group}}"
+        return AggregateSpec((state,), final, sql_type, ("{s} - {b}",), overflow=overflow)
     state = StateColumn("DOUBLE", "coalesce(sum({0}::DOUBLE), 0.0)", "{s} + {b}")
     return AggregateSpec((state,), "{0}", DOUBLE, ("{s} - {b}",))
 

@@ -19,8 +19,8 @@ _ROWS = "list({0} ORDER BY {seq})"
 _PRESENT = "coalesce(list({0} ORDER BY {seq}) FILTER (WHERE {0} IS NOT NULL), [])"
 
 
-def _without_last(items: str, value: str) -> str:
-    """`items` without the last element that equals `value`."""
+def without_last(items: str, value: str) -> str:
+    """SQL: `items` without the last element that equals `value`."""
     place = f"(len({items}) - list_position(list_reverse({items}), {value}) + 1)"
     rest = f"list_concat({items}[:{place} - 1], {items}[{place} + 1:])"
     return f"CASE WHEN list_position({items}, {value}) IS NULL THEN {items} ELSE {rest} END"
@@ -28,7 +28,7 @@ def _without_last(items: str, value: str) -> str:
 
 def _collect_list(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
     made = Array(types[0])
-    undo = f"list_reduce({{b}}, lambda kept, x: {_without_last('kept', 'x')}, {{s}})"
+    undo = f"list_reduce({{b}}, lambda kept, x: {without_last('kept', 'x')}, {{s}})"
     state = StateColumn(duckdb_type(made), _ROWS, "list_concat({s}, {b})")
     return AggregateSpec((state,), "{0}", made, (undo,))
 
@@ -152,6 +152,26 @@ def _histogram(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateS
     return AggregateSpec((state,), "{0}", made, (undo,))
 
 
+_COUNTED_MAX = 1_000
+
+
+def _topk_count(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
+    """NULL as the state: more different values than are kept. It stays so, in whatever order they came."""
+    k = _whole(constants, "TOPKCOUNT")
+    every, _ = counted(f"MAP({duckdb_type(types[0])}, BIGINT)", "{0}")
+
+    def bounded(counts: str) -> str:
+        return f"(list_filter([{counts}], lambda m: cardinality(m) <= {_COUNTED_MAX})[1])"
+
+    merge = f"CASE WHEN {{s}} IS NULL OR {{b}} IS NULL THEN NULL ELSE {bounded(every.merge)} END"
+    state = StateColumn(every.duckdb_type, bounded(every.partial), merge)
+    ranked = "list_sort(list_transform(map_entries({0}), lambda e: struct_pack(n := -e.value, v := e.key)))"
+    final = f"list_transform(({ranked})[:{k}], lambda e: struct_pack(f0 := e.v, f1 := -e.n))"
+    made = Array(Struct((("VALUE", types[0]), ("COUNT", BIGINT))))
+    overflow = f"more than {_COUNTED_MAX} different values for {{group}}"
+    return AggregateSpec((state,), final, made, overflow=overflow)
+
+
 def counted(kind: str, value: str) -> tuple[StateColumn, str]:
     """How often each value comes, as a map of DuckDB's type `kind`, and how a table's change takes counts back."""
     state = StateColumn(kind, f"coalesce(histogram({value})::{kind}, map([], [])::{kind})", _merged("+"))
@@ -203,6 +223,13 @@ FUNCTIONS: tuple[Function, ...] = (
         (overload(_topk_distinct, COMPARABLE, INTEGER, constants=1),),
         "The k largest different values of the column, the largest first.",
         examples=("TOPKDISTINCT(price, 3)",),
+    ),
+    AggregateFunction(
+        "TOPKCOUNT",
+        (overload(_topk_count, COMPARABLE, INTEGER, constants=1),),
+        "The k values that come most often, with how often each comes: ARRAY<STRUCT<VALUE, COUNT>>, of equal counts the smaller "
+        "value first. Exact for up to 1,000 different values a group, NULL above that, and told in the processing log.",
+        examples=("TOPKCOUNT(page, 3)",),
     ),
     AggregateFunction(
         "EARLIEST_BY_OFFSET",

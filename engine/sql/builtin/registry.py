@@ -12,6 +12,7 @@ from . import (
     json,
     math,
     nulls,
+    percentiles,
     regex,
     sketches,
     strings,
@@ -31,6 +32,7 @@ _FAMILIES = (
     collections,
     aggregates,
     aggregates_lists,
+    percentiles,
     sketches,
     tables,
 )

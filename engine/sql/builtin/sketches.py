@@ -9,6 +9,10 @@ group would be a call of its own.
   value differs from its bucket's by 1 % at most. Counts are added, and taken back: so it works over tables.
 - Different values: the 2,048 smallest of the values' hashes (Bar-Yossef et al., 2002). How densely they lie tells how many
   there are. The hash is MD5's, for it is stored: DuckDB's own may change with its version.
+
+There is no sketch of the most frequent values. Those that are bounded (Misra and Gries, Space-Saving, a count-min sketch with a
+heap) drop a value that has come seldom so far, so that what they answer depends on the order of rows, and here on the cut:
+after a restart it might be another answer. TOPKCOUNT counts exactly up to a bound instead, and says where it ends.
 """
 
 from __future__ import annotations
@@ -17,11 +21,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ...errors import TypeMismatch
 from ..functions import AggregateFunction, AggregateSpec, Function, StateColumn
-from ..types import BIGINT, DOUBLE, SqlType
-from .aggregates import COMPARABLE, NUMBER, overload
+from ..types import BIGINT, DOUBLE, Array, SqlType
+from .aggregates import COMPARABLE, NUMBER, NUMBERS, overload
 from .aggregates_lists import counted
+from .percentiles import share, shares
 
 _ERROR = 0.01
 _GROWTH = (1 + _ERROR) / (1 - _ERROR)
@@ -34,21 +38,26 @@ _HASHES_TYPE = "UBIGINT[]"
 
 
 def _percentile(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
-    share = float(constants[0])
-    if not 0 <= share <= 1:
-        raise TypeMismatch(
-            f"APPROX_PERCENTILE takes a share from 0 to 1, not {constants[0]}", hint="the 95th percentile is 0.95"
-        )
+    return _by_size(_value_at(share("APPROX_PERCENTILE", constants[0])), DOUBLE)
+
+
+def _percentiles(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
+    values = [_value_at(one) for one in shares("APPROX_PERCENTILE", constants[0])]
+    return _by_size(f"[{', '.join(values)}]", Array(DOUBLE))
+
+
+def _by_size(final: str, sql_type: SqlType) -> AggregateSpec:
+    """Over counts of the values by the bucket of their size."""
     value = "{0}::DOUBLE"
     power = f"least({_ONE}, ceil(ln(abs({value})) / {math.log(_GROWTH)!r}))::INTEGER"
     bucket = f"CASE WHEN isnan({value}) THEN NULL WHEN {value} = 0 THEN 0 ELSE sign({value})::INTEGER * ({_ONE} + {power}) END"
     state, undo = counted(_BUCKETS, bucket)
-    return AggregateSpec((state,), _value_at(share), DOUBLE, (undo,))
+    return AggregateSpec((state,), final, sql_type, (undo,))
 
 
-def _value_at(share: float) -> str:
+def _value_at(part: float) -> str:
     """The value of the bucket in which the rank lies: counts are gone through from the smallest until it is reached."""
-    rank = f"floor({share!r} * (list_sum(map_values({{0}})) - 1))::BIGINT + 1"
+    rank = f"floor({part!r} * (list_sum(map_values({{0}})) - 1))::BIGINT + 1"
     step = "CASE WHEN a.value <= 0 THEN a ELSE struct_pack(key := b.key, value := a.value - b.value) END"
     first = f"struct_pack(key := NULL::INTEGER, value := {rank})"
     bucket = f"list_reduce(list_sort(map_entries({{0}})), lambda a, b: {step}, {first}).key"
@@ -71,10 +80,14 @@ def _least(hashes: str) -> str:
 FUNCTIONS: tuple[Function, ...] = (
     AggregateFunction(
         "APPROX_PERCENTILE",
-        (overload(_percentile, NUMBER, NUMBER, constants=1),),
+        (
+            overload(_percentile, NUMBER, NUMBER, constants=1),
+            overload(_percentiles, NUMBER, NUMBERS, constants=1),
+        ),
         "The value below which a share (0 to 1) of the column's values lies, to within 1 % of it: APPROX_PERCENTILE(ms, 0.5) is "
-        "about the median. Keeps counts by size, some hundred of them, and not the values; NULL where there is none.",
-        examples=("APPROX_PERCENTILE(latency_ms, 0.95)",),
+        "about the median; with an ARRAY of shares, a value for each. Keeps counts by size, some hundred of them, and not the "
+        "values; NULL where there is none.",
+        examples=("APPROX_PERCENTILE(latency_ms, 0.95)", "APPROX_PERCENTILE(latency_ms, ARRAY[0.5, 0.9, 0.99])"),
     ),
     AggregateFunction(
         "APPROX_COUNT_DISTINCT",
