@@ -6,11 +6,12 @@ so that an alias moves under a query that runs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from ..sql.catalog_models import ModelEntry
+from ..sql.call_settings import NO_SETTINGS, CallSettings
+from ..sql.catalog_models import ModelEntry, call_type
 from ..sql.functions import Generic, ModelCall, Overload, ScalarFunction
 from ..sql.types import INTEGER, SqlType, arrow_type
 
@@ -22,7 +23,8 @@ HIDDEN = ("@", "$", "#")
 class RegisteredModel:
     """`folder`: the data folder's `models`. `reference`: `@ALIAS`, `$3`, or empty for the split or the champion.
     `wants_version`: the call answers the version's number and runs nothing. `keys`: columns whose values come behind the
-    inputs' for the split alone."""
+    inputs' for the split alone. `outputs`: the columns of the answer; `settings`: what this call says otherwise than the
+    version, and `reshaped` that its answer is of another type for them."""
 
     name: str
     folder: str
@@ -31,6 +33,16 @@ class RegisteredModel:
     output: SqlType
     wants_version: bool = False
     keys: tuple[str, ...] = ()
+    outputs: tuple[tuple[str, SqlType], ...] = ()
+    settings: CallSettings = NO_SETTINGS
+    reshaped: bool = False
+
+    def called_with(self, settings: CallSettings) -> RegisteredModel:
+        """The same model, called with settings."""
+        output = self.output
+        if settings.on_error is not None:
+            output = call_type(self.outputs, with_error=settings.on_error == "error_column")
+        return replace(self, output=output, settings=settings, reshaped=output != self.output)
 
     @property
     def arrow_inputs(self) -> tuple[pa.DataType, ...]:
@@ -60,7 +72,9 @@ def _functions(entry: ModelEntry, folder: str, reference: str) -> list[ScalarFun
     made = []
     for suffix, output, wants_version in (("", version.output, False), ("#VERSION", INTEGER, True)):
         keys = () if reference else entry.split_keys
-        model = RegisteredModel(entry.name, folder, reference, version.inputs, output, wants_version, keys)
+        model = RegisteredModel(
+            entry.name, folder, reference, version.inputs, output, wants_version, keys, version.outputs
+        )
         params = (*(t for _, t in version.inputs), *(Generic(f"K{i}") for i in range(len(keys))))
         overload = Overload(params, output, ModelCall(model, keeps, keys))
         name = f"{entry.name}{reference}{suffix}"

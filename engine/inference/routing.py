@@ -32,9 +32,11 @@ from .registered import RegisteredModel
 from .routes import ROUTES, version_function
 from .runtime import InferResult, ModelRuntime
 from .shadow import SALT, Write, shadow_records
-from .stats import ModelStats
+from .stats import ModelStats, together
 
 log = logging.getLogger("mergus.models")
+_Used = tuple[str, str, int | None]
+"""A version's artefact and digest, and the time-out of the calls that have one of their own."""
 
 
 @dataclass
@@ -55,8 +57,8 @@ class RoutedRuntime(ModelRuntime):
         self._monitors = None if write is None else Monitors(write, SystemClock().now_ms)
         self._aside = Aside() if self._monitors is None else Aside(self._monitors.end_windows)
         self._routes: dict[str, _Routes] = {}
-        self._functions: dict[tuple[str, str], ModelFunction] = {}
-        self._used: set[str] = set()
+        self._functions: dict[_Used, ModelFunction] = {}
+        self._used: set[tuple[str, int | None]] = set()
         self._lock = threading.Lock()
         self._pinned = threading.local()
 
@@ -100,6 +102,8 @@ class RoutedRuntime(ModelRuntime):
         if function.wants_version:
             return versions_as_answers(columns, numbers)
         made = self._chosen(function, route, columns, numbers)
+        if function.reshaped:  # what watches the model knows answers of one shape
+            return made
         if route.get("shadow") and not function.reference and self._write is not None:
             self._aside.offer(lambda: self._shadow(function, route, columns, (made.values, numbers)))
         if route.get("monitor") and self._monitors is not None:
@@ -142,7 +146,7 @@ class RoutedRuntime(ModelRuntime):
     ) -> InferResult:
         made = self._asked(model, route, number, columns)
         record = route["versions"][str(number)]["record"]
-        on_error = record.get("on_error", "null")
+        on_error = _on_error(model, record)
         if on_error == "dlq":
             return with_dead_rows(made, number, record["dead_letters"])
         if on_error == "fail" and made.errors:
@@ -155,7 +159,7 @@ class RoutedRuntime(ModelRuntime):
     ) -> InferResult:
         """A version's answers, with their errors beside them where its record says so."""
         made = super().infer(self._version(model, route, number), columns)
-        beside = route["versions"][str(number)]["record"].get("on_error") == "error_column"
+        beside = _on_error(model, route["versions"][str(number)]["record"]) == "error_column"
         return with_errors(made, model, number, columns) if beside else made
 
     def _shadow(
@@ -184,7 +188,7 @@ class RoutedRuntime(ModelRuntime):
         """What each version in memory has done, by model and number."""
         with self._lock:
             functions = list(self._functions.values())
-        return {(f.name, f.version or ""): self.stats(f) for f in functions}
+        return together({(f.name, f.version or ""): self.stats(f)} for f in functions)
 
     def close(self) -> None:
         """Finish what runs beside the batches, and end the models' own processes."""
@@ -195,12 +199,12 @@ class RoutedRuntime(ModelRuntime):
         found = route["versions"].get(str(number))
         if found is None:
             raise UserError(f"model {model.name} has no version {number} any more")
-        key = (found["artefact"], found["sha256"])
+        timeout_ms = model.settings.timeout_ms
+        key = (found["artefact"], found["sha256"], timeout_ms)
         with self._lock:
-            self._used.add(model.name)
+            self._used.add((model.name, timeout_ms))
             if key not in self._functions:
-                function = version_function(model.name, Path(model.folder), str(number), found)
-                self._functions[key] = function
+                self._functions[key] = _function(model.name, Path(model.folder), str(number), found, timeout_ms)
             return self._functions[key]
 
     def _route(self, model: RegisteredModel) -> Mapping[str, Any]:
@@ -233,32 +237,43 @@ class RoutedRuntime(ModelRuntime):
             threading.Thread(target=self._follow, args=(folder, fresh, unwanted), name="models", daemon=True).start()
         return routes.models
 
-    def _wanted(self, models: Mapping[str, Any]) -> dict[tuple[str, str], tuple[str, str, Any]]:
+    def _wanted(self, models: Mapping[str, Any]) -> dict[_Used, tuple[str, str, Any]]:
         """The versions that an alias points at, of the models that are used here. Called with the lock held."""
         found = {}
-        for name in self._used & set(models):
-            for number in {str(n) for n in models[name]["aliases"].values()}:
+        for name, timeout_ms in self._used:
+            for number in {str(n) for n in models[name]["aliases"].values()} if name in models else ():
                 route = models[name]["versions"][number]
-                found[route["artefact"], route["sha256"]] = (name, number, route)
+                found[route["artefact"], route["sha256"], timeout_ms] = (name, number, route)
         return found
 
     def _follow(
         self,
         folder: str,
-        fresh: Mapping[tuple[str, str], tuple[str, str, Any]],
+        fresh: Mapping[_Used, tuple[str, str, Any]],
         unwanted: Sequence[ModelFunction],
     ) -> None:
         """Beside the batches: what an alias may soon point at is loaded, so that its first batch need not wait, and the
         memory of what no alias points at is given back (a call by number loads it again)."""
         for key, (name, number, route) in fresh.items():
             with self._lock:
-                made = self._functions.setdefault(key, version_function(name, Path(folder), number, route))
+                made = self._functions.setdefault(key, _function(name, Path(folder), number, route, key[2]))
             try:
                 self.load(made)
             except MergusError as error:
                 log.warning("a version that an alias points at cannot be loaded: %s", error.message)
         for function in unwanted:
             self.unload(function)
+
+
+def _on_error(model: RegisteredModel, record: Mapping[str, Any]) -> str:
+    """What becomes of a row that a version fails on: as the call says, else as the version does."""
+    return model.settings.on_error or str(record.get("on_error", "null"))
+
+
+def _function(name: str, folder: Path, number: str, route: Mapping[str, Any], timeout_ms: int | None) -> ModelFunction:
+    """One version, with a time-out of the calls' own where they have one."""
+    made = version_function(name, folder, number, route)
+    return made if timeout_ms is None else replace(made, timeout_ms=timeout_ms)
 
 
 def answers_with_versions(

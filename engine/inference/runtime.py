@@ -35,7 +35,7 @@ from .tensorflow_loader import SavedModel
 if TYPE_CHECKING:
     from .evaluation import Evaluation, Instance
 
-_Key = tuple[str, str | None, Prepare | None]
+_Key = tuple[str, str | None, Prepare | None, int | None]
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def _engine(function: ModelFunction, source: Source) -> Program:
 
 
 def _key(function: ModelFunction) -> _Key:
-    return str(function.artefact), function.sha256, function.prepare
+    return str(function.artefact), function.sha256, function.prepare, function.timeout_ms
 
 
 def _version(function: ModelFunction, loaded: _Loaded) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import EnvironmentFault, UserError
 from ..io.topics import Topics
+from ..sql import call_settings
 from ..sql.catalog_models import ModelEntry, ModelVersion, call_type
 from ..sql.transform import Transform, column_texts
 from . import providers, topic_artefacts
@@ -28,7 +29,7 @@ from .routes import ROUTES, folder_of, routes_of, sql_columns
 from .topic_artefacts import Sent
 from .watched import newest
 
-ERROR_WAYS = ("null", "fail", "error_column", "dlq")
+ERROR_WAYS = (*call_settings.ERROR_WAYS, "dlq")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ name stands for it anywhere. So models in FROM and models in expressions are one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sqlglot import exp
@@ -37,40 +37,44 @@ def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistr
         return query
     schema = catalog.get(source.name, source.span).schema
     outputs = _outputs(prediction, [c.name for c in schema], catalog, registry)
-    named = {**_version(outputs, registry), **outputs}
+    named = {**_version(prediction.model, outputs, registry), **outputs}
     if prediction.task is not None:
         named = outputs = _evaluated(prediction, schema, outputs)
 
-    def written(node: exp.Expression | None) -> exp.Expression | None:
-        return None if node is None else node.transform(lambda n: _replaced(n, named))
+    def written(node: exp.Expression) -> exp.Expression:
+        return node.transform(lambda n: _replaced(n, named, source.alias))
 
-    def all_of(nodes: tuple[exp.Expression, ...]) -> tuple[exp.Expression, ...]:
-        return tuple(node.transform(lambda n: _replaced(n, named)) for node in nodes)
-
+    only = prediction.task is not None
     return replace(
         query,
-        select=tuple(made for item in query.select for made in _items(item, named, only=prediction.task is not None)),
+        select=tuple(made for item in query.select for made in _items(item, named, written, only=only)),
         from_=replace(source, prediction=None),
-        where=written(query.where),
-        group_by=all_of(query.group_by),
-        partition_by=all_of(query.partition_by),
-        having=written(query.having),
+        where=query.where and written(query.where),
+        group_by=tuple(map(written, query.group_by)),
+        partition_by=tuple(map(written, query.partition_by)),
+        having=query.having and written(query.having),
     )
 
 
-def _items(item: SelectItem, outputs: Mapping[str, exp.Expression], *, only: bool) -> list[SelectItem]:
-    """An item of the projection; a star gives the outputs too, or them `only`."""
+def _items(
+    item: SelectItem,
+    outputs: Mapping[str, exp.Expression],
+    written: Callable[[exp.Expression], exp.Expression],
+    *,
+    only: bool,
+) -> list[SelectItem]:
+    """An item of the projection, written out; a star gives the outputs too, or them `only`."""
     if item.expression is None:
         shown = {name: made for name, made in outputs.items() if name != VERSION_COLUMN}
-        written = [SelectItem(made.copy(), name, span=item.span) for name, made in shown.items()]
-        return written if only else [item, *written]
+        given = [SelectItem(made.copy(), name, span=item.span) for name, made in shown.items()]
+        return given if only else [item, *given]
     name = item.expression.name if isinstance(item.expression, exp.Column) else ""
     alias = name if item.alias is None and name in outputs and not item.is_struct_star else item.alias
-    return [replace(item, expression=item.expression.transform(lambda n: _replaced(n, outputs)), alias=alias)]
+    return [replace(item, expression=written(item.expression), alias=alias)]
 
 
-def _replaced(node: exp.Expression, outputs: Mapping[str, exp.Expression]) -> exp.Expression:
-    if isinstance(node, exp.Column) and not node.table and node.name in outputs:
+def _replaced(node: exp.Expression, outputs: Mapping[str, exp.Expression], source: str) -> exp.Expression:
+    if isinstance(node, exp.Column) and node.table in ("", source) and node.name in outputs:
         return outputs[node.name].copy()
     return node
 
@@ -79,7 +83,7 @@ def _outputs(
     prediction: Prediction, columns: list[str], catalog: Catalog, registry: FunctionRegistry
 ) -> dict[str, exp.Expression]:
     """The model's outputs by the name that they have beside the source's columns: one that is taken gets a number."""
-    overload = _overload(prediction, registry)
+    overload = _overload(prediction, catalog, registry)
     given = prediction.columns or _by_name(prediction, columns, catalog)
     for name in given:
         if name not in columns:
@@ -92,7 +96,8 @@ def _outputs(
     takes = len(overload.params) - len(overload.implementation.keys)
     if len(given) != takes:
         raise AnalysisError(f"model {prediction.model} takes {takes} columns, not {len(given)}", span=prediction.span)
-    call = exp.Anonymous(this=prediction.model, expressions=[exp.Column(this=_identifier(n)) for n in given])
+    called = prediction.settings.of(prediction.model)
+    call = exp.Anonymous(this=called, expressions=[exp.Column(this=_identifier(n)) for n in given])
     entry = catalog.models.get(_model_name(prediction.model))
     if isinstance(overload.returns, Struct):
         names = [name for name, _ in overload.returns.fields]
@@ -104,14 +109,14 @@ def _outputs(
     return {name if name not in columns else f"{name}0": node for name, node in made.items()}
 
 
-def _version(outputs: Mapping[str, exp.Expression], registry: FunctionRegistry) -> dict[str, exp.Expression]:
+def _version(
+    model: str, outputs: Mapping[str, exp.Expression], registry: FunctionRegistry
+) -> dict[str, exp.Expression]:
     """The version that answers, by its name; a model that is declared in a file has none."""
     call = next(iter(outputs.values())).find(exp.Anonymous)
-    if call is None or registry.find(f"{call.this}#VERSION") is None:
+    if call is None or registry.find(f"{model}#VERSION") is None:
         return {}
-    return {
-        VERSION_COLUMN: exp.Anonymous(this=f"{call.this}#VERSION", expressions=[e.copy() for e in call.expressions])
-    }
+    return {VERSION_COLUMN: exp.Anonymous(this=f"{model}#VERSION", expressions=[e.copy() for e in call.expressions])}
 
 
 def _evaluated(
@@ -132,8 +137,14 @@ def _evaluated(
     return {name if name not in names else f"{name}0": node for name, node in made.items()}
 
 
-def _overload(prediction: Prediction, registry: FunctionRegistry) -> Overload:
-    function = registry.find(prediction.model)
+def _overload(prediction: Prediction, catalog: Catalog, registry: FunctionRegistry) -> Overload:
+    if prediction.settings and _model_name(prediction.model) not in catalog.models and registry.find(prediction.model):
+        raise Unsupported(
+            f"model {prediction.model} is declared in a file, and its calls have no settings",
+            hint="CREATE MODEL registers one",
+            span=prediction.span,
+        )
+    function = registry.find(prediction.settings.of(prediction.model))
     overloads = function.overloads if isinstance(function, ScalarFunction) else ()
     if not overloads or not isinstance(overloads[0].implementation, ModelCall):
         raise UnknownName(

@@ -8,12 +8,13 @@ out of the SQL into an `infer` step.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from ..errors import Conflict
+from .call_settings import split_name
 from .types import SqlType
 
 
@@ -265,8 +266,22 @@ class FunctionRegistry:
         self.functions[name] = function
 
     def find(self, name: str) -> Function | None:
-        """The function of that name (any case), or None."""
-        return self.functions.get(name.upper())
+        """The function of that name (any case), or None. A model's may have the settings of a call behind it."""
+        found = self.functions.get(name.upper())
+        return self._set(name.upper()) if found is None and "#" in name else found
+
+    def _set(self, name: str) -> Function | None:
+        """The function of a registered model as a call with settings calls it."""
+        base, settings = split_name(name)
+        function = self.functions.get(base)
+        if not settings or not isinstance(function, ScalarFunction):
+            return None
+        (overload,) = function.overloads
+        call = overload.implementation
+        assert isinstance(call, ModelCall)  # nothing else is called with settings
+        model = call.model.called_with(settings)
+        call = replace(call, model=model, keeps_failed=call.keeps_failed and settings.on_error is None)
+        return replace(function, name=name, overloads=(replace(overload, returns=model.output, implementation=call),))
 
     def copy(self) -> FunctionRegistry:
         """A registry of its own with the same functions."""

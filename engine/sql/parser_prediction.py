@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot.tokenizer_core import TokenType
 
+from .call_settings import KNOWN, NO_SETTINGS, CallSettings, known_name, settings_of
 from .statements_query import Prediction, SourceRef
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ _PLACES = {
     "ML_EVALUATE": ("INPUT", "MODEL", "LABEL", "ARGS", "TASK", "CONFIG"),
 }
 _OPTIONAL = ("CONFIG",)
-_CONFIG = ("async", "output-mode", "max-concurrent-operations", "capacity")
-"""What Flink's jobs set for calls that wait for a server: here batches run as they come, and answers are in order."""
 TASKS = ("classification", "regression")
 
 
@@ -46,7 +45,8 @@ def predicted_source(at: QueryParser) -> SourceRef:
         raise at.error("one column holds the label", hint="DESCRIPTOR(label)")
     source, place = given["INPUT"]
     label = given["LABEL"][0] if "LABEL" in given else None
-    prediction = Prediction(given["MODEL"], given["ARGS"], at.span(start), label, given.get("TASK"))
+    settings = given.get("CONFIG", NO_SETTINGS)
+    prediction = Prediction(given["MODEL"], given["ARGS"], at.span(start), label, given.get("TASK"), settings)
     return SourceRef(source, source, place, prediction)
 
 
@@ -97,24 +97,29 @@ def _descriptor(at: QueryParser) -> tuple[str, ...]:
     return tuple(columns)
 
 
-def _config(at: QueryParser) -> dict[str, str]:
+def _config(at: QueryParser) -> CallSettings:
     """MAP['key', 'value', …]."""
     at.expect("MAP")
     at.expect_sign(TokenType.L_BRACKET, "[")
-    texts = [at.string("a setting's name")]
-    while at.take_sign(TokenType.COMMA):
-        texts.append(at.string("a text"))
+    start, given = at.at, dict[str, str]()
+    while not given or at.take_sign(TokenType.COMMA):
+        place = at.span()
+        said = at.string("a setting's name")
+        name = known_name(said)
+        if name is None:
+            hint = f"settings are {', '.join(KNOWN)}; what else a model does is set by CREATE MODEL … WITH (…)"
+            raise at.error(f"'{said}' is not a setting of a call", hint=hint, span=place)
+        if name in given:
+            raise at.error(f"'{said}' stands twice", span=place)
+        if not at.take_sign(TokenType.COMMA):
+            raise at.error("MAP[…] holds a value for each name", span=place)
+        given[name] = at.string("a text")
+    values = at.span(start)
     at.expect_sign(TokenType.R_BRACKET, ", or ]")
-    if len(texts) % 2:
-        raise at.error("MAP[…] holds a value for each name")
-    made = dict(zip(texts[::2], texts[1::2], strict=True))
-    for name in made:
-        if name not in _CONFIG:
-            raise at.error(
-                f"'{name}' is not a setting of a call",
-                hint=f"settings are {', '.join(_CONFIG)}; what a model does is set by CREATE MODEL … WITH (…)",
-            )
-    return made
+    try:
+        return settings_of(given)
+    except ValueError as error:
+        raise at.error(str(error), span=values) from None
 
 
 def _called(at: QueryParser) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from sqlglot import exp
 
 from ..errors import ParseError, Span
+from .call_settings import NO_SETTINGS, CallSettings
 
 if TYPE_CHECKING:
     from .statements_relational import RelationalQuery
@@ -42,13 +43,14 @@ class SelectItem:
 @dataclass(frozen=True)
 class Prediction:
     """ML_PREDICT(TABLE s, MODEL m, DESCRIPTOR(columns)); without columns (ML.PREDICT) they are found by name. `model`: as
-    its function is called, `M`, `M@ALIAS` or `M$3`. `label` and `task`: of ML_EVALUATE."""
+    its function is called, `M`, `M@ALIAS` or `M$3`. `label` and `task`: of ML_EVALUATE. `settings`: of this call alone."""
 
     model: str
     columns: tuple[str, ...] = ()
     span: Span | None = None
     label: str | None = None
     task: str | None = None
+    settings: CallSettings = NO_SETTINGS
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ def watch(scene: UnderLoad, chance: random.Random, number: int) -> None:
 def canary(scene: UnderLoad, chance: random.Random, number: int) -> None:
     """A canary that counts, or ends by itself: it goes on with what it had counted, or is over by one way."""
     promote, live, other = number % 2 == 0, scene.live(), another(scene)
+    until(lambda: scene.counted() == 0, "the canary before to be forgotten")
     scene.server.statement(f"ALTER MODEL m SET ALIAS challenger = {other};")
     scene.server.statement(CANARY.format(limit="ERROR_RATE > 0.5" if promote else "LATENCY_MS > 0"))
     until(lambda: scene.counted() > 0, "the canary's first rows")

@@ -228,7 +228,7 @@ def test_ml_predict_gives_the_source_and_the_outputs(data: Path, tmp_path: Path)
         assert rows(db, f"SELECT * FROM {named} WHERE id = 3;") == [wanted]
         assert rows(db, f"SELECT * FROM {predict[:-1]}, MAP['async', 'false']) WHERE id = 3;") == [wanted]
         for sql, said in (
-            (f"SELECT * FROM {predict[:-1]}, MAP['timeout', '1s']);", "'timeout' is not a setting"),
+            (f"SELECT * FROM {predict[:-1]}, MAP['colour', 'red']);", "'colour' is not a setting"),
             (f"SELECT * FROM {predict[:-1]}, MAP['async']);", "a value for each name"),
             ("SELECT * FROM ML_PREDICT(INPUT => TABLE s, ARGS => DESCRIPTOR(a));", "wants MODEL"),
             ("SELECT * FROM ML_PREDICT(TABLE s, INPUT => TABLE s);", "stands twice"),
