@@ -66,12 +66,9 @@ def call_name(node: exp.Expression) -> str | None:
 
 def call_arguments(node: exp.Expression) -> list[exp.Expression]:
     """A call's arguments in order; `COUNT(*)` has none."""
-    if isinstance(node, exp.Anonymous):
-        found = list(node.expressions)
-    else:
-        found = []
-        for value in node.args.values():
-            found += [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, exp.Expression)]
+    found = list(node.expressions) if isinstance(node, exp.Anonymous) else []
+    for value in () if isinstance(node, exp.Anonymous) else node.args.values():
+        found += [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, exp.Expression)]
     return [] if len(found) == 1 and isinstance(found[0], exp.Star) else found
 
 
