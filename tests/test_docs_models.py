@@ -30,6 +30,7 @@ def test_the_page_runs(tmp_path: Path, monkeypatch) -> None:
         [{"ID": 2, "Y": 40.0, "__MODEL_VERSION": 1}],
         [{"ID": 1, "Y": 20.0, "ERROR": None}, {"ID": 2, "Y": 40.0, "ERROR": None}],
         [{"EVALUATED": 2, "MAE": 15.0}],
+        [{"ID": 1, "POINTS": 3000.0, "HIGH": False}],
         [{"ID": 1, "LIVE": 20.0, "NEXT": 30.0}],
         [],
         [],
