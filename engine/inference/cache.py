@@ -9,6 +9,7 @@ One cache belongs to one version of one model, which makes the version part of e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,11 @@ class OutputCache:
 
     def find(self, keys: Sequence[Any]) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], dict[str, np.ndarray[Any, Any]]]:
         """For each key whether it is known, and, where one is, the outputs: a row a key, of no meaning where it is not."""
-        young = self._young.get
         # A dictionary is the only exact index over strings, and it is asked once a distinct input.
-        rows = [young(key, -1) for key in keys]
-        again = [i for i, row in enumerate(rows) if row < 0 and keys[i] in self._old] if self._old else []
+        rows = list(map(self._young.get, keys, repeat(-1)))
+        again = []
+        if not self._old.keys().isdisjoint(keys):
+            again = [i for i, row in enumerate(rows) if row < 0 and keys[i] in self._old]
         for place in again:
             rows[place] = self._old[keys[place]]
         places = np.array(rows, dtype=np.int64)
@@ -75,7 +77,9 @@ class OutputCache:
         if not keys:
             return np.empty(0, dtype=np.int64)
         chosen = np.arange(len(keys))
-        measure = len if isinstance(keys[0], str) else _size  # keys of one cache are of one kind
+        if isinstance(keys[0], int | float):
+            return chosen[-self.capacity :]
+        measure = len if isinstance(keys[0], str | bytes) else _size  # keys of one cache are of one kind
         sizes = np.fromiter(map(measure, keys), dtype=np.int64, count=len(keys))
         if len(sizes) and sizes.max() > KEY_BYTES_MAX:
             chosen = chosen[sizes <= KEY_BYTES_MAX]
