@@ -28,7 +28,7 @@ from .grouping import with_rows
 from .joins import check_foreign, check_windows, is_whole_key
 from .logical import Join as JoinNode
 from .logical import Project
-from .rows import Entry, RowKey, Rows, RowScope
+from .rows import Entry, RowKey, Rows, RowScope, canonical
 from .text import text_of
 
 _MEMBERS = "the sub-query"
@@ -107,17 +107,17 @@ def _tested(rows: Rows, node: exp.Expression, names: Names, name: str) -> Rows:
     value = analyze_expression(outer, RowScope(rows, names.registry, "WHERE"), names.registry)
     members = inside.derived(_each_once(block, inside), _MEMBERS)
     check_windows(rows, members, subquery.span)
-    return _joined(rows, coerce(value, members.keys[0].expr.type, span_of(outer)), members, name, node)
+    return _joined(rows, coerce(value, members.keys[0].expr.type, span_of(outer)), members, name, outer)
 
 
-def _joined(rows: Rows, value: Expr, members: Rows, name: str, node: exp.Expression) -> Rows:
+def _joined(rows: Rows, value: Expr, members: Rows, name: str, asked_for: exp.Expression) -> Rows:
     columns = list(dict.fromkeys([*(e.expr for e in rows.entries), *(k.expr for k in rows.keys), value]))
     keys = [key.expr for key in rows.keys]
     names = {e.expr: e.name for e in rows.entries}
-    defs = tuple(ColumnDef(names.get(c, text_of(node)), c.type, c in keys) for c in columns)
+    defs = tuple(ColumnDef(names.get(c, text_of(asked_for)), c.type, c in keys) for c in columns)
     primary: tuple[int, ...] = ()
     if rows.node.is_table and not is_whole_key(value, rows):
-        check_foreign(rows, "LEFT", text_of(node), span_of(node))
+        check_foreign(rows, "LEFT", f"{text_of(asked_for)} IN (SELECT …)", span_of(asked_for))
         primary = tuple(columns.index(key) for key in keys)
     asked = JoinNode(
         Project(rows.node, tuple(columns), Schema(defs)),
@@ -136,7 +136,7 @@ def _joined(rows: Rows, value: Expr, members: Rows, name: str, node: exp.Express
         return replace(e, expr=placed(e.expr, e.name))
 
     found = Column(len(columns) + asked.right_key, members.keys[0].name, value.type)
-    answer = Entry("", name, name, is_null(found, True, span_of(node)), hidden=True)
+    answer = Entry("", name, name, is_null(found, True, span_of(asked_for)), hidden=True)
     return replace(
         rows,
         node=asked,
@@ -200,7 +200,7 @@ def _decorrelated(block: Query, names: Names, outer: Rows) -> tuple[exp.Expressi
     parts = [(all(map(inside.has, part.find_all(exp.Column))), part) for part in _conjuncts(block.where)]
     speaks, rest = ([part for own, part in parts if own is wanted] for wanted in (False, True))
     sides = _sides(speaks[0], inside) if len(speaks) == 1 else None
-    if sides is None or block.group_by or block.having is not None:
+    if sides is None or not _groups_by(sides[0], block, rows):
         raise AnalysisError(
             "EXISTS is asked by one equality with the query around it",
             detail="its sub-query finds rows by a value of theirs, and may filter them",
@@ -210,6 +210,13 @@ def _decorrelated(block: Query, names: Names, outer: Rows) -> tuple[exp.Expressi
     theirs, ours = sides
     where = reduce(lambda a, b: exp.And(this=a, expression=b), rest) if rest else None
     return ours, replace(block, select=(SelectItem(theirs, span=span_of(theirs)),), where=where)
+
+
+def _groups_by(value: exp.Expression, block: Query, rows: Rows) -> bool:
+    """Whether the groups of a block, where it has any, are those of this value, which then is their key."""
+    if not block.group_by:
+        return block.having is None
+    return [canonical(node, rows) for node in block.group_by] == [canonical(value, rows)]
 
 
 def _sides(condition: exp.Expression, inside: _Inside) -> tuple[exp.Expression, exp.Expression] | None:

@@ -32,6 +32,7 @@ CREATE STREAM seen (who INT KEY, x INT) WITH (kafka_topic = 'seen', value_format
 CREATE TABLE people (who INT PRIMARY KEY, town STRING, age INT) WITH (kafka_topic = 'people', value_format = 'JSON', partitions = 1);
 CREATE STREAM at_home AS SELECT * FROM clicks WHERE town IN (SELECT town FROM people WHERE age > 17);
 CREATE STREAM known AS SELECT who, town FROM clicks WHERE who IN (SELECT who FROM seen GROUP BY who) AND who IN (SELECT who FROM people);
+CREATE STREAM met AS SELECT who, town FROM clicks c WHERE EXISTS (SELECT 1 FROM seen s WHERE s.who = c.who GROUP BY s.who HAVING COUNT(*) < 2);
 INSERT INTO people (rowtime, who, town, age) VALUES (0, 1, 'Oslo', 20);
 INSERT INTO people (rowtime, who, town, age) VALUES (1, 2, 'Bonn', 7);
 INSERT INTO seen (rowtime, who, x) VALUES (1, 1, 7);
@@ -50,6 +51,9 @@ ASSERT VALUES at_home (rowtime, who, town) VALUES (5, 2, 'Bonn');
 ASSERT VALUES known (rowtime, who, town) VALUES (2, 1, 'Oslo');
 ASSERT VALUES known (rowtime, who, town) VALUES (5, 1, 'Oslo');
 ASSERT VALUES known (rowtime, who, town) VALUES (7, 1, 'Oslo');
+ASSERT VALUES met (rowtime, who, town) VALUES (2, 1, 'Oslo');
+ASSERT VALUES met (rowtime, who, town) VALUES (5, 1, 'Oslo');
+ASSERT VALUES met (rowtime, who, town) VALUES (7, 1, 'Oslo');
 
 --@test: a table's rows come and go with what is asked, by their key and by another column, also of the table itself
 CREATE TABLE people (who INT PRIMARY KEY, boss INT) WITH (kafka_topic = 'people', value_format = 'JSON', partitions = 1);
