@@ -23,7 +23,7 @@ from ..state.table import FEW_ROWS
 from .closing import Closing
 from .context import Context
 from .few_rows import FewRows
-from .frame import concat, conform, set_column
+from .frame import concat, conform, is_constant, set_column
 from .group_state import GroupState, having_of
 from .operator import KEY_GROUP, PARTITION, PASSED, ROWTIME, SEQUENCE, WINDOW_END, WINDOW_START, Frame
 from .overflow import tell_overflows
@@ -187,11 +187,6 @@ def _check(step: Aggregate) -> None:
 def _rounds(table: pa.Table, keys: Sequence[str], parts: int, context: Context) -> list[pa.Table]:
     """Tables in which no key comes twice. A key comes twice where frames were put together, or where rows of one key came
     from several partitions."""
-    if parts == 1 and (PARTITION not in table.schema.names or _constant(table.column(PARTITION))):
+    if parts == 1 and (PARTITION not in table.schema.names or is_constant(table.column(PARTITION))):
         return [table]
     return rounds(table, keys, context)
-
-
-def _constant(column: pa.ChunkedArray) -> bool:
-    bounds = pc.min_max(column).as_py()
-    return bool(bounds["min"] == bounds["max"])

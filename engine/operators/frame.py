@@ -53,6 +53,12 @@ def one_chunk(column: pa.ChunkedArray) -> pa.Array:
     return made if isinstance(made, pa.Array) else pa.concat_arrays(made.chunks)
 
 
+def is_constant(column: pa.ChunkedArray) -> bool:
+    """Whether all values of a column of whole numbers are the same."""
+    bounds = pc.min_max(column).as_py()
+    return bool(bounds["min"] == bounds["max"])
+
+
 def merge_frames(frames: Sequence[Frame]) -> Frame:
     """One frame of several, in their order: sequences go on from one to the next, stream times are the latest known.
 

@@ -1,8 +1,8 @@
 """Partial aggregate: what is done to rows before the exchange, in one call with the evaluation before it.
 
 Windows are assigned, late rows taken out, rows without a key dropped, and where every aggregate allows it the rows of
-one key and window become one. So an exchange sends a row a group and not a row a record. Groups are also kept apart
-by source partition: the greatest rowtime of each is then the partition's new stream time. Which session a row belongs to,
+one key and window become one. So an exchange sends a row a group and not a row a record. The greatest rowtime of each
+source partition is its new stream time: of a batch of several, rows beside the groups tell it. Which session a row belongs to,
 and whether it is late for it, or whether its group's time to live is over, only the state knows: such rows go on one by
 one, with their stream time.
 """
@@ -10,6 +10,7 @@ one, with their stream time.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import duckdb
 import pyarrow as pa
@@ -23,7 +24,7 @@ from ..state.duckdb import Prepared
 from ..state.table import FEW_ROWS
 from .context import Context
 from .evaluate import EvaluateOperator, evaluate_sql
-from .frame import conform, systems
+from .frame import conform, is_constant, systems
 from .marks import StreamTimes
 from .operator import DELETED, PARTITION, PASSED, ROWTIME, SEQUENCE, STREAM_TIME, UNDO, WINDOW_START, Frame
 from .salvage import ENVIRONMENT
@@ -51,6 +52,7 @@ class PartialAggregateOperator:
             bind_functions(context.evaluation, [*before.columns, *([before.where] if before.where else [])])
         self._passes_on = context.alone and step.combine and bool(step.calls) and self._in_arrow()
         self._fused = Prepared(context.evaluation, self._fused_sql)
+        self._fused_across = Prepared(context.evaluation, partial(self._fused_sql, across=True))
         self._assigned = Prepared(context.evaluation, self._assigned_sql)
         self._grouped = Prepared(context.evaluation, self._grouped_sql)
 
@@ -63,7 +65,7 @@ class PartialAggregateOperator:
         table = frame.edges.get(self._input)
         if table is not None and table.num_rows:
             made = self._batch(table)
-            if self._timed:
+            if self._timed and PARTITION in made.schema.names:
                 advance_stream_time(made, self._times.now)
             if made.num_rows:
                 frame.edges[self._step.output] = made
@@ -77,14 +79,21 @@ class PartialAggregateOperator:
             rows = self._rows(table)
             if self._without_key(rows) is None:
                 return rows
+        across = self._step.combine and PARTITION in table.schema.names and not is_constant(table.column(PARTITION))
         try:
-            made = self._fused(table)
+            made = (self._fused_across if across else self._fused)(table)
         except ENVIRONMENT:
             raise
         except duckdb.Error:
             return self._carefully(table)
+        tops = None
+        if across and self._timed:
+            tells = pc.is_valid(made.column(PARTITION))
+            tops, made = made.filter(tells), made.filter(pc.invert(tells)).drop_columns([PARTITION])
         if self._without_key(made) is not None:
             return self._carefully(table)
+        if tops is not None:
+            advance_stream_time(tops, self._times.now)
         made = conform(made, self._step.input_schema)
         return with_stream_time(made, self._times.now) if self._stamped else made
 
@@ -147,21 +156,24 @@ class PartialAggregateOperator:
             self._context.fail(rows, row, "late", why)
 
     # ------------------------------------------------------------------------------------------------------------ SQL
-    def _fused_sql(self, source: str, names: Sequence[str]) -> str:
+    def _fused_sql(self, source: str, names: Sequence[str], *, across: bool = False) -> str:
+        """`across`: groups are not kept apart by partition."""
         if self._before is None:
             alive = f"(SELECT * FROM {source} WHERE NOT {DELETED})" if _drops_deleted(names) else source
-            return self._group_or_not(alive, names)
+            return self._group_or_not(alive, names, across=across)
         text = evaluate_sql(self._before, source, names)
         if _drops_deleted(names):
             text = f"SELECT * FROM ({text}) WHERE NOT {DELETED}"
-        return self._group_or_not(f"({text})", names)
+        return self._group_or_not(f"({text})", names, across=across)
 
-    def _group_or_not(self, source: str, names: Sequence[str]) -> str:
+    def _group_or_not(self, source: str, names: Sequence[str], *, across: bool) -> str:
         kept = [n for n in systems(names) if n != DELETED or not _drops_deleted(names)]
         columns = [f"c{i}" for i in range(len(self._step.input_schema))]
         if self._window:
             source = f"(SELECT *, {bounds_sql(self._window)} FROM {source})"
             kept += bounds(self._window)
+        if across:
+            return self._across_sql(source, [*columns, *kept])
         if self._step.combine:
             return self._grouped_sql(source, [*columns, *kept])
         return f"SELECT {', '.join([*columns, *kept])} FROM {source}"
@@ -170,6 +182,14 @@ class PartialAggregateOperator:
         if self._window is None:
             return f"SELECT * FROM {source}"
         return f"SELECT *, {bounds_sql(self._window)} FROM {source}"
+
+    def _across_sql(self, source: str, names: Sequence[str]) -> str:
+        """One row a group, whatever partitions it is of; with windows, also one a partition: how far it has come."""
+        groups = self._grouped_sql("_rows" if self._timed else source, [n for n in names if n != PARTITION])
+        if not self._timed:
+            return groups
+        tops = f"SELECT {PARTITION}, max({ROWTIME}) AS {ROWTIME} FROM _rows GROUP BY {PARTITION}"
+        return f"WITH _rows AS MATERIALIZED (SELECT * FROM {source}) {groups} UNION ALL BY NAME {tops}"
 
     def _grouped_sql(self, source: str, names: Sequence[str]) -> str:
         by = [f"c{i}" for i in range(self._step.keys)]
