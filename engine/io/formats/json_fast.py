@@ -74,6 +74,15 @@ def _elsewhere(place: int, name: str, spelling: str) -> str:
     return f"(CASE WHEN r{place} IS NULL AND NOT json_exists(v, {_path(spelling)}) THEN {mentioned} ELSE false END)"
 
 
+def _exactly(names: Sequence[str]) -> str:
+    """SQL for whether the row has a field of one of these exact names, beside the spelling that is read. Looking into a
+    record costs as much as reading it: that is done where its text has the name, or may have it in escapes. The search is
+    without the quote before the name: records are full of quotes, and each would be looked at."""
+    told = [f"contains(v, {_quoted(_json_name(name)[1:])})" for name in names]
+    found = f"list_contains(json_exists(v, [{', '.join(map(_path, names))}]), true)"
+    return f"(CASE WHEN {' OR '.join(told)} OR contains(v, '\\') THEN {found} ELSE false END)"
+
+
 class JsonFastDecoder:
     """Reads the wanted columns of wrapped records. `spelling`: how the records spell each wanted column's name."""
 
@@ -91,9 +100,9 @@ class JsonFastDecoder:
         values = [f"{_value(f'r{i}', c.type)} AS c{i}" for i, c in enumerate(self.columns)]
         odd = [_misread(i, c.type, name) for i, (c, name) in enumerate(zip(self.columns, self.spelling, strict=True))]
         odd.append("(CASE WHEN starts_with(v, '{') THEN false ELSE json_type(v) <> 'OBJECT' END)")
-        renamed = [_path(c.name) for c, name in zip(self.columns, self.spelling, strict=True) if c.name != name]
+        renamed = [c.name for c, name in zip(self.columns, self.spelling, strict=True) if c.name != name]
         if renamed:
-            odd.append(f"list_contains(json_exists(v, [{', '.join(renamed)}]), true)")
+            odd.append(_exactly(renamed))
         if not strict:
             odd += [
                 _elsewhere(i, c.name, name) for i, (c, name) in enumerate(zip(self.columns, self.spelling, strict=True))
