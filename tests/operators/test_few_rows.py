@@ -71,7 +71,9 @@ def ways(instance: duckdb.DuckDBPyConnection) -> Iterator[list[Ways]]:
 
 
 @pytest.mark.parametrize("windowed", [0, 1])
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(cut=cuts)
 def test_both_ways_agree(
     ways: list[Ways], windowed: int, cut: list[list[tuple[str, dict[str, Any]]]], monkeypatch: pytest.MonkeyPatch

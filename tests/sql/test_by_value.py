@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mergus.engine.sql.by_value import Unsure, by_value
@@ -77,7 +77,7 @@ def agrees(sql: str, types: dict[str, str], given: dict[str, Any], rows: pa.Tabl
 
 
 @pytest.mark.parametrize(("sql", "kind"), SCALARS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_of_one_row(sql: str, kind: str, data: st.DataObject) -> None:
     values = {name: data.draw(st.none() | VALUES[kind]) for name in "ab"}
@@ -86,7 +86,7 @@ def test_of_one_row(sql: str, kind: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(("sql", "kind"), [(sql, kind) for sql, kinds in AGGREGATES for kind in kinds])
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_of_several(sql: str, kind: str, data: st.DataObject) -> None:
     values = data.draw(st.lists(st.none() | VALUES[kind], min_size=1, max_size=6))
