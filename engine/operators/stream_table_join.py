@@ -18,6 +18,7 @@ from .context import Context
 from .frame import conform, systems, with_missing
 from .newest import NewestRows
 from .operator import DELETED, SEQUENCE, SEQUENCE_STEP, Frame
+from .windows import bounds
 
 
 class StreamTableJoinOperator:
@@ -27,7 +28,9 @@ class StreamTableJoinOperator:
         self._step = step
         self._context = context
         self._left_width, self._right_width = len(step.left_schema), len(step.right_schema)
-        self._rows = NewestRows(context.store, step.state, step.right_schema, [step.right_key])
+        self._windows = bounds(step.windowed) if step.windowed else []
+        keys = [step.right_key]
+        self._rows = NewestRows(context.store, step.state, step.right_schema, keys, bounds=self._windows)
         self._changes: Slot | None = None
         self._change = Prepared(context.connection, self._rows.change_sql, size=self._rows.table.size)
         self._stored = Prepared(context.connection, self._stored_sql, size=self._rows.table.size)
@@ -62,7 +65,7 @@ class StreamTableJoinOperator:
     def _join_changes(self, left: pa.Table, right: pa.Table) -> pa.Table:
         if DELETED not in right.schema.names:
             right = right.append_column(DELETED, pa.repeat(pa.scalar(False), right.num_rows))
-        names = [f"c{i}" for i in range(self._right_width)] + [SEQUENCE, DELETED]
+        names = [*self._right_columns(), SEQUENCE, DELETED]
         right = right.select(names)
         name = f"{self._step.state}_changes"
         self._changes = Slot(self._context.connection, name, right)
@@ -71,6 +74,14 @@ class StreamTableJoinOperator:
         finally:
             self._changes.close()
 
+    def _right_columns(self) -> list[str]:
+        return [*(f"c{i}" for i in range(self._right_width)), *self._windows]
+
+    def _same(self) -> str:
+        """Whether a row of the stream and one of the table have one key."""
+        own = f"l.c{self._step.left_key} = r.c{self._step.right_key}"
+        return " AND ".join([own, *(f"l.{n} = r.{n}" for n in self._windows)])
+
     def _columns(self, names: Sequence[str]) -> list[str]:
         made = [f"l.c{i} AS c{i}" for i in range(self._left_width)]
         made += [f"r.c{i} AS c{self._left_width + i}" for i in range(self._right_width)]
@@ -78,22 +89,20 @@ class StreamTableJoinOperator:
 
     def _stored_sql(self, source: str, names: Sequence[str]) -> str:
         join = "JOIN" if self._step.kind == "INNER" else "LEFT JOIN"
-        same = f"l.c{self._step.left_key} = r.c{self._step.right_key}"
-        columns = ", ".join(self._columns(names))
-        return (
-            f"SELECT {columns} FROM {source} AS l {join} {self._rows.table.name} AS r ON {same} ORDER BY l.{SEQUENCE}"
-        )
+        text = f"SELECT {', '.join(self._columns(names))} FROM {source} AS l {join} {self._rows.table.name} AS r"
+        return f"{text} ON {self._same()} ORDER BY l.{SEQUENCE}"
 
     def _as_of_sql(self, source: str, names: Sequence[str]) -> str:
-        key = f"c{self._step.right_key}"
-        width = ", ".join(f"c{i}" for i in range(self._right_width))
+        theirs = ", ".join([f"c{self._step.right_key}", *self._windows])
+        ours = ", ".join([f"c{self._step.left_key}", *self._windows])
+        width = ", ".join(self._right_columns())
         stored = (
             f"SELECT {width}, -1::BIGINT AS {SEQUENCE}, false AS {DELETED} FROM {self._rows.table.name}"
-            f" WHERE {key} IN (SELECT c{self._step.left_key} FROM {source})"
+            f" WHERE ({theirs}) IN (SELECT ({ours}) FROM {source})"
         )
         versions = f"({stored} UNION ALL SELECT {width}, {SEQUENCE}, {DELETED} FROM {self._step.state}_changes)"
         record = f"l.{SEQUENCE} - l.{SEQUENCE} % {SEQUENCE_STEP}"
-        same = f"l.c{self._step.left_key} = r.{key} AND {record} > r.{SEQUENCE}"
+        same = f"{self._same()} AND {record} > r.{SEQUENCE}"
         there = f"r.{SEQUENCE} IS NOT NULL AND NOT r.{DELETED}"
         columns = [f"CASE WHEN {there} THEN r.c{i} END AS c{self._left_width + i}" for i in range(self._right_width)]
         own = [f"l.c{i} AS c{i}" for i in range(self._left_width)] + columns + [f"l.{n} AS {n}" for n in systems(names)]

@@ -21,8 +21,9 @@ from ..state.duckdb import Prepared
 from .context import Context
 from .frame import conform, one_chunk, set_column, systems, with_missing
 from .newest import NewestRows
-from .operator import DELETED, PASSED, ROWTIME, SEQUENCE, SIDE, WINDOW_START, Frame
+from .operator import DELETED, PASSED, ROWTIME, SEQUENCE, SIDE, Frame
 from .sides import AT, STORED_AT, spread_places, together, with_key
+from .windows import bounds
 
 _BEFORE = "_before"
 _OLD = 1000
@@ -40,7 +41,8 @@ class TableTableJoinOperator:
         self._where = after.where if after is not None else None
         if self._where is not None:
             bind_functions(context.connection, [self._where])
-        self._key = ["_key", WINDOW_START] if step.windowed else ["_key"]
+        self._windows = bounds(step.windowed) if step.windowed else []
+        self._key = ["_key", *self._windows]
         self._left = self._side("left", step.left_schema, step.left_key)
         self._right = self._side("right", step.right_schema, step.right_key)
         self._joined = Prepared(context.connection, self._sql, size=self._size)
@@ -52,7 +54,7 @@ class TableTableJoinOperator:
                 f"{self._step.state}_{name}",
                 schema,
                 [key],
-                bounds=[WINDOW_START] * self._step.windowed,
+                bounds=self._windows,
             ),
             self._context,
         )
@@ -128,12 +130,11 @@ class TableTableJoinOperator:
             ("l", self._left, step.left_key, step.left_schema),
             ("r", self._right, step.right_key, step.right_schema),
         ):
-            same = f"(c{key_place}, {WINDOW_START})" if step.windowed else f"c{key_place}"
-            windows = [WINDOW_START] if step.windowed else []
-            values = [f"c{key_place} AS _key", *windows, f"{_struct('c', schema, 'false', ROWTIME)} AS {s}"]
+            same = ", ".join([f"c{key_place}", *self._windows])
+            values = [f"c{key_place} AS _key", *self._windows, f"{_struct('c', schema, 'false', ROWTIME)} AS {s}"]
             made.append(
                 f"SELECT {', '.join(values)}, {STORED_AT}::BIGINT AS {AT} FROM {kept.rows.table.name}"
-                f" WHERE {same} IN (SELECT {'(' + touched + ')' if step.windowed else touched} FROM ({batch}))"
+                f" WHERE ({same}) IN (SELECT ({touched}) FROM ({batch}))"
             )
         return made
 

@@ -191,7 +191,16 @@ def check_windows(left: Rows, right: Rows, span: Span | None) -> None:
             span=span,
         )
     ours, theirs = left.node.window, right.node.window
-    if ours and theirs and (ours.size_ms, ours.is_session) != (theirs.size_ms, theirs.is_session):
+    if (
+        ours
+        and theirs
+        and (ours.size_ms, ours.is_session, ours.is_cumulative)
+        != (
+            theirs.size_ms,
+            theirs.is_session,
+            theirs.is_cumulative,
+        )
+    ):
         raise AnalysisError(
             "implicit repartitioning of windowed sources is not supported",
             detail=f"the windows of {left.sources[0]} and {right.sources[0]} differ",

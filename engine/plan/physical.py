@@ -184,8 +184,8 @@ class _Builder:
         self._cross(right, right_at, at, (node.right_key,))
         sides, name = self._sides(node, left, right), self._name("joined")
         if node.is_table:
-            return self._append(at, TableTableJoin(*sides, node.kind, node.schema, name, node.window is not None))
-        return self._append(at, StreamTableJoin(*sides, node.kind, node.schema, name, node.is_test))
+            return self._append(at, TableTableJoin(*sides, node.kind, node.schema, name, node.window))
+        return self._append(at, StreamTableJoin(*sides, node.kind, node.schema, name, node.is_test, node.window))
 
     def _sides(self, node: Join, left: Edge, right: Edge) -> tuple[Edge, Edge, Edge, int, int, Schema, Schema]:
         """The fields of steps.TwoSides."""

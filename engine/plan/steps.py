@@ -169,12 +169,14 @@ class TwoSides:
 @dataclass(frozen=True)
 class StreamTableJoin(TwoSides):
     """Each row of `left` (stream) with the row of `right` (table) of the same key as of the stream row. Output columns:
-    left's, then right's. `kind`: INNER or LEFT. `is_test`: rows keep their own key, and those without a value to join by."""
+    left's, then right's. `kind`: INNER or LEFT. `is_test`: rows keep their own key, and those without a value to join by.
+    `windowed`: both sides' keys are of these windows."""
 
     kind: str
     schema: Schema
     state: str
     is_test: bool = False
+    windowed: Window | None = None
 
 
 @dataclass(frozen=True)
@@ -226,12 +228,12 @@ class StreamStreamJoin:
 class TableTableJoin(TwoSides):
     """Two tables on their primary keys: `kind` is INNER, LEFT, RIGHT or OUTER. Keeps both sides' rows (`<state>_left`,
     `<state>_right`); gives an update for each key that a batch changes, a tombstone where no joined row is left. Output
-    columns: left's, then right's. `windowed`: a key is one window's."""
+    columns: left's, then right's. `windowed`: a key is one of these windows'."""
 
     kind: str
     schema: Schema
     state: str
-    windowed: bool = False
+    windowed: Window | None = None
 
 
 @dataclass(frozen=True)
