@@ -42,7 +42,10 @@ class Evaluation:
     def __call__(self, columns: Sequence[pa.Array]) -> list[pa.Array]:
         """One column an expression. Raises what DuckDB raises where a row fails, EnvironmentFault for the machine's faults."""
         table = pa.table(list(columns), names=[f"c{i}" for i in range(len(columns))])
-        taken = self._idle.pop() if self._idle else self._opened()
+        try:
+            taken = self._idle.pop()
+        except IndexError:  # all are at work
+            taken = self._opened()
         try:
             with faults("a TRANSFORM cannot be evaluated"):
                 made = taken[1](table)

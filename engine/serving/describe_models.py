@@ -86,6 +86,7 @@ def _description(entry: ModelEntry, text: str, done: Mapping[Version, ModelStats
     }
     rows = tuple(tuple(v[key] for _, key in _SHOWN) for v in versions)
     lines = [f"Model {entry.name} {entry.default.signature}"]
+    lines += [f"{side} TRANSFORM ({kept})" for side, kept in kept_transforms(entry.default.record).items()]
     lines += [] if entry.split is None else [f"Split {entry.split}"]
     lines += [] if entry.shadow is None else [f"Shadow {entry.shadow}"]
     lines += [] if entry.canary is None else [f"Canary {entry.canary}"]

@@ -93,6 +93,7 @@ def test_what_fails_costs_its_row_in_the_middle_of_a_batch(db) -> None:
     db.wait()
     wanted = [None if t in ("boom", "bad", "", None) else (12 // (2 * len(t)), t.upper()) for t in texts]
     assert [r["N"] and (r["N"], r["SEEN"]) for r in rows(db, "SELECT * FROM o;")] == wanted
+    assert "\nOUTPUT TRANSFORM (seen AS SEEN, " in db.execute("DESCRIBE MODEL m;")[0].text
     (version,) = db.models.describe("m")["versions"]
     assert version["errors"] >= 3
     assert version["transforms"]["OUTPUT"].startswith("seen AS SEEN, score > 5 AS ALARM")
