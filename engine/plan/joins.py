@@ -21,6 +21,7 @@ from ..sql.typing import analyze_expression
 from .logical import Aggregate, Finals, Join, Node, Project, Read, Within, has, inputs
 from .names import synthetic_key
 from .rows import Entry, RowKey, Rows, RowScope, canonical
+from .steps import Window
 from .text import text_of
 
 
@@ -166,6 +167,11 @@ def _check_sides(left: Rows, right: Rows, kind: str, within: Within | None, span
         )
 
 
+def _meeting(window: Window) -> tuple[int, bool, bool]:
+    """What two windows must have in common for their rows to meet: their keys are laid out alike then."""
+    return window.size_ms, window.is_session, window.is_cumulative
+
+
 def check_windows(left: Rows, right: Rows, span: Span | None) -> None:
     """Raise AnalysisError where the windows of the sides do not let them meet."""
     for side in (left, right):
@@ -191,16 +197,7 @@ def check_windows(left: Rows, right: Rows, span: Span | None) -> None:
             span=span,
         )
     ours, theirs = left.node.window, right.node.window
-    if (
-        ours
-        and theirs
-        and (ours.size_ms, ours.is_session, ours.is_cumulative)
-        != (
-            theirs.size_ms,
-            theirs.is_session,
-            theirs.is_cumulative,
-        )
-    ):
+    if ours and theirs and _meeting(ours) != _meeting(theirs):
         raise AnalysisError(
             "implicit repartitioning of windowed sources is not supported",
             detail=f"the windows of {left.sources[0]} and {right.sources[0]} differ",
