@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import operator
+import time
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from confluent_kafka import Consumer, KafkaException, Message
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as Place
 
 from .kafka_errors import fault
@@ -27,7 +28,12 @@ _DEFAULTS = {
     "queued.max.messages.kbytes": "65536",
     "fetch.message.max.bytes": "4194304",
 }
-_FIXED = {"enable.auto.commit": "false", "auto.offset.reset": "earliest", "isolation.level": "read_committed"}
+_FIXED = {
+    "enable.auto.commit": "false",
+    "auto.offset.reset": "earliest",
+    "isolation.level": "read_committed",
+    "enable.partition.eof": "true",  # it alone tells of markers of transactions that are passed
+}
 Ints = npt.NDArray[Any]
 _MOMENT = operator.itemgetter(1)  # of (kind, milliseconds)
 
@@ -40,6 +46,7 @@ class KafkaReader:
     ) -> None:
         self.topics: Sequence[str] = list(dict.fromkeys(topic for topic, _ in positions))
         self._positions = dict(positions)
+        self._ends: dict[TopicPartition, int] = {}  # that the last poll has come to
         self._columns = [name for name in ("key", "value", "headers") if name in columns]
         self._timed = "timestamp" in columns
         self._only = next(iter(positions)) if len(positions) == 1 else None
@@ -55,14 +62,19 @@ class KafkaReader:
     def poll(self, max_records: int, timeout_ms: float = 0.0) -> pa.RecordBatch | None:
         """What is there, at most `max_records`; raises EnvironmentFault for what the broker refuses."""
         messages = self._consume(min(_AT_A_TIME, max_records), 0.0)
-        if not messages and timeout_ms > 0:
-            messages = self._consume(1, timeout_ms / 1000)
+        end = time.monotonic() + timeout_ms / 1000
+        while not messages and (left := end - time.monotonic()) > 0:  # what comes first may be no record
+            messages = self._consume(1, left)
         while messages and len(messages) < max_records:
             more = self._consume(min(_AT_A_TIME, max_records - len(messages)), 0.0)
             if not more:
                 break
             messages += more
-        return self._batch(messages) if messages else None
+        batch = self._batch(messages) if messages else None
+        for place, end in self._ends.items():
+            self._positions[place] = max(end, self._positions[place])
+        self._ends.clear()
+        return batch
 
     def _consume(self, count: int, timeout_s: float) -> list[Message]:
         try:
@@ -70,11 +82,20 @@ class KafkaReader:
         except KafkaException as error:
             raise fault("cannot read from Kafka", error) from error
         if any(map(Message.error, messages)):
-            for problem in filter(None, map(Message.error, messages)):
-                if problem.fatal() or not problem.retriable():
-                    raise fault("cannot read from Kafka", problem)
+            for message in messages:
+                self._told(message)
             messages = [message for message in messages if message.error() is None]
         return messages
+
+    def _told(self, message: Message) -> None:
+        """What comes among the records and is none: the end of a partition, or what is wrong."""
+        problem = message.error()
+        if problem is None:
+            return
+        if problem.code() == KafkaError._PARTITION_EOF:
+            self._ends[str(message.topic()), int(message.partition() or 0)] = message.offset() or 0
+        elif problem.fatal() or not problem.retriable():
+            raise fault("cannot read from Kafka", problem)
 
     def _batch(self, messages: list[Message]) -> pa.RecordBatch:
         """Each attribute of a message is a Python object: taken a column at a time, only those that are needed."""

@@ -284,12 +284,13 @@ class FlowRun:
     def _read(self, worker: Worker, values: Sequence[Records]) -> tuple[Frame | None, Piece]:
         epoch = max(v.epoch for v in values)
         worker.enter(epoch)
+        for value in values:
+            worker.positions |= value.positions
         batches = [b for v in values for b in v.batches]
         size = sum(v.size for v in values)
         if not batches:
             return None, Piece(epoch, None, size)
         for value in values:
-            worker.positions |= value.positions
             self._silence.heard(value.part)
         rows = sum(v.rows for v in values)
         self.metrics.batch(rows)

@@ -32,7 +32,8 @@ _PATIENCE = 16  # empty polls at the shortest interval before it grows: records 
 @dataclass(frozen=True)
 class Records:
     """What a part hands out: records in the order to work on them, the positions after them, their size, and when (a
-    monotonic clock) they were fetched. No batches: news of an epoch, that output may be published."""
+    monotonic clock) they were fetched. No batches: news of an epoch, that output may be published,
+    or of positions alone."""
 
     epoch: int
     part: int
@@ -112,6 +113,13 @@ class WorkerReaders:
         """The latest time of what was taken of this part, by topic partition; nothing where one topic needs no order."""
         times = zip(self._inputs.topics, self._heads[part].latest, strict=True)
         return {(topic, part): time for topic, time in times if time is not None}
+
+    def passed(self, part: int) -> Positions:
+        """Where the readers stand in topics of which nothing is held: beyond the last record, where something lies there
+        that is none, such as the marker of a transaction."""
+        waiting = self._heads[part].waiting()
+        places = ((topic, part) for topic, held in zip(self._inputs.topics, waiting, strict=True) if not held)
+        return {place: self._fetched[place] for place in places if place in self._fetched}
 
     @property
     def finished(self) -> bool:
@@ -256,7 +264,7 @@ class SourcePart(StatefulSourcePartition[Any, SourceSnapshot]):
             self._begun = True
         if not batches:
             self._empty += 1
-            return None
+            return self._passed()
         self._empty = 0
         self._busy = True
         for batch in batches:
@@ -265,6 +273,14 @@ class SourcePart(StatefulSourcePartition[Any, SourceSnapshot]):
         self._control.credits.take(size)
         rows = sum(b.num_rows for b in batches)
         return Records(self._epoch, self._part, batches, dict(self._positions), size, self._source.clock(), rows)
+
+    def _passed(self) -> Records | None:
+        """News of positions alone, where they have moved on without records."""
+        moved = {p: at for p, at in self._readers.passed(self._part).items() if at > self._positions.get(p, at)}
+        if not moved:
+            return None
+        self._positions |= moved
+        return Records(self._epoch, self._part, positions=dict(self._positions))
 
     def _advance(self, batch: pa.RecordBatch) -> None:
         names = self._source.inputs.topics

@@ -13,9 +13,11 @@ from confluent_kafka import Producer
 
 from mergus.engine.clock import SystemClock
 from mergus.engine.errors import Conflict, EnvironmentFault, UnknownName
+from mergus.engine.io.bounded import records_until
 from mergus.engine.io.embedded import EmbeddedTopics
 from mergus.engine.io.kafka import KafkaTopics
 from mergus.engine.io.topics import HEADERS, Reader, Topics
+from tests.mergus_server import until
 
 Record = tuple[bytes | None, bytes | None]
 
@@ -216,6 +218,21 @@ def test_a_transaction_is_hidden_until_committed_and_its_marker_kept(topics: Top
     assert successor.last_marker() == "epoch 3"
     successor.close()
     reader.close()
+
+
+def test_a_reader_comes_to_the_end_of_transactions(topics: Topics, name: str) -> None:
+    topics.create(name, 1)
+    writer = topics.transactional_writer(name)
+    for number in range(2):
+        writer.write(name, records((None, b"%d" % number)))
+        writer.commit(str(number))
+    reader, ends = topics.reader({(name, 0): 0}), topics.end_offsets(name)
+    assert [r["value"] for r in read(reader, 2)] == [b"0", b"1"]
+    until(lambda: reader.poll(10, 100) is None and reader.positions() == {(name, 0): ends[0]}, "the end")
+    bounded = list(records_until(topics, name, {0: 0}))
+    assert [v.as_py() for batch in bounded for v in batch.column("value")] == [b"0", b"1"]
+    reader.close()
+    writer.close()
 
 
 def test_a_second_writer_of_an_id_fences_the_first(topics: Topics, name: str) -> None:
