@@ -59,7 +59,7 @@ demo: $(RUNS) ## the main job on real log lines; KEEP=1 keeps the server up
 	@$(PYTHON) -m mergus.engine.cli.demo $(if $(filter-out 0,$(KEEP)),--keep)
 
 docs: $(STAMP) ## the pages that are made: docs/sql/functions.md
-	@$(PYTHON) -m mergus.engine.serving.describe_functions > docs/sql/functions.md
+	@$(PYTHON) -m mergus.engine.serving.describe.functions > docs/sql/functions.md
 
 models: $(STAMP) ## build, train and evaluate the embedded models anew
 	@for build in models/*/build.py; do echo "models: $$build"; $(PYTHON) "$$build" --seed $(SEED) || exit 1; done

@@ -26,8 +26,8 @@ from bench.processes import cpu_seconds
 from bench.records import FIELDS, batches
 from mergus.engine.clock import SystemClock
 from mergus.engine.config import load
-from mergus.engine.io.embedded import EmbeddedTopics
-from mergus.engine.io.kafka import KafkaTopics
+from mergus.engine.io.embedded.topics import EmbeddedTopics
+from mergus.engine.io.kafka.topics import KafkaTopics
 from mergus.engine.io.topics import Topics
 from mergus.engine.serving.engine import Engine
 from tests.kafka_broker import running_broker

@@ -19,12 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 from mergus.engine.sql.builtin import default_registry
-from mergus.engine.sql.compile import bind_functions, compile_sql
+from mergus.engine.sql.compile.expression import bind_functions, compile_sql
 from mergus.engine.sql.dialect import Ksql
 from mergus.engine.sql.schema import ColumnDef, Schema
 from mergus.engine.sql.scope import SchemaScope
 from mergus.engine.sql.types import parse_type
-from mergus.engine.sql.typing import analyze_expression
+from mergus.engine.sql.typing.expression import analyze_expression
 from mergus.engine.state.duckdb import connect
 
 COLUMNS = {"T": "STRING", "J": "STRING", "S": "STRING", "U": "STRING", "N": "BIGINT", "AT": "TIMESTAMP", "D": "DOUBLE"}

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from bench.processes import cpu_seconds, resident_mb
 from mergus.engine.clock import SystemClock
-from mergus.engine.io.embedded import EmbeddedTopics
+from mergus.engine.io.embedded.topics import EmbeddedTopics
 from tests.mergus_server import Server, running_server, until
 
 STREAM = "CREATE STREAM {name} (k STRING, v BIGINT) WITH (kafka_topic='{name}', value_format='JSON', partitions=1);"

@@ -22,7 +22,7 @@ import pyarrow as pa
 from bench.bench_filter_count import WARM, engine, used
 from bench.processes import resident_mb
 from mergus.engine.clock import SystemClock
-from mergus.engine.io.embedded import EmbeddedTopics
+from mergus.engine.io.embedded.topics import EmbeddedTopics
 from mergus.engine.serving.engine import Engine
 
 PARTS = 2

@@ -19,12 +19,12 @@ import pyarrow as pa
 from bench.bench_filter_count import SOURCE, TABLE, WARM, Figure, engine, fill, show, used
 from bench.records import batches
 from mergus.engine.clock import SystemClock
-from mergus.engine.io.embedded import EmbeddedTopics
+from mergus.engine.io.embedded.topics import EmbeddedTopics
 from mergus.engine.plan.planner import plan_query
 from mergus.engine.plan.target import SinkTarget
 from mergus.engine.serving.engine import Engine
-from mergus.engine.sql.parser import parse_statement
-from mergus.engine.sql.statements import CreateSourceAs
+from mergus.engine.sql.parser.parse import parse_statement
+from mergus.engine.sql.statements.statement import CreateSourceAs
 
 PARTS = 2
 QUERY_ID = "CTAS_PER_MINUTE_0"

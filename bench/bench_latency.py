@@ -24,8 +24,8 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from mergus.engine.clock import SystemClock
-from mergus.engine.io.embedded import EmbeddedTopics
-from mergus.engine.io.kafka import KafkaTopics
+from mergus.engine.io.embedded.topics import EmbeddedTopics
+from mergus.engine.io.kafka.topics import KafkaTopics
 from mergus.engine.io.topics import Topics
 from tests.kafka_broker import running_broker
 from tests.mergus_server import Server, running_server, until

@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from bench.bench_filter_count import Figure, engine, show, used
 from mergus.engine.clock import SystemClock
-from mergus.engine.io.embedded import EmbeddedTopics
+from mergus.engine.io.embedded.topics import EmbeddedTopics
 
 ROOT = Path(__file__).resolve().parents[1]
 LINES = ROOT / "queries" / "log_alerts" / "lines.tsv"

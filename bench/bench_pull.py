@@ -29,7 +29,7 @@ import pyarrow as pa
 import mergus
 from bench.processes import cpu_seconds, family_of, resident_mb
 from mergus.engine.clock import SystemClock
-from mergus.engine.io.embedded import EmbeddedTopics
+from mergus.engine.io.embedded.topics import EmbeddedTopics
 from mergus.engine.io.topics import Topics
 from tests.mergus_server import running_server, until
 

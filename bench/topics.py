@@ -15,8 +15,8 @@ import pyarrow as pa
 from confluent_kafka import Consumer, TopicPartition
 
 from mergus.engine.clock import SystemClock
-from mergus.engine.io.embedded import EmbeddedTopics
-from mergus.engine.io.kafka import KafkaTopics
+from mergus.engine.io.embedded.topics import EmbeddedTopics
+from mergus.engine.io.kafka.topics import KafkaTopics
 from mergus.engine.io.topics import Topics
 from tests.kafka_broker import running_broker
 

@@ -15,11 +15,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .engine import errors
-    from .engine.errors import MergusError
-    from .engine.inference.model_function import model_function
-    from .engine.serving.connection import connect
-    from .engine.sql.udf import udaf, udf, udtf
+    from mergus.engine import errors
+    from mergus.engine.errors import MergusError
+    from mergus.engine.inference.model_function import model_function
+    from mergus.engine.serving.connection.local import connect
+    from mergus.engine.sql.udf.declare import udaf, udf, udtf
 
 __version__ = "0.1.0"
 
@@ -27,11 +27,11 @@ __all__ = ["MergusError", "__version__", "connect", "errors", "model_function", 
 
 _HOMES = {
     "MergusError": ".engine.errors",
-    "connect": ".engine.serving.connection",
+    "connect": ".engine.serving.connection.local",
     "model_function": ".engine.inference.model_function",
-    "udaf": ".engine.sql.udf",
-    "udf": ".engine.sql.udf",
-    "udtf": ".engine.sql.udf",
+    "udaf": ".engine.sql.udf.declare",
+    "udf": ".engine.sql.udf.declare",
+    "udtf": ".engine.sql.udf.declare",
 }
 
 

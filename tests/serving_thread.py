@@ -11,8 +11,8 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config as HypercornConfig
 
 from mergus.engine.serving.engine import Engine
-from mergus.engine.serving.http import application
-from mergus.engine.serving.http_server import bind, url_of
+from mergus.engine.serving.http.application import application
+from mergus.engine.serving.http.server import bind, url_of
 
 
 @contextmanager

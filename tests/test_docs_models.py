@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import mergus
-from mergus.engine.inference import providers
+from mergus.engine.inference.providers import registry as providers
 
 PAGE = (Path(__file__).parent.parent / "docs" / "models.md").read_text()
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)

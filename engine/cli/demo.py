@@ -32,7 +32,7 @@ from rich.live import Live
 from rich.table import Table
 
 from ..clock import SystemClock
-from ..io.embedded import EmbeddedTopics
+from ..io.embedded.topics import EmbeddedTopics
 
 STORY = Path(__file__).resolve().parents[2] / "queries" / "log_alerts"
 LINES = 60_000

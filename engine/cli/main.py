@@ -82,7 +82,7 @@ _command(
     "mergus topics --data ./data",
 )
 _command(
-    "test_command",
+    "testing.command",
     "test",
     "Run SQL test files with ASSERT statements.",
     "mergus test tests/cases/filter.sql",

@@ -20,14 +20,14 @@ import pyarrow.parquet as pq
 from cyclopts import Parameter
 
 from ..errors import UnknownName, UserError
-from ..inference import providers
 from ..inference.binding import Binding
 from ..inference.model_function import ModelFunction
 from ..inference.parity import Differences, bare_outputs, differences
+from ..inference.providers import registry as providers
 from ..inference.routes import ROUTES, routes_of, sql_columns, version_function
 from ..inference.versions import version_of
 from ..serving.arrow import named
-from ..serving.describe_models import create_text
+from ..serving.describe.models import create_text
 from ..serving.engine import Engine
 from ..serving.results import Push
 from ..sql.catalog_models import DEFAULT_ALIAS, ERROR_FIELD

@@ -14,12 +14,12 @@ from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.history import FileHistory, InMemoryHistory
 
 from ..errors import MergusError, ParseError, UserError
-from ..serving.connection import Connection
-from ..serving.connection_answers import PullRows, PushRows
-from ..serving.connection_remote import RemoteConnection
+from ..serving.connection.answers import PullRows, PushRows
+from ..serving.connection.local import Connection
+from ..serving.connection.remote import RemoteConnection
 from ..serving.engine import Engine
 from ..serving.results import Listing
-from ..sql.parser import split_statements
+from ..sql.parser.parse import split_statements
 from .options import log_to_stderr, quiet, settings
 from .rendering import line_of, lines_of, write_named, write_told
 

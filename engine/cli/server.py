@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from ..errors import UserError
 from ..runtime import hosts
 from ..serving.engine import Engine
-from ..serving.http_server import bind, run
+from ..serving.http.server import bind, run
 from .options import log_to_stderr, quiet, settings
 
 

@@ -16,8 +16,8 @@ from .distinct import valid
 from .model_function import ModelFunction, Tensors
 from .process import Unanswered
 from .program import Program
+from .providers.tensorflow import SavedModel
 from .stats import ModelStats
-from .tensorflow_loader import SavedModel
 
 if TYPE_CHECKING:
     from .evaluation import Evaluation

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from ..sql.compile import bind_functions, compile_sql
+from ..sql.compile.expression import bind_functions, compile_sql
 from ..sql.types import arrow_type
 from ..state.duckdb import Prepared, connect, cursor, faults, seal
 from .arrays import conform

@@ -22,12 +22,12 @@ import pyarrow as pa
 
 from ..errors import MergusError, UserError
 from ..sql.transform import INPUT, columns_of_texts
-from . import providers
 from .artefact import verify
 from .binding import Columns, Misfit, bind, declared_tensors
 from .model_function import ModelFunction
 from .process import go_with_the_owner
 from .program import Source
+from .providers import registry as providers
 from .routes import sql_columns, version_function
 from .runtime import ModelRuntime
 

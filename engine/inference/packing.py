@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import cloudpickle
 
 from ..sql.transform import Transform
-from ..sql.user_modules import user_modules_by_value
+from ..sql.udf.modules import user_modules_by_value
 
 if TYPE_CHECKING:
     from ..sql.expressions import Expr

@@ -17,12 +17,12 @@ import pyarrow as pa
 
 from ..errors import UserError
 from ..sql.types import arrow_type
-from . import providers
 from .artefact import verify
 from .binding import Binding
 from .evaluation import Evaluation, private_instance
 from .model_function import ModelFunction
 from .program import TEXTS, Source, Tensor, object_array
+from .providers import registry as providers
 from .sparse import arrow_rows, is_sparse
 
 CHUNK_ROWS = 1024

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import EnvironmentFault, MergusError, RecordError, UserError
-from . import providers
 from .program import Program, Source, Tensor, Tensors
+from .providers import registry as providers
 
 LOAD_LIMIT_S = 120.0
 ENDING_S = 5.0

@@ -19,7 +19,6 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import UserError
-from . import providers
 from .arrays import conform, from_tensor, whole_of
 from .artefact import Artefact, verify
 from .cache import OutputCache
@@ -29,8 +28,9 @@ from .model_function import ModelFunction, Prepare, Tensors
 from .moves import Places
 from .process import ModelProcess, give_back_memory, resident_bytes
 from .program import Program, Source
+from .providers import registry as providers
+from .providers.tensorflow import SavedModel
 from .stats import ModelStats
-from .tensorflow_loader import SavedModel
 
 if TYPE_CHECKING:
     from .evaluation import Evaluation, Instance

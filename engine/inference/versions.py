@@ -20,11 +20,12 @@ from ..io.topics import Topics
 from ..sql import call_settings
 from ..sql.catalog_models import ModelEntry, ModelVersion, call_type
 from ..sql.transform import Transform, column_texts
-from . import providers, topic_artefacts
+from . import topic_artefacts
 from .artefact import COMPILED
 from .binding import Binding, Columns
 from .inspection import inspect
 from .packing import packed_sides
+from .providers import registry as providers
 from .routes import ROUTES, folder_of, routes_of, sql_columns
 from .topic_artefacts import Sent
 from .watched import newest

@@ -45,7 +45,7 @@ def answer(
 
 def _run(step: Step, rows: pa.Table, context: Context) -> pa.Table | None:
     """What one step gives, None for no rows."""
-    assert isinstance(step, Evaluate | Infer)  # `plan/pull_models.py` makes no others
+    assert isinstance(step, Evaluate | Infer)  # `plan/pull/models.py` makes no others
     frame = Frame({step.input: rows} if rows.num_rows else {})
     operator = EvaluateOperator(step, context) if isinstance(step, Evaluate) else InferOperator(step, context)
     operator.run(frame)

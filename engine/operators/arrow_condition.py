@@ -1,7 +1,7 @@
 """Conditions on whole numbers and texts, as Arrow evaluates them: a filter that needs no more is spared DuckDB.
 
 A DuckDB call takes a millisecond for one row as for ten thousand, most of what a record that is only passed on waits for.
-What is here means the same in both: a comparison with NULL is false (`sql/operators_compare.py`), AND, OR and NOT know
+What is here means the same in both: a comparison with NULL is false (`sql/typing/compare.py`), AND, OR and NOT know
 three values. Floating-point numbers, decimals, times and the order of texts have rules of their own and are left out.
 """
 

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from ..plan.steps import Aggregate, Window
 from ..state.duckdb import fetch
 from ..state.table import StateTable
+from .aggregates.group_state import GroupState
 from .context import Context
 from .frame import set_column
-from .group_state import GroupState
 from .marks import LeastTime, Marks
 from .operator import PASSED, SEQUENCE, SEQUENCE_STEP, STREAM_TIME, WINDOW_END, WINDOW_START
 from .windows import grace_ms, retention_ms

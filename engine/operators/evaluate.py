@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..plan.steps import Evaluate
-from ..sql.compile import bind_functions, compile_condition, compile_sql
+from ..sql.compile.expression import bind_functions, compile_condition, compile_sql
 from ..sql.expressions import Column
 from ..state.duckdb import Prepared
 from .arrow_condition import arrow_condition

@@ -36,23 +36,23 @@ from ..plan.steps import (
     edges_read,
 )
 from ..state.store import StateStore
-from .aggregate import AggregateOperator
+from .aggregates.aggregate import AggregateOperator
+from .aggregates.partial import PartialAggregateOperator
+from .aggregates.retract import RetractOperator
+from .aggregates.session import SessionAggregateOperator
 from .context import Context, Models, Operator, Remembering
 from .dead_letters import Letters
 from .evaluate import EvaluateOperator
 from .exchange import split
-from .foreign_key_join import ForeignKeyChangesOperator, ForeignKeyJoinOperator, ForeignKeyResultsOperator
 from .infer import InferOperator
-from .join_sides import JoinSidesOperator
+from .joins.foreign_key import ForeignKeyChangesOperator, ForeignKeyJoinOperator, ForeignKeyResultsOperator
+from .joins.stream_stream import StreamStreamJoinOperator
+from .joins.stream_table import StreamTableJoinOperator
+from .joins.streams import JoinSidesOperator
+from .joins.table_table import TableTableJoinOperator
 from .materialize import MaterializeOperator
 from .measured import Measured, Measures, Placed
 from .operator import Frame, Report
-from .partial_aggregate import PartialAggregateOperator
-from .retract import RetractOperator
-from .session_aggregate import SessionAggregateOperator
-from .stream_stream_join import StreamStreamJoinOperator
-from .stream_table_join import StreamTableJoinOperator
-from .table_table_join import TableTableJoinOperator
 from .told import ToldOperator
 from .union import UnionOperator
 

@@ -15,15 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..plan.steps import Aggregate
-from ..sql.compile import compile_sql
+from ..sql.compile.expression import compile_sql
 from ..sql.expressions import Expr
 from ..sql.functions import PythonAggregate
 from ..sql.types import arrow_type
 from ..state.duckdb import Prepared, fetch
 from ..state.table import StateTable
+from .aggregates.group_state import GroupState
 from .context import Context
 from .frame import set_column
-from .group_state import GroupState
 from .marks import LeastTime
 from .operator import DELETED, PASSED, ROWTIME, SEQUENCE, STREAM_TIME
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from ..plan.steps import Union
 from .frame import concat, one_chunk, set_column
+from .joins.sides import spread_places
 from .operator import SEQUENCE, Frame
-from .sides import spread_places
 
 
 class UnionOperator:

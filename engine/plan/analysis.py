@@ -14,9 +14,9 @@ from ..errors import AnalysisError, Span
 from ..sql.expressions import Column, Expr
 from ..sql.functions import AggregateFunction, FunctionRegistry, TableFunction
 from ..sql.scope import WINDOW_BOUNDS, Scope, span_of
-from ..sql.statements import Query, WindowClause
-from ..sql.typing import analyze_expression, require_boolean
-from ..sql.typing_calls import contains
+from ..sql.statements.statement import Query, WindowClause
+from ..sql.typing.calls import contains
+from ..sql.typing.expression import analyze_expression, require_boolean
 from .grouping import GroupScope, aggregate_node, group_keys, with_rows
 from .keys import KeyNeed, Projected, arrange, check_key_types, check_names, marked
 from .logical import Aggregate, Filter, Finals, Node, Project, has, reads

@@ -10,8 +10,8 @@ from functools import cache
 
 from sqlglot import exp
 
-from ..sql.parser import parse_statement
-from ..sql.statements import Query
+from ..sql.parser.parse import parse_statement
+from ..sql.statements.statement import Query
 from ..sql.types import BOOLEAN, SqlType
 
 _ANSWER, _LABEL = "MODEL_ANSWER", "MODEL_LABEL"

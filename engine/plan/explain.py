@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import assert_never
 
-from ..sql.compile import compile_condition, compile_sql
+from ..sql.compile.expression import compile_condition, compile_sql
 from ..sql.expressions import Call, Case, Cast, Column, Expr, Field, Lambda, Literal, Parameter, System
 from ..sql.schema import Schema
 from ..sql.types import Struct, quote_if_needed

@@ -18,8 +18,8 @@ from ..sql.functions import AggregateSpec, FunctionRegistry
 from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import WINDOW_BOUNDS, span_of, system_column
 from ..sql.types import INTEGER, NULL
-from ..sql.typing import analyze_expression
-from ..sql.typing_calls import AggregateUse, aggregate_use, is_aggregate
+from ..sql.typing.calls import AggregateUse, aggregate_use, is_aggregate
+from ..sql.typing.expression import analyze_expression
 from .keys import check_key_types
 from .logical import Aggregate, Node, Project, Retract, has
 from .rows import Rows, RowScope, canonical

@@ -17,7 +17,7 @@ from ..sql.functions import FunctionRegistry, SqlTemplate
 from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import WINDOW_BOUNDS, span_of
 from ..sql.types import SqlType
-from ..sql.typing import analyze_expression
+from ..sql.typing.expression import analyze_expression
 from .logical import Aggregate, Finals, Join, Node, Project, Read, Within, has, inputs
 from .names import synthetic_key
 from .rows import Entry, RowKey, Rows, RowScope, canonical

@@ -15,15 +15,15 @@ from typing import Protocol
 from sqlglot import exp
 
 from ..errors import AnalysisError, UnknownName, Unsupported
-from ..sql.coercion import coerce
 from ..sql.expressions import Column, Expr
 from ..sql.functions import FunctionRegistry
-from ..sql.operators_compare import is_null
-from ..sql.parser_relational import subquery_of
+from ..sql.parser.relational import subquery_of
 from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import span_of
-from ..sql.statements import FromClause, Join, Query, RelationalQuery, SelectItem
-from ..sql.typing import analyze_expression
+from ..sql.statements.statement import FromClause, Join, Query, RelationalQuery, SelectItem
+from ..sql.typing.coercion import coerce
+from ..sql.typing.compare import is_null
+from ..sql.typing.expression import analyze_expression
 from .grouping import with_rows
 from .joins import check_foreign, check_windows, is_whole_key
 from .logical import Join as JoinNode

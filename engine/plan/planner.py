@@ -13,7 +13,7 @@ from ..errors import AnalysisError
 from ..sql.catalog import Catalog, Relation
 from ..sql.functions import FunctionRegistry
 from ..sql.schema import Schema
-from ..sql.statements import Query, RelationalQuery
+from ..sql.statements.statement import Query, RelationalQuery
 from .analysis import analyze_query
 from .logical import Aggregate, Filter, Infer, Join, Node, Project, Retain, has, reads
 from .origins import with_again

@@ -16,8 +16,8 @@ from ..sql.catalog import Catalog
 from ..sql.functions import FunctionRegistry, ModelCall, Overload, ScalarFunction
 from ..sql.schema import Schema
 from ..sql.scope import suggestion
-from ..sql.statements import Query, SelectItem, SourceRef
-from ..sql.statements_query import Prediction
+from ..sql.statements.query import Prediction
+from ..sql.statements.statement import Query, SelectItem, SourceRef
 from ..sql.types import PLAIN_NAME, Struct
 from .evaluations import metrics
 

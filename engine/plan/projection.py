@@ -15,10 +15,10 @@ from ..sql.expressions import Column, Expr, walk
 from ..sql.functions import FunctionRegistry
 from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import WINDOW_BOUNDS, Scope, span_of
-from ..sql.statements import SelectItem
+from ..sql.statements.statement import SelectItem
 from ..sql.types import NULL, Struct
-from ..sql.typing import analyze_expression
-from ..sql.typing_calls import TableUse, is_table_function, table_use
+from ..sql.typing.calls import TableUse, is_table_function, table_use
+from ..sql.typing.expression import analyze_expression
 from .logical import Node, Project
 from .names import NameGenerator
 from .rows import RESERVED, Entry, Rows, RowScope, canonical

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..errors import AnalysisError, TypeMismatch
-from ..sql.coercion import coerce
 from ..sql.expressions import Expr
 from ..sql.schema import Schema
 from ..sql.scope import suggestion
 from ..sql.types import BIGINT, STRING, TIMESTAMP, SqlType
+from ..sql.typing.coercion import coerce
 from .logical import Filter, Infer, Node, Project, Read, Retain, Union
 from .physical import Staged
 from .steps import Formats, Sink

@@ -15,7 +15,7 @@ from ..errors import AnalysisError, Span, UnknownName
 from ..sql.expressions import Column, Expr
 from ..sql.functions import AggregateFunction, FunctionRegistry, TableFunction
 from ..sql.scope import PSEUDO_COLUMNS, WINDOW_BOUNDS, span_of, suggestion, system_column
-from ..sql.typing_calls import call_name, is_aggregate, is_table_function
+from ..sql.typing.calls import call_name, is_aggregate, is_table_function
 from .logical import Node, Read
 
 RESERVED = (*PSEUDO_COLUMNS, *WINDOW_BOUNDS)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import AnalysisError, TypeMismatch
-from ..sql.coercion import common_type
 from ..sql.expressions import Column
 from ..sql.schema import ColumnDef
-from ..sql.statements_relational import SetOperation
+from ..sql.statements.relational import SetOperation
 from ..sql.types import NULL, SqlType
+from ..sql.typing.coercion import common_type
 
 
 def common_types(left: Sequence[ColumnDef], right: Sequence[ColumnDef], operation: SetOperation) -> list[SqlType]:

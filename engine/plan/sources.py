@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..sql.catalog import Catalog, Relation
 from ..sql.functions import FunctionRegistry
-from ..sql.statements import Join, SourceRef, WithinClause
+from ..sql.statements.statement import Join, SourceRef, WithinClause
 from .joins import join_rows
 from .logical import Read, Within
 from .rows import Rows, rows_of

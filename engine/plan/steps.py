@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..sql.expressions import Expr
 from ..sql.functions import AggregateSpec, ModelCall, PythonAggregate
 from ..sql.schema import Schema
-from ..sql.statements_query import WINDOWS_BOUNDED
+from ..sql.statements.query import WINDOWS_BOUNDED
 
 if TYPE_CHECKING:
     from .logical import Node

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 
 from ..errors import AnalysisError, InternalError
 from ..sql.catalog import Catalog
-from ..sql.coercion import coerce
 from ..sql.expressions import Column, Expr
 from ..sql.functions import FunctionRegistry
 from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import PSEUDO_COLUMNS
-from ..sql.statements import Query, RelationalQuery, SelectItem, SourceRef
-from ..sql.statements_relational import Body, CommonTable, Select, SetOperation
+from ..sql.statements.relational import Body, CommonTable, Select, SetOperation
+from ..sql.statements.statement import Query, RelationalQuery, SelectItem, SourceRef
 from ..sql.types import SqlType
+from ..sql.typing.coercion import coerce
 from .analysis import analyze_query
 from .logical import Finals, Node, Project, Union, has, reads
 from .membership import with_memberships

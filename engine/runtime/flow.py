@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import EnvironmentFault, MergusError
-from ..plan.pull import PullPlan
+from ..plan.pull.plan import PullPlan
 from .checkpoint import Checkpoint, CheckpointStore, Positions
 from .control import FlowControl, FlowFailure
 from .dataflow import FlowRun, FlowSettings
 from .metrics import QueryMetrics
-from .reading import Reading
-from .scan import Scan
+from .pull.reading import Reading
+from .pull.scan import Scan
 from .work import Query, WorkerTask
 
 RETRY_FIRST_S = 0.25

@@ -26,12 +26,12 @@ import pyarrow as pa
 
 from ..clock import SystemClock
 from ..errors import InternalError, MergusError, UnknownName
-from ..io.embedded import EmbeddedTopics
-from ..io.embedded_store import Durability
+from ..io.embedded.store import Durability
+from ..io.embedded.topics import EmbeddedTopics
 from ..io.topics import Topics
 from ..operators.context import Models
-from ..plan.pull import PullPlan
-from ..plan.pull_shapes import PullShape
+from ..plan.pull.plan import PullPlan
+from ..plan.pull.shapes import PullShape
 from ..plan.steps import QueryPlan
 from ..state.duckdb import connect, seal
 from .control import FlowFailure
@@ -41,7 +41,7 @@ from .flow import Flow, FlowStatus
 from .garbage import set_modules_apart
 from .metrics import QueryMetrics
 from .pipeline import Engine, PlanQuery
-from .scan import NumberedScans, Scan
+from .pull.scan import NumberedScans, Scan
 from .watch import Watch
 from .wire import table_bytes, table_of, unpack
 from .work import Query
@@ -67,7 +67,7 @@ class HostSettings:
     def open_topics(self) -> Topics:
         """The topics, as every process of the engine opens them."""
         if self.kafka is not None:
-            from ..io.kafka import KafkaTopics  # librdkafka costs memory that an embedded engine does not need
+            from ..io.kafka.topics import KafkaTopics  # librdkafka costs memory that an embedded engine does not need
 
             return KafkaTopics(self.kafka, self.kafka_settings)
         return EmbeddedTopics(self.data / "topics", clock=SystemClock(), durability=self.durability)

@@ -24,14 +24,14 @@ import pyarrow as pa
 
 from ..errors import EnvironmentFault, MergusError
 from ..inference.stats import ModelStats
-from ..plan.pull import PullPlan
-from ..plan.pull_shapes import PullShape
+from ..plan.pull.plan import PullPlan
+from ..plan.pull.shapes import PullShape
 from ..plan.steps import Evaluate, Infer, QueryPlan
 from ..sql.expressions import Call, walk
 from ..sql.functions import ArrowFunction, PythonAggregate
 from .flow import FlowStatus
 from .host import Event, FlowSpec, HostSettings, serve
-from .scan import Tables
+from .pull.scan import Tables
 from .wire import pack, table_bytes, table_of
 
 ANSWER_S = 60.0

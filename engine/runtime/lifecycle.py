@@ -25,7 +25,7 @@ from ..inference.stats import ModelStats, together
 from ..io.topics import Topics
 from ..operators.operator import Failure
 from ..plan.one_worker import needs_one_worker
-from ..plan.pull import PullPlan
+from ..plan.pull.plan import PullPlan
 from ..plan.steps import QueryPlan
 from .dataflow import FlowSettings
 from .flow import FlowStatus
@@ -33,7 +33,7 @@ from .host import Event, FlowSpec, Host, HostSettings
 from .hosts import HostProcess, model_place, placement
 from .metrics import QueryMetrics, exposition
 from .processing_log import ProcessingLog
-from .scan import Tables, in_turn
+from .pull.scan import Tables, in_turn
 from .silence import IDLE_TIMEOUT
 from .wire import pack, table_of
 

@@ -28,9 +28,9 @@ from ..operators.measured import DECODE, ENCODE, EXCHANGE, STAGE, Measures, size
 from ..operators.operator import KEY_GROUP, Frame, Report
 from ..operators.stage import Stage, open_stage
 from ..plan.origins import topics_read
-from ..plan.pull import PullPlan
+from ..plan.pull.plan import PullPlan
 from ..plan.steps import STATEFUL, Exchange, Infer, QueryPlan
-from ..sql.compile import bind_functions
+from ..sql.compile.expression import bind_functions
 from ..state.duckdb import connect_to_files, cursor
 from ..state.store import StateStore
 from .checkpoint import Checkpoint, Positions
@@ -40,9 +40,9 @@ from .file_inputs import FileInputs
 from .inputs import TopicInputs
 from .metrics import QueryMetrics
 from .processing_log import ProcessingLog
-from .pulled_table import PulledTable
+from .pull.scan import Tables
+from .pull.table import PulledTable
 from .rescale import note_workers, rescale, workers_before
-from .scan import Tables
 from .work import Delivery, owner
 
 

@@ -15,7 +15,7 @@ import cloudpickle
 import pyarrow as pa
 
 from ..inference.model_function import ModelFunction
-from ..sql.user_modules import user_modules_by_value
+from ..sql.udf.modules import user_modules_by_value
 
 _models: dict[str, ModelFunction] = {}
 

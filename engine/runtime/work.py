@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from ..operators.operator import Frame
-from ..plan.pull import PullPlan
+from ..plan.pull.plan import PullPlan
 from .checkpoint import Checkpoint, Positions
-from .scan import Tables
+from .pull.scan import Tables
 from .source import Inputs
 
 

@@ -27,8 +27,8 @@ from ..runtime.flow import FlowStatus
 from ..runtime.lifecycle import Lifecycle
 from ..sql.catalog import Catalog
 from ..sql.functions import FunctionRegistry
-from ..sql.parser import Parsed, iterate_statements, parse_statement
-from ..sql.statements import (
+from ..sql.parser.parse import Parsed, iterate_statements, parse_statement
+from ..sql.statements.statement import (
     AlterSystem,
     Define,
     Describe,
@@ -45,15 +45,15 @@ from ..sql.statements import (
 )
 from ..state.duckdb import connect, seal
 from . import opening
-from .change import Change, Start, World
-from .changes import changes_something, is_there, prepare
-from .dead_letters import again_topic, bring_again, forget_again
-from .describe import describe_sources, watched_of
-from .describe_functions import describe_function
-from .describe_models import describe_model, models_used
+from .changes.change import Change, Start, World
+from .changes.statement import changes_something, is_there, prepare
+from .describe.functions import describe_function
+from .describe.models import describe_model, models_used
+from .describe.sources import describe_sources, watched_of
 from .inserts import Inserts
-from .model_keeper import ModelKeeper, first_table
-from .questions import Questions, is_pull
+from .models.dead_letters import again_topic, bring_again, forget_again
+from .models.keeper import ModelKeeper, first_table
+from .questions.select import Questions, is_pull
 from .results import Done, Listing, Push, Result
 from .schemas import delete, register
 from .session import Session

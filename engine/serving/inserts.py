@@ -21,14 +21,14 @@ from ..io.formats.json_exact import Reader, reader
 from ..io.formats.registry import find
 from ..io.topics import Topics, Writer
 from ..sql.catalog import Relation
-from ..sql.coercion_literals import from_epoch_ms, parse_date, parse_time, parse_timestamp_ms
-from ..sql.compile import evaluate_constant
+from ..sql.compile.expression import evaluate_constant
 from ..sql.functions import FunctionRegistry
 from ..sql.schema import ColumnDef
 from ..sql.scope import NoColumns, suggestion
-from ..sql.statements import InsertValues
+from ..sql.statements.statement import InsertValues
 from ..sql.types import BIGINT, DATE, TIME, TIMESTAMP, SqlType, arrow_type
-from ..sql.typing import analyze_expression
+from ..sql.typing.expression import analyze_expression
+from ..sql.typing.literals import from_epoch_ms, parse_date, parse_time, parse_timestamp_ms
 
 ROWTIME = "ROWTIME"
 REFUSED = ("ROWPARTITION", "ROWOFFSET", "WINDOWSTART", "WINDOWEND")

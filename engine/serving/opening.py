@@ -11,10 +11,10 @@ from ..clock import Clock
 from ..config import Config
 from ..errors import UserError
 from ..inference.versions import ModelStore
-from ..io.embedded import EmbeddedTopics
-from ..io.embedded_store import Durability
+from ..io.embedded.store import Durability
+from ..io.embedded.topics import EmbeddedTopics
 from ..io.files import FileSource
-from ..io.kafka import KafkaTopics
+from ..io.kafka.topics import KafkaTopics
 from ..io.topics import Topics
 from ..runtime.data_folder import DataFolder
 from ..runtime.host import HostSettings
@@ -23,7 +23,7 @@ from ..sql.builtin.registry import default_registry
 from ..sql.catalog import FileOptions
 from ..sql.functions import FunctionRegistry
 from ..sql.schema import ColumnDef
-from ..sql.udf_load import add_functions, load_functions, trusted
+from ..sql.udf.load import add_functions, load_functions, trusted
 from ..state.duckdb import connect_to_files
 
 SHIPPED = Path(__file__).resolve().parents[2] / "udfs"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..runtime.scan import PIECE_ROWS, Pieces, Tables
+from ..runtime.pull.scan import PIECE_ROWS, Pieces, Tables
 from ..sql.schema import Schema
 
 

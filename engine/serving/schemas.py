@@ -15,7 +15,7 @@ from ..sql.catalog import Relation
 from ..sql.ddl_inferred import check_written
 from ..sql.properties import INFERRING
 from ..sql.schema import ColumnDef
-from .change import Registration, World
+from .changes.change import Registration, World
 
 WRAP = "ksql.persistence.wrap.single.values"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import Span, UnknownName, UserError
-from ..sql.parser_cursor import text_ms
+from ..sql.parser.cursor import text_ms
 from ..sql.scope import suggestion
 
 STREAMS_PREFIX = "ksql.streams."

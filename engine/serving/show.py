@@ -10,8 +10,8 @@ from ..inference.registered import HIDDEN
 from ..io.topics import TopicInfo
 from ..sql.catalog import Catalog
 from ..sql.functions import AggregateFunction, Function, FunctionRegistry, TableFunction
-from ..sql.statements import Show
-from .describe_models import show_models
+from ..sql.statements.statement import Show
+from .describe.models import show_models
 from .results import Listing
 from .shape import relation_shape, type_shape
 

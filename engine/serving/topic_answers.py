@@ -17,8 +17,8 @@ from ..io.schemas.opening import open_registry
 from ..io.topics import Topics
 from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import suggestion
-from ..sql.statements import Print, RunScript, Statement
-from ..sql.statements_assert import AssertSchema, AssertSource, AssertTopic, AssertValues
+from ..sql.statements.asserts import AssertSchema, AssertSource, AssertTopic, AssertValues
+from ..sql.statements.statement import Print, RunScript, Statement
 from ..sql.types import BIGINT, INTEGER, STRING
 from .results import Done, Push, Result
 

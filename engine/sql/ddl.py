@@ -15,7 +15,7 @@ from .ddl_inferred import InferSchema, with_inferred
 from .properties import SourceProperties, check_format_properties, formats_with_defaults, read_properties
 from .schema import ColumnDef, Schema
 from .scope import PSEUDO_COLUMNS, WINDOW_BOUNDS, suggestion
-from .statements import AlterSource, ColumnElement, CreateSource, CreateSourceAs, DropSource
+from .statements.statement import AlterSource, ColumnElement, CreateSource, CreateSourceAs, DropSource
 from .types import BIGINT, STRING, TIMESTAMP, Array, Map, SqlType, Struct, quote_if_needed
 
 FormatCheck = Callable[[str, Sequence[ColumnDef], Mapping[str, str], bool], None]

@@ -1,6 +1,6 @@
 """ksqlDB's words and signs as a sqlglot dialect.
 
-sqlglot gives the tokens, the expression classes and the printing of trees; the grammar is ours (`parser_expression`),
+sqlglot gives the tokens, the expression classes and the printing of trees; the grammar is ours (`parser/expression.py`),
 because sqlglot's own takes what it does not know for a command or an alias, and would let through what ksqlDB refuses.
 All words are plain to the tokenizer: which of them are reserved is the grammar's affair.
 """
@@ -52,7 +52,7 @@ class Ksql(Dialect):
 
         def parse(self, raw_tokens: list[Token], sql: str) -> list[exp.Expr | None]:
             """One expression, whole."""
-            from .parser_expression import ExpressionParser  # which reads with this dialect
+            from .parser.expression import ExpressionParser  # which reads with this dialect
 
             return [ExpressionParser(sql, raw_tokens).whole_expression()]
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from ..errors import AnalysisError, Span
 from .catalog import FileOptions
-from .parser_cursor import text_ms
+from .parser.cursor import text_ms
 from .scope import suggestion
-from .statements import Property
-from .statements_query import WINDOW_KINDS, WINDOWS_BOUNDED
+from .statements.query import WINDOW_KINDS, WINDOWS_BOUNDED
+from .statements.statement import Property
 
 DEFAULT_KEY_FORMAT = "ksql.persistence.default.format.key"
 DEFAULT_VALUE_FORMAT = "ksql.persistence.default.format.value"

@@ -1,5 +1,5 @@
 """TRANSFORM of a model as its version keeps it: what makes the artefact's inputs of a call's arguments, and the answer of the
-artefact's outputs. How the expressions are typed is in `typing_transform.py`, which the look at an artefact need not load.
+artefact's outputs. How the expressions are typed is in `typing/transform.py`, which the look at an artefact need not load.
 """
 
 from __future__ import annotations

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import AnalysisError, Span, TypeMismatch, Unsupported
-from .coercion import coerce, common_type
 from .expressions import Expr, Literal
 from .functions import AggregateSpec
 from .types import BIGINT, DOUBLE, SqlType
+from .typing.coercion import coerce, common_type
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mergus.engine.cli.test_command import test as mergus_test
-from mergus.engine.cli.test_script import SqlTest, read_tests, run_test
+from mergus.engine.cli.testing.command import test as mergus_test
+from mergus.engine.cli.testing.script import SqlTest, read_tests, run_test
 from mergus.engine.config import load
 from mergus.engine.serving.opening import registry
 from mergus.engine.state.duckdb import connect

@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from mergus.engine.cli.test_script import Script, SqlTest, read_tests
+from mergus.engine.cli.testing.script import Script, SqlTest, read_tests
 from mergus.engine.config import load
 from mergus.engine.operators.driver import Record
-from mergus.engine.serving.connection import Connection, connect
+from mergus.engine.serving.connection.local import Connection, connect
 from mergus.engine.serving.opening import registry
-from mergus.engine.sql.parser import iterate_statements
-from mergus.engine.sql.statements import (
+from mergus.engine.sql.parser.parse import iterate_statements
+from mergus.engine.sql.statements.statement import (
     AssertSource,
     AssertTopic,
     AssertValues,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mergus.engine.cli.test_jsonl import main
+from mergus.engine.cli.testing.jsonl import main
 
 READINGS = "CREATE STREAM readings (id INT KEY, v INT, {}) WITH (kafka_topic='r', format='JSON', partitions=1);"
 ALL = READINGS.format("h ARRAY<STRUCT<key STRING, value BYTES>> HEADERS")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mergus.engine.cli.test_jsonl import main
+from mergus.engine.cli.testing.jsonl import main
 
 PAIRS = "CREATE STREAM pairs (a INT KEY, b INT KEY, v INT) WITH (kafka_topic='p', format='JSON', partitions=1);"
 

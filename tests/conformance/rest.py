@@ -22,12 +22,12 @@ from typing import Any
 import httpx
 import pyarrow as pa
 
-from mergus.engine.cli.test_functions import register
-from mergus.engine.cli.test_records import TopicShape, read_json
-from mergus.engine.cli.test_schemas import CaseSchemas
-from mergus.engine.cli.test_shapes import shape_guessed, shape_of
+from mergus.engine.cli.testing.functions import register
+from mergus.engine.cli.testing.records import TopicShape, read_json
+from mergus.engine.cli.testing.schemas import CaseSchemas
+from mergus.engine.cli.testing.shapes import shape_guessed, shape_of
 from mergus.engine.io.topics import PRODUCE_SCHEMA
-from mergus.engine.serving.connection import Connection, connect
+from mergus.engine.serving.connection.local import Connection, connect
 from tests.serving_thread import served
 
 Json = dict[str, Any]

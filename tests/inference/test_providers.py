@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mergus.engine.errors import MergusError
-from mergus.engine.inference import providers
 from mergus.engine.inference.program import Source, Tensor
+from mergus.engine.inference.providers import registry as providers
 
 
 def load(provider: str, path: Path, **options: str) -> Any:

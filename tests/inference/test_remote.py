@@ -10,9 +10,9 @@ import pytest
 
 from mergus.engine.errors import EnvironmentFault, RecordError, UserError
 from mergus.engine.inference.program import Source
-from mergus.engine.inference.provider_open_inference import OpenInferenceProgram
-from mergus.engine.inference.provider_tfserving import TfServingProgram
-from mergus.engine.inference.remote import Asking, Breaker, Endpoint
+from mergus.engine.inference.providers.open_inference import OpenInferenceProgram
+from mergus.engine.inference.providers.remote import Asking, Breaker, Endpoint
+from mergus.engine.inference.providers.tfserving import TfServingProgram
 
 URL = "http://there/v2/models/m"
 METADATA = {

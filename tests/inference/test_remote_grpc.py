@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from mergus.engine.errors import EnvironmentFault, MergusError, RecordError, UserError
-from mergus.engine.inference import open_inference_grpc as open_inference
-from mergus.engine.inference import providers, tfserving_grpc
 from mergus.engine.inference.program import Program, Source, Tensor
-from mergus.engine.inference.remote import Asking, Breaker
-from mergus.engine.inference.remote_grpc import GrpcEndpoint
+from mergus.engine.inference.providers import open_inference_grpc as open_inference
+from mergus.engine.inference.providers import registry as providers
+from mergus.engine.inference.providers import tfserving_grpc
+from mergus.engine.inference.providers.remote import Asking, Breaker
+from mergus.engine.inference.providers.remote_grpc import GrpcEndpoint
 
 grpc = pytest.importorskip("grpc")
 OIP, TFS = open_inference.MESSAGES, tfserving_grpc.MESSAGES

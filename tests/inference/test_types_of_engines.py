@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from mergus.engine.errors import MergusError
-from mergus.engine.inference import providers
 from mergus.engine.inference.program import Source, Tensor, object_array
+from mergus.engine.inference.providers import registry as providers
 
 PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
 TITLES = ("numbers", "truth", "texts", "bytes", "more dimensions")

@@ -14,8 +14,8 @@ from confluent_kafka import Producer
 from mergus.engine.clock import SystemClock
 from mergus.engine.errors import Conflict, EnvironmentFault, UnknownName
 from mergus.engine.io.bounded import records_until
-from mergus.engine.io.embedded import EmbeddedTopics
-from mergus.engine.io.kafka import KafkaTopics
+from mergus.engine.io.embedded.topics import EmbeddedTopics
+from mergus.engine.io.kafka.topics import KafkaTopics
 from mergus.engine.io.topics import HEADERS, Reader, Topics
 from tests.mergus_server import until
 

@@ -12,8 +12,8 @@ import pytest
 
 from mergus.engine.clock import FixedClock, SystemClock
 from mergus.engine.errors import EnvironmentFault
-from mergus.engine.io.embedded import EmbeddedTopics
-from mergus.engine.io.embedded_batches import complete, decode, encode
+from mergus.engine.io.embedded.batches import complete, decode, encode
+from mergus.engine.io.embedded.topics import EmbeddedTopics
 from mergus.engine.io.topics import HEADERS
 
 PRODUCER = """

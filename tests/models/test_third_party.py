@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import mergus
-from mergus.engine.inference import providers
 from mergus.engine.inference.program import Source
+from mergus.engine.inference.providers import registry as providers
 
 
 def fetched(package: str, folder: Path) -> Path:

@@ -19,7 +19,7 @@ from mergus.engine.sql.catalog import Catalog, Relation
 from mergus.engine.sql.functions import FunctionRegistry
 from mergus.engine.sql.properties import StateTtl
 from mergus.engine.sql.schema import ColumnDef, Schema
-from mergus.engine.sql.statements import Join, Query, SelectItem, SourceRef, WindowClause
+from mergus.engine.sql.statements.statement import Join, Query, SelectItem, SourceRef, WindowClause
 from mergus.engine.sql.types import parse_type
 
 

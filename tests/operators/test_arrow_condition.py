@@ -10,7 +10,7 @@ import pytest
 
 from mergus.engine.operators.arrow_condition import arrow_condition
 from mergus.engine.plan.steps import Evaluate
-from mergus.engine.sql.compile import compile_condition
+from mergus.engine.sql.compile.expression import compile_condition
 from mergus.engine.sql.expressions import Expr
 
 from .queries import Bench, source

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mergus.engine.operators import few_rows
+from mergus.engine.operators.aggregates import few_rows
+from mergus.engine.operators.aggregates.few_rows import FewRows
 from mergus.engine.operators.driver import Running, batches
-from mergus.engine.operators.few_rows import FewRows
 
 from .queries import Bench, source, state_of, tumbling
 

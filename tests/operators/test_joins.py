@@ -18,8 +18,8 @@ from mergus.engine.plan.copartition import check_partitions
 from mergus.engine.plan.planner import plan_query
 from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.plan.target import SinkTarget
-from mergus.engine.sql.parser import iterate_statements
-from mergus.engine.sql.statements import CreateSourceAs
+from mergus.engine.sql.parser.parse import iterate_statements
+from mergus.engine.sql.statements.statement import CreateSourceAs
 
 from .queries import Bench, goes_back, source, state_of
 

@@ -8,13 +8,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from mergus.engine.operators import running_groups
+from mergus.engine.operators.aggregates import running_groups
 from mergus.engine.operators.driver import Running
 from mergus.engine.plan.planner import plan_query
 from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.plan.target import SinkTarget
-from mergus.engine.sql.parser import parse_statements
-from mergus.engine.sql.statements import RelationalQuery
+from mergus.engine.sql.parser.parse import parse_statements
+from mergus.engine.sql.statements.statement import RelationalQuery
 
 from .queries import Bench, goes_back
 from .test_users_aggregates import bench as with_users_aggregates

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from mergus.engine.sql.udf import udaf
+from mergus.engine.sql.udf.declare import udaf
 
 from .queries import Bench, session, source
 

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from mergus.engine.sql.statements import WindowClause
+from mergus.engine.sql.statements.statement import WindowClause
 from tests.kafka_broker import BrokerUnavailable, resolve_streams
 
 from .queries import Bench, hopping, session, source, tumbling

@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from mergus.engine.clock import SystemClock
-from mergus.engine.io.embedded import EmbeddedTopics
+from mergus.engine.io.embedded.topics import EmbeddedTopics
 from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.runtime.flow import FlowStatus
 from mergus.engine.runtime.host import HostSettings

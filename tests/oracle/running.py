@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from mergus.engine.cli.test_engine import CaseEngine
+from mergus.engine.cli.testing.engine import CaseEngine
 from mergus.engine.operators.driver import MemoryTopics, Record, batches
 from mergus.engine.operators.operator import Failure, Frame
 from mergus.engine.plan.one_worker import needs_one_worker

@@ -11,10 +11,10 @@ from mergus.engine.plan.target import SinkTarget
 from mergus.engine.sql.builtin.registry import default_registry
 from mergus.engine.sql.catalog import Catalog, Relation
 from mergus.engine.sql.functions import FunctionRegistry, ModelCall, Overload, ScalarFunction
-from mergus.engine.sql.parser import parse_statements
+from mergus.engine.sql.parser.parse import parse_statements
 from mergus.engine.sql.properties import read_properties
 from mergus.engine.sql.schema import ColumnDef, Schema
-from mergus.engine.sql.statements import CreateSource, CreateSourceAs, InsertInto, Query, RelationalQuery
+from mergus.engine.sql.statements.statement import CreateSource, CreateSourceAs, InsertInto, Query, RelationalQuery
 from mergus.engine.sql.types import BIGINT, STRING
 
 GOLDEN = Path(__file__).parent / "golden"

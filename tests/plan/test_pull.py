@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mergus.engine.errors import UserError
-from mergus.engine.plan.pull import PullPlan, Range, explain_pull, plan_pull
+from mergus.engine.plan.pull.plan import PullPlan, Range, explain_pull, plan_pull
 from mergus.engine.sql.catalog import Catalog, Relation
 from mergus.engine.sql.schema import ColumnDef, Schema
-from mergus.engine.sql.statements import Query
+from mergus.engine.sql.statements.statement import Query
 from mergus.engine.sql.types import BIGINT, INTEGER, STRING
 from tests.plan.statements import parse, registry
 

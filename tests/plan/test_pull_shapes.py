@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mergus.engine.plan.pull_shapes import constants_of, shape_of
+from mergus.engine.plan.pull.shapes import constants_of, shape_of
 from tests.plan.test_pull import pull
 
 SAME = [

@@ -15,7 +15,7 @@ import pytest
 
 from mergus.engine.clock import SystemClock
 from mergus.engine.errors import EnvironmentFault
-from mergus.engine.io.embedded import EmbeddedTopics
+from mergus.engine.io.embedded.topics import EmbeddedTopics
 from tests.mergus_server import refused_start, start, until
 
 SIZE_MB = 64

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from mergus.engine.clock import SystemClock
-from mergus.engine.io.embedded import EmbeddedTopics
+from mergus.engine.io.embedded.topics import EmbeddedTopics
 from tests.mergus_server import Refused, running_server, until
 
 POISON = 13

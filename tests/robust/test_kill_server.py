@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 import mergus
 from mergus.engine.clock import SystemClock
-from mergus.engine.io.embedded import EmbeddedTopics
+from mergus.engine.io.embedded.topics import EmbeddedTopics
 from tests.mergus_server import Server, kill_9, start, until
 
 TIMES = [3, pytest.param(20, marks=pytest.mark.slow)]

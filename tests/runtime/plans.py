@@ -10,17 +10,17 @@ import pyarrow as pa
 from sqlglot import parse_one
 
 from mergus.engine.clock import SystemClock
-from mergus.engine.io.embedded import EmbeddedTopics
+from mergus.engine.io.embedded.topics import EmbeddedTopics
 from mergus.engine.plan.planner import plan_query
-from mergus.engine.plan.pull import PullPlan, plan_pull
+from mergus.engine.plan.pull.plan import PullPlan, plan_pull
 from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.plan.target import SinkTarget
 from mergus.engine.runtime.lifecycle import Lifecycle
 from mergus.engine.sql.builtin.registry import default_registry
 from mergus.engine.sql.catalog import Catalog, Relation
-from mergus.engine.sql.parser import parse_statement
+from mergus.engine.sql.parser.parse import parse_statement
 from mergus.engine.sql.schema import ColumnDef, Schema
-from mergus.engine.sql.statements import Query, RelationalQuery, SelectItem, SourceRef, WindowClause
+from mergus.engine.sql.statements.statement import Query, RelationalQuery, SelectItem, SourceRef, WindowClause
 from mergus.engine.sql.types import parse_type
 
 

@@ -14,7 +14,7 @@ from plans import catalog, select
 
 from mergus.engine.clock import SystemClock
 from mergus.engine.io.topics import RECORD_SCHEMA
-from mergus.engine.plan.pull import PullPlan, plan_pull
+from mergus.engine.plan.pull.plan import PullPlan, plan_pull
 from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.runtime.metrics import QueryMetrics
 from mergus.engine.runtime.pipeline import Engine, PlanQuery, PlanTask

@@ -9,7 +9,7 @@ from plans import counts, open_topics, plan, produce, records, select
 
 from mergus.engine.runtime.host import HostSettings
 from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
-from mergus.engine.sql.statements import WindowClause
+from mergus.engine.sql.statements.statement import WindowClause
 
 SECOND = WindowClause("TUMBLING", 1_000, None, 0)
 KEYS = [f"k{i}" for i in range(8)]  # some in each partition

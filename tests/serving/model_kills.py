@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from mergus.engine.clock import SystemClock
 from mergus.engine.inference.arms import split_rows
-from mergus.engine.io.embedded import EmbeddedTopics
+from mergus.engine.io.embedded.topics import EmbeddedTopics
 from tests.mergus_server import Refused, Server, kill_9, start, until
 
 OPTIONS = ("--setting", "epoch.ms=50", "--setting", "log.level=error")

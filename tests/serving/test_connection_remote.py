@@ -11,7 +11,7 @@ import pytest
 
 import mergus
 from mergus.engine.errors import EnvironmentFault, UserError
-from mergus.engine.serving.connection_answers import Answer
+from mergus.engine.serving.connection.answers import Answer
 from mergus.engine.serving.results import Done, Listing
 
 STREAM = (

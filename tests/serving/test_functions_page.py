@@ -8,10 +8,10 @@ import pytest
 
 from mergus.engine.config import load
 from mergus.engine.errors import UnknownName
-from mergus.engine.serving.describe_functions import describe_function, page
+from mergus.engine.serving.describe.functions import describe_function, page
 from mergus.engine.serving.opening import registry
-from mergus.engine.sql.parser import parse_statement
-from mergus.engine.sql.statements import DescribeFunction
+from mergus.engine.sql.parser.parse import parse_statement
+from mergus.engine.sql.statements.statement import DescribeFunction
 
 PAGE = Path(__file__).parents[2] / "docs" / "sql" / "functions.md"
 

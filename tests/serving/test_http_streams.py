@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 import mergus
-from mergus.engine.serving.http_request import BODY_MAX
+from mergus.engine.serving.http.request import BODY_MAX
 
 STREAM = (
     "CREATE STREAM s (k STRING KEY, a INT, b STRUCT<x INT>) WITH (kafka_topic='s', value_format='JSON', partitions=1);"

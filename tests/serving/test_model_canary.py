@@ -9,10 +9,10 @@ import pytest
 
 import mergus
 from mergus.engine.errors import ParseError
-from mergus.engine.serving.canary import Counts, Verdict, judge
+from mergus.engine.serving.models.canary import Counts, Verdict, judge
 from mergus.engine.sql.catalog_models import Canary
-from mergus.engine.sql.parser import parse_statement
-from mergus.engine.sql.statements_model import EndCanary, SetCanary
+from mergus.engine.sql.parser.parse import parse_statement
+from mergus.engine.sql.statements.model import EndCanary, SetCanary
 
 COLUMNS = "INPUT (x DOUBLE) OUTPUT (y DOUBLE)"
 UNLUCKY = "def predict(x):\n    if (x > 150).any():\n        raise ValueError('too much')\n    return x * 3\n"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mergus.engine.cli.test_command import test as mergus_test
+from mergus.engine.cli.testing.command import test as mergus_test
 
 CASES = Path(__file__).parent / "model_cases" / "models.sql"
 

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 import mergus
-from mergus.engine.serving.http_origin import refusal
-from mergus.engine.serving.http_page import FILES, MEDIA
+from mergus.engine.serving.http.origin import refusal
+from mergus.engine.serving.http.page import FILES, MEDIA
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 

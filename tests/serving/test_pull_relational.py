@@ -14,7 +14,7 @@ import pytest
 import mergus
 from mergus.engine.cli.rendering import write_answer
 from mergus.engine.errors import UserError
-from mergus.engine.sql.udf import udaf
+from mergus.engine.sql.udf.declare import udaf
 
 PEOPLE = [("ann", 30), ("bob", 40), ("cy", 50), ("eve", 60), ("flo", 30)]
 WHO, CITIES = ["ann", "bob", "ann", "cy", "dee", "bob", "ann", "cy"], ["Oslo", "Bergen", "Bergen", None, "Oslo", "Voss"]

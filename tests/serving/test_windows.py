@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from mergus.engine.serving.connection import Connection, connect
+from mergus.engine.serving.connection.local import Connection, connect
 
 HITS = (
     "CREATE STREAM hits (host STRING KEY, ms INT) WITH (kafka_topic = 'hits', value_format = 'JSON', partitions = {});"

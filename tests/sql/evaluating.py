@@ -10,16 +10,16 @@ import pyarrow as pa
 import sqlglot
 
 from mergus.engine.sql.builtin import default_registry
-from mergus.engine.sql.compile import bind_functions, compile_sql
+from mergus.engine.sql.compile.expression import bind_functions, compile_sql
 from mergus.engine.sql.dialect import Ksql
 from mergus.engine.sql.expressions import Expr
 from mergus.engine.sql.functions import AggregateSpec, FunctionRegistry
 from mergus.engine.sql.schema import ColumnDef, Schema
 from mergus.engine.sql.scope import SchemaScope
 from mergus.engine.sql.types import SqlType, arrow_type, parse_type
-from mergus.engine.sql.typing import analyze_expression
-from mergus.engine.sql.typing_calls import aggregate_use
-from mergus.engine.sql.udf_types import to_arrow, to_rows
+from mergus.engine.sql.typing.calls import aggregate_use
+from mergus.engine.sql.typing.expression import analyze_expression
+from mergus.engine.sql.udf.types import to_arrow, to_rows
 
 REGISTRY = default_registry()
 

@@ -11,9 +11,9 @@ from mergus.engine.io.formats import registry
 from mergus.engine.io.formats.format import FormatColumn
 from mergus.engine.sql import ddl
 from mergus.engine.sql.catalog import Catalog, FileOptions, Relation
-from mergus.engine.sql.parser import parse_statement
+from mergus.engine.sql.parser.parse import parse_statement
 from mergus.engine.sql.schema import ColumnDef
-from mergus.engine.sql.statements import AlterSource, CreateSource, CreateSourceAs, DropSource
+from mergus.engine.sql.statements.statement import AlterSource, CreateSource, CreateSourceAs, DropSource
 from mergus.engine.sql.types import BIGINT
 
 

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from mergus.engine.cli.test_engine import CaseEngine
+from mergus.engine.cli.testing.engine import CaseEngine
 from mergus.engine.errors import UserError
 from mergus.engine.sql.builtin.registry import default_registry
 from mergus.engine.state.duckdb import connect

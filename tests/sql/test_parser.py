@@ -8,11 +8,11 @@ import pytest
 from sqlglot import exp
 
 from mergus.engine.errors import Span
-from mergus.engine.sql import statements as s
 from mergus.engine.sql.dialect import Ksql
-from mergus.engine.sql.parser import parse_statement, parse_statements, split_statements
-from mergus.engine.sql.parser_expression import ExpressionParser
+from mergus.engine.sql.parser.expression import ExpressionParser
+from mergus.engine.sql.parser.parse import parse_statement, parse_statements, split_statements
 from mergus.engine.sql.scope import span_of
+from mergus.engine.sql.statements import statement as s
 from mergus.engine.sql.types import BIGINT, FLOAT, STRING, Array, Decimal, Map, Struct, Vector
 
 

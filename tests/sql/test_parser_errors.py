@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from mergus.engine.errors import MergusError, ParseError, UnknownName, Unsupported, UserError
 from mergus.engine.sql.defines import substitute
-from mergus.engine.sql.parser import parse_statement, parse_statements
-from mergus.engine.sql.statements import Query
+from mergus.engine.sql.parser.parse import parse_statement, parse_statements
+from mergus.engine.sql.statements.statement import Query
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import pytest
 
 from mergus.engine.errors import ParseError
-from mergus.engine.sql.parser import parse_statement
-from mergus.engine.sql.statements_model import (
+from mergus.engine.sql.parser.parse import parse_statement
+from mergus.engine.sql.statements.model import (
     CreateModel,
     DescribeModel,
     DropModel,

@@ -4,7 +4,7 @@ import gc
 
 import pyarrow.compute as pc
 
-from mergus.engine.sql.compile import bind_functions, compile_sql
+from mergus.engine.sql.compile.expression import bind_functions, compile_sql
 from mergus.engine.sql.expressions import Call, Column
 from mergus.engine.sql.functions import ArrowFunction
 from mergus.engine.sql.types import STRING

@@ -6,7 +6,7 @@ import pytest
 from sqlglot import exp
 
 from mergus.engine.errors import UserError
-from mergus.engine.sql import statements as s
+from mergus.engine.sql.statements import statement as s
 from mergus.engine.sql.types import BIGINT
 
 SOURCE = s.SourceRef("A", "A")

@@ -5,12 +5,12 @@ import pytest
 from mergus.engine.errors import MergusError
 from mergus.engine.sql.builtin import default_registry
 from mergus.engine.sql.functions import Generic, ModelCall, Overload, ScalarFunction
-from mergus.engine.sql.parser import parse_statement
-from mergus.engine.sql.statements_model import CreateModel
+from mergus.engine.sql.parser.parse import parse_statement
+from mergus.engine.sql.statements.model import CreateModel
 from mergus.engine.sql.transform import Transform
 from mergus.engine.sql.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING
-from mergus.engine.sql.typing_transform import typed
-from mergus.engine.sql.udf_load import function_from_source
+from mergus.engine.sql.typing.transform import typed
+from mergus.engine.sql.udf.load import function_from_source
 
 COLUMNS = (("TEXT", STRING), ("N", INTEGER))
 DICE = """from mergus import udf

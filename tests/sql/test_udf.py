@@ -16,15 +16,15 @@ import sqlglot
 
 from mergus.engine.errors import Conflict, UserError
 from mergus.engine.sql.builtin import default_registry
-from mergus.engine.sql.compile import bind_functions, compile_sql
+from mergus.engine.sql.compile.expression import bind_functions, compile_sql
 from mergus.engine.sql.dialect import Ksql
 from mergus.engine.sql.functions import AggregateFunction, FunctionRegistry, PythonAggregate, TableFunction
 from mergus.engine.sql.schema import ColumnDef, Schema
 from mergus.engine.sql.scope import SchemaScope
 from mergus.engine.sql.types import BIGINT, STRING, parse_type
-from mergus.engine.sql.typing_calls import aggregate_use, table_use
-from mergus.engine.sql.udf import udaf, udf, udtf
-from mergus.engine.sql.udf_load import function_from_source, load_functions
+from mergus.engine.sql.typing.calls import aggregate_use, table_use
+from mergus.engine.sql.udf.declare import udaf, udf, udtf
+from mergus.engine.sql.udf.load import function_from_source, load_functions
 
 from .evaluating import evaluate
 

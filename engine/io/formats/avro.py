@@ -18,18 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...errors import MergusError, RecordError
-from ...sql.types import (
-    BIGINT,
-    BOOLEAN,
-    BYTES,
-    DATE,
-    DOUBLE,
-    INTEGER,
-    STRING,
-    TIMESTAMP,
-    SqlType,
-    arrow_type,
-)
+from ...sql.types import BIGINT, BOOLEAN, BYTES, DATE, DOUBLE, INTEGER, STRING, TIMESTAMP, SqlType, arrow_type
 from ..schemas.compatibility import add_schema_type
 from ..schemas.opening import full_name_of, registry_of, schema_id_of, written_schema
 from ..schemas.schema import Resolve, Schema, SchemaType

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...errors import AnalysisError, RecordError
-from ...sql.compile_java_text import java_double
+from ...sql.compile.java_text import java_double
 from ...sql.types import (
     BIGINT,
     BOOLEAN,

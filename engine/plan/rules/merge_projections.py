@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from ...sql.compile import cannot_fail
+from ...sql.compile.expression import cannot_fail
 from ...sql.expressions import Column, Expr, columns_used, transform, walk
-from ...sql.operators_compare import logical
+from ...sql.typing.compare import logical
 from ..logical import Filter, Node, Project, rewrite
 from ..predicates import split
 

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from ..compile_java_text import java_double
+from ..compile.java_text import java_double
 from ..functions import ArrowFunction, Function, ScalarFunction
 from ..types import Array as ArrayType
 from ..types import Map as MapType

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..coercion import clipped_decimal
 from ..functions import ArrowFunction, Function, Overload, ScalarFunction
 from ..types import Decimal, SqlType
+from ..typing.coercion import clipped_decimal
 from .table import first_type, function, overload, rows
 
 _NAN, _INF = "'nan'::DOUBLE", "'inf'::DOUBLE"

@@ -21,7 +21,7 @@ from ..functions import (
     SqlTemplate,
 )
 from ..types import INTERVAL_UNIT, Array, Decimal, Map, SqlType, Struct, duckdb_type, is_numeric, parse_type
-from ..udf_rows import scalar_implementation
+from ..udf.rows import scalar_implementation
 
 _SPECIAL: dict[str, ParamType] = {
     "DECIMAL": Matching("DECIMAL", lambda t: isinstance(t, Decimal)),

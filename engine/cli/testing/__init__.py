@@ -1,0 +1,1 @@
+"""`mergus test`: test files in SQL, and test cases as data."""

@@ -1,0 +1,1 @@
+"""Model engines: one file each, loaded when a model asks for it."""

@@ -1,0 +1,86 @@
+"""Model engines by name: those that ship, each imported when first asked for, and those of other packages.
+
+PROVIDER = 'name' in CREATE MODEL. Another package adds one with an entry point in the group `mergus.providers` whose
+value is a function `load(Source) -> Program`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import cast
+
+from ...errors import EnvironmentFault, UnknownName
+from ..program import Program, Source
+
+GROUP = "mergus.providers"
+SHIPPED = (
+    "tensorflow",
+    "keras",
+    "sklearn",
+    "onnx",
+    "tflite",
+    "openvino",
+    "torchscript",
+    "graphdef",
+    "python",
+    "open_inference",
+    "tfserving",
+)
+REMOTE = ("open_inference", "tfserving")
+"""Those whose PATH is a URL."""
+EXTRAS = {
+    "sklearn": "sklearn",
+    "skops": "sklearn",
+    "onnxruntime": "onnx",
+    "ai_edge_litert": "tflite",
+    "openvino": "openvino",
+    "torch": "torch",
+    "tensorflow": "tensorflow",
+    "keras": "tensorflow",
+    "httpx": "remote",
+    "grpc": "remote",
+}
+"""The extra of this package that brings a library."""
+Load = Callable[[Source], Program]
+
+
+def names() -> list[str]:
+    """Every engine that is known, installed or not."""
+    return sorted({*SHIPPED, *(point.name for point in entry_points(group=GROUP))})
+
+
+def find(provider: str) -> Load:
+    """The engine of that name; raises UnknownName, or EnvironmentFault where its library is not installed."""
+    name = provider.lower()
+    if name in SHIPPED:
+        return cast(Load, importlib.import_module(f".{name}", __package__).load)
+    for point in entry_points(group=GROUP):
+        if point.name == name:
+            return cast(Load, point.load())
+    near = difflib.get_close_matches(name, names(), 1)
+    raise UnknownName(
+        f"there is no model provider {provider!r}",
+        detail=f"known are {', '.join(names())}",
+        hint=f'did you mean "{near[0]}"?' if near else None,
+    )
+
+
+def load(provider: str, source: Source) -> Program:
+    """Load a model with the engine of that name."""
+    return find(provider)(source)
+
+
+def library(name: str) -> object:
+    """An engine's library; raises EnvironmentFault with the extra that brings it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        extra = EXTRAS.get(name.partition(".")[0], name)
+        raise EnvironmentFault(
+            f"{name} is not installed, and a model needs it",
+            detail=str(error),
+            hint=f"pip install 'mergus[{extra}]'",
+        ) from error

@@ -1,0 +1,72 @@
+"""TFLite models through LiteRT: small, one interpreter a model, which takes one batch at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...errors import UserError
+from ..program import Source, Tensor, Tensors, as_declared, one_file, row_shape
+from .registry import library
+
+
+def load(source: Source) -> TfliteProgram:
+    """The model in one `.tflite` file."""
+    return TfliteProgram(source)
+
+
+class TfliteProgram:
+    """One interpreter; it is resized to each batch, and `lock` keeps batches apart."""
+
+    loader = "litert"
+
+    def __init__(self, source: Source) -> None:
+        interpreter: Any = library("ai_edge_litert.interpreter")
+        path = one_file(source, (".tflite",), ".tflite files")
+        try:
+            self._interpreter: Any = interpreter.Interpreter(model_path=str(path), num_threads=source.threads)
+            self._interpreter.allocate_tensors()
+        except Exception as error:
+            raise UserError(
+                f"model {source.name}: LiteRT cannot load the artefact",
+                detail=(str(error).strip().splitlines() or [type(error).__name__])[0],
+                hint="is the .tflite file whole?",
+            ) from error
+        self._inputs = self._interpreter.get_input_details()
+        self._outputs = self._interpreter.get_output_details()
+        self.input_tensors = _tensors(self._inputs)
+        self.output_tensors = _tensors(self._outputs)
+        self._lock = threading.Lock()
+
+    def __call__(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
+        """Run it."""
+        arrays = [as_declared(tensors[t.name], t) for t in self.input_tensors]
+        with self._lock:
+            for detail, array in zip(self._inputs, arrays, strict=True):
+                self._interpreter.resize_tensor_input(detail["index"], list(array.shape))
+            self._interpreter.allocate_tensors()
+            for detail, array in zip(self._inputs, arrays, strict=True):
+                self._interpreter.set_tensor(detail["index"], array)
+            self._interpreter.invoke()
+            got = [self._interpreter.get_tensor(detail["index"]) for detail in self._outputs]
+        return {t.name: np.array(g) for t, g in zip(self.output_tensors, got, strict=True)}
+
+    def unload(self) -> None:
+        """Free the interpreter."""
+        self._interpreter = None
+
+
+def _tensors(details: Sequence[Any]) -> tuple[Tensor, ...]:
+    """The signature, by the names that the model was converted from; where these are not enough, by the file's own."""
+    names = [str(d["name"]).removeprefix("serving_default_").partition(":")[0] for d in details]
+    if len(set(names)) < len(names):
+        names = [str(d["name"]) for d in details]
+    return tuple(_tensor(d, n) for d, n in zip(details, names, strict=True))
+
+
+def _tensor(detail: Any, name: str) -> Tensor:
+    sizes = (int(n) for n in detail.get("shape_signature", detail["shape"]))
+    return Tensor(name, np.dtype(detail["dtype"]).name, row_shape(sizes))

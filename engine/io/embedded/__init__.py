@@ -1,0 +1,1 @@
+"""Embedded topics: Kafka's topics without Kafka."""

@@ -1,0 +1,155 @@
+"""Topics on Apache Kafka, by confluent-kafka: the cluster's side. Reading and writing are in the files beside it.
+
+Settings are librdkafka's and are passed through as they are; their values may be secrets, and never enter a message.
+"""
+
+from __future__ import annotations
+
+import builtins
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import IsolationLevel, KafkaException
+from confluent_kafka import TopicPartition as Place
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but not in its __all__
+    AdminClient,
+    ConfigResource,
+    ConfigSource,
+    NewTopic,
+    OffsetSpec,
+)
+
+from ...errors import Conflict, UnknownName
+from ..topics import TopicInfo, TopicPartition
+from .errors import fault, is_code
+from .reader import KafkaReader
+from .writer import MARKERS, KafkaTransactionalWriter, KafkaWriter
+
+TIMEOUT_S = 30.0
+REACH_S = 10.0  # metadata: longer means that no broker is there
+_LOOKS = 500  # how often to look, every _LOOK_S, for a change that the cluster has agreed to
+_LOOK_S = 0.02
+
+
+class KafkaTopics:
+    """The topics of the cluster at `bootstrap`. Safe to share between threads; belongs to the process that made it."""
+
+    def __init__(self, bootstrap: str, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = {"bootstrap.servers": bootstrap, "log_level": "2", **(settings or {})}
+        self._admin = AdminClient(dict(self._settings))
+
+    def create(
+        self, name: str, partitions: int = 1, replicas: int = 1, config: Mapping[str, str] | None = None
+    ) -> TopicInfo:
+        """Make a topic; raises Conflict when it exists, EnvironmentFault when the cluster refuses."""
+        settings = dict(config or {})
+        try:
+            wanted = NewTopic(name, partitions, replicas, config=settings)
+            self._admin.create_topics([wanted], operation_timeout=TIMEOUT_S)[name].result(TIMEOUT_S)
+        except KafkaException as error:
+            if is_code(error, "TOPIC_ALREADY_EXISTS"):
+                raise Conflict(f"topic {name} exists already", hint="choose another name") from error
+            raise fault(f"cannot create topic {name}", error) from error
+        self._settle(name, partitions)
+        return TopicInfo(name, partitions, replicas, settings)
+
+    def _settle(self, name: str, partitions: int) -> None:
+        """Return once the brokers know of a new topic (or a deleted one): the controller answers earlier than they do."""
+        for _ in range(_LOOKS):
+            if sum(info.partitions for info in self._metadata(name) if info.name == name) == partitions:
+                return
+            time.sleep(_LOOK_S)
+
+    def delete(self, name: str) -> None:
+        """Remove it and its records; raises UnknownName when there is none."""
+        try:
+            self._admin.delete_topics([name], operation_timeout=TIMEOUT_S)[name].result(TIMEOUT_S)
+        except KafkaException as error:
+            if is_code(error, "UNKNOWN_TOPIC_OR_PART"):
+                raise UnknownName(f"topic {name} does not exist") from error
+            raise fault(f"cannot delete topic {name}", error) from error
+        self._settle(name, 0)
+
+    def describe(self, name: str) -> TopicInfo | None:
+        """What it is, with the settings that were made for it; None when there is none."""
+        found = [info for info in self._metadata(name) if info.name == name]
+        if not found:
+            return None
+        resource = ConfigResource(ConfigResource.Type.TOPIC, name)
+        try:
+            entries: Mapping[str, Any] = self._admin.describe_configs([resource])[resource].result(TIMEOUT_S)
+        except KafkaException as error:
+            raise fault(f"cannot describe topic {name}", error) from error
+        own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+        config = {e.name: e.value for e in entries.values() if getattr(e.source, "value", e.source) == own}
+        return TopicInfo(name, found[0].partitions, found[0].replicas, config)
+
+    def list(self) -> builtins.list[TopicInfo]:
+        """All topics but Kafka's and Mergus' internal ones, by name, without their settings."""
+        return [info for info in self._metadata(None) if not info.name.startswith("__") and info.name != MARKERS]
+
+    def _metadata(self, name: str | None) -> builtins.list[TopicInfo]:
+        try:
+            # Asking for all topics never makes one, where a broker creates what it is asked for.
+            topics = self._admin.list_topics(timeout=REACH_S).topics
+        except KafkaException as error:
+            raise fault(f"cannot list the topics of Kafka at {self._settings['bootstrap.servers']}", error) from error
+        return [
+            TopicInfo(each, len(meta.partitions), max((len(p.replicas) for p in meta.partitions.values()), default=1))
+            for each, meta in sorted(topics.items())
+            if meta.error is None and name in (None, each)
+        ]
+
+    def _partitions(self, name: str) -> int:
+        for info in self._metadata(name):
+            return info.partitions
+        raise UnknownName(f"topic {name} does not exist")
+
+    def begin_offsets(self, name: str) -> dict[int, int]:
+        """The oldest offset kept, by partition."""
+        return self._offsets(name, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+
+    def end_offsets(self, name: str) -> dict[int, int]:
+        """The offset after the newest committed record, by partition."""
+        return self._offsets(name, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+    def _offsets(self, name: str, which: OffsetSpec) -> dict[int, int]:
+        asked = {Place(name, i): which for i in range(self._partitions(name))}
+        looks = 0
+        while True:
+            try:
+                futures = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED)
+                return {place.partition: future.result(TIMEOUT_S).offset for place, future in futures.items()}
+            except KafkaException as error:
+                looks += 1
+                electing = is_code(error, "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "UNKNOWN_TOPIC_OR_PART")
+                if not electing or looks == _LOOKS:
+                    raise fault(f"cannot find the offsets of topic {name}", error) from error
+                time.sleep(_LOOK_S)
+
+    def reader(
+        self, positions: Mapping[TopicPartition, int], columns: Sequence[str] = ("value", "timestamp")
+    ) -> KafkaReader:
+        """A reader of these partitions; raises UnknownName for what is not there."""
+        for topic in dict.fromkeys(topic for topic, _ in positions):
+            count = self._partitions(topic)
+            for partition in (p for t, p in positions if t == topic and not 0 <= p < count):
+                raise UnknownName(f"topic {topic} has no partition {partition}")
+        return KafkaReader(self._settings, positions, columns)
+
+    def writer(self) -> KafkaWriter:
+        """A writer that publishes at once."""
+        return KafkaWriter(self._settings, self._partitions)
+
+    def transactional_writer(self, transactional_id: str) -> KafkaTransactionalWriter:
+        """A writer whose commits are atomic over topics; a second one of the same id fences the first."""
+        if self.describe(MARKERS) is None:
+            try:
+                self.create(MARKERS, 1, -1)
+            except Conflict:
+                return KafkaTransactionalWriter(self._settings, self._partitions, transactional_id)
+        return KafkaTransactionalWriter(self._settings, self._partitions, transactional_id)
+
+    def close(self) -> None:
+        """Nothing: the client ends when it is let go."""

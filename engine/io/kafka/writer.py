@@ -1,0 +1,174 @@
+"""Writing to Kafka, plainly or in transactions.
+
+A transaction's marker is the metadata of an offset committed in that same transaction, for a group named as the writer, on
+a topic of Mergus' own: so it is there exactly when the records are, and a transaction without records has one too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyarrow as pa
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
+from confluent_kafka import TopicPartition as Place
+
+from ...errors import EnvironmentFault
+from .errors import fault, is_code
+
+MARKERS = "_mergus_markers"
+TIMEOUT_S = 60.0
+_DEFAULTS = {
+    "linger.ms": "1",
+    "partitioner": "murmur2_random",  # Java's
+    "enable.idempotence": "true",
+    "queue.buffering.max.messages": "500000",
+    "message.max.bytes": "16000000",
+}
+
+
+class KafkaWriter:
+    """Publishes at once; `flush` waits for the brokers and raises for what they refused. Owned by one thread."""
+
+    def __init__(
+        self, settings: Mapping[str, str], partitions: Callable[[str], int], more: Mapping[str, str] | None = None
+    ) -> None:
+        self._partitions = partitions
+        self._known: set[str] = set()
+        self._failed = 0
+        self._failure: KafkaError | None = None
+        fixed: dict[str, Any] = {"delivery.report.only.error": True, **(more or {})}
+        self._producer = Producer({**_DEFAULTS, **settings, **fixed})
+
+    def _delivered(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            self._failed += 1
+            self._failure = self._failure or error
+
+    def write(self, topic: str, records: pa.RecordBatch) -> None:
+        """Hand over `records`; raises UnknownName for a topic that is not there."""
+        if topic not in self._known:
+            self._partitions(topic)
+            self._known.add(topic)
+        names = records.schema.names
+        columns = [
+            records.column(name).to_pylist() if name in names else [None] * len(records)
+            for name in ("key", "value", "partition", "timestamp", "headers")
+        ]
+        for key, value, partition, timestamp, headers in zip(*columns, strict=True):  # produce() takes one record
+            more: dict[str, Any] = {} if partition is None else {"partition": partition}
+            if timestamp is not None:
+                more["timestamp"] = timestamp
+            if headers:
+                more["headers"] = [(header["key"], header["value"]) for header in headers]
+            self._produce(topic, key, value, more)
+        self._producer.poll(0)
+
+    def _produce(self, topic: str, key: bytes | None, value: bytes | None, more: dict[str, Any]) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, value, key, on_delivery=self._delivered, **more)
+                return
+            except BufferError:  # the queue is full: let it drain
+                self._producer.poll(0.05)
+            except KafkaException as error:
+                raise _producer_fault(f"cannot write to topic {topic}", error) from error
+
+    def flush(self) -> None:
+        """Return when the brokers have it all; raises EnvironmentFault with the number that they refused."""
+        left = self._producer.flush(TIMEOUT_S)
+        failed, failure = self._failed, self._failure
+        self._failed, self._failure = 0, None
+        if failure is not None:
+            raise fault(f"{failed} records could not be written to Kafka", failure)
+        if left:
+            raise EnvironmentFault(
+                f"{left} records are not yet written to Kafka",
+                detail=f"no answer within {TIMEOUT_S:.0f} s",
+                hint="see whether the brokers can be reached",
+            )
+
+    def pending(self) -> bool:
+        """Whether the brokers have not acknowledged all, or a refusal waits to be told by `flush`."""
+        return len(self._producer) > 0 or self._failure is not None
+
+    def close(self) -> None:
+        """Flush."""
+        self.flush()
+
+
+class KafkaTransactionalWriter(KafkaWriter):
+    """Publishes at `commit`, all topics at once."""
+
+    def __init__(self, settings: Mapping[str, str], partitions: Callable[[str], int], transactional_id: str) -> None:
+        super().__init__(settings, partitions, {"transactional.id": transactional_id})
+        self._id = transactional_id
+        self._open = False
+        self._group = Consumer(
+            {
+                **settings,
+                "group.id": transactional_id,
+                "enable.auto.commit": "false",
+                "isolation.level": "read_committed",
+            }
+        )
+        self._call("open", lambda: self._producer.init_transactions(TIMEOUT_S))
+
+    def _call(self, what: str, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except KafkaException as error:
+            raise _producer_fault(f"cannot {what} the transaction of {self._id}", error) from error
+
+    def write(self, topic: str, records: pa.RecordBatch) -> None:
+        """Hand over `records` within the transaction."""
+        self._begin()
+        super().write(topic, records)
+
+    def _begin(self) -> None:
+        if not self._open:
+            self._call("begin", self._producer.begin_transaction)
+            self._open = True
+
+    def commit(self, marker: str) -> None:
+        """Make all that was written visible, with `marker`; raises EnvironmentFault when fenced."""
+        self._begin()
+        place = Place(MARKERS, 0, 0, marker)
+        group = self._group.consumer_group_metadata()
+        self._call("mark", lambda: self._producer.send_offsets_to_transaction([place], group, TIMEOUT_S))
+        self._call("commit", lambda: self._producer.commit_transaction(TIMEOUT_S))
+        self._open = False
+
+    def last_marker(self) -> str | None:
+        """The marker of the newest commit under this id, None when there is none."""
+        try:
+            (place,) = self._group.committed([Place(MARKERS, 0)], timeout=TIMEOUT_S)
+        except KafkaException as error:
+            raise fault(f"cannot read the marker of {self._id}", error) from error
+        return None if place.offset < 0 else str(place.metadata or "")
+
+    def close(self) -> None:
+        """Abort what was not committed."""
+        try:
+            if self._open:
+                self._open = False
+                self._producer.abort_transaction(TIMEOUT_S)
+        except KafkaException as error:
+            if not _is_fenced(error):
+                raise fault(f"cannot abort the transaction of {self._id}", error) from error
+        finally:
+            self._group.close()
+
+
+def _is_fenced(error: KafkaException) -> bool:
+    return is_code(error, "_FENCED", "INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED")
+
+
+def _producer_fault(what: str, error: KafkaException) -> EnvironmentFault:
+    if _is_fenced(error):
+        return EnvironmentFault(
+            "this transactional writer was replaced by a newer one",
+            detail=what,
+            hint="let only one process run the query; this one should end",
+        )
+    return fault(what, error)

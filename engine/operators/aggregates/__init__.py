@@ -1,0 +1,1 @@
+"""Aggregates over groups and sessions, and the state they keep."""

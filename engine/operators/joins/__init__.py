@@ -1,0 +1,1 @@
+"""Joins: one file a kind, and what they share."""

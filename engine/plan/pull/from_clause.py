@@ -1,0 +1,214 @@
+"""FROM of a query that is answered once: what it reads, and the relation that DuckDB joins it to.
+
+Every column that a query can speak of, over all its blocks, has a number of its own and is `c<number>` in DuckDB. So the
+columns of joined sources never meet, and what a correlated sub-query says of the query around it needs no qualifier.
+What is used of a stream or table is read once, however often it is named, so that every mention sees one state of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlglot import exp
+
+from ...errors import Unsupported
+from ...sql.catalog import Catalog, Relation
+from ...sql.expressions import Column, Expr
+from ...sql.schema import ColumnDef, Schema
+from ...sql.statements.statement import Join, Query, SelectItem, SourceRef
+from ...sql.types import SqlType
+from ..projection import column_node
+from ..rows import Entry, Rows, rows_of
+from ..sources import read_of
+
+Numbers = Callable[[], int]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a query gives: SQL whose columns are o0, o1 …, and their names and types."""
+
+    sql: str
+    columns: tuple[ColumnDef, ...]
+
+    def numbered(self, numbers: Sequence[int], *, ordered: str | None = None) -> str:
+        """The SQL with its columns under these numbers; `ordered`: with the place of each row under that name."""
+        texts = [f"o{i} AS c{number}" for i, number in enumerate(numbers)]
+        texts += [f"row_number() OVER () AS {ordered}"] if ordered else []
+        return f"SELECT {', '.join(texts)} FROM ({self.sql})"
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Rows to be laid into the table `name` before the query runs: what `query`, a SELECT over one stream or table, gives,
+    as columns n0, n1 … of these types."""
+
+    name: str
+    query: Query
+    types: tuple[SqlType, ...]
+
+
+@dataclass
+class Reading:
+    """A stream or table as one mention in FROM reads it. `values`: what each of its columns' numbers stands for; `where`:
+    which rows are enough."""
+
+    name: str
+    relation: Relation
+    rows: Rows
+    values: dict[int, tuple[exp.Expression, SqlType]] = field(default_factory=dict)
+    where: exp.Expression | None = None
+
+    @property
+    def place(self) -> str:
+        """The column that tells the order of its rows."""
+        return f"{self.name}_at"
+
+
+def fetches_of(readings: Sequence[Reading], used: set[int]) -> tuple[tuple[Fetch, ...], list[str]]:
+    """What is fetched, one a stream or table, and for WITH each reading as a part of it."""
+    mentions: dict[str, list[Reading]] = {}
+    for reading in readings:
+        mentions.setdefault(reading.relation.name, []).append(reading)
+    made: list[Fetch] = []
+    parts: list[str] = []
+    for name, here in mentions.items():
+        table = f"t{len(made)}"
+        values: dict[str, tuple[exp.Expression, SqlType]] = {}
+        for reading in here:
+            numbers = sorted(used & reading.values.keys()) or [min(reading.values)]  # a matter of rows only: any column
+            for number in numbers:
+                value, sql_type = reading.values[number]
+                values.setdefault(repr(_bare(value)), (_bare(value), sql_type))
+            places = [list(values).index(repr(_bare(reading.values[n][0]))) for n in numbers]
+            columns = ", ".join(f"n{p} AS c{n}" for p, n in zip(places, numbers, strict=True))
+            parts.append(f"{reading.name} AS (SELECT {columns}, rowid AS {reading.place} FROM {table})")
+        items = tuple(SelectItem(value, f"N{i}") for i, (value, _) in enumerate(values.values()))
+        query = Query(items, SourceRef(name, name), _any_of([reading.where for reading in here]))
+        made.append(Fetch(table, query, tuple(sql_type for _, sql_type in values.values())))
+    return tuple(made), parts
+
+
+def _bare(node: exp.Expression) -> exp.Expression:
+    """The expression without the alias that a mention gives its source."""
+    copy = node.copy()
+    for column in copy.find_all(exp.Column):
+        column.set("table", None)
+    return copy
+
+
+def _any_of(conditions: Sequence[exp.Expression | None]) -> exp.Expression | None:
+    """A row that one of the mentions wants."""
+    parts = [exp.Paren(this=_bare(c)) for c in conditions if c is not None]
+    if len(parts) < len(conditions):
+        return None
+    whole: exp.Expression = parts[0]
+    for part in parts[1:]:
+        whole = exp.Or(this=whole, expression=part)
+    return whole.this if isinstance(whole, exp.Paren) else whole
+
+
+@dataclass(frozen=True)
+class Side:
+    """One source of FROM: its columns, its SQL, and by what its rows are in order (`order` in SQL; an expression that is
+    read besides, for a table's). `reading`: where it is a stream or table."""
+
+    rows: Rows
+    text: str
+    order: str | Expr
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True)
+class From:
+    """All sources: their columns together, the sides, and how each but the first is joined."""
+
+    rows: Rows
+    sides: tuple[Side, ...]
+    joins: tuple[tuple[str, exp.Expression], ...] = ()
+
+    @property
+    def pushable(self) -> list[Side]:
+        """The sides that no outer join fills up with NULLs: a condition on one of them may be asked of it alone."""
+        found = [self.sides[0]]
+        for (kind, _), side in zip(self.joins, self.sides[1:], strict=True):
+            kept = found if kind in ("INNER", "LEFT") else []
+            found = [*kept, side] if kind in ("INNER", "RIGHT") else kept
+        return found
+
+
+class Sources:
+    """Resolves FROM; remembers what is read. `catalog`: of what there is."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.readings: list[Reading] = []
+        self.numbers: Numbers = itertools.count().__next__
+        self._derived = itertools.count()
+
+    def from_(self, clause: SourceRef | Join, derive: Callable[[SourceRef], Outcome | None]) -> From:
+        """The sources of a FROM; `derive` gives what a sub-query, or a name that WITH has made, stands for."""
+        if isinstance(clause, SourceRef):
+            side = self._side(clause, derive)
+            return From(side.rows, (side,))
+        if clause.within is not None:
+            raise Unsupported(
+                "WITHIN is for queries that go on; here rows are joined by ON alone",
+                hint="compare times: ON a.id = b.id AND ABS(a.ROWTIME - b.ROWTIME) <= 60000",
+                span=clause.within.span,
+            )
+        left, right = self.from_(clause.left, derive), self._side(clause.right, derive)
+        taken = left.rows.sources
+        if right.rows.sources[0] in taken:
+            raise Unsupported(
+                f"{right.rows.sources[0]} stands in FROM twice under one name",
+                hint=f"give each a name of its own: {right.rows.sources[0]} AS other",
+                span=clause.right.span,
+            )
+        rows = replace(
+            left.rows,
+            entries=tuple(map(_joined, (*left.rows.entries, *right.rows.entries))),
+            sources=(*taken, *right.rows.sources),
+            any_case=left.rows.any_case | right.rows.any_case,
+        )
+        return From(rows, (*left.sides, right), (*left.joins, (clause.kind, clause.on)))
+
+    def _side(self, source: SourceRef, derive: Callable[[SourceRef], Outcome | None]) -> Side:
+        derived = derive(source)
+        if derived is not None:
+            return self._of_query(source.alias, derived)
+        relation = self.catalog.get(source.name, source.span)
+        plain = rows_of(read_of(relation, source.alias), any_case=relation.any_case)
+        if relation.is_table:
+            plain = replace(
+                plain, entries=tuple(e for e in plain.entries if e.name not in ("ROWPARTITION", "ROWOFFSET"))
+            )
+        reading = Reading(f"r{len(self.readings)}", relation, plain)
+        self.readings.append(reading)
+        entries = []
+        for entry in plain.entries:
+            number = self.numbers()
+            reading.values[number] = (column_node(entry), entry.expr.type)
+            entries.append(replace(entry, expr=Column(number, entry.name, entry.expr.type)))
+        rows = replace(plain, entries=tuple(entries), keys=())
+        time = next((e.expr for e in entries if e.name == "ROWTIME" and e.hidden), None)
+        order = time if relation.is_table and time is not None else reading.place
+        return Side(rows, reading.name, order, reading)
+
+    def _of_query(self, alias: str, outcome: Outcome) -> Side:
+        numbers = [self.numbers() for _ in outcome.columns]
+        schema = Schema(outcome.columns)
+        rows = rows_of(read_of(Relation(alias, "TABLE", schema, "", "NONE", "NONE"), alias))
+        entries = [
+            Entry(alias, c.name, c.name, Column(n, c.name, c.type)) for n, c in zip(numbers, schema, strict=True)
+        ]
+        place = f"_at{next(self._derived)}"
+        text = f"({outcome.numbered(numbers, ordered=place)}) AS q{place}"
+        return Side(replace(rows, entries=tuple(entries), keys=()), text, place)
+
+
+def _joined(entry: Entry) -> Entry:
+    """Where sources are joined, `*` gives a column its source's name before its own."""
+    return replace(entry, result=f"{entry.source}_{entry.name}")

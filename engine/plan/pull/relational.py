@@ -1,0 +1,178 @@
+"""Pull queries of several blocks or sources: what is read of each stream and table, and the SQL that answers from it.
+
+Everything is resolved, typed and written as SQL here, by the same rules as in queries that go on; DuckDB only evaluates
+(DESIGN §7.5: it never sees a name). The pieces: `from_clause` resolves FROM, `blocks` a block, this module what stands
+between blocks.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ...errors import AnalysisError, Span
+from ...sql.catalog import Catalog
+from ...sql.expressions import Column, Expr, columns_used
+from ...sql.functions import AggregateFunction, FunctionRegistry, TableFunction
+from ...sql.schema import ColumnDef, Schema
+from ...sql.scope import Scope
+from ...sql.statements.relational import Body, CommonTable, OrderItem, Select, SetOperation
+from ...sql.statements.statement import Query, RelationalQuery, SourceRef
+from ...sql.types import SqlType, quote_if_needed
+from ...sql.typing.calls import contains
+from ...sql.typing.coercion import coerce
+from ..predictions import expand_predictions
+from ..set_operations import common_types
+from ..text import text_of
+from .blocks import answer_block, result_column
+from .from_clause import Fetch, Outcome, Sources, fetches_of
+from .layers import way
+from .texts import Texts
+
+Tables = Mapping[str, Outcome]
+"""What WITH has named."""
+
+
+@dataclass(frozen=True)
+class RelationalPlan:
+    """Lay down what `fetches` give, make the functions of `exprs` known, run `sql`: its columns are c0, c1 … of `schema`."""
+
+    schema: Schema
+    sql: str
+    fetches: tuple[Fetch, ...]
+    exprs: tuple[Expr, ...]
+
+
+def is_relational(query: Query, registry: FunctionRegistry) -> bool:
+    """Whether a SELECT without EMIT is more than the rows of one stream or table."""
+    nodes = [item.expression for item in query.select if item.expression is not None]
+    beside = any(contains(n, registry, k) is not None for n in nodes for k in (AggregateFunction, TableFunction))
+    clauses = query.group_by or query.having is not None or query.window is not None
+    evaluates = any(s.prediction is not None and s.prediction.task is not None for s in query.sources())
+    return beside or evaluates or bool(clauses) or not isinstance(query.from_, SourceRef)
+
+
+def plan_relational(
+    query: Query | RelationalQuery, catalog: Catalog, registry: FunctionRegistry, settings: Mapping[str, str]
+) -> RelationalPlan:
+    """The plan of such a query. Raises a UserError where a name, a type or a rule is against it."""
+    whole = query if isinstance(query, RelationalQuery) else RelationalQuery(Select(query), limit=query.limit)
+    return _Planner(catalog, registry, settings).plan(whole)
+
+
+def explain_relational(plan: RelationalPlan) -> str:
+    """What is read, and the SQL over it."""
+    lines = [f"Pull query ({plan.schema.text(is_table=False)})"]
+    for fetch in plan.fetches:
+        assert isinstance(fetch.query.from_, SourceRef)
+        columns = ", ".join(text_of(i.expression) for i in fetch.query.select if i.expression is not None)
+        where = "" if fetch.query.where is None else f" WHERE {text_of(fetch.query.where)}"
+        lines.append(f"  {fetch.name} = SELECT {columns} FROM {quote_if_needed(fetch.query.from_.name)}{where}")
+    return "\n".join([*lines, f"  {plan.sql}", ""])
+
+
+class _Planner:
+    """Plans one statement; what its blocks share."""
+
+    def __init__(self, catalog: Catalog, registry: FunctionRegistry, settings: Mapping[str, str]) -> None:
+        self.catalog = catalog
+        self.registry = registry
+        self.settings = settings
+        self.sources = Sources(catalog)
+        self.texts = Texts()
+        self._common: list[str] = []
+        self._names = itertools.count()
+        self._tables: list[Tables] = [{}]
+
+    def plan(self, whole: RelationalQuery) -> RelationalPlan:
+        """The statement's plan."""
+        outcome = self.query(whole, None)
+        columns = ", ".join(f"o{i} AS c{i}" for i in range(len(outcome.columns)))
+        fetches, parts = fetches_of(self.sources.readings, columns_used(self.texts.exprs))
+        sql = f"WITH {', '.join([*parts, *self._common])} SELECT {columns} FROM ({outcome.sql})"
+        return RelationalPlan(Schema(outcome.columns), sql, fetches, tuple(self.texts.exprs))
+
+    def subquery(self, query: RelationalQuery, outer: Scope) -> Outcome:
+        """What a sub-query of an expression gives."""
+        return self.query(query, outer)
+
+    def query(self, whole: RelationalQuery, outer: Scope | None) -> Outcome:
+        """What a query gives, ordered and cut; its WITH is known inside it only."""
+        before = self._tables[-1]
+        self._tables.append(dict(before))
+        try:
+            for table in whole.tables:
+                self._tables[-1] = {**self._tables[-1], table.name: self._named(table)}
+            return self._cut(whole, *self._body(whole.body, whole.order_by, outer))
+        finally:
+            self._tables.pop()
+
+    def _cut(self, whole: RelationalQuery, outcome: Outcome, terms: Sequence[str]) -> Outcome:
+        if not terms and whole.limit is None and whole.offset is None:
+            return outcome
+        columns = ", ".join(f"o{i}" for i in range(len(outcome.columns)))
+        sql = f"SELECT {columns} FROM ({outcome.sql})" + (f" ORDER BY {', '.join(terms)}" if terms else "")
+        for word, count in (("LIMIT", whole.limit), ("OFFSET", whole.offset)):
+            if count is not None and count < 0:
+                raise AnalysisError(f"{word} must not be negative", hint="leave it out", span=whole.span)
+            sql += f" {word} {count}" if count is not None else ""
+        return Outcome(sql, outcome.columns)
+
+    def _named(self, table: CommonTable) -> Outcome:
+        """What WITH names, written once and read wherever it is named."""
+        outcome = self.query(table.query, None)
+        columns = table.named(outcome.columns)
+        name = f"w{next(self._names)}"
+        self._common.append(f"{name} AS ({outcome.sql})")
+        return Outcome(f"SELECT * FROM {name}", columns)
+
+    # ------------------------------------------------------------------------------------------------------------- bodies
+
+    def _body(self, body: Body, order_by: Sequence[OrderItem], outer: Scope | None) -> tuple[Outcome, list[str]]:
+        match body:
+            case Select(query=query):
+                expanded = Select(expand_predictions(query, self.catalog, self.registry), body.distinct)
+                return answer_block(self, expanded, order_by, lambda source: self._derived(source, outer), outer)
+            case SetOperation():
+                outcome = self._combined(body, outer)
+            case RelationalQuery():
+                outcome = self.query(body, outer)
+        return outcome, [self._term(item, outcome) for item in order_by]
+
+    def _derived(self, source: SourceRef, outer: Scope | None) -> Outcome | None:
+        if source.subquery is not None:
+            return self.query(source.subquery, outer)
+        return self._tables[-1].get(source.name)
+
+    def _term(self, item: OrderItem, outcome: Outcome) -> str:
+        names = [c.name for c in outcome.columns]
+        place = result_column(item, names)
+        if place is None:
+            raise AnalysisError(
+                "behind UNION and its like, ORDER BY names columns of the result",
+                detail=f"they are {', '.join(names)}",
+                span=item.span,
+            )
+        return f"o{place} {way(desc=item.descending, nulls_first=item.nulls_first)}"
+
+    def _combined(self, operation: SetOperation, outer: Scope | None) -> Outcome:
+        """UNION and its like: columns by their place, each pair in the type that holds both."""
+        (left, _), (right, _) = (self._body(side, (), outer) for side in (operation.left, operation.right))
+        types = common_types(left.columns, right.columns, operation)
+        sides = [self.coerced(side, types, operation.span) for side in (left, right)]
+        columns = ", ".join(f"o{i}" for i in range(len(types)))
+        word = f" {operation.kind}{' ALL' if operation.all else ''} "
+        sql = word.join(f"(SELECT {columns} FROM ({side.sql}))" for side in sides)
+        return Outcome(sql, sides[0].columns)
+
+    def coerced(self, outcome: Outcome, types: Sequence[SqlType], span: Span | None) -> Outcome:
+        """The outcome with its columns in these types."""
+        if [c.type for c in outcome.columns] == list(types):
+            return outcome
+        numbers = [self.sources.numbers() for _ in types]
+        given = [Column(n, c.name, c.type) for n, c in zip(numbers, outcome.columns, strict=True)]
+        texts = [self.texts.value(coerce(e, t, span)) for e, t in zip(given, types, strict=True)]
+        columns = tuple(ColumnDef(c.name, t) for c, t in zip(outcome.columns, types, strict=True))
+        selected = ", ".join(f"{text} AS o{i}" for i, text in enumerate(texts))
+        return Outcome(f"SELECT {selected} FROM ({outcome.numbered(numbers)})", columns)

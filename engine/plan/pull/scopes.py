@@ -1,0 +1,188 @@
+"""What expressions may name in a query that is answered once: rows or groups of its block, and of the queries around it.
+
+A sub-query is analyzed where it stands, with the scope that it stands in as its outer one; a column that its own FROM does
+not have is looked for there. Window functions, table functions and models are columns that a layer below has made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlglot import exp
+
+from ...errors import AnalysisError, Span, TypeMismatch, UnknownName
+from ...sql.expressions import Call, Column, Expr
+from ...sql.functions import FunctionRegistry, SqlTemplate
+from ...sql.parser.relational import subquery_of
+from ...sql.scope import Scope, span_of
+from ...sql.statements.statement import RelationalQuery
+from ...sql.types import BOOLEAN, SqlType
+from ...sql.typing.calls import AggregateUse, aggregate_use, is_aggregate, is_table_function
+from ...sql.typing.coercion import coerce, common_type
+from ...sql.typing.expression import analyze_expression
+from ..grouping import not_grouped
+from ..rows import Rows, RowScope, canonical
+from .from_clause import Outcome, Sources
+from .texts import Texts
+
+Claim = Callable[[exp.Expression], Expr | None]
+
+
+class Planner(Protocol):
+    """Who plans the statement: what its blocks share."""
+
+    registry: FunctionRegistry
+    settings: Mapping[str, str]
+    sources: Sources
+    texts: Texts
+
+    def subquery(self, query: RelationalQuery, outer: Scope) -> Outcome:
+        """What it gives; `outer` resolves the names that it has not itself."""
+        ...
+
+    def coerced(self, outcome: Outcome, types: Sequence[SqlType], span: Span | None) -> Outcome:
+        """The outcome with its columns in these types."""
+        ...
+
+
+@dataclass(frozen=True)
+class RowsScope:
+    """Expressions over the rows of FROM. `columns` makes the columns that layers add (windows, models …)."""
+
+    rows: Rows
+    planner: Planner
+    clause: str
+    outer: Scope | None
+    columns: Claim
+
+    def claim(self, node: exp.Expression) -> Expr | None:
+        """A sub-query, or a column that a layer makes; aggregates are refused here."""
+        found = embedded(node, self, self.planner) or self.columns(node)
+        if found is None and isinstance(node, exp.Window):
+            raise window_misplaced(node, self.clause)
+        return found or RowScope(self.rows, self.planner.registry, self.clause).claim(node)
+
+    def column(self, name_parts: Sequence[str], span: Span | None) -> Expr:
+        """The column of that name, here or further out."""
+        try:
+            return self.rows.find(name_parts, span).expr
+        except UnknownName:
+            found = _further_out(self.outer, name_parts, self.planner.registry)
+            if found is None:
+                raise
+            return found
+
+
+@dataclass
+class GroupsScope:
+    """Expressions over groups: the grouping expressions and aggregate calls, each a column with a number. `within`: the
+    scope of an aggregate's argument; `columns` as above, over groups."""
+
+    rows: Rows
+    planner: Planner
+    keys: Sequence[tuple[str, Column]]
+    number: Callable[[], int]
+    within: Scope
+    outer: Scope | None
+    columns: Claim
+    clause: str = "SELECT"
+    calls: dict[str, tuple[Column, AggregateUse]] = field(default_factory=dict)
+
+    def claim(self, node: exp.Expression) -> Expr | None:
+        """A sub-query, a window function, an aggregate or a grouping expression."""
+        found = embedded(node, self, self.planner) or self.columns(node)
+        if found is not None:
+            return found
+        if isinstance(node, exp.Window):
+            raise window_misplaced(node, self.clause)
+        form = canonical(node, self.rows)
+        if is_aggregate(node, self.planner.registry):
+            return self._aggregate(node, form)
+        if is_table_function(node, self.planner.registry):
+            raise AnalysisError("table functions cannot be used with aggregations", span=span_of(node))
+        return next((column for key, column in self.keys if key == form), None)
+
+    def _aggregate(self, node: exp.Expression, form: str) -> Expr:
+        if form not in self.calls:
+            use = aggregate_use(node, self.within, self.planner.registry)
+            self.calls[form] = (Column(self.number(), use.name, use.spec.type), use)
+        return self.calls[form][0]
+
+    def column(self, name_parts: Sequence[str], span: Span | None) -> Expr:
+        """A column of a query further out; one of the rows has many values in a group."""
+        try:
+            self.rows.find(name_parts, span)
+        except UnknownName:
+            found = _further_out(self.outer, name_parts, self.planner.registry)
+            if found is None:
+                raise
+            return found
+        name = ".".join(name_parts)
+        raise not_grouped(self.clause, name, "a group has many values of any other column", span)
+
+
+def _further_out(outer: Scope | None, name_parts: Sequence[str], registry: FunctionRegistry) -> Expr | None:
+    if outer is None:
+        return None
+    *source, name = name_parts
+    node = exp.column(name, table=".".join(source) or None, quoted=True)
+    try:
+        return analyze_expression(node, outer, registry)
+    except UnknownName:
+        return None
+
+
+def window_misplaced(node: exp.Expression, clause: str) -> AnalysisError:
+    """A window function that stands where none may."""
+    return AnalysisError(
+        f"{clause} does not support window functions",
+        hint="they stand in SELECT and ORDER BY; filter by one around a sub-query: SELECT * FROM (SELECT …) AS x WHERE …",
+        span=span_of(node),
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------- sub-queries
+
+
+def embedded(node: exp.Expression, scope: Scope, planner: Planner) -> Expr | None:
+    """The expression of a sub-query: `(SELECT …)`, EXISTS, or IN; None for other nodes."""
+    match node:
+        case exp.Subquery():
+            outcome = planner.subquery(subquery_of(node), scope)
+            column = _one_column(outcome, node).type
+            return Call("(SELECT)", (), column, _text(f"(SELECT o0 FROM ({outcome.sql}))"), span_of(node))
+        case exp.Exists(this=exp.Subquery() as inner):
+            outcome = planner.subquery(subquery_of(inner), scope)
+            return Call("EXISTS", (), BOOLEAN, _text(f"(EXISTS ({outcome.sql}))"), span_of(node))
+        case exp.In() if node.args.get("query") is not None:
+            return _in(node, scope, planner)
+        case _:
+            return None
+
+
+def _in(node: exp.Expression, scope: Scope, planner: Planner) -> Expr:
+    """`x IN (SELECT …)`: as `x IN (values)` it is false, not NULL, where nothing is equal."""
+    span = span_of(node)
+    value = analyze_expression(node.this, scope, planner.registry)
+    outcome = planner.subquery(subquery_of(node.args["query"]), scope)
+    item = _one_column(outcome, node)
+    wanted = common_type([value, item], span)
+    if wanted is None:
+        raise TypeMismatch("NULL IN (…) is not supported", hint="use IS NULL", span=span)
+    value, made = coerce(value, wanted, span), planner.coerced(outcome, [wanted], span)
+    template = SqlTemplate(lambda args, types, result: f"(({args[0]} IN (SELECT o0 FROM ({made.sql}))) IS TRUE)")
+    return Call("IN (SELECT)", (value,), BOOLEAN, template, span)
+
+
+def _one_column(outcome: Outcome, node: exp.Expression) -> Column:
+    if len(outcome.columns) != 1:
+        raise AnalysisError(
+            f"a sub-query in an expression gives one column, not {len(outcome.columns)}", span=span_of(node)
+        )
+    return Column(0, outcome.columns[0].name, outcome.columns[0].type)
+
+
+def _text(text: str) -> SqlTemplate:
+    return SqlTemplate(lambda args, types, result: text)

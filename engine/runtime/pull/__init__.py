@@ -1,0 +1,1 @@
+"""Pull queries under way, beside the work of the flows whose tables they read."""

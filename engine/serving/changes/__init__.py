@@ -1,0 +1,1 @@
+"""What a statement changes, worked out before anything is done."""

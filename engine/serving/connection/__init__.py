@@ -1,0 +1,1 @@
+"""Mergus from Python, in this process or on a server."""

@@ -1,0 +1,161 @@
+"""What queries answer in Python, wherever the engine is: Arrow, pandas, rows; and rows that go on coming."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import pyarrow as pa
+
+from ...errors import UserError
+from ..results import Done, Listing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Answer:
+    """A pull query's rows; `schema` is Arrow's, columns and struct fields by name."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.schema = table.schema
+        self._table = table
+
+    def arrow(self) -> pa.Table:
+        """An Arrow table."""
+        return self._table
+
+    def df(self) -> pd.DataFrame:
+        """A pandas data frame. Raises ImportError without the extra `mergus[pandas]`."""
+        return self._table.to_pandas()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A dictionary a row."""
+        return list(self._table.to_pylist())
+
+    def one(self) -> dict[str, Any] | None:
+        """The first row, None when there is none."""
+        rows = self._table.slice(0, 1).to_pylist()
+        return rows[0] if rows else None
+
+
+class RowsThatCome:
+    """A query's rows as they come: iterate with `for` or `async for`; `close` ends it, from any thread."""
+
+    def __init__(self, schema: pa.Schema, tables: Iterator[pa.Table], stop: Callable[[], None]) -> None:
+        self.schema = schema
+        self._tables = tables
+        self._stop = stop
+
+    def batches(self) -> Iterator[pa.Table]:
+        """Arrow tables as they come."""
+        return self._tables
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for table in self.batches():
+            yield from table.to_pylist()
+
+    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+        # It waits for rows on a thread of its own: the event loop's few would be used up by a few idle queries.
+        batches, end = self.batches(), object()
+        loop = asyncio.get_running_loop()
+        thread = ThreadPoolExecutor(1, thread_name_prefix="mergus-rows")
+        try:
+            while (table := await loop.run_in_executor(thread, next, batches, end)) is not end:
+                assert isinstance(table, pa.Table)
+                for row in table.to_pylist():
+                    yield row
+        finally:
+            self.close()
+            thread.shutdown(wait=False)
+
+    def close(self) -> None:
+        """End the query."""
+        self._stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class PushRows(RowsThatCome):
+    """A push query's rows: without end, unless it has a LIMIT."""
+
+
+class PullRows(RowsThatCome):
+    """A pull query's rows: all are of one moment, and a table that is read is held as it was then until the end, or `close`."""
+
+    def answer(self) -> Answer:
+        """All rows."""
+        return Answer(pa.concat_tables([self.schema.empty_table(), *self.batches()]))
+
+
+Given = Done | Listing | PullRows | PushRows
+
+
+Kind = TypeVar("Kind", bound=RowsThatCome)
+
+
+class Statements(ABC):
+    """What every connection does with statements, wherever its engine is."""
+
+    @abstractmethod
+    def results(self, sql: str, *, from_beginning: bool = False) -> Iterator[Given]:
+        """Carry out statements, one at a time as the iterator is asked; raises the first refusal."""
+
+    def execute(self, sql: str) -> list[Done | Listing | Answer]:
+        """Carry out statements; raises the MergusError of the first that is refused. Push queries go to `push`."""
+        return answers_of(self.results(sql))
+
+    def query(self, sql: str) -> Answer:
+        """One pull query."""
+        return one_answer(self.results(sql))
+
+    sql = query
+
+    def scan(self, sql: str) -> PullRows:
+        """One pull query, its rows as they come: for answers that are larger than memory should hold."""
+        return one_that_comes(self.results(sql), PullRows, "scan() takes one SELECT without EMIT")
+
+    def push(self, sql: str, *, from_beginning: bool = False) -> PushRows:
+        """One push query; `from_beginning`: with what is there already, else from now on."""
+        given = self.results(sql, from_beginning=from_beginning)
+        return one_that_comes(given, PushRows, "push() takes one SELECT … EMIT CHANGES")
+
+
+def answers_of(results: Iterator[Given]) -> list[Done | Listing | Answer]:
+    """The results of statements. Raises UserError at a push query, and ends it."""
+    made: list[Done | Listing | Answer] = []
+    for result in results:
+        if isinstance(result, PushRows):
+            result.close()
+            raise UserError("a push query goes on until it is ended", hint="call push() instead of execute()")
+        made.append(result.answer() if isinstance(result, PullRows) else result)
+    return made
+
+
+def one_answer(results: Iterator[Given]) -> Answer:
+    """The answer of the one pull query among the results."""
+    answers = [a for a in answers_of(results) if isinstance(a, Answer)]
+    if len(answers) != 1:
+        raise UserError("query() takes one SELECT without EMIT", hint="execute() takes other statements")
+    return answers[0]
+
+
+def one_that_comes(results: Iterator[Given], kind: type[Kind], otherwise: str) -> Kind:
+    """The one result, of that kind; raises UserError with the words `otherwise`, and ends what has begun."""
+    given = list(results)
+    if len(given) == 1 and isinstance(given[0], kind):
+        return given[0]
+    for result in given:
+        if isinstance(result, RowsThatCome):
+            result.close()
+    raise UserError(otherwise)

@@ -1,0 +1,1 @@
+"""HTTP: ksqlDB's paths, models, the schema registry, the page."""

@@ -1,0 +1,71 @@
+"""What comes with a request: its body, read up to a limit, and what every path reads off it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+
+from ..session import Session
+
+BODY_MAX = 32 << 20
+
+
+class BadRequest(Exception):
+    """The request is not what the path takes."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+async def body_of(request: Request) -> bytes:
+    """The whole body. Raises BadRequest where it is too large, or the client goes."""
+    content = bytearray()
+    try:
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > BODY_MAX:
+                raise BadRequest(f"the body is larger than {BODY_MAX} bytes", 413)
+    except ClientDisconnect:
+        raise BadRequest("the client has gone") from None
+    return bytes(content)
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object."""
+    try:
+        body = json.loads(await body_of(request))
+    except (ValueError, RecursionError):
+        raise BadRequest("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise BadRequest("the body is not a JSON object")
+    return body
+
+
+def text_of(body: Mapping[str, Any], *names: str) -> str:
+    """The text under the first of `names` that is one."""
+    for name in names:
+        if isinstance(body.get(name), str):
+            return str(body[name])
+    raise BadRequest(f"the body has no text named '{names[0]}'")
+
+
+def _strings(body: Mapping[str, Any], name: str) -> dict[str, str]:
+    value = body.get(name) or {}
+    if not isinstance(value, dict):
+        raise BadRequest(f"'{name}' is not a JSON object")
+    return {str(k).removeprefix("ksql.streams."): _plain(v) for k, v in value.items()}
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def session_of(body: Mapping[str, Any]) -> Session:
+    """The variables and properties that come with a statement."""
+    variables = {k.upper(): v for k, v in _strings(body, "sessionVariables").items()}
+    properties = _strings(body, "streamsProperties") | _strings(body, "properties")
+    return Session(variables, properties)

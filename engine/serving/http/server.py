@@ -1,0 +1,67 @@
+"""The HTTP server: hypercorn (HTTP/1.1 and HTTP/2) over the application, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Callable
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config as HypercornConfig
+
+from ...errors import EnvironmentFault, UserError
+from ..engine import Engine
+from .application import application
+
+GRACE_S = 5.0
+
+
+def bind(listen: str) -> socket.socket:
+    """A listening socket on HOST:PORT (port 0: any free one). Raises EnvironmentFault where it is in use."""
+    host, _, port = listen.rpartition(":")
+    host = host.strip("[]") or "127.0.0.1"
+    if not port.isdigit():
+        raise UserError(f"cannot listen on {listen!r}", hint="give HOST:PORT, for example 127.0.0.1:8088")
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, int(port)), family=family, backlog=256)
+    except (OSError, OverflowError) as why:
+        in_use = getattr(why, "errno", None) == errno.EADDRINUSE
+        raise EnvironmentFault(
+            f"cannot listen on {listen}",
+            detail="the port is in use" if in_use else str(why),
+            hint="choose another with --listen HOST:PORT; port 0 takes a free one",
+        ) from None
+
+
+def url_of(listening: socket.socket) -> str:
+    """Where the server is reached."""
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def run(engine: Engine, listening: socket.socket, ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; `ready` is told the URL when requests are taken."""
+    asyncio.run(_serve(engine, listening, ready))
+
+
+async def _serve(engine: Engine, listening: socket.socket, ready: Callable[[str], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    config = HypercornConfig()
+    url = url_of(listening)
+    config.bind = [f"fd://{listening.detach()}"]  # hypercorn's to close
+    config.graceful_timeout = GRACE_S
+    config.errorlog = None
+    config.accesslog = None
+    ready(url)
+
+    async def stopped() -> None:
+        await stop.wait()
+        await asyncio.to_thread(engine.questions.close)  # push queries end, so that their connections can
+
+    await serve(application(engine), config, shutdown_trigger=stopped)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Models beside SQL: calls from outside, what the server does unasked."""

@@ -1,0 +1,139 @@
+"""The properties of CREATE MODEL … WITH (…), read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...errors import AnalysisError
+from ...inference.versions import ERROR_WAYS, Wanted
+from ...sql.scope import suggestion
+from ...sql.statements.model import CreateModel
+from ...sql.statements.statement import Property
+from ...sql.transform import INPUT, Transform
+
+KNOWN = (
+    "PROVIDER",
+    "PATH",
+    "SHA256",
+    "ON_ERROR",
+    "DEAD_LETTERS",
+    "BATCH_SIZES",
+    "CACHE_ROWS",
+    "SELF_TEST",
+    "TOLERANCE",
+    "TIMEOUT_MS",
+    "ISOLATED",
+    "PROMOTE",
+    "REASON",
+    "WATCH",
+    "TOPIC",
+)
+OPTIONS = ("SIGNATURE", "METHOD", "TRUSTED", "ALLOW_PICKLE", "FUNCTION", "FILE")
+"""Properties that the engines that ship read; those of others hold a dot."""
+
+
+def wanted_of(statement: CreateModel, properties: dict[str, Property], transforms: Mapping[str, Transform]) -> Wanted:
+    """The properties read; raises AnalysisError for one that is none, or of a wrong value."""
+    for name, known in properties.items():
+        if name not in KNOWN and name not in OPTIONS and "." not in name:
+            raise AnalysisError(
+                f"{name} is not a property of a model",
+                hint=suggestion(name, (*KNOWN, *OPTIONS)) or f"properties are {', '.join((*KNOWN, *OPTIONS))}",
+                span=known.span,
+            )
+    topic = text_of(properties.get("TOPIC")) or None
+    for name in ("PROVIDER", *(() if topic else ("PATH",))):
+        if not text_of(properties.get(name)):
+            raise AnalysisError(f"CREATE MODEL wants {name} in WITH (…)", span=statement.span)
+    if topic and ("PATH" in properties or "WATCH" in properties):
+        raise AnalysisError(
+            "a model's versions come from TOPIC or from PATH, not from both", span=properties["TOPIC"].span
+        )
+    on_error = (text_of(properties.get("ON_ERROR")) or "null").lower()
+    if on_error not in ERROR_WAYS:
+        raise AnalysisError(
+            f"ON_ERROR is one of {', '.join(ERROR_WAYS)}, not {on_error}", span=properties["ON_ERROR"].span
+        )
+    return Wanted(
+        name=statement.name,
+        provider=text_of(properties["PROVIDER"]).lower(),
+        path=text_of(properties.get("PATH")),
+        inputs=transforms[INPUT].gives if INPUT in transforms else statement.inputs,
+        outputs=statement.outputs,
+        transforms=transforms,
+        options={n.lower(): _option(p) for n, p in properties.items() if n not in KNOWN},
+        sha256=text_of(properties.get("SHA256")) or None,
+        on_error=on_error,
+        dead_letters=_dead_letters(statement.name, on_error, properties.get("DEAD_LETTERS")),
+        batch_sizes=_sizes(properties.get("BATCH_SIZES")),
+        cache_rows=_number(properties.get("CACHE_ROWS")),
+        self_test=text_of(properties.get("SELF_TEST")) or None,
+        tolerance=_tolerance(properties.get("TOLERANCE")),
+        watch=flag_of(properties.get("WATCH")),
+        topic=topic,
+        promote=flag_of(properties.get("PROMOTE")),
+        isolated=flag_of(properties.get("ISOLATED")),
+        timeout_ms=_timeout(properties.get("TIMEOUT_MS")),
+    )
+
+
+def _dead_letters(model: str, on_error: str, given: Property | None) -> str | None:
+    """The topic that keeps what the model fails on, where ON_ERROR says so."""
+    if on_error == "dlq":
+        return text_of(given) or f"{model}__dead_letters".lower()
+    if given is not None:
+        raise AnalysisError("DEAD_LETTERS goes with ON_ERROR = 'dlq'", span=given.span)
+    return None
+
+
+def text_of(given: Property | None) -> str:
+    """A property's value as text, empty where it is not given."""
+    return "" if given is None or given.value is None else str(given.value)
+
+
+def _option(given: Property) -> str:
+    return str(given.value).lower() if isinstance(given.value, bool) else str(given.value)
+
+
+def flag_of(given: Property | None) -> bool:
+    """Whether a property is true; raises AnalysisError where it is neither."""
+    if given is None:
+        return False
+    if str(given.value).lower() not in ("true", "false"):
+        raise AnalysisError(f"{given.name} is true or false, not {given.value}", span=given.span)
+    return str(given.value).lower() == "true"
+
+
+def _number(given: Property | None) -> int | None:
+    if given is None:
+        return None
+    if not str(given.value).isdigit():
+        raise AnalysisError(f"{given.name} is a number of rows, not {given.value}", span=given.span)
+    return int(str(given.value))
+
+
+def _timeout(given: Property | None) -> int | None:
+    if given is None:
+        return None
+    if not str(given.value).isdigit() or int(str(given.value)) < 1:
+        raise AnalysisError(f"TIMEOUT_MS is a number of milliseconds, not {given.value}", span=given.span)
+    return int(str(given.value))
+
+
+def _tolerance(given: Property | None) -> float:
+    try:
+        return 1e-4 if given is None else float(str(given.value))
+    except ValueError:
+        assert given is not None  # only its value can fail
+        raise AnalysisError(f"TOLERANCE is a number, not {given.value}", span=given.span) from None
+
+
+def _sizes(given: Property | None) -> tuple[int, ...]:
+    parts = [p.strip() for p in text_of(given).split(",") if p.strip()]
+    if any(not p.isdigit() or int(p) < 1 for p in parts):
+        raise AnalysisError(
+            f"BATCH_SIZES lists row counts, not {text_of(given)}",
+            hint="BATCH_SIZES = '1,8,64'",
+            span=None if given is None else given.span,
+        )
+    return tuple(sorted({int(p) for p in parts}))

@@ -1,0 +1,1 @@
+"""SELECT statements: pull and push queries."""

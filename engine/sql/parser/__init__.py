@@ -1,0 +1,1 @@
+"""From text to statements: one file a part of the grammar."""

@@ -1,0 +1,379 @@
+"""Expressions: ksqlDB's grammar by recursive descent, giving sqlglot trees whose leaves carry their places.
+
+From loose to tight: OR, AND, NOT, a predicate (comparison, BETWEEN, IN, LIKE, IS), + - ||, * / %, a sign, subscripts and ->.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import TokenType
+
+from ...errors import ParseError, Unsupported
+from ..dialect import with_place
+from .cursor import unit_ms
+from .type import TypeParser
+
+_COMPARISONS: dict[TokenType, type[exp.Expression]] = {
+    TokenType.EQ: exp.EQ,
+    TokenType.NEQ: exp.NEQ,
+    TokenType.LT: exp.LT,
+    TokenType.LTE: exp.LTE,
+    TokenType.GT: exp.GT,
+    TokenType.GTE: exp.GTE,
+}
+_TERMS: dict[TokenType, type[exp.Expression]] = {TokenType.PLUS: exp.Add, TokenType.DASH: exp.Sub}
+_FACTORS: dict[TokenType, type[exp.Expression]] = {
+    TokenType.STAR: exp.Mul,
+    TokenType.SLASH: exp.Div,
+    TokenType.MOD: exp.Mod,
+}
+TIME_FUNCTIONS = frozenset(["DATEADD", "DATESUB", "TIMEADD", "TIMESUB", "TIMESTAMPADD", "TIMESTAMPSUB"])
+"""Their first argument is a unit of time, a bare word: it is given on as a string."""
+
+
+class ExpressionParser(TypeParser):
+    """Reads expressions from the cursor it is."""
+
+    def whole_expression(self) -> exp.Expression:
+        """An expression and nothing after it."""
+        node = self.expression()
+        self.end()
+        return node
+
+    def expression(self) -> exp.Expression:
+        """Any expression: OR binds loosest."""
+        self.nest()
+        alternatives = [self._conjunction()]
+        while self.take("OR"):
+            alternatives.append(self._conjunction())
+        self.depth -= 1
+        return _chained(exp.Or, alternatives)
+
+    def _conjunction(self) -> exp.Expression:
+        conditions = [self._negation()]
+        while self.take("AND"):
+            conditions.append(self._negation())
+        return _chained(exp.And, conditions)
+
+    def _negation(self) -> exp.Expression:
+        negations = 0
+        while self.take("NOT"):
+            negations += 1
+        node = self._predicate()
+        for _ in range(negations % 2 or (2 if negations else 0)):
+            node = exp.Not(this=node)
+        return node
+
+    # ------------------------------------------------------------------------------------------------------ predicates
+
+    def _predicate(self) -> exp.Expression:
+        left = self.value()
+        token = self.token()
+        if token is not None and token.token_type in _COMPARISONS:
+            self.advance()
+            made: exp.Expression = _COMPARISONS[token.token_type](this=left, expression=self.value())
+            following = self.token()
+            if following is not None and following.token_type in _COMPARISONS:
+                raise self.error("comparisons do not chain", hint="write a < b AND b < c")
+            return made
+        if self.take("IS"):
+            return self._is(left)
+        negated = self.sees("NOT") and self.word(1) in ("BETWEEN", "IN", "LIKE")
+        if negated:
+            self.advance()
+        node = self._range(left)
+        return exp.Not(this=node) if negated and node is not left else node
+
+    def _range(self, left: exp.Expression) -> exp.Expression:
+        if self.take("BETWEEN"):
+            low = self.value()
+            self.expect("AND")
+            return exp.Between(this=left, low=low, high=self.value())
+        if self.take("IN"):
+            self.expect_sign(TokenType.L_PAREN, "(")
+            items = self._list(TokenType.R_PAREN, ")")
+            return exp.In(this=left, expressions=items)
+        if self.take("LIKE"):
+            like: exp.Expression = exp.Like(this=left, expression=self.value())
+            if self.take("ESCAPE"):
+                start = self.span()
+                escape = self.string("one character in single quotes")
+                if len(escape) != 1:
+                    raise ParseError("ESCAPE takes one character", detail=f"got {escape!r}", span=start)
+                like = exp.Escape(this=like, expression=exp.Literal.string(escape))
+            return like
+        return left
+
+    def _is(self, left: exp.Expression) -> exp.Expression:
+        negated = self.take("NOT")
+        if self.take("DISTINCT"):
+            self.expect("FROM")
+            # sqlglot names these by when they are true: NullSafeEQ is IS NOT DISTINCT FROM
+            kind = exp.NullSafeEQ if negated else exp.NullSafeNEQ
+            return kind(this=left, expression=self.value())
+        if not self.take("NULL"):
+            raise self.unexpected("NULL, NOT NULL or [NOT] DISTINCT FROM")
+        node = exp.Is(this=left, expression=exp.Null())
+        return exp.Not(this=node) if negated else node
+
+    def _list(self, closing: TokenType, shown: str) -> list[exp.Expression]:
+        items = self.listed(self.expression)
+        self.expect_sign(closing, f", or {shown}")
+        return items
+
+    # ---------------------------------------------------------------------------------------------------------- values
+
+    def value(self) -> exp.Expression:
+        """An expression without AND, OR, NOT or a predicate, unless in parentheses."""
+        left = self._factor()
+        for length in count():
+            self.check_chain(length)
+            token = self.token()
+            if token is not None and token.token_type in _TERMS:
+                self.advance()
+                left = _TERMS[token.token_type](this=left, expression=self._factor())
+            elif self.take_sign(TokenType.DPIPE):
+                left = exp.Anonymous(this="CONCAT", expressions=[left, self._factor()])
+            else:
+                break
+        return left
+
+    def _factor(self) -> exp.Expression:
+        left = self._signed()
+        length = 0
+        while (token := self.token()) is not None and token.token_type in _FACTORS:
+            length += 1
+            self.check_chain(length)
+            self.advance()
+            left = _FACTORS[token.token_type](this=left, expression=self._signed())
+        return left
+
+    def _signed(self) -> exp.Expression:
+        sign = self.token()
+        if self.take_sign(TokenType.PLUS):
+            return self._nested_sign()
+        if self.take_sign(TokenType.DASH):
+            if self.is_at(TokenType.NUMBER):
+                token = self.advance()
+                assert sign is not None
+                return self._postfix(
+                    with_place(exp.Literal(this="-" + token.text, is_string=False), sign.start, token.end)
+                )
+            return exp.Neg(this=self._nested_sign())
+        return self._postfix(self._primary())
+
+    def _nested_sign(self) -> exp.Expression:
+        self.nest()
+        node = self._signed()
+        self.depth -= 1
+        return node
+
+    def _postfix(self, node: exp.Expression) -> exp.Expression:
+        """Subscripts and field references; `->*` is left to the projection."""
+        for length in count():
+            self.check_chain(length)
+            if self.take_sign(TokenType.L_BRACKET):
+                index = self.expression()
+                self.expect_sign(TokenType.R_BRACKET, "]")
+                node = exp.Bracket(this=node, expressions=[index])
+            elif self.is_at(TokenType.ARROW) and not self.is_at(TokenType.STAR, 1):
+                self.advance()
+                node = exp.JSONExtract(this=node, expression=self.identifier("the field's"))
+            else:
+                break
+        return node
+
+    # -------------------------------------------------------------------------------------------------------- primaries
+
+    def _primary(self) -> exp.Expression:
+        token = self.token()
+        if token is None:
+            raise self.unexpected("an expression")
+        start = token.start
+        match token.token_type:
+            case TokenType.NUMBER:
+                self.advance()
+                return self._placed(exp.Literal(this=token.text, is_string=False), start)
+            case TokenType.DOT if self.is_at(TokenType.NUMBER, 1):
+                self.advance()
+                return self._placed(exp.Literal(this="0." + self.advance().text, is_string=False), start)
+            case TokenType.STRING:
+                self.advance()
+                return self._placed(exp.Literal.string(token.text), start)
+            case TokenType.L_PAREN:
+                self.advance()
+                inner = self.expression()
+                self.expect_sign(TokenType.R_PAREN, ")")
+                return exp.Paren(this=inner)
+        return self._worded(start)
+
+    def _placed(self, node: Any, start: int) -> exp.Expression:
+        made: exp.Expression = with_place(node, start, self.tokens[self.at - 1].end)
+        return made
+
+    def _worded(self, start: int) -> exp.Expression:
+        word = self.word()
+        if word in ("TRUE", "FALSE"):
+            self.advance()
+            return self._placed(exp.Boolean(this=word == "TRUE"), start)
+        if word == "NULL":
+            self.advance()
+            return self._placed(exp.Null(), start)
+        if word == "CASE":
+            return self._case(start)
+        if word == "CAST" and self.is_at(TokenType.L_PAREN, 1):
+            return self._cast(start)
+        if word == "ARRAY" and self.is_at(TokenType.L_BRACKET, 1):
+            self.at += 2
+            items = [] if self.take_sign(TokenType.R_BRACKET) else self._list(TokenType.R_BRACKET, "]")
+            return self._placed(exp.Array(expressions=items), start)
+        if word in ("MAP", "STRUCT") and self.is_at(TokenType.L_PAREN, 1):
+            return self._constructor(word, start)
+        if not self.at_name():
+            raise self.unexpected("an expression")
+        if self.is_at(TokenType.L_PAREN, 1) or (
+            self.is_at(TokenType.PARAMETER, 1) and self.is_at(TokenType.L_PAREN, 3)
+        ):
+            return self._call(start)
+        return self._column()
+
+    def _column(self) -> exp.Expression:
+        first = self.identifier()
+        if not self.take_sign(TokenType.DOT):
+            return exp.Column(this=first)
+        column = exp.Column(this=self.identifier("the column's"), table=first)
+        if self.is_at(TokenType.DOT):
+            raise self.error("a column is written NAME or SOURCE.NAME", hint="a struct's field is reached with ->")
+        return column
+
+    def _case(self, start: int) -> exp.Expression:
+        self.expect("CASE")
+        self.nest()
+        subject = None if self.sees("WHEN") else self.expression()
+        branches = []
+        while self.take("WHEN"):
+            condition = self.expression()
+            self.expect("THEN")
+            branches.append(exp.If(this=condition, true=self.expression()))
+        if not branches:
+            raise self.unexpected("WHEN")
+        default = self.expression() if self.take("ELSE") else None
+        self.expect("END")
+        self.depth -= 1
+        return self._placed(exp.Case(this=subject, ifs=branches, default=default), start)
+
+    def _cast(self, start: int) -> exp.Expression:
+        self.at += 2
+        operand = self.expression()
+        self.expect("AS")
+        target = self.type_node()
+        self.expect_sign(TokenType.R_PAREN, ")")
+        return self._placed(exp.Cast(this=operand, to=target), start)
+
+    def _constructor(self, word: str, start: int) -> exp.Expression:
+        """MAP(key := value, …) and STRUCT(NAME := value, …)."""
+        self.at += 2
+        pairs: list[exp.Expression] = []
+        while not self.take_sign(TokenType.R_PAREN):
+            if pairs:
+                self.expect_sign(TokenType.COMMA, ", or )")
+            key = self.identifier("the field's") if word == "STRUCT" else self.expression()
+            self.expect_sign(TokenType.COLON_EQ, ":=")
+            pairs.append(exp.PropertyEQ(this=key, expression=self.expression()))
+        node = exp.Struct(expressions=pairs) if word == "STRUCT" else exp.Map(keys=pairs)
+        return self._placed(node, start)
+
+    # ----------------------------------------------------------------------------------------------------------- calls
+
+    def _call(self, start: int) -> exp.Expression:
+        name = self.advance().text.upper()
+        if self.take_sign(TokenType.PARAMETER):
+            name = f"{name}@{self.name('an alias of the model')}"
+        if name == "MODEL_VERSION" and self.is_at(TokenType.L_PAREN):
+            return self._model_version(start)
+        self._check_model_call(name)
+        self.expect_sign(TokenType.L_PAREN, "(")
+        return self._placed(exp.Anonymous(this=name, expressions=self._arguments(name)), start)
+
+    def _arguments(self, name: str) -> list[exp.Expression]:
+        """What stands between the parentheses, the closing one taken."""
+        arguments: list[exp.Expression] = []
+        if self.is_at(TokenType.STAR) and self.is_at(TokenType.R_PAREN, 1):
+            self.at += 2
+            return [exp.Star()]
+        while not self.take_sign(TokenType.R_PAREN):
+            if arguments:
+                self.expect_sign(TokenType.COMMA, ", or )")
+            arguments.append(self._argument(name, first=not arguments))
+        return arguments
+
+    def _model_version(self, start: int) -> exp.Expression:
+        """MODEL_VERSION(m(…)): the number of the version that answers that call, a function beside the model's own."""
+        self.expect_sign(TokenType.L_PAREN, "(")
+        call = self.expression()
+        if not isinstance(call, exp.Anonymous):
+            raise self.error("MODEL_VERSION takes a model's call", hint="MODEL_VERSION(m(a, b))")
+        self.expect_sign(TokenType.R_PAREN, ")")
+        return self._placed(exp.Anonymous(this=f"{call.this}#VERSION", expressions=call.expressions), start)
+
+    def _check_model_call(self, name: str) -> None:
+        if name in ("ML_PREDICT", "ML_EVALUATE") and self.word(1) in ("TABLE", "MODEL"):
+            raise Unsupported(
+                f"{name}(TABLE …) stands in FROM", hint="call the model's function", span=self.span(self.at - 1)
+            )
+
+    def _argument(self, name: str, *, first: bool) -> exp.Expression:
+        if self._at_lambda():
+            return self._lambda()
+        token = self.token()
+        if first and name in TIME_FUNCTIONS and token is not None and unit_ms(self.word()) is not None:
+            self.advance()
+            return self._placed(exp.Literal.string(token.text.upper()), token.start)
+        if (
+            first
+            and name in TIME_FUNCTIONS
+            and token is not None
+            and self.word() in ("YEAR", "YEARS", "MONTH", "MONTHS")
+        ):
+            self.advance()
+            return self._placed(exp.Literal.string(token.text.upper()), token.start)
+        if self.sees("DISTINCT"):
+            raise self.error("DISTINCT cannot stand in a call", hint="COUNT_DISTINCT counts different values")
+        return self.expression()
+
+    def _at_lambda(self) -> bool:
+        if self.at_name() and self.is_at(TokenType.FARROW, 1):
+            return True
+        if not self.is_at(TokenType.L_PAREN):
+            return False
+        ahead = 1
+        while self.at_name(ahead) and self.is_at(TokenType.COMMA, ahead + 1):
+            ahead += 2
+        return (
+            self.at_name(ahead) and self.is_at(TokenType.R_PAREN, ahead + 1) and self.is_at(TokenType.FARROW, ahead + 2)
+        )
+
+    def _lambda(self) -> exp.Expression:
+        if self.take_sign(TokenType.L_PAREN):
+            parameters = self.listed(self.identifier)
+            self.expect_sign(TokenType.R_PAREN, ")")
+        else:
+            parameters = [self.identifier()]
+        self.expect_sign(TokenType.FARROW, "=>")
+        return exp.Lambda(this=self.expression(), expressions=parameters)
+
+
+def _chained(kind: type[exp.Expression], parts: Sequence[exp.Expression]) -> exp.Expression:
+    """`a AND b AND c`, leaning to the left as it is read; a long chain (a list of thousands) is halved again and again
+    instead, which means the same and is not deep."""
+    if len(parts) > 32:
+        half = len(parts) // 2
+        return kind(this=_chained(kind, parts[:half]), expression=_chained(kind, parts[half:]))
+    left = parts[0]
+    for part in parts[1:]:
+        left = kind(this=left, expression=part)
+    return left

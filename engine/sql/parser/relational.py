@@ -1,0 +1,306 @@
+"""SELECT beyond one block over one source: DISTINCT, sub-queries, WITH, OVER, set operations, ORDER BY and OFFSET.
+
+Every SELECT is read by this grammar. One that needs none of it comes out as the plain `Query` that it always was. A query
+that goes on (EMIT, CREATE … AS, INSERT INTO) may have sub-queries, WITH and UNION ALL; what needs all rows to be there is
+refused by its name, with what does instead. A sub-query inside an expression hangs in the tree's meta, with its text as
+the node's content, so that trees of different sub-queries differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal, cast
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import TokenType
+
+from ...errors import Span, Unsupported
+from ..statements.query import FromClause, Join, Query, SourceRef
+from ..statements.relational import Body, CommonTable, OrderItem, RelationalQuery, Select, SetKind, SetOperation
+from .query import QueryParser
+
+_SETS = ("UNION", "INTERSECT", "EXCEPT")
+_ONCE = "leave out EMIT to have it answered once, from what is there now"
+_ASK = "ask what the query makes: a pull query takes it"
+_INSTEAD = {
+    "DISTINCT": "GROUP BY the columns: a table has each of its groups once",
+    "ORDER BY": _ASK,
+    "LIMIT in a sub-query": _ASK,
+    "OFFSET": _ASK,
+    "a window function": "GROUP BY, with a WINDOW where the rows of a time belong together",
+    "CROSS JOIN": "join on an equality: a JOIN b ON a.x = b.y",
+    "UNION": "UNION ALL goes on; GROUP BY over it makes a table that has each row once",
+    "INTERSECT": "join the two: a JOIN b ON a.x = b.y",
+    "EXCEPT": "a LEFT JOIN b ON a.x = b.y WHERE b.y IS NULL",
+}
+"""What only a query that is answered once can have, and what a query that goes on has instead."""
+
+
+def subquery_of(node: exp.Expression) -> RelationalQuery:
+    """The query that a sub-query's node stands for."""
+    found: RelationalQuery = node.meta["query"]
+    return found
+
+
+class RelationalParser(QueryParser):
+    """Reads a SELECT, or what starts with WITH, from the cursor it is."""
+
+    beyond_a_block = False
+    """Whether anything was read that a `Query` cannot hold."""
+    once: tuple[str, Span] | None = None
+    """What was read first of `_INSTEAD`, and where."""
+    final: Span | None = None
+    """Where a sub-query says EMIT FINAL, which feeds a query that goes on."""
+
+    def select(self) -> Query | RelationalQuery:
+        """A statement of its own."""
+        made = self._select_any()
+        if made.emit is not None and self.once is not None:
+            what, span = self.once
+            hint = f"{_ONCE}; or {_INSTEAD[what]}" if _INSTEAD[what] is not _ASK else _ONCE
+            raise Unsupported(f"EMIT {made.emit} cannot stand in a query with {what}", hint=hint, span=span)
+        if made.emit is None and self.final is not None:
+            hint = "without it, a query that is answered once sees the windows as they are now"
+            raise Unsupported("EMIT FINAL in a sub-query is for queries that go on", hint=hint, span=self.final)
+        return made
+
+    def query(self) -> Query | RelationalQuery:
+        """The SELECT of a persistent query."""
+        made = self._select_any()
+        if self.once is not None:
+            what, span = self.once
+            raise Unsupported(f"{what} is not supported in a persistent query", hint=_INSTEAD[what], span=span)
+        return made
+
+    def at_query(self, ahead: int = 0) -> bool:
+        """Whether a query starts there: SELECT, WITH, or one in parentheses of its own."""
+        while self.is_at(TokenType.L_PAREN, ahead):
+            ahead += 1
+        return self.word(ahead) in ("SELECT", "WITH")
+
+    def _select_any(self) -> Query | RelationalQuery:
+        whole, emit = self._whole()
+        if not self.beyond_a_block and isinstance(whole.body, Select):
+            return replace(whole.body.query, emit=emit, limit=whole.limit, span=whole.span)
+        return replace(whole, emit=emit)
+
+    def _uses(self, what: str, start: int) -> None:
+        self.beyond_a_block = True
+        if self.once is None and what in _INSTEAD:
+            self.once = (what, self.span(start))
+
+    # ------------------------------------------------------------------------------------------------------ whole queries
+
+    def _whole(self) -> tuple[RelationalQuery, Literal["CHANGES", "FINAL"] | None]:
+        start = self.at
+        tables = self._tables() if self.take("WITH") else ()
+        body = self._body()
+        order_by = self._order_by("ORDER BY") if self.sees("ORDER", "BY") else ()
+        emit = self._emit() if self.take("EMIT") else None
+        limit = self.integer() if self.take("LIMIT") else None
+        offset = None
+        if self.sees("OFFSET"):
+            self.at += 1
+            offset = self.integer()
+            self._uses("OFFSET", self.at - 2)
+        self._check_order()
+        if emit is not None and self.word() in _SETS:
+            raise self.error("EMIT stands once, at the end of the whole query", hint="write it behind the last SELECT")
+        return RelationalQuery(body, tables, order_by, limit, offset, span=self.span(start)), emit
+
+    def _inner(self) -> RelationalQuery:
+        """A query inside parentheses that have been opened; the closing one is taken."""
+        self.nest()
+        start = self.at
+        whole, emit = self._whole()
+        if emit == "FINAL":
+            self.final = whole.span
+        elif emit is not None:
+            hint = "EMIT stands once, at the end of the whole query; without one it is answered once"
+            raise Unsupported(f"EMIT {emit} cannot stand in a sub-query", hint=hint, span=whole.span)
+        if whole.limit is not None:
+            self._uses("LIMIT in a sub-query", start)
+        self.expect_sign(TokenType.R_PAREN, ")")
+        self.depth -= 1
+        return replace(whole, emit=emit)
+
+    def _tables(self) -> tuple[CommonTable, ...]:
+        start = self.at - 1
+        self._uses("WITH", start)
+        if self.sees("RECURSIVE") and self.at_name(1):
+            raise Unsupported("WITH RECURSIVE is not supported", span=self.span())
+        return tuple(self.listed(self._common_table))
+
+    def _common_table(self) -> CommonTable:
+        start = self.at
+        name = self.name("the sub-query's")
+        columns: list[str] = []
+        if self.take_sign(TokenType.L_PAREN):
+            columns = self.listed(lambda: self.name("a column's"))
+            self.expect_sign(TokenType.R_PAREN, ", or )")
+        span = self.span(start)
+        self.expect("AS")
+        self.expect_sign(TokenType.L_PAREN, "(")
+        return CommonTable(name, self._inner(), tuple(columns), span)
+
+    def _body(self) -> Body:
+        """UNION and EXCEPT from left to right; INTERSECT binds tighter."""
+        left = self._intersection()
+        while self.word() in ("UNION", "EXCEPT"):
+            left = self._combined(left, self._intersection)
+        return left
+
+    def _intersection(self) -> Body:
+        left = self._operand()
+        while self.word() == "INTERSECT":
+            left = self._combined(left, self._operand)
+        return left
+
+    def _combined(self, left: Body, right: Any) -> SetOperation:
+        start = self.at
+        kind = cast(SetKind, self.word())
+        self.advance()
+        every = self.take("ALL")
+        if not every:
+            self.take("DISTINCT")
+        self._uses("UNION ALL" if every and kind == "UNION" else kind, start)
+        return SetOperation(kind, every, left, right(), self.span(start))
+
+    def _operand(self) -> Body:
+        start = self.at
+        if self.take_sign(TokenType.L_PAREN):
+            self._uses("a query in parentheses", start)
+            return self._inner()
+        self.expect("SELECT")
+        distinct = self.take("DISTINCT")
+        if distinct:
+            self._uses("DISTINCT", start)
+        return Select(self.block(start), distinct)
+
+    # --------------------------------------------------------------------------------------------------------------- FROM
+
+    def _source(self) -> SourceRef:
+        start = self.at
+        if not self.take_sign(TokenType.L_PAREN):
+            return super()._source()
+        if not self.at_query():
+            raise self.unexpected("SELECT")
+        self._uses("a sub-query in FROM", start)
+        whole = self._inner()
+        span = self.span(start)
+        if not self._takes_alias():
+            raise self.error("a sub-query in FROM takes a name", hint="write (SELECT …) AS name", span=span)
+        return SourceRef("", self.name("an alias"), span, subquery=whole)
+
+    def _takes_alias(self) -> bool:
+        if self.sees("ORDER", "BY") or (self.sees("OFFSET") and self.is_at(TokenType.NUMBER, 1)):
+            return False
+        follows = self.word(1) in ("ALL", "DISTINCT", "SELECT") or self.is_at(TokenType.L_PAREN, 1)
+        return not (self.word() in _SETS and follows) and super()._takes_alias()
+
+    def _join_kind(self) -> str | None:
+        start = self.at
+        if self.take("CROSS", "JOIN"):
+            self._uses("CROSS JOIN", start)
+            return "CROSS"
+        return super()._join_kind()
+
+    def _join(self, left: FromClause, kind: str) -> Join:
+        if kind != "CROSS":
+            return super()._join(left, kind)
+        start = self.at - 1
+        return Join(left, self._source(), "INNER", exp.Boolean(this=True), None, self.span(start))
+
+    def _keys(self, clause: str) -> tuple[exp.Expression, ...]:
+        starts_with_query = self.is_at(TokenType.L_PAREN) and self.at_query(1)
+        return self._values() if starts_with_query else super()._keys(clause)
+
+    def _at_clause(self) -> bool:
+        return super()._at_clause() or self.is_at(TokenType.R_PAREN) or self.word() in ("ORDER", "OFFSET", *_SETS)
+
+    # -------------------------------------------------------------------------------------------------------- expressions
+
+    def _primary(self) -> exp.Expression:
+        start = self.at
+        if self.is_at(TokenType.L_PAREN) and self.word(1) in ("SELECT", "WITH"):
+            return self._subquery(start)
+        return super()._primary()
+
+    def _subquery(self, start: int) -> exp.Expression:
+        """`(SELECT …)` as a node: its text, and the query in the meta."""
+        self._uses("a sub-query in an expression", start)
+        self.expect_sign(TokenType.L_PAREN, "(")
+        whole = self._inner()
+        if whole.emit is not None:
+            raise Unsupported("EMIT FINAL cannot stand in a sub-query in an expression", span=whole.span)
+        first = self.tokens[start].start
+        text = exp.Identifier(this=self.text[first : self.tokens[self.at - 1].end + 1], quoted=False)
+        node = self._placed(exp.Subquery(this=text), first)
+        node.meta["query"] = whole
+        return node
+
+    def _worded(self, start: int) -> exp.Expression:
+        if self.sees("EXISTS") and self.is_at(TokenType.L_PAREN, 1):
+            self.at += 1
+            return self._placed(exp.Exists(this=self._subquery(self.at)), start)
+        return super()._worded(start)
+
+    def _range(self, left: exp.Expression) -> exp.Expression:
+        if self.sees("IN") and self.is_at(TokenType.L_PAREN, 1) and self.word(2) in ("SELECT", "WITH"):
+            self.at += 1
+            return exp.In(this=left, query=self._subquery(self.at))
+        return super()._range(left)
+
+    def _call(self, start: int) -> exp.Expression:
+        call = super()._call(start)
+        if not self.sees("OVER"):
+            return call
+        at = self.at
+        self.at += 1
+        self._uses("a window function", at)
+        self.expect_sign(TokenType.L_PAREN, "(")
+        partition = self.listed(self.expression) if self.take("PARTITION", "BY") else []
+        order = self._order_by("ORDER BY") if self.sees("ORDER", "BY") else ()
+        spec = self._frame() if self.word() in ("ROWS", "RANGE") else None
+        self.expect_sign(TokenType.R_PAREN, ")")
+        ordered = [exp.Ordered(this=o.expression, desc=o.descending, nulls_first=o.nulls_first) for o in order]
+        window = exp.Window(this=call, partition_by=partition, spec=spec)
+        if ordered:
+            window.set("order", exp.Order(expressions=ordered))
+        return self._placed(window, start)
+
+    def _order_by(self, clause: str) -> tuple[OrderItem, ...]:
+        start = self.at
+        self.expect(*clause.split())
+        self._uses(clause, start)
+        return tuple(self.listed(self._order_item))
+
+    def _order_item(self) -> OrderItem:
+        start = self.at
+        expression = self.expression()
+        descending = self.take("DESC") or (self.take("ASC") and False)
+        nulls_first = False
+        if self.take("NULLS"):
+            nulls_first = self.take("FIRST")
+            if not nulls_first:
+                self.expect("LAST")
+        return OrderItem(expression, descending, nulls_first, self.span(start))
+
+    def _frame(self) -> exp.Expression:
+        kind = self.word()
+        self.advance()
+        if self.take("BETWEEN"):
+            first = self._edge()
+            self.expect("AND")
+            return exp.WindowSpec(kind=kind, start=first, end=self._edge())
+        return exp.WindowSpec(kind=kind, start=self._edge(), end="CURRENT ROW")
+
+    def _edge(self) -> str:
+        """One end of a frame, as text."""
+        for words in (("UNBOUNDED", "PRECEDING"), ("UNBOUNDED", "FOLLOWING"), ("CURRENT", "ROW")):
+            if self.take(*words):
+                return " ".join(words)
+        count = self.integer("UNBOUNDED, CURRENT ROW or a number of rows")
+        if self.word() not in ("PRECEDING", "FOLLOWING"):
+            raise self.unexpected("PRECEDING or FOLLOWING")
+        return f"{count} {self.advance().text.upper()}"

@@ -1,0 +1,161 @@
+"""User functions from files in a folder and from the text of CREATE FUNCTION.
+
+A file is ordinary Python: whatever it defines with `@udf`, `@udaf`, `@udtf` or `model_function` becomes a SQL function.
+A function's text may define helpers beside it; the function itself needs no decorator, only annotations.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ...errors import UserError
+from ..functions import AggregateFunction, ArrowFunction, Function, FunctionRegistry, ScalarFunction, TableFunction
+from ..types import SqlType
+from .declare import udf
+from .modules import USER_MODULES
+
+
+def load_functions(path: Path) -> list[Function]:
+    """The functions of every `*.py` in the folder `path` (or of that one file), by name; raises UserError for a file
+    that does not run, naming the file and line. Files that begin with `_` are left to be imported by the others."""
+    files = [path] if path.is_file() else sorted(p for p in path.glob("*.py") if not p.name.startswith("_"))
+    functions: list[Function] = []
+    for file in files:
+        functions += functions_in(_import(file))
+    return merged(functions)
+
+
+def functions_in(module: ModuleType) -> list[Function]:
+    """The functions that a module defines, in order."""
+    found: dict[int, Function] = {}
+    for value in vars(module).values():
+        entry = _entry(value)
+        if entry is not None:
+            found[id(value)] = entry
+    return list(found.values())
+
+
+def _entry(value: Any) -> Function | None:
+    make = getattr(value, "sql_function", None)
+    if make is None or isinstance(value, type):
+        return None
+    entry = make()
+    return entry if isinstance(entry, ScalarFunction | AggregateFunction | TableFunction) else None
+
+
+def _import(file: Path) -> ModuleType:
+    name = f"{USER_MODULES}s_{file.stem}_{abs(hash(str(file.resolve())))}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{file} cannot be read as Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except UserError as error:
+        sys.modules.pop(name, None)
+        raise UserError(f"{file.name}: {error.message}", detail=error.detail, hint=error.hint) from error
+    except Exception as error:
+        sys.modules.pop(name, None)
+        raise UserError(f"{file.name} does not run", detail=_reason(error, str(file))) from error
+    return module
+
+
+def function_from_source(
+    name: str, source: str, *, params: Sequence[SqlType] | None = None, returns: SqlType | None = None
+) -> Function:
+    """The function `name` that a CREATE FUNCTION's text defines. The types that the statement declares (`params`,
+    `returns`) stand above annotations, for a function without a decorator. Raises UserError where the text does not
+    compile or run, or does not define it."""
+    place = f"<function {name}>"
+    module = ModuleType(f"{USER_MODULES}_{name.lower()}")
+    try:
+        exec(compile(_dedented(source), place, "exec"), module.__dict__)
+    except SyntaxError as error:
+        text = (error.text or "").rstrip()
+        raise UserError(
+            f"function {name}: {error.msg} in line {error.lineno}",
+            detail=text.strip() or None,
+            hint="it must be Python",
+        ) from error
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"function {name}: its text does not run", detail=_reason(error, place)) from error
+    return _named(name, module, params, returns)
+
+
+def _named(name: str, module: ModuleType, params: Sequence[SqlType] | None, returns: SqlType | None) -> Function:
+    found = {key.upper(): value for key, value in vars(module).items() if callable(value) and not key.startswith("__")}
+    value = found.get(name.upper())
+    if value is None:
+        defined = ", ".join(sorted(found)) or "nothing"
+        raise UserError(
+            f"function {name} is not defined in its text", detail=f"it defines {defined}", hint=f"def {name.lower()}(…)"
+        )
+    entry = _entry(value)
+    if entry is None:
+        declared = None if params is None else [str(t) for t in params]
+        result = None if returns is None else str(returns)
+        entry = udf(value, name=name.upper(), params=declared, returns=result).sql_function()
+    return replace(entry, name=name.upper())
+
+
+def _dedented(source: str) -> str:
+    return textwrap.dedent(source.strip("\n").rstrip())
+
+
+def _reason(error: BaseException, file: str) -> str:
+    """`NameError: … (line 3)`, the line being that of the user's own file."""
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == file:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    text = f"{type(error).__name__}: {error}"
+    return text if line is None else f"{text} (line {line})"
+
+
+def merged(functions: Iterable[Function]) -> list[Function]:
+    """Functions of one name and kind as one, with all their overloads."""
+    by_name: dict[str, Function] = {}
+    for function in functions:
+        known = by_name.get(function.name)
+        if known is None:
+            by_name[function.name] = function
+        elif type(known) is type(function):
+            by_name[function.name] = replace(known, overloads=known.overloads + function.overloads)  # type: ignore[arg-type]
+        else:
+            raise UserError(f"function {function.name} is defined twice, as different kinds of function")
+    return list(by_name.values())
+
+
+def trusted(function: Function) -> Function:
+    """The function as one that ships: its vectorised calls need no process of their own."""
+    if not isinstance(function, ScalarFunction):
+        return function
+    overloads = []
+    for overload in function.overloads:
+        made = overload.implementation
+        overloads.append(
+            replace(overload, implementation=replace(made, users=False))
+            if isinstance(made, ArrowFunction)
+            else overload
+        )
+    return replace(function, overloads=tuple(overloads))
+
+
+def add_functions(registry: FunctionRegistry, path: Path, *, replace_existing: bool = False) -> list[Function]:
+    """Load a folder's functions into `registry`."""
+    functions = load_functions(path)
+    for function in functions:
+        registry.add(function, replace=replace_existing)
+    return functions
