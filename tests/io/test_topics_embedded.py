@@ -21,9 +21,7 @@ import sys
 from pathlib import Path
 import pyarrow as pa
 from mergus.engine.clock import SystemClock
-from mergus.engine.io.embedded import EmbeddedTopics
-from mergus.engine.io.embedded_batches import complete, decode, encode
-from mergus.engine.io.topics import HEADERS
+from mergus.engine.io.embedded.topics import EmbeddedTopics
 writer = EmbeddedTopics(Path(sys.argv[1]), clock=SystemClock()).writer()
 count, done = int(sys.argv[3]), 0
 while count < 0 or done < count:
