@@ -3,7 +3,7 @@
 170-byte records on a real broker and on embedded topics; checkpoints on. All figures of a table come from one run; CPU is
 that of all processes of the engine (or of the loop) together.
 
-    python bench/bench_filter_count.py [--records 2000000] [--keys 100] [--only embedded|broker] [--udf] [--no-topic]
+    python -m bench.bench_filter_count [--records 2000000] [--keys 100] [--only embedded|broker] [--udf] [--no-topic]
 """
 
 from __future__ import annotations

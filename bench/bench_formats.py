@@ -1,6 +1,6 @@
 """(f) Formats: decoding and encoding flat records, as a ratio to the bare library on ready bytes.
 
-    python bench/bench_formats.py [--records 50000] [--runs 5]
+    python -m bench.bench_formats [--records 50000] [--runs 5]
 
 Ours: a binary Arrow array to Arrow columns and back, as a query does it. Bare: the library's own call for each record, to
 and from the Python objects that it makes. Best of the runs, one thread, all in one process.

@@ -1,6 +1,6 @@
 """(g) Functions that are not DuckDB's own, as a ratio to DuckDB's `upper` in the same run.
 
-    python bench/bench_functions.py [--rows 200000] [--runs 5]
+    python -m bench.bench_functions [--rows 200000] [--runs 5]
 
 Each is called as a query calls it: compiled, over an Arrow batch, one DuckDB thread. A ratio of 0.5 takes twice as long as
 `upper` does for text of the same length. Best of the runs, taken by turns.

@@ -1,6 +1,6 @@
 """(e) Idle queries in one server: CPU and memory, polling and parked, beside the server without queries; how soon they wake.
 
-    python bench/bench_idle.py [--queries 50] [--seconds 5]
+    python -m bench.bench_idle [--queries 50] [--seconds 5]
 
 The server is a process of its own with host processes, as a user starts it; memory is PSS, so that pages that processes
 share are counted once.

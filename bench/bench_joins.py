@@ -1,6 +1,6 @@
 """(e) Joins, sessions and tables that take rows back: rows/s and CPU against the filter-only query of the same run.
 
-    python bench/bench_joins.py [--records 1000000] [--keys 100 1000000] [--only "stream-table" …]
+    python -m bench.bench_joins [--records 1000000] [--keys 100 1000000] [--only "stream-table" …]
 
 Embedded topics, one worker, checkpoints on; both sides' records are counted. At 100 keys a row has ten matches where its
 kind of join can have several, at 1,000,000 one. Memory is that of the query's host at its end.

@@ -1,6 +1,6 @@
 """(d) Many keys: the job of bench_filter_count over 1 M keys against 100, with and without the table's topic.
 
-    python bench/bench_keys.py [--records 2000000] [--keys 1000000]
+    python -m bench.bench_keys [--records 2000000] [--keys 1000000]
 
 Embedded topics, one worker, checkpoints on. Without the topic: the same plan with its sink taken off, so that the table is
 kept and answers, and no changes are written.

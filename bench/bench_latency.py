@@ -1,6 +1,6 @@
 """(c) Latency: event → visible in a pull query, and topic → topic through a filter, beside the same without an engine.
 
-    python bench/bench_latency.py [--seconds 10] [--only embedded|broker] [--idle 50]
+    python -m bench.bench_latency [--seconds 10] [--only embedded|broker] [--idle 50]
 
 One server, as a user starts it. A pull query is asked over HTTP without a pause on one connection; an event counts as
 visible when an answer with it has arrived, so the wait for the next question and the question itself are in the figure.

@@ -1,6 +1,6 @@
 """(b) Models inside SQL: embed + classify + cluster_id over log lines, against the bare models on ready arrays.
 
-    python bench/bench_models.py [--lines 80000]
+    python -m bench.bench_models [--lines 80000]
 
 The bare loop is a process that has loaded the three SavedModels and runs them, one thread, 1,024 lines a call, on arrays
 that lie ready: nothing is read, decoded or written. It runs before and behind the statements, and its figure is of both

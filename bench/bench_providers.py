@@ -1,6 +1,6 @@
 """What the infer step adds to a model, engine by engine: a single row, and batches, without a cache and out of it.
 
-    python bench/bench_providers.py [--rounds 40]
+    python -m bench.bench_providers [--rounds 40]
 
 Bare is a call of the loaded engine with tensors that lie ready; the step takes an Arrow column and gives one: repeats
 found, cache asked, tensors made, answers made a column. The two take turns, so that a machine that is busy with something

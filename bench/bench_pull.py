@@ -1,7 +1,7 @@
 """Pull queries by key while a query writes the table at half of what it can, and scans of large tables: in one process, and
 over HTTP.
 
-    python bench/bench_pull.py [--seconds 5] [--keys 10000] [--scan 100000 1000000]
+    python -m bench.bench_pull [--seconds 5] [--keys 10000] [--scan 100000 1000000]
 
 The writer is first let run freely over what lies there, then given records at half of that rate. Each question asks for
 another key in the words that a client writes, so a plan that was kept has to be found by its shape. CPU is of the process,

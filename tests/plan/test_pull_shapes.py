@@ -25,7 +25,7 @@ EACH_BY_ITSELF = ["SELECT n FROM t LIMIT 3", "SELECT n FROM w WHERE WINDOWSTART 
 
 def bare(plan):
     """What a plan answers with, without where it stood in its text."""
-    return plan.sql("t"), plan.schema, plan.limit, plan.relation
+    return plan.sql("t"), plan.schema, plan.limit, plan.relation, plan.by_key
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)

@@ -55,7 +55,8 @@ class Range:
 @dataclass(frozen=True)
 class PullPlan:
     """A pull query over `relation`, whose columns are c0, c1 … of the view that it is run on (with `_ws`, `_we` of a windowed
-    table, and `_rowtime`). `keys`: all keys that can fit, None where any can. `key_range`: of a single key column.
+    table, and `_rowtime`). `keys`: all keys that can fit, None where any can; `by_key`: whether they are few, which is known of a
+    shape too, whose keys are not. `key_range`: of a single key column.
     `windows`: bounds of WINDOWSTART and WINDOWEND. `is_stream`: the view is the stream's records so far. `steps`: what runs
     over the rows that the SQL gives, where the query calls models; they keep the system columns that they need. `shape`:
     what it was made from with `values` (`shapes.py`), None where it was planned by itself."""
@@ -70,6 +71,7 @@ class PullPlan:
     limit: int | None = None
     window: Window | None = None
     is_stream: bool = False
+    by_key: bool = False
     steps: tuple[Step, ...] = ()
     shape: PullShape | None = field(default=None, compare=False, repr=False)
     values: tuple[Any, ...] = field(default=(), compare=False, repr=False)
@@ -104,6 +106,7 @@ def plan_pull(query: Query, catalog: Catalog, registry: FunctionRegistry) -> Pul
     schema = Schema(tuple(ColumnDef(i.name, e.type, _is_key(e, rows)) for i, e in zip(items, columns, strict=True)))
     parts = [] if where is None else conjuncts(where)
     keys = [e.index for e in (k.expr for k in rows.keys) if isinstance(e, Column)] if read.is_table else []
+    named = _keys(parts, keys)
     steps: tuple[Step, ...] = ()
     if any(has_model(e) for e in exprs):
         columns, where, steps = hoisted(read, columns, where, schema)
@@ -112,12 +115,13 @@ def plan_pull(query: Query, catalog: Catalog, registry: FunctionRegistry) -> Pul
         schema=schema,
         columns=columns,
         where=where,
-        keys=_keys(parts, keys),
+        keys=named,
         key_range=_range(parts, _is_column(keys[0])) if len(keys) == 1 else None,
         windows={name: r for name in WINDOW_BOUNDS if (r := _range(parts, _is_bound(name))) is not None},
         limit=query.limit,
         window=read.window,
         is_stream=not read.is_table,
+        by_key=named is not None,
         steps=steps,
     )
 

@@ -66,7 +66,7 @@ class PulledTable:
         """What its SQL gives. `held`: rows may lie in memory."""
         sql = self._sql(pull)
         most = self._state.rows if pull.limit is None else min(pull.limit, self._state.rows)
-        if pull.keys is None and most > PIECE_ROWS:
+        if not pull.by_key and most > PIECE_ROWS:
             return reader.scan(sql, PIECE_ROWS)
         return iter([reader.read(sql, self._keyed(pull)) if held else reader.read_table(sql)])
 

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import signal
 import socket
+import sys
 from collections.abc import Callable
 
 from hypercorn.asyncio import serve
@@ -56,6 +57,7 @@ async def _serve(engine: Engine, listening: socket.socket, ready: Callable[[str]
     url = url_of(listening)
     config.bind = [f"fd://{listening.detach()}"]  # hypercorn's to close
     config.graceful_timeout = GRACE_S
+    config.keep_alive_max_requests = sys.maxsize  # a client asks as often as it likes
     config.errorlog = None
     config.accesslog = None
     ready(url)
