@@ -16,6 +16,8 @@ from ...errors import EnvironmentFault, UserError
 from ..engine import Engine
 from .application import application
 
+KEEP_ALIVE_S = 75.0
+"""How long a connection is kept on which nothing is asked, as other servers do. A stop does not wait for it."""
 GRACE_S = 5.0
 
 
@@ -58,6 +60,7 @@ async def _serve(engine: Engine, listening: socket.socket, ready: Callable[[str]
     config.bind = [f"fd://{listening.detach()}"]  # hypercorn's to close
     config.graceful_timeout = GRACE_S
     config.keep_alive_max_requests = sys.maxsize  # a client asks as often as it likes
+    config.keep_alive_timeout = KEEP_ALIVE_S
     config.errorlog = None
     config.accesslog = None
     ready(url)
