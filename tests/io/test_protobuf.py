@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import subprocess
+import sys
 import uuid
 from typing import Any
 
@@ -352,3 +354,17 @@ def test_a_schema_may_be_registered_after_its_records() -> None:
     text = 'syntax = "proto3"; message A { int32 a = 1; }'
     assert open_registry(properties["SCHEMA_REGISTRY"]).register("t-value", Schema("PROTOBUF", text)) == 1
     assert decoder.decode(batch, CONNECTION).columns[0].to_pylist() == [5]
+
+
+def test_schemas_are_compiled_beside_tensorflow():
+    """Both carry a copy of protobuf's C++ library: a host that runs models must outlive a schema."""
+    pytest.importorskip("tensorflow")
+    code = (
+        "import tensorflow\n"
+        "from mergus.engine.io.formats.protobuf_compile import compiled\n"
+        """from mergus.engine.io.schemas.schema import Schema\n"""
+        "compiled(Schema('PROTOBUF', 'syntax = \"proto3\"; message M { int32 a = 1; }'), lambda *_: None)\n"
+        "print('compiled')"
+    )
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert made.stdout == "compiled\n", made.stderr

@@ -1,7 +1,7 @@
 """A .proto file's text with what it imports, compiled to descriptors in a pool of its own.
 
-The compiler is protoc itself, called inside this process (grpcio-tools carries it as a library): whatever a producer's
-protoc takes is taken here. It reads files only, so text and references are laid into a folder that is gone afterwards.
+The compiler is protoc itself, which grpcio-tools carries: whatever a producer's protoc takes is taken here. It reads files
+only, so text and references are laid into a folder that is gone afterwards.
 Each schema has its own descriptor pool, because two topics may name different messages alike.
 """
 
@@ -12,8 +12,9 @@ import binascii
 import importlib.util
 import pathlib
 import re
+import subprocess
+import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -59,7 +60,6 @@ import "confluent/meta.proto";
 message FieldMeta { confluent.Meta field_meta = 1088; }
 """
 _OWN = {"confluent/meta.proto": _META, "confluent/type/decimal.proto": _DECIMAL}
-_compiling = threading.Lock()  # protoc keeps global state
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,14 +142,12 @@ def _field_meta() -> Any:
 
 
 @cache
-def _includes() -> tuple[bytes, ...]:
+def _includes() -> tuple[pathlib.Path, ...]:
     """Where google/protobuf/*.proto and google/type/*.proto lie."""
     own, types = importlib.util.find_spec("grpc_tools"), importlib.util.find_spec("google.type")
     if own is None or types is None or own.origin is None or not types.submodule_search_locations:
         raise EnvironmentFault("the PROTOBUF formats need the packages grpcio-tools and googleapis-common-protos")
-    return bytes(pathlib.Path(own.origin).parent / "_proto"), bytes(
-        pathlib.Path(types.submodule_search_locations[0]).parents[1]
-    )
+    return pathlib.Path(own.origin).parent / "_proto", (pathlib.Path(types.submodule_search_locations[0]).parents[1])
 
 
 @lru_cache(256)
@@ -200,36 +198,27 @@ def _gather_serialized(file: Any, others: dict[str, str], files: dict[str, Any])
 
 
 def _protoc(files: dict[str, str], targets: list[str]) -> Any:
-    """The descriptors of `targets` and of what they import."""
-    from grpc_tools import _protoc_compiler
-
-    with _compiling, tempfile.TemporaryDirectory(prefix="mergus-proto-") as name:
+    """The descriptors of `targets` and of what they import. The compiler runs in a process of its own: beside TensorFlow's
+    copy of the same library it takes the process down."""
+    with tempfile.TemporaryDirectory(prefix="mergus-proto-") as name:
         folder = pathlib.Path(name)
         for path, content in files.items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content, encoding="utf-8")
-        includes = (bytes(folder), *_includes())
-        asked = [t.encode() for t in targets]
-        try:
-            for one in asked:  # only this call says what is wrong, only the next one gives descriptors
-                _protoc_compiler.get_protos(one, list(includes))
-        except Exception as why:  # noqa: BLE001 - the compiler's own error has no public type
-            raise AnalysisError("the PROTOBUF schema cannot be compiled", detail=_reason(why)) from None
         out = folder / "out.descriptors"
-        flags = [*(b"-I" + i for i in includes), b"--include_imports", b"--descriptor_set_out=" + bytes(out)]
-        if _protoc_compiler.run_main([b"protoc", *flags, *asked]):
-            raise AnalysisError("the PROTOBUF schema cannot be compiled")
+        flags = [*(f"-I{path}" for path in (folder, *_includes())), "--include_imports"]
+        command = [sys.executable, "-P", "-m", "grpc_tools.protoc", *flags, f"--descriptor_set_out={out}", *targets]
+        made = subprocess.run(command, capture_output=True, text=True, check=False)
+        if made.returncode:
+            raise AnalysisError("the PROTOBUF schema cannot be compiled", detail=_reason(made.stderr))
         return descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes()).file
 
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{8,}={0,2}\s*\Z")
-_ERROR = re.compile(
-    r"filename=\"b?'?(?P<file>.*?)'?\", line=(?P<line>-?\d+), column=(?P<column>-?\d+), message=\"b'?(?P<what>.*?)'?\"\)",
-    re.S,
-)
+_ERROR = re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+):(?P<column>\d+): (?P<what>.*)$", re.M)
 
 
-def _reason(why: Exception) -> str:
-    said = [f"line {int(m['line']) + 1}: {m['what']}" for m in _ERROR.finditer(str(why) + repr(why))]
-    return "; ".join(dict.fromkeys(said)) or str(why)
+def _reason(told: str) -> str:
+    said = [f"line {m['line']}: {m['what']}" for m in _ERROR.finditer(told)]
+    return "; ".join(dict.fromkeys(said)) or told.strip()
