@@ -24,6 +24,7 @@ from ..sql.types import (
     PLAIN_NAME,
     STRING,
     Array,
+    Columns,
     Scalar,
     SqlType,
     Vector,
@@ -53,7 +54,6 @@ _DTYPE_OF = {
     STRING: "string",
     BYTES: "bytes",
 }
-Columns = tuple[tuple[str, SqlType], ...]
 
 
 class Misfit(TypeMismatch):

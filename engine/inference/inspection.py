@@ -22,8 +22,9 @@ import pyarrow as pa
 
 from ..errors import MergusError, UserError
 from ..sql.transform import INPUT, columns_of_texts
+from ..sql.types import Columns
 from .artefact import verify
-from .binding import Columns, Misfit, bind, declared_tensors
+from .binding import Misfit, bind, declared_tensors
 from .model_function import ModelFunction
 from .process import go_with_the_owner
 from .program import Source

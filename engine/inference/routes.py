@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 from ..sql.catalog_models import ModelEntry, ModelVersion, call_type
 from ..sql.transform import INPUT, OUTPUT, kept_transforms
-from .binding import Binding, Columns
+from ..sql.types import Columns
+from .binding import Binding
 from .model_function import ModelFunction
 from .packing import packed_sides
 

@@ -20,9 +20,10 @@ from ..io.topics import Topics
 from ..sql import call_settings
 from ..sql.catalog_models import ModelEntry, ModelVersion, call_type
 from ..sql.transform import Transform, column_texts
+from ..sql.types import Columns
 from . import topic_artefacts
 from .artefact import COMPILED
-from .binding import Binding, Columns
+from .binding import Binding
 from .inspection import inspect
 from .packing import packed_sides
 from .providers import registry as providers

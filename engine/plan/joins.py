@@ -18,7 +18,7 @@ from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import WINDOW_BOUNDS, span_of
 from ..sql.types import SqlType
 from ..sql.typing.expression import analyze_expression
-from .logical import Aggregate, Finals, Join, Node, Project, Read, Within, has, inputs
+from .logical import FINALS_APART, Aggregate, Finals, Join, Node, Project, Read, Within, has, inputs
 from .names import synthetic_key
 from .rows import Entry, RowKey, Rows, RowScope, canonical
 from .steps import Window
@@ -179,7 +179,7 @@ def check_windows(left: Rows, right: Rows, span: Span | None) -> None:
             raise AnalysisError(
                 f"a stream cannot be joined with {', '.join(side.sources)}, a sub-query with EMIT FINAL",
                 detail="when a window closes depends on what else has come, so that its row has no moment of its own",
-                hint="make it a table of its own: CREATE TABLE … AS SELECT … EMIT FINAL, and read its topic as a stream",
+                hint=FINALS_APART,
                 span=span,
             )
         if side.node.window is not None and has(side.node, Aggregate):

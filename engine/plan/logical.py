@@ -324,6 +324,9 @@ class Finals:
         return self.input.window
 
 
+FINALS_APART = "make it a table of its own: CREATE TABLE … AS SELECT … EMIT FINAL, and read its topic as a stream"
+"""The remedy where such a stream cannot stand."""
+
 Node = Read | Filter | Project | Infer | Aggregate | Join | Union | Retain | Retract | Finals
 
 

@@ -28,6 +28,7 @@ from .grouping import with_rows
 from .joins import check_foreign, check_windows, is_whole_key
 from .logical import Join as JoinNode
 from .logical import Project
+from .predicates import written_conjuncts
 from .rows import Entry, RowKey, Rows, RowScope, canonical
 from .text import text_of
 
@@ -197,7 +198,7 @@ def _decorrelated(block: Query, names: Names, outer: Rows) -> tuple[exp.Expressi
     """`EXISTS (SELECT … WHERE inner = outer AND rest)` as `outer IN (SELECT inner … WHERE rest)`."""
     _, rows = names.rows(replace(block, where=None))
     inside = _Inside(rows)
-    parts = [(all(map(inside.has, part.find_all(exp.Column))), part) for part in _conjuncts(block.where)]
+    parts = [(all(map(inside.has, part.find_all(exp.Column))), part) for part in written_conjuncts(block.where)]
     speaks, rest = ([part for own, part in parts if own is wanted] for wanted in (False, True))
     sides = _sides(speaks[0], inside) if len(speaks) == 1 else None
     if sides is None or not _groups_by(sides[0], block, rows):
@@ -229,13 +230,3 @@ def _sides(condition: exp.Expression, inside: _Inside) -> tuple[exp.Expression, 
         if mine and all(mine) and not any(yours):
             return theirs, ours
     return None
-
-
-def _conjuncts(where: exp.Expression | None) -> Iterator[exp.Expression]:
-    while isinstance(where, exp.Paren):
-        where = where.this
-    if isinstance(where, exp.And):
-        yield from _conjuncts(where.this)
-        yield from _conjuncts(where.expression)
-    elif where is not None:
-        yield where

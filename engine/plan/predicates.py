@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+
+from sqlglot import exp
 
 from ..sql.expressions import Call, Expr
 
@@ -23,6 +25,17 @@ def conjuncts(condition: Expr) -> list[Expr]:
     if isinstance(condition, Call) and condition.function == "AND":
         return [part for arg in condition.args for part in conjuncts(arg)]
     return [condition]
+
+
+def written_conjuncts(condition: exp.Expression | None) -> Iterator[exp.Expression]:
+    """The same of a condition that has no types yet: none where there is none."""
+    while isinstance(condition, exp.Paren):
+        condition = condition.this
+    if isinstance(condition, exp.And):
+        yield from written_conjuncts(condition.this)
+        yield from written_conjuncts(condition.expression)
+    elif condition is not None:
+        yield condition
 
 
 def split(condition: Expr, belongs: Callable[[Expr], bool]) -> tuple[Expr | None, Expr | None]:

@@ -20,7 +20,7 @@ from ..sql.statements.statement import Query, RelationalQuery, SelectItem, Sourc
 from ..sql.types import SqlType
 from ..sql.typing.coercion import coerce
 from .analysis import analyze_query
-from .logical import Finals, Node, Project, Union, has, reads
+from .logical import FINALS_APART, Finals, Node, Project, Union, has, reads
 from .membership import with_memberships
 from .predictions import expand_predictions
 from .result import row_by_row
@@ -177,7 +177,7 @@ def _check_arm(arm: Project, operation: SetOperation) -> None:
         raise AnalysisError(
             "UNION ALL cannot take a sub-query with EMIT FINAL",
             detail="when a window closes depends on what else has come, so that its row has no place among other rows",
-            hint="make it a table of its own: CREATE TABLE … AS SELECT … EMIT FINAL, and read its topic as a stream",
+            hint=FINALS_APART,
             span=operation.span,
         )
     if arm.is_table:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ..errors import AnalysisError
 from ..sql.properties import StateTtl
-from .logical import Aggregate, Filter, Finals, Infer, Node, Project, has
+from .logical import FINALS_APART, Aggregate, Filter, Finals, Infer, Node, Project, has
 
 
 def with_state_ttl(node: Node, ttl: StateTtl | None) -> Node:
@@ -49,7 +49,7 @@ def _checked(node: Aggregate, ttl: StateTtl) -> Aggregate:
         raise AnalysisError(
             "STATE_TTL cannot be given over a sub-query with EMIT FINAL",
             detail="its rows come when their windows close, and have no stream time of their own",
-            hint="make it a table of its own: CREATE TABLE … AS SELECT … EMIT FINAL, and read its topic as a stream",
+            hint=FINALS_APART,
             span=ttl.span,
         )
     if node.input.is_table:

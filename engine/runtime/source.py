@@ -32,8 +32,7 @@ _PATIENCE = 16  # empty polls at the shortest interval before it grows: records 
 @dataclass(frozen=True)
 class Records:
     """What a part hands out: records in the order to work on them, the positions after them, their size, and when (a
-    monotonic clock) they were fetched. No batches: news of an epoch, that output may be published,
-    or of positions alone."""
+    monotonic clock) they were fetched. No batches: news of an epoch, that output may be published, or of positions alone."""
 
     epoch: int
     part: int

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from ..errors import AnalysisError, Span, UnknownName
 from .scope import suggestion
 from .transform import Transform
-from .types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, SqlType, Struct, quote_if_needed
+from .types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, Columns, SqlType, Struct, quote_if_needed
 
 DEFAULT_ALIAS = "CHAMPION"
 NEXT_ALIAS = "CHALLENGER"
@@ -29,8 +29,8 @@ class ModelVersion:
     number: int
     provider: str
     sha256: str
-    inputs: tuple[tuple[str, SqlType], ...]
-    outputs: tuple[tuple[str, SqlType], ...]
+    inputs: Columns
+    outputs: Columns
     output: SqlType
     size_bytes: int
     created_ms: int
@@ -101,7 +101,7 @@ class Monitor:
         return f"{','.join(self.metrics)} against {self.source} every {self.window_ms} ms, above {self.threshold:g}"
 
 
-DRIFT_COLUMNS: tuple[tuple[str, SqlType], ...] = (
+DRIFT_COLUMNS: Columns = (
     ("MODEL", STRING),
     ("VERSION", INTEGER),
     ("COLUMN_NAME", STRING),
@@ -246,7 +246,7 @@ class ModelEntry:
         return tuple(sorted(alias for alias, at in self.aliases.items() if at == number))
 
 
-def shadow_columns(inputs: tuple[tuple[str, SqlType], ...], output: SqlType) -> tuple[tuple[str, SqlType], ...]:
+def shadow_columns(inputs: Columns, output: SqlType) -> Columns:
     """What a record of a shadow run holds."""
     return (
         ("MODEL", STRING),
@@ -259,7 +259,7 @@ def shadow_columns(inputs: tuple[tuple[str, SqlType], ...], output: SqlType) -> 
     )
 
 
-def dead_letter_columns(inputs: tuple[tuple[str, SqlType], ...]) -> tuple[tuple[str, SqlType], ...]:
+def dead_letter_columns(inputs: Columns) -> Columns:
     """What is kept of a row that a model has failed on; its time is the record's."""
     return (
         ("MODEL", STRING),
@@ -274,12 +274,12 @@ def dead_letter_columns(inputs: tuple[tuple[str, SqlType], ...]) -> tuple[tuple[
     )
 
 
-def columns_text(columns: tuple[tuple[str, SqlType], ...]) -> str:
+def columns_text(columns: Columns) -> str:
     """`A DOUBLE, B STRING`, as INPUT and OUTPUT are written."""
     return ", ".join(f"{quote_if_needed(name)} {sql_type}" for name, sql_type in columns)
 
 
-def call_type(outputs: tuple[tuple[str, SqlType], ...], *, with_error: bool) -> SqlType:
+def call_type(outputs: Columns, *, with_error: bool) -> SqlType:
     """The type of a call: the one output, a struct of several, and beside them the error and the version if asked."""
     if with_error:
         return Struct((*outputs, (ERROR_FIELD, STRING), (VERSION_FIELD, INTEGER)))

@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .types import SqlType, parse_type, quote_if_needed
+from .types import Columns, parse_type, quote_if_needed
 
 if TYPE_CHECKING:
     from .expressions import Expr
-
-Columns = tuple[tuple[str, SqlType], ...]
 
 INPUT, OUTPUT = "INPUT", "OUTPUT"
 """The two sides of an artefact."""

@@ -89,13 +89,15 @@ class Map:
 class Struct:
     """Named fields in order; names keep their case."""
 
-    fields: tuple[tuple[str, SqlType], ...]
+    fields: Columns
 
     def __str__(self) -> str:
         return "STRUCT<" + ", ".join(f"{quote_if_needed(n)} {t}" for n, t in self.fields) + ">"
 
 
 SqlType = Scalar | Decimal | Array | Vector | Map | Struct
+Columns = tuple[tuple[str, SqlType], ...]
+"""Names and types, in order."""
 
 BOOLEAN = _scalar("BOOLEAN")
 INTEGER = _scalar("INTEGER")

@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .change import same_keys
 from .duckdb import Prepared, Slot, fetch
 
 if TYPE_CHECKING:
@@ -149,8 +150,8 @@ class StateReader:
             self._slot = Slot(self.connection, _AHEAD, ahead)
         self._slot.put(ahead)
         columns = ", ".join((*self._table.keys, *self._table.values))
-        same = " AND ".join(f"a.{k} = t.{k}" for k in self._table.keys)
-        behind = f"SELECT {columns} FROM {self._table.name} AS t WHERE NOT EXISTS (FROM {_AHEAD} AS a WHERE {same})"
+        same = same_keys(self._table.keys)
+        behind = f"SELECT {columns} FROM {self._table.name} AS s WHERE NOT EXISTS (FROM {_AHEAD} AS b WHERE {same})"
         return f"({behind} UNION ALL SELECT {columns} FROM {_AHEAD})"
 
     def _let_go(self) -> None:

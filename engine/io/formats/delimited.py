@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import datetime
 import decimal
 import io
 import re
@@ -75,10 +74,6 @@ def _number(parse: Callable[[str], Any], wanted: SqlType, low: int | None = None
         return value
 
     return read
-
-
-def _time_of_day(ms: int) -> datetime.time:
-    return (datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=ms)).time()
 
 
 def field_reader(sql_type: SqlType) -> Callable[[str], Any]:

@@ -147,7 +147,7 @@ def _includes() -> tuple[pathlib.Path, ...]:
     own, types = importlib.util.find_spec("grpc_tools"), importlib.util.find_spec("google.type")
     if own is None or types is None or own.origin is None or not types.submodule_search_locations:
         raise EnvironmentFault("the PROTOBUF formats need the packages grpcio-tools and googleapis-common-protos")
-    return pathlib.Path(own.origin).parent / "_proto", (pathlib.Path(types.submodule_search_locations[0]).parents[1])
+    return pathlib.Path(own.origin).parent / "_proto", pathlib.Path(types.submodule_search_locations[0]).parents[1]
 
 
 @lru_cache(256)

@@ -49,13 +49,7 @@ class TableTableJoinOperator:
 
     def _side(self, name: str, schema: Schema, key: int) -> _Kept:
         return _Kept(
-            NewestRows(
-                self._context.store,
-                f"{self._step.state}_{name}",
-                schema,
-                [key],
-                bounds=self._windows,
-            ),
+            NewestRows(self._context.store, f"{self._step.state}_{name}", schema, [key], bounds=self._windows),
             self._context,
         )
 

@@ -24,6 +24,7 @@ from ...sql.types import NULL
 from ...sql.typing.calls import AggregateUse, call_arguments, is_aggregate, is_table_function
 from ...sql.typing.expression import analyze_expression, require_boolean
 from ..keys import check_key_types, check_names
+from ..predicates import written_conjuncts
 from ..projection import Item, analyze_items, column_node, items_of
 from ..rows import Entry, canonical
 from ..text import text_of
@@ -133,15 +134,12 @@ class _Block:
             return text
         scope = self._scope("WHERE")
         condition = require_boolean(analyze_expression(self.query.where, scope, self.registry), "WHERE")
-        self._push(self.query.where)
+        for part in written_conjuncts(self.query.where):
+            self._push(part)
         return f"{text} WHERE {self.texts.condition(condition)}"
 
     def _push(self, where: exp.Expression) -> None:
-        """Ask of each source itself the parts of WHERE that speak of it alone; they are asked again over all."""
-        if isinstance(where, exp.And):
-            self._push(where.this)
-            self._push(where.expression)
-            return
+        """Ask of a source itself a part of WHERE that speaks of it alone; it is asked again over all."""
         nodes = list(where.find_all(exp.Expression))
         if any(isinstance(n, exp.Subquery | exp.Lambda) or is_model(n, self.registry) for n in nodes):
             return

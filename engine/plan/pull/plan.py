@@ -55,11 +55,11 @@ class Range:
 @dataclass(frozen=True)
 class PullPlan:
     """A pull query over `relation`, whose columns are c0, c1 … of the view that it is run on (with `_ws`, `_we` of a windowed
-    table, and `_rowtime`). `keys`: all keys that can fit, None where any can; `by_key`: whether they are few, which is known of a
-    shape too, whose keys are not. `key_range`: of a single key column.
-    `windows`: bounds of WINDOWSTART and WINDOWEND. `is_stream`: the view is the stream's records so far. `steps`: what runs
-    over the rows that the SQL gives, where the query calls models; they keep the system columns that they need. `shape`:
-    what it was made from with `values` (`shapes.py`), None where it was planned by itself."""
+    table, and `_rowtime`). `keys`: all keys that can fit, None where any can; `by_key`: whether they are few, which is known
+    of a shape too, whose keys are not. `key_range`: of a single key column. `windows`: bounds of WINDOWSTART and WINDOWEND.
+    `is_stream`: the view is the stream's records so far. `steps`: what runs over the rows that the SQL gives, where the
+    query calls models; they keep the system columns that they need. `shape`: what it was made from with `values`
+    (`shapes.py`), None where it was planned by itself."""
 
     relation: str
     schema: Schema

@@ -7,7 +7,6 @@ join from DuckDB.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from ...sql.compile.expression import compile_condition, compile_sql, guarded
@@ -37,10 +36,6 @@ class Texts:
         made = _guarded_condition(expr)
         self.exprs.append(made)
         return compile_condition(made)
-
-    def all_of(self, conditions: Sequence[Expr], word: str) -> str:
-        """` WHERE` (or another word) and the conditions, nothing where there are none."""
-        return f" {word} {' AND '.join(self.condition(c) for c in conditions)}" if conditions else ""
 
 
 def _guarded_condition(expr: Expr) -> Expr:

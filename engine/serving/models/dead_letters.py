@@ -8,7 +8,7 @@ answered is the marker of the transaction that brings their records.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,14 +79,14 @@ def _bring(
     start = {p: max(known.get(p, at), at) for p, at in topics.begin_offsets(letters).items()}
     ends = topics.end_offsets(letters)
     wanted: dict[tuple[str, str], set[tuple[int, int]]] = {}
-    for records in records_until(topics, letters, start, ends=ends):
-        for letter in map(orjson.loads, records.column("value").to_pylist()):
-            if letter["MODEL"] == model:
-                target = _target(plans, letter)
-                if target is None:
-                    done.left += 1
-                else:
-                    wanted.setdefault((letter["TOPIC"], target), set()).add((letter["PARTITION"], letter["OFFSET"]))
+    for letter in _read(topics, letters, start, ends):
+        if letter["MODEL"] != model:
+            continue
+        target = _target(plans, letter)
+        if target is None:
+            done.left += 1
+        else:
+            wanted.setdefault((letter["TOPIC"], target), set()).add((letter["PARTITION"], letter["OFFSET"]))
     for (topic, target), places in wanted.items():
         for records in _records(topics, topic, places):
             writer.write(target, records)
@@ -94,6 +94,12 @@ def _bring(
             done.gone -= records.num_rows
         done.gone += len(places)
     writer.commit(json.dumps(ends))
+
+
+def _read(topics: Topics, letters: str, start: Mapping[int, int], ends: Mapping[int, int]) -> Iterator[dict[str, Any]]:
+    """The letters of a topic between these offsets."""
+    for records in records_until(topics, letters, start, ends=ends):
+        yield from map(orjson.loads, records.column("value").to_pylist())
 
 
 def _target(plans: Mapping[str, QueryPlan], letter: Mapping[str, Any]) -> str | None:

@@ -15,7 +15,6 @@ from ..statements.model import (
     CreateModel,
     DescribeModel,
     DropModel,
-    ModelColumns,
     ModelStatement,
     ReplayDeadLetters,
     Rollback,
@@ -25,6 +24,7 @@ from ..statements.model import (
     SetSplit,
     TransformItem,
 )
+from ..types import Columns
 from .canary import end_canary, set_canary
 
 if TYPE_CHECKING:
@@ -113,14 +113,14 @@ def _name(at: SourceParser) -> tuple[str, int | None]:
     return text, None
 
 
-def _columns(at: SourceParser) -> ModelColumns:
+def _columns(at: SourceParser) -> Columns:
     at.expect_sign(TokenType.L_PAREN, "(")
     found = at.listed(lambda: (at.name("the column's"), at.sql_type()))
     at.expect_sign(TokenType.R_PAREN, ", or )")
     return tuple(found)
 
 
-def _side(at: SourceParser, word: str) -> tuple[ModelColumns | None, tuple[TransformItem, ...]]:
+def _side(at: SourceParser, word: str) -> tuple[Columns | None, tuple[TransformItem, ...]]:
     """[word (…) [TRANSFORM (…)]]."""
     if not at.take(word):
         return None, ()

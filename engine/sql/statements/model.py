@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from ...errors import ParseError, Span
-from ..types import SqlType
+from ..types import Columns
 from .source import Property, check_create
-
-ModelColumns = tuple[tuple[str, SqlType], ...]
 
 
 @dataclass(frozen=True)
@@ -30,8 +28,8 @@ class CreateModel:
     INPUT, `after`: what makes the answer of OUTPUT; nothing where they are the same."""
 
     name: str
-    inputs: ModelColumns | None
-    outputs: ModelColumns | None
+    inputs: Columns | None
+    outputs: Columns | None
     properties: tuple[Property, ...]
     or_replace: bool = False
     if_not_exists: bool = False

@@ -66,9 +66,9 @@ def call_name(node: exp.Expression) -> str | None:
 
 def call_arguments(node: exp.Expression) -> list[exp.Expression]:
     """A call's arguments in order; `COUNT(*)` has none."""
-    found = list(node.expressions) if isinstance(node, exp.Anonymous) else []
-    for value in () if isinstance(node, exp.Anonymous) else node.args.values():
-        found += [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, exp.Expression)]
+    values = [node.expressions] if isinstance(node, exp.Anonymous) else node.args.values()
+    flat = (v for value in values for v in (value if isinstance(value, list) else [value]))
+    found = [v for v in flat if isinstance(v, exp.Expression)]
     return [] if len(found) == 1 and isinstance(found[0], exp.Star) else found
 
 

@@ -15,8 +15,8 @@ from ..functions import FunctionRegistry, ModelCall
 from ..schema import ColumnDef, Schema
 from ..scope import SchemaScope
 from ..statements.model import TransformItem
-from ..transform import Columns, Transform
-from ..types import NULL, SqlType, quote_if_needed
+from ..transform import Transform
+from ..types import NULL, Columns, SqlType, quote_if_needed
 from .expression import analyze_expression
 
 
