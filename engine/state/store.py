@@ -42,6 +42,7 @@ class StateStore:
         self._tables: dict[str, StateTable] = {}
         self._inside = False
         self._begun = False
+        self.grown: set[str] = set()  # tables that the transaction under way has added rows to
         self.changes = Changes()
         try:
             self._durable = self._recorded = self._prepare()
@@ -88,6 +89,7 @@ class StateStore:
                 raise
             finally:
                 self._inside = self._begun = False
+                self.grown.clear()
 
     def change(self) -> None:
         """Tables are about to be changed: in a transaction, as part of it."""

@@ -1,16 +1,17 @@
 """A state table: rows by key, changed a batch at a time, with the images of what they were.
 
 A batch's change is worked out by the operator in one SELECT that joins batch and state: it gives the new values, the
-old ones and the row's place (`_rid`). So nothing is looked up by key twice: the UPDATE goes by row number, the images
-are copied from the change itself. Beside each table lies `<name>_undo` with its columns, the epoch and a counter.
-An operator that asks for it (`keep_recent`) may hold what small batches change in memory until the epoch closes.
+old ones and the row's place (`_rid`). So nothing is looked up by key twice: the UPDATE goes by row number (but for a
+table that the same transaction has added rows to), the images are copied from the change itself. Beside each table lies
+`<name>_undo` with its columns, the epoch and a counter. An operator that asks for it (`keep_recent`) may hold what small
+batches change in memory until the epoch closes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -51,8 +52,10 @@ class StateTable:
         self.rows = int(self._all(f"SELECT count(*) FROM {self.name}")[0][0])
         self._keep_image = Prepared(self.connection, self._image_sql, answers=False)
         self._update = Prepared(self.connection, self._update_sql, size=self.size, answers=False)
+        self._update_by_key = Prepared(self.connection, partial(self._update_sql, by_key=True), answers=False)
         self._insert = Prepared(self.connection, self._insert_sql, answers=False)
         self._delete = Prepared(self.connection, self._delete_sql, size=self.size, answers=False)
+        self._delete_by_key = Prepared(self.connection, partial(self._delete_sql, by_key=True), answers=False)
 
     def size(self) -> int:
         """How many rows it holds, about."""
@@ -123,15 +126,20 @@ class StateTable:
         gone = change.column(GONE) if GONE in change.schema.names else None
         deletes = gone is not None and bool(pc.any(gone).as_py())
         self._note_images(self._without_image(change))
+        # DuckDB 2.0 writes past its buffers where a join on rowid reads rows of its own transaction some of which are gone
+        # again, as an update of a list makes them: rows of this transaction are found by their keys instead.
+        by_key = self.name in self._store.grown
+        delete, update = (self._delete_by_key, self._update_by_key) if by_key else (self._delete, self._update)
         if deletes:
             there = change.filter(pc.and_(gone, pc.is_valid(rows)))
-            self._delete(there)
+            delete(there)
             gained -= there.num_rows
             change = change.filter(pc.invert(gone))
             fresh = int(change.column(ROW).null_count)
         if fresh < change.num_rows:
-            self._update(change if fresh == 0 else change.filter(pc.is_valid(change.column(ROW))))
+            update(change if fresh == 0 else change.filter(pc.is_valid(change.column(ROW))))
         if fresh:
+            self._store.grown.add(self.name)
             self._insert(change if fresh == change.num_rows else change.filter(pc.is_null(change.column(ROW))))
         return gained + fresh
 
@@ -170,16 +178,20 @@ class StateTable:
         columns = ", ".join((*self.keys, *(OLD + n for n in self.values)))
         return f"INSERT INTO {self._undo} SELECT _epoch, _image, {ROW} IS NOT NULL, {columns} FROM {source}"
 
-    def _update_sql(self, source: str, names: Sequence[str]) -> str:
+    def _update_sql(self, source: str, names: Sequence[str], *, by_key: bool = False) -> str:
         sets = ", ".join(f"{n} = r.{n}" for n in self.values)
-        return f"UPDATE {self.name} AS s SET {sets} FROM {source} AS r WHERE s.rowid = r.{ROW}"
+        return f"UPDATE {self.name} AS s SET {sets} FROM {source} AS r WHERE {self._same_sql(by_key)}"
 
     def _insert_sql(self, source: str, names: Sequence[str]) -> str:
         columns = ", ".join((*self.keys, *self.values))
         return f"INSERT INTO {self.name} ({columns}) SELECT {columns} FROM {source}"
 
-    def _delete_sql(self, source: str, names: Sequence[str]) -> str:
-        return f"DELETE FROM {self.name} AS s USING {source} AS r WHERE s.rowid = r.{ROW}"
+    def _delete_sql(self, source: str, names: Sequence[str], *, by_key: bool = False) -> str:
+        return f"DELETE FROM {self.name} AS s USING {source} AS r WHERE {self._same_sql(by_key)}"
+
+    def _same_sql(self, by_key: bool) -> str:
+        """Whether a row of a change `r` is the stored row `s`: its number is the quickest to compare."""
+        return " AND ".join(f"s.{k} IS NOT DISTINCT FROM r.{k}" for k in self.keys) if by_key else f"s.rowid = r.{ROW}"
 
     def expire(self, condition: str) -> None:
         """Delete the rows for which `condition` (SQL over the table's columns) holds, keeping their images."""
@@ -232,7 +244,9 @@ class StateTable:
 
     def close(self) -> None:
         """Give back its prepared statements."""
-        for prepared in (self._keep_image, self._update, self._insert, self._delete):
+        for prepared in (self._keep_image, self._insert):
+            prepared.close()
+        for prepared in (self._update, self._update_by_key, self._delete, self._delete_by_key):
             prepared.close()
         if self.recent is not None:
             self.recent.close()
