@@ -98,10 +98,9 @@ class Worker:
         self.times_before = dict(self.times) or self.times_before
         self.epoch, self.begun = epoch, True
 
-    def times_at_start(self, known: StreamTimes) -> StreamTimes:
-        """Where this worker's partitions stand before its first frame; -1 for one that has given nothing yet."""
-        sides = {name: time for name, time in known.items() if partition_of_time(name) in self.readers.parts}
-        return dict.fromkeys(self.readers.parts, -1) | sides
+    def own(self, times: StreamTimes) -> StreamTimes:
+        """Those of the partitions that this worker reads."""
+        return {name: time for name, time in times.items() if partition_of_time(name) in self.readers.parts}
 
 
 class FlowRun:
@@ -297,13 +296,18 @@ class FlowRun:
         fetched = min(v.fetched_at for v in values if v.batches)
         frame = worker.task.decode(batches)
         if not worker.times:
-            worker.times = worker.times_at_start(self._checkpoint.stream_times)
-            frame.stream_time = worker.times | frame.stream_time
+            worker.times = worker.own(self._times_at_start())
+            frame.stream_time = self._times_at_start() | frame.stream_time
         return frame, Piece(epoch, None, size, fetched)
+
+    def _times_at_start(self) -> StreamTimes:
+        """Where all partitions stand before the run, whoever reads them: windows wait for the last of them, also for one whose
+        worker has nothing to say. -1 for one that has given nothing yet."""
+        return dict.fromkeys(range(self.inputs.partitions()), -1) | self._checkpoint.stream_times
 
     def _stage0(self, worker: Worker, frame: Frame) -> Frame:
         frame = worker.task.process(0, frame)
-        worker.times |= frame.stream_time
+        worker.times |= worker.own(frame.stream_time)
         self._silence.lift(frame.stream_time, self.inputs.partitions)
         return frame
 

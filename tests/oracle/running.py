@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from mergus.engine.cli.testing.engine import CaseEngine
 from mergus.engine.operators.driver import MemoryTopics, Record, batches
-from mergus.engine.operators.operator import Failure, Frame
+from mergus.engine.operators.operator import Failure, Frame, partition_of_time
 from mergus.engine.plan.one_worker import needs_one_worker
 from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.runtime.pipeline import Engine, PlanTask, plan_remembers
@@ -131,6 +131,7 @@ class Run:
                     for task in self.tasks:
                         task.rollback_to(epoch)
                     self.times, self.out = [dict(t) for t in times], self.out[:kept]
+                    self.times_at_start = _together(self.times)
             return self.out
         finally:
             self._close()
@@ -143,6 +144,7 @@ class Run:
             self.tasks.append(PlanTask(self.plan, self.names, path, engine, Log()))  # type: ignore[arg-type]
         parts = range(self.setup.partitions)
         self.times = [dict.fromkeys((p for p in parts if self._reader(p) == w), -1) for w in range(self.workers)]
+        self.times_at_start = _together(self.times)
         self.told_times = [False] * self.workers
 
     def _close(self) -> None:
@@ -168,10 +170,11 @@ class Run:
     def _first(self, worker: int, task: PlanTask, given: Sequence[pa.RecordBatch]) -> Frame:
         frame = task.decode(given)
         if not self.told_times[worker]:  # as a flow does with its first frame
-            frame.stream_time = self.times[worker] | frame.stream_time
+            frame.stream_time = self.times_at_start | frame.stream_time
             self.told_times[worker] = True
         frame = task.process(0, frame)
-        self.times[worker] |= frame.stream_time
+        own = {p: t for p, t in frame.stream_time.items() if self._reader(partition_of_time(p)) == worker}
+        self.times[worker] |= own
         return frame
 
     def _exchanged(self, stage: int, frames: Sequence[Frame | None]) -> list[Frame | None]:
@@ -184,6 +187,11 @@ class Run:
             task.process(stage, task.merge(queue)) if queue else None
             for task, queue in zip(self.tasks, shares, strict=True)
         ]
+
+
+def _together(times: Sequence[dict[int, int]]) -> dict[int, int]:
+    """The stream times of all workers' partitions."""
+    return {partition: time for own in times for partition, time in own.items()}
 
 
 def engine_says(case: cases.Case, setup: cases.Setup, instance: duckdb.DuckDBPyConnection, folder: Path) -> list[Told]:

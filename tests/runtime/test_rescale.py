@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+import pytest
 from plans import counts, open_topics, plan, produce, records, select
 
 from mergus.engine.runtime.host import HostSettings
@@ -48,4 +49,34 @@ def test_windows_stay_closed_under_another_number_of_workers(tmp_path):
     closed = {(key, start): n for key in KEYS for start, n in ((0, 1), (10_000, 4))}
     assert last == closed | {(key, 20_000): 1 for key in KEYS}
     assert Counter(windows(topics, "finals")) == Counter((*place, n) for place, n in closed.items())
+    topics.close()
+
+
+def keys_of(topics) -> dict[int, str]:
+    """A key of each partition."""
+    topics.create("tried", 2)
+    produce(topics, [(key, 1) for key in KEYS], topic="tried")
+    return {partition: key.decode() for partition, _, key, _ in records(topics, "tried")}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_windows_wait_for_the_partitions_of_silent_workers(tmp_path, workers):
+    """Also for one that has given nothing yet, and after a restart for one that gives nothing more."""
+    topics = open_topics(tmp_path)
+    topics.create("finals", 2)
+    final = plan(
+        select("K; count(*) AS N", "EVENTS", group_by="K", emit="FINAL", window=SECOND), "CTAS_F", "FINALS", table=True
+    )
+    keys = keys_of(topics)
+    told = []
+    for places in (((0, 0), (0, 10_000)), ((1, 0),), ((0, 20_000),), ((1, 10_000),)):
+        for partition, time in places:
+            produce(topics, [(keys[partition], 1)], at=time)
+        lifecycle = Lifecycle(HostSettings(tmp_path), topics, RunSettings(epoch_ms=50, workers=workers))
+        lifecycle.start(final)
+        lifecycle.wait_caught_up(limit_s=120)
+        lifecycle.close()
+        told.append(sorted(windows(topics, "finals")))
+    assert told[0] == told[1] == told[2] == []
+    assert told[3] == sorted((keys[partition], 0, 1) for partition in (0, 1))
     topics.close()
