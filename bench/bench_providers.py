@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +43,40 @@ def predict(x):
 """
 
 
+SAVED = {  # the same network, or as near as the engine comes, written by a process of its own
+    "keras": (
+        "network.keras",
+        """
+import sys, tensorflow as tf
+layer = tf.keras.layers.Dense
+first, second = layer({width}, "relu", use_bias=False), layer({width}, "tanh", use_bias=False)
+tf.keras.Sequential([tf.keras.layers.Input(({width},), name="x"), first, second]).save(sys.argv[1])
+""",
+    ),
+    "tflite": (
+        "network.tflite",
+        """
+import sys, numpy as np, tensorflow as tf
+first, second = tf.constant(np.random.default_rng(1).normal(size=(2, {width}, {width})).astype("f4"))
+signature = [tf.TensorSpec([None, {width}], tf.float32, name="x")]
+network = tf.function(lambda x: {{"y": tf.tanh(tf.nn.relu(x @ first) @ second)}}, input_signature=signature)
+made = tf.lite.TFLiteConverter.from_concrete_functions([network.get_concrete_function()]).convert()
+open(sys.argv[1], "wb").write(made)
+""",
+    ),
+    "sklearn": (
+        "network.skops",
+        """
+import sys, numpy as np, skops.io
+from sklearn.neural_network import MLPRegressor
+rows = np.random.default_rng(1).normal(size=(2, 300, {width})).astype("f4")
+skops.io.dump(MLPRegressor(hidden_layer_sizes=({width},), max_iter=5, solver="lbfgs").fit(*rows), sys.argv[1])
+""",
+    ),
+}
+LIBRARIES = {"keras": "tensorflow", "tflite": "ai_edge_litert", "sklearn": "skops"}
+
+
 @dataclass(frozen=True)
 class Case:
     """A model, and how inputs of it are made: so many, none of them met before."""
@@ -60,7 +97,7 @@ def main() -> None:
 
 
 def cases(folder: Path) -> Iterator[Case]:
-    """Engines that need no download; ONNX where the library that writes such files is installed."""
+    """Engines that need no download, those whose libraries are installed."""
     numbers = iter(range(10**9))
     chance = np.random.default_rng(2)
 
@@ -96,6 +133,15 @@ def cases(folder: Path) -> Iterator[Case]:
         yield Case(
             "onnx, vector", replace(network, artefact=onnx, provider="onnx", options={"provider": "onnx"}), vectors
         )
+
+    for provider, (name, save) in SAVED.items():
+        if find_spec(LIBRARIES[provider]) is None:
+            continue
+        saved, named = folder / name, "features" if provider == "sklearn" else "x"
+        subprocess.run([sys.executable, "-c", save.format(width=WIDTH), str(saved)], check=True, capture_output=True)
+        found = {"provider": provider, "options": {"provider": provider}, "declared": None}
+        model = replace(network, artefact=saved, inputs={named: Vector(WIDTH)}, **found)
+        yield Case(f"{provider}, vector", model, vectors)
 
 
 def onnx_file(path: Path) -> Path | None:

@@ -19,7 +19,9 @@ def to_tensor(column: pa.Array) -> np.ndarray[Any, Any]:
     """A column without NULLs as an array with one row an element; `FLOAT[n]` becomes n columns."""
     kind = column.type
     if pa.types.is_fixed_size_list(kind):
-        return np.asarray(column.flatten()).reshape(len(column), kind.list_size)
+        # by its place, at a tenth of what flatten() costs, which has NULLs to look for
+        flat = column.values.slice(column.offset * kind.list_size, len(column) * kind.list_size)
+        return np.asarray(flat).reshape(len(column), kind.list_size)
     if pa.types.is_decimal(kind):
         return np.asarray(column.cast(pa.float64()))
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):

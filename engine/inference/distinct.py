@@ -19,12 +19,14 @@ class Distinct:
     """The distinct non-NULL inputs of a batch.
 
     `inputs`: one array an argument, `count` long. `slot`: for each row its index into them, -1 where an argument is NULL.
-    `keys`: what names each input in the cache, or None when the arguments have no cheap key (vectors, structs).
+    `keys`: what names each input in the cache, or None when the arguments have no cheap key (vectors, structs). `straight`:
+    the inputs are known to be the rows, in order.
     """
 
     inputs: tuple[pa.Array, ...]
     slot: np.ndarray[Any, np.dtype[np.int64]]
     keys: list[Any] | None
+    straight: bool = False
 
     @property
     def count(self) -> int:
@@ -40,7 +42,7 @@ def distinct(args: Sequence[pa.Array]) -> Distinct:
         return _one(args[0]) if len(args) == 1 else _several(args)
     there = valid(args)
     if there.all():
-        return Distinct(tuple(args), np.arange(len(there)), None)
+        return Distinct(tuple(args), np.arange(len(there)), None, straight=True)
     slot = np.where(there, np.cumsum(there) - 1, -1)
     mask = pa.array(there)
     return Distinct(tuple(a.filter(mask) for a in args), slot, None)
@@ -72,9 +74,9 @@ def _codes(arg: pa.Array) -> tuple[np.ndarray[Any, np.dtype[np.int64]], pa.Array
 
 def _one(arg: pa.Array) -> Distinct:
     if len(arg) == 1 and not arg.null_count:  # a row that comes alone must not wait for what finds repeats
-        return Distinct((arg,), np.zeros(1, dtype=np.int64), [arg[0].as_py()])
-    slot, values = _codes(arg)
-    return Distinct((values,), slot, values.to_pylist())
+        return Distinct((arg,), np.zeros(1, dtype=np.int64), [arg[0].as_py()], straight=True)
+    slot, values = _codes(arg)  # in the order in which they come
+    return Distinct((values,), slot, values.to_pylist(), straight=len(values) == len(arg))
 
 
 def _numbers(args: Sequence[pa.Array]) -> Distinct:
@@ -93,7 +95,7 @@ def _numbers(args: Sequence[pa.Array]) -> Distinct:
     found = [first.setdefault(key, row) for row, key in enumerate(keys)]
     if len(first) == rows:
         slot[there] = np.arange(rows)
-        return Distinct(tuple(args), slot, keys)
+        return Distinct(tuple(args), slot, keys, straight=whole)
     places = np.fromiter(first.values(), dtype=np.int64, count=len(first))
     slot[there] = np.searchsorted(places, found)
     return Distinct(tuple(a.take(pa.array(places)) for a in args), slot, list(first))

@@ -255,14 +255,13 @@ def _infer(
 ) -> InferResult:
     asked = distinct(columns)
     stats.rows += len(asked.slot)
-    stats.nulls += int((asked.slot < 0).sum())
+    stats.nulls += 0 if asked.straight else int((asked.slot < 0).sum())
     stats.distinct += asked.count
     outputs, failed = _outputs(function, asked, loaded, stats, rows_max)
     column, unfinished = _finish(function, outputs, asked.count, failed, loaded.after)
     failed |= unfinished
     # Where nothing repeats and nothing is NULL the inputs are the rows, in order, and need no gather.
-    straight = asked.count == len(asked.slot) and not failed and bool((asked.slot == np.arange(asked.count)).all())
-    values = column if straight else column.take(_positions(asked, failed))
+    values = column if asked.straight and not failed else column.take(_positions(asked, failed))
     errors = _rows_of(asked, failed)
     stats.errors += len(errors)
     return InferResult(values, errors, _version(function, loaded))
