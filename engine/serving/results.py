@@ -43,7 +43,8 @@ class Listing:
 class Rows:
     """A pull query's answer: tables with c0, c1 … of `schema`. `rows` is all of it, or its beginning, and `more` follows: such
     an answer is read once, by `tables` or by `table`, may raise a MergusError on the way, and holds what it is read from
-    until its end, or `close`. `end`: what is told at its end, where ksqlDB does (`end_of`)."""
+    until its end, or `close`. `of_stream`: it is what a stream's topic held, up to `limit`; ksqlDB tells the end of such
+    (`end_of`)."""
 
     def __init__(
         self,
@@ -53,9 +54,11 @@ class Rows:
         query_id: str = "",
         *,
         more: Pieces | None = None,
-        end: str | None = None,
+        of_stream: bool = False,
+        limit: int | None = None,
     ) -> None:
-        self.end = end
+        self.of_stream = of_stream
+        self.limit = limit
         self.statement = statement
         self.schema = schema
         self.query_id = query_id
@@ -68,6 +71,12 @@ class Rows:
         client has been told that it succeeds."""
         more = Pieces(tables)
         return cls(statement, schema, next(more), more=more)
+
+    @classmethod
+    def of_topic(cls, push: Push, tables: Tables) -> Rows:
+        """The same of a push query that ends by itself, whose `tables` these are."""
+        more = Pieces(tables, push.close)
+        return cls(push.statement, push.schema, next(more), more=more, of_stream=True, limit=push.limit)
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows, piece by piece: whoever writes them as text needs memory for a piece, not for all."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import threading
 import time
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 
 import mergus
 from mergus.engine.errors import EnvironmentFault, UserError
+from mergus.engine.runtime.pull.scan import Pieces
 
 TABLE = """
 CREATE STREAM s (k STRING KEY, v BIGINT) WITH (kafka_topic='s', value_format='JSON', partitions=1);
@@ -135,3 +137,55 @@ def test_what_is_no_scan(db):
     with pytest.raises(UserError, match="scan\\(\\) takes one SELECT without EMIT"):
         db.scan("SELECT k FROM s EMIT CHANGES;")
     assert db.engine.questions.running() == []
+
+
+@pytest.fixture(scope="module")
+def topic(db):
+    """A stream of 25,000 records."""
+    db.execute("CREATE STREAM big (v BIGINT) WITH (kafka_topic='big', value_format='JSON', partitions=1);")
+    values = pa.array([b'{"V": %d}' % v for v in range(25_000)], pa.binary())
+    writer = db.engine.topics.writer()
+    writer.write("big", pa.record_batch({"value": values}))
+    writer.close()
+
+
+def test_a_stream_is_read_in_pieces(db, topic):
+    scan = db.scan("SELECT v FROM big;")
+    pieces = [batch.num_rows for batch in scan.batches()]
+    assert sum(pieces) == 25_000
+    assert max(pieces) <= 10_000
+    assert db.engine.questions.running() == []
+
+
+def test_who_leaves_a_stream_ends_its_query(db, topic):
+    batches = db.scan("SELECT v FROM big;").batches()
+    next(batches)
+    assert len(db.engine.questions.running()) == 1
+    batches.close()
+    until(lambda: db.engine.questions.running() == [])
+
+
+def test_a_slow_reader_of_a_stream_gets_all_of_it(db, topic, monkeypatch):
+    monkeypatch.setattr("mergus.engine.serving.questions.select.WAITING_BATCHES_MAX", 1)
+    batches = db.scan("SELECT v FROM big;").batches()
+    rows = next(batches).num_rows
+    time.sleep(1)
+    assert rows + sum(batch.num_rows for batch in batches) == 25_000
+
+
+def test_closing_does_not_wait_for_a_piece_that_does_not_come():
+    asked, stopped = threading.Event(), threading.Event()
+
+    def tables():
+        yield pa.table({"c0": [1]})
+        asked.set()
+        stopped.wait(60)
+
+    pieces = Pieces(tables(), stopped.set)
+    next(pieces)
+    reader = threading.Thread(target=lambda: next(pieces, None))
+    reader.start()
+    assert asked.wait(60)
+    pieces.close()
+    reader.join(60)
+    assert not reader.is_alive()

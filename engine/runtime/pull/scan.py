@@ -25,10 +25,12 @@ Tables = Generator[pa.Table, None, None]
 
 
 class Pieces:
-    """Tables one after the other, at least one. Closed from any thread, between two of them."""
+    """Tables one after the other, at least one. Closed from any thread, between two of them; `stop` makes who waits for one
+    go on without it."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, stop: Callable[[], None] | None = None) -> None:
         self._tables = tables
+        self._stop = stop
         self._lock = threading.Lock()  # a generator at work can be neither asked nor closed
 
     def __iter__(self) -> Iterator[pa.Table]:
@@ -40,6 +42,8 @@ class Pieces:
 
     def close(self) -> None:
         """Give back what they come from; waits for the piece that is being made."""
+        if self._stop is not None:
+            self._stop()
         with self._lock:
             self._tables.close()
 

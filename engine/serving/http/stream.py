@@ -61,7 +61,7 @@ ARROW = "application/vnd.apache.arrow.stream"
 def texts(answer: Rows | Push, header: str, shape: Shape) -> Iterator[bytes]:
     """The body piece by piece: the header at once, then a piece for each of the query's batches. A failure on the way is
     the last entry: the status has been sent by then."""
-    told = shape.wraps and (isinstance(answer, Push) or answer.end is not None)
+    told = shape.wraps and (isinstance(answer, Push) or answer.of_stream)
     before, after = ("", shape.before) if told else (shape.before, shape.after)  # one more comes: each line is whole
     yield (shape.opening + header + after).encode()
     given = 0
@@ -70,8 +70,7 @@ def texts(answer: Rows | Push, header: str, shape: Shape) -> Iterator[bytes]:
             rows = shape.rows(row_texts(answer.schema, table), table)
             yield "".join(f"{before}{row}{after}" for row in rows).encode()
             given += table.num_rows
-        end = end_of(given, answer.limit) if isinstance(answer, Push) else answer.end
-        last = {"finalMessage": end} if told else None
+        last = {"finalMessage": end_of(given, answer.limit)} if told else None
     except MergusError as error:
         last = error_body(error)
     if last is not None:

@@ -34,7 +34,7 @@ from ...sql.types import arrow_type
 from .. import opening
 from ..describe.analyze import analyzed
 from ..describe.sources import describe_plan, watched_of
-from ..results import Listing, Push, Rows, end_of
+from ..results import Listing, Push, Rows
 from .pull import PullPlans
 from .relational import RelationalQuestions
 
@@ -93,7 +93,8 @@ class Questions:
         source = query.sources()[0]
         if not self._engine.catalog.get(source.name, source.span).is_table:
             check_stream(settings)
-            return self._scan(query, text, settings)
+            push = self._start(query, text, settings, latest=False, pull=True)
+            return Rows.of_topic(push, _told(push))
         pull = self._plans.plan(query, text)
         check_table(pull, settings)
         return Rows.coming(text, pull.schema, self._pull(pull))
@@ -128,12 +129,7 @@ class Questions:
             yield from self._pull(pull)
             return
         check_stream(settings)
-        push = self._start(query, "", settings, latest=False, bounded=True)
-        try:
-            for table in push:
-                yield table.select(_columns(push))
-        finally:
-            push.close()
+        yield from _told(self._start(query, "", settings, latest=False, pull=True))
 
     def explain(self, query: Query | RelationalQuery, settings: Mapping[str, str]) -> str:
         """How a pull query would be answered."""
@@ -189,30 +185,26 @@ class Questions:
             )
         return self._engine.lifecycle.pull(query_id, pull)
 
-    def _scan(self, query: Query, text: str, settings: Mapping[str, str]) -> Rows:
-        """A pull query over a stream: everything that its topic holds now, then the end."""
-        push = self._start(query, text, settings, latest=False, bounded=True)
-        try:
-            tables = [table.select(_columns(push)) for table in push]
-        finally:
-            push.close()
-        made = pa.concat_tables(tables or [_empty(push)])
-        cut = made if query.limit is None else made.slice(0, query.limit)
-        return Rows(text, push.schema, cut, end=end_of(cut.num_rows, query.limit))
-
     def _push(self, query: Query | RelationalQuery, text: str, settings: Mapping[str, str]) -> Push:
         latest = settings.get("auto.offset.reset", "latest") == "latest"
-        return self._start(query, text, settings, latest=latest, bounded=self._engine.bounded)
+        return self._start(query, text, settings, latest=latest)
 
     def _start(
-        self, query: Query | RelationalQuery, text: str, settings: Mapping[str, str], *, latest: bool, bounded: bool
+        self,
+        query: Query | RelationalQuery,
+        text: str,
+        settings: Mapping[str, str],
+        *,
+        latest: bool,
+        pull: bool = False,
     ) -> Push:
+        """`pull`: over all that a stream's topic holds now, to its end, however slowly it is read."""
         engine = self._engine
         query_id = f"transient_{next(self._numbers)}_{engine.clock.now_ms()}"
         plan = plan_query(query, engine.catalog, engine.registry, query_id=query_id, sink=None, settings=settings)
         check_partitions(plan.logical, engine.topics.describe)
-        bounded = bounded or all(source.file is not None for source in plan.sources)
-        tail = _Tail(engine, plan, self._forget)
+        bounded = pull or engine.bounded or all(source.file is not None for source in plan.sources)
+        tail = _Tail(engine, plan, self._forget, None if pull else WAITING_BATCHES_MAX)
         push = Push(text, plan.schema, tail.batches(), tail.stop, query_id, plan.limit)
         with self._lock:
             self._running[query_id] = push
@@ -231,10 +223,12 @@ class Questions:
 
 
 class _Tail:
-    """Takes what a push query gives on the runtime's threads, and hands it to the client's."""
+    """Takes what a push query gives on the runtime's threads, and hands it to the client's. `waiting_max`: so many batches may
+    wait there, or as many as there are."""
 
-    def __init__(self, engine: Engine, plan: QueryPlan, forget: Callable[[str], None]) -> None:
+    def __init__(self, engine: Engine, plan: QueryPlan, forget: Callable[[str], None], waiting_max: int | None) -> None:
         self._engine = engine
+        self._waiting_max = waiting_max
         self._plan = plan
         self._forget: Callable[[str], None] | None = forget
         self._queue: queue.SimpleQueue[pa.Table | MergusError | None] = queue.SimpleQueue()
@@ -244,7 +238,7 @@ class _Tail:
         """A batch from the query."""
         if self._stopped.is_set():
             return
-        if self._queue.qsize() >= WAITING_BATCHES_MAX:
+        if self._waiting_max is not None and self._queue.qsize() >= self._waiting_max:
             self._queue.put(EnvironmentFault("the push query was ended: its reader is too far behind"))
             self._stopped.set()
             return
@@ -296,9 +290,16 @@ class _Tail:
             self._engine.lifecycle.terminate(self._plan.query_id)
 
 
-def _columns(push: Push) -> list[str]:
-    return [f"c{i}" for i in range(len(push.schema))]
-
-
-def _empty(push: Push) -> pa.Table:
-    return pa.table({f"c{i}": pa.array([], arrow_type(c.type)) for i, c in enumerate(push.schema)})
+def _told(push: Push) -> Tables:
+    """What it gives, without the system columns, at least an empty table."""
+    columns, given = [f"c{i}" for i in range(len(push.schema))], False
+    try:
+        for table in push:
+            given = True
+            yield table.select(columns)
+        if not given:
+            yield pa.table(
+                {name: pa.array([], arrow_type(c.type)) for name, c in zip(columns, push.schema, strict=True)}
+            )
+    finally:
+        push.close()
