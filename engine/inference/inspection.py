@@ -1,7 +1,8 @@
 """A look at an artefact in a process of its own, before anything depends on it: does it load, does it fit, is it right?
 
 A model that hangs or ends its process harms only that one, and its memory goes with it. The request and the answer are
-JSON files, because engines write what they like to the standard output. Run as `python -m mergus.engine.inference.inspection`.
+JSON in files without a name, because engines write what they like to the standard output, and nothing is to be left behind
+by a server that is killed. Run as `python -m mergus.engine.inference.inspection` with the numbers of the two.
 """
 
 from __future__ import annotations
@@ -39,21 +40,26 @@ def inspect(request: Mapping[str, Any], limit_s: float = LIMIT_S) -> dict[str, A
     """Answer `{binding, loader, load_seconds, sha256, size_bytes}` for `{name, provider, path, options, inputs, outputs,
     self_test, tolerance}`. Raises UserError with the reason where the model is not fit to be registered."""
     name = request["name"]
-    with tempfile.TemporaryDirectory(prefix="mergus-inspect-") as folder:
-        question, answer = Path(folder) / "request.json", Path(folder) / "answer.json"
-        question.write_text(json.dumps(request))
-        command = [sys.executable, "-m", __spec__.name if __spec__ else __name__, str(question), str(answer)]
+    with tempfile.TemporaryFile("w+") as question, tempfile.TemporaryFile("w+") as answer:
+        json.dump(request, question)
+        question.seek(0)
+        files = (question.fileno(), answer.fileno())
+        command = [sys.executable, "-m", __spec__.name if __spec__ else __name__, *map(str, files)]
         reading, writing = os.pipe()  # nothing is written: that it ends tells that this process has
         try:
-            done = subprocess.run(command, stdin=reading, capture_output=True, text=True, timeout=limit_s, check=False)
+            done = subprocess.run(
+                command, stdin=reading, capture_output=True, text=True, timeout=limit_s, check=False, pass_fds=files
+            )
         except subprocess.TimeoutExpired:
             raise UserError(f"model {name}: it has not loaded and answered within {limit_s:g} seconds") from None
         finally:
             os.close(reading)
             os.close(writing)
-        if not answer.exists():
-            raise UserError(f"model {name}: its engine ended the process", detail=_ending(done))
-        made: dict[str, Any] = json.loads(answer.read_text())
+        answer.seek(0)
+        told = answer.read()
+    if not told:
+        raise UserError(f"model {name}: its engine ended the process", detail=_ending(done))
+    made: dict[str, Any] = json.loads(told)
     if made.get("column") is not None:
         raise Misfit(made["error"], made["column"], detail=made.get("detail"), hint=made.get("hint"))
     if "error" in made:
@@ -157,7 +163,8 @@ def agrees(got: Any, wanted: Any, tolerance: float) -> bool:
 
 def main(arguments: Sequence[str]) -> None:
     """Read the request, write the answer."""
-    request = json.loads(Path(arguments[0]).read_text())
+    with open(int(arguments[0])) as file:
+        request = json.load(file)
     try:
         made = answer_to(request)
     except MergusError as error:
@@ -165,7 +172,8 @@ def main(arguments: Sequence[str]) -> None:
         made = {"error": error.message, "detail": error.detail, "hint": error.hint, "column": column}
     except Exception as error:  # noqa: BLE001 - an engine may raise anything; the statement tells it
         made = {"error": f"model {request['name']}: it cannot be used", "detail": f"{type(error).__name__}: {error}"}
-    Path(arguments[1]).write_text(json.dumps(made))
+    with open(int(arguments[1]), "w") as file:
+        json.dump(made, file)
 
 
 if __name__ == "__main__":

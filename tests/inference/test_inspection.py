@@ -1,0 +1,41 @@
+"""A look at an artefact: what the process of its own leaves behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ASKS = """
+import sys
+from mergus.engine.inference.inspection import inspect
+common = {"provider": "python", "options": {}, "inputs": [["X", "DOUBLE"]], "outputs": [["Y", "DOUBLE"]]}
+inspect({"name": "M", "path": sys.argv[1], **common})
+"""
+HANGS = """
+import pathlib, time
+pathlib.Path({begun!r}).touch()
+time.sleep(600)
+"""
+
+
+def test_a_kill_in_the_middle_leaves_no_file(tmp_path: Path) -> None:
+    temporary, begun, model = tmp_path / "temporary", tmp_path / "begun", tmp_path / "model.py"
+    temporary.mkdir()
+    model.write_text(HANGS.format(begun=str(begun)))
+    asking = subprocess.Popen(
+        [sys.executable, "-c", ASKS, str(model)], env=os.environ | {"TMPDIR": str(temporary)}, stderr=subprocess.PIPE
+    )
+    try:
+        end = time.monotonic() + 60
+        while not begun.exists():
+            assert asking.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.02)
+    finally:
+        asking.send_signal(signal.SIGKILL)
+        asking.communicate()
+    assert list(temporary.iterdir()) == []
