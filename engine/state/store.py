@@ -42,7 +42,7 @@ class StateStore:
         self._tables: dict[str, StateTable] = {}
         self._inside = False
         self._begun = False
-        self.grown: set[str] = set()  # tables that the transaction under way has added rows to
+        self.written: set[str] = set()  # tables that the transaction under way has changed
         self.changes = Changes()
         try:
             self._durable = self._recorded = self._prepare()
@@ -89,7 +89,7 @@ class StateStore:
                 raise
             finally:
                 self._inside = self._begun = False
-                self.grown.clear()
+                self.written.clear()
 
     def change(self) -> None:
         """Tables are about to be changed: in a transaction, as part of it."""

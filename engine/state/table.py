@@ -2,7 +2,7 @@
 
 A batch's change is worked out by the operator in one SELECT that joins batch and state: it gives the new values, the
 old ones and the row's place (`_rid`). So nothing is looked up by key twice: the UPDATE goes by row number (but for a
-table that the same transaction has added rows to), the images are copied from the change itself. Beside each table lies
+table that the same transaction has changed before), the images are copied from the change itself. Beside each table lies
 `<name>_undo` with its columns, the epoch and a counter. An operator that asks for it (`keep_recent`) may hold what small
 batches change in memory until the epoch closes.
 """
@@ -126,9 +126,10 @@ class StateTable:
         gone = change.column(GONE) if GONE in change.schema.names else None
         deletes = gone is not None and bool(pc.any(gone).as_py())
         self._note_images(self._without_image(change))
-        # DuckDB 2.0 writes past its buffers where a join on rowid reads rows of its own transaction some of which are gone
-        # again, as an update of a list makes them: rows of this transaction are found by their keys instead.
-        by_key = self.name in self._store.grown
+        # DuckDB 2.0 writes past its buffers where a join on rowid reads rows that its own transaction has added and taken
+        # away again, as updates of lists do: what this transaction has changed already is found by its keys.
+        by_key = self.name in self._store.written
+        self._store.written.add(self.name)
         delete, update = (self._delete_by_key, self._update_by_key) if by_key else (self._delete, self._update)
         if deletes:
             there = change.filter(pc.and_(gone, pc.is_valid(rows)))
@@ -139,7 +140,6 @@ class StateTable:
         if fresh < change.num_rows:
             update(change if fresh == 0 else change.filter(pc.is_valid(change.column(ROW))))
         if fresh:
-            self._store.grown.add(self.name)
             self._insert(change if fresh == change.num_rows else change.filter(pc.is_null(change.column(ROW))))
         return gained + fresh
 

@@ -178,29 +178,38 @@ def test_files_elsewhere_are_out_of_reach(instance: duckdb.DuckDBPyConnection, t
         StateStore(instance, tmp_path / "missing" / "s.duckdb")
 
 
-def test_rows_of_one_transaction_change_again_and_again(instance: duckdb.DuckDBPyConnection) -> None:
-    """What a batch has added it updates and deletes itself, lists and all: DuckDB 2.0 crashed where it looked for such rows
-    by their numbers."""
+@pytest.mark.parametrize("fresh", [True, False])
+def test_rows_of_one_transaction_change_again_and_again(instance: duckdb.DuckDBPyConnection, fresh: bool) -> None:
+    """What a batch has written it updates and deletes itself, lists and all, be the rows new or known: DuckDB 2.0 crashed
+    where it looked for such rows by their numbers."""
     store = StateStore(instance)
     table = store.table("lists", [("k", "VARCHAR"), ("w", "BIGINT")], [("n", "BIGINT"), ("l", "VARCHAR[]")])
-    chance, wanted = random.Random(1), {}
-    columns = "k, w, rowid AS _rid, n AS old_n, l AS old_l"
+    chance = random.Random(1)
+    wanted: dict[str, int] = {}
+
+    def put(new: dict[str, int | None]) -> None:
+        window = pa.array([None if len(k) < 6 else 1 for k in new], pa.int64())
+        batch = pa.table({"k": list(new), "w": window, "n": pa.array(new.values(), pa.int64())})
+        columns = "k, w, rowid AS _rid, n AS old_n, l AS old_l"
+        found = fetch(store.connection, f"SELECT {columns} FROM {table.name}").combine_chunks()
+        places = pc.index_in(batch.column("k"), found.column("k"))
+        was = found.select(["_rid", "old_n", "old_l"]).take(places)
+        lists = pa.array([None if n is None else [str(n)] * (n % 3) for n in new.values()], pa.list_(pa.string()))
+        gone = pa.array([n is None for n in new.values()])
+        table.apply(pa.table({**columns_of(batch), **columns_of(was), "l": lists, "_gone": gone}))
+        wanted.update({k: n for k, n in new.items() if n is not None})
+        for key in [k for k, n in new.items() if n is None]:
+            wanted.pop(key, None)
+
+    if not fresh:
+        put({f"key {i}": i % 100 for i in range(1500)})
     for _ in range(25):
         with store.transaction():
             for _ in range(chance.choice([1, 3, 6])):
-                keys = [f"key {chance.randrange(1500)}" for _ in range(chance.choice([50, 400, 900]))]
-                new = {key: None if chance.random() < 0.2 else chance.randrange(100) for key in keys}
-                window = pa.array([None if len(k) < 6 else 1 for k in new], pa.int64())
-                batch = pa.table({"k": list(new), "w": window, "n": pa.array(new.values(), pa.int64())})
-                found = fetch(store.connection, f"SELECT {columns} FROM {table.name}").combine_chunks()
-                places = pc.index_in(batch.column("k"), found.column("k"))
-                was = found.select(["_rid", "old_n", "old_l"]).take(places)
-                lists = pa.array(
-                    [None if n is None else [str(n)] * (n % 3) for n in new.values()], pa.list_(pa.string())
-                )
-                gone = pa.array([n is None for n in new.values()])
-                table.apply(pa.table({**columns_of(batch), **columns_of(was), "l": lists, "_gone": gone}))
-                wanted = {k: n for k, n in (wanted | new).items() if n is not None}
+                known = sorted(wanted)
+                drawn = [chance.randrange(1500) for _ in range(chance.choice([50, 400, 900]))]
+                keys = [f"key {i}" for i in drawn] if fresh else [known[i % len(known)] for i in drawn]
+                put({k: None if fresh and chance.random() < 0.2 else chance.randrange(100) for k in keys})
     stored = store.connection.execute(f"SELECT k, n, l FROM {table.name}").fetchall()
     assert {k: n for k, n, _ in stored} == wanted
     assert all(texts == [str(n)] * (n % 3) for _, n, texts in stored)
