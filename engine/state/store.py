@@ -42,7 +42,7 @@ class StateStore:
         self._tables: dict[str, StateTable] = {}
         self._inside = False
         self._begun = False
-        self.written: set[str] = set()  # tables that the transaction under way has changed
+        self.written: dict[str, bool] = {}  # by the transaction under way; whether it takes away rows that it has added
         self.changes = Changes()
         try:
             self._durable = self._recorded = self._prepare()

@@ -1,8 +1,8 @@
 """A state table: rows by key, changed a batch at a time, with the images of what they were.
 
 A batch's change is worked out by the operator in one SELECT that joins batch and state: it gives the new values, the
-old ones and the row's place (`_rid`). So nothing is looked up by key twice: the UPDATE goes by row number (but for a
-table that the same transaction has changed before), the images are copied from the change itself. Beside each table lies
+old ones and the row's place (`_rid`). So nothing is looked up by key twice: the UPDATE goes by row number (but for
+some that the same transaction has changed before), the images are copied from the change itself. Beside each table lies
 `<name>_undo` with its columns, the epoch and a counter. An operator that asks for it (`keep_recent`) may hold what small
 batches change in memory until the epoch closes.
 """
@@ -39,6 +39,7 @@ class StateTable:
         self.name = f"{store.database}.{name}"
         self.recent: RecentRows | None = None
         self._plain = all(t in PLAIN for _, t in keys)
+        self._moves = any("[" in t or "MAP(" in t for _, t in values)  # DuckDB updates such rows by writing them anew
         self.keys = tuple(n for n, _ in keys)
         self.values = tuple(n for n, _ in values)
         self._store = store
@@ -127,9 +128,10 @@ class StateTable:
         deletes = gone is not None and bool(pc.any(gone).as_py())
         self._note_images(self._without_image(change))
         # DuckDB 2.0 writes past its buffers where a join on rowid reads rows that its own transaction has added and taken
-        # away again, as updates of lists do: what this transaction has changed already is found by its keys.
-        by_key = self.name in self._store.written
-        self._store.written.add(self.name)
+        # away again, as updates of lists do: what this transaction has changed already is found by its keys then.
+        before = self._store.written.get(self.name)
+        by_key = before is not None and (before or deletes)
+        self._store.written[self.name] = by_key or self._moves
         delete, update = (self._delete_by_key, self._update_by_key) if by_key else (self._delete, self._update)
         if deletes:
             there = change.filter(pc.and_(gone, pc.is_valid(rows)))
