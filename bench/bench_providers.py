@@ -43,8 +43,9 @@ def predict(x):
 """
 
 
-SAVED = {  # the same network, or as near as the engine comes, written by a process of its own
+SAVED = {  # what the engine needs, and the same network, or as near as it comes, written by a process of its own
     "keras": (
+        "tensorflow",
         "network.keras",
         """
 import sys, tensorflow as tf
@@ -54,6 +55,7 @@ tf.keras.Sequential([tf.keras.layers.Input(({width},), name="x"), first, second]
 """,
     ),
     "tflite": (
+        "ai_edge_litert",
         "network.tflite",
         """
 import sys, numpy as np, tensorflow as tf
@@ -65,6 +67,7 @@ open(sys.argv[1], "wb").write(made)
 """,
     ),
     "sklearn": (
+        "skops",
         "network.skops",
         """
 import sys, numpy as np, skops.io
@@ -74,7 +77,6 @@ skops.io.dump(MLPRegressor(hidden_layer_sizes=({width},), max_iter=5, solver="lb
 """,
     ),
 }
-LIBRARIES = {"keras": "tensorflow", "tflite": "ai_edge_litert", "sklearn": "skops"}
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,8 @@ def cases(folder: Path) -> Iterator[Case]:
             "onnx, vector", replace(network, artefact=onnx, provider="onnx", options={"provider": "onnx"}), vectors
         )
 
-    for provider, (name, save) in SAVED.items():
-        if find_spec(LIBRARIES[provider]) is None:
+    for provider, (library, name, save) in SAVED.items():
+        if find_spec(library) is None:
             continue
         saved, named = folder / name, "features" if provider == "sklearn" else "x"
         subprocess.run([sys.executable, "-c", save.format(width=WIDTH), str(saved)], check=True, capture_output=True)

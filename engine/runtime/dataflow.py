@@ -296,8 +296,9 @@ class FlowRun:
         fetched = min(v.fetched_at for v in values if v.batches)
         frame = worker.task.decode(batches)
         if not worker.times:
-            worker.times = worker.own(self._times_at_start())
-            frame.stream_time = self._times_at_start() | frame.stream_time
+            known = self._times_at_start()
+            worker.times = worker.own(known)
+            frame.stream_time = known | frame.stream_time
         return frame, Piece(epoch, None, size, fetched)
 
     def _times_at_start(self) -> StreamTimes:

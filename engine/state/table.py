@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -52,11 +52,9 @@ class StateTable:
         self._images = int(self._all(f"SELECT coalesce(max(_image), 0) FROM {self._undo}")[0][0])
         self.rows = int(self._all(f"SELECT count(*) FROM {self.name}")[0][0])
         self._keep_image = Prepared(self.connection, self._image_sql, answers=False)
-        self._update = Prepared(self.connection, self._update_sql, size=self.size, answers=False)
-        self._update_by_key = Prepared(self.connection, partial(self._update_sql, by_key=True), answers=False)
         self._insert = Prepared(self.connection, self._insert_sql, answers=False)
-        self._delete = Prepared(self.connection, self._delete_sql, size=self.size, answers=False)
-        self._delete_by_key = Prepared(self.connection, partial(self._delete_sql, by_key=True), answers=False)
+        self._by_place = self._delete_and_update(f"s.rowid = r.{ROW}")
+        self._by_key = self._delete_and_update(self._same_key("r"))
 
     def size(self) -> int:
         """How many rows it holds, about."""
@@ -127,12 +125,7 @@ class StateTable:
         gone = change.column(GONE) if GONE in change.schema.names else None
         deletes = gone is not None and bool(pc.any(gone).as_py())
         self._note_images(self._without_image(change))
-        # DuckDB 2.0 writes past its buffers where a join on rowid reads rows that its own transaction has added and taken
-        # away again, as updates of lists do: what this transaction has changed already is found by its keys then.
-        before = self._store.written.get(self.name)
-        by_key = before is not None and (before or deletes)
-        self._store.written[self.name] = by_key or self._moves
-        delete, update = (self._delete_by_key, self._update_by_key) if by_key else (self._delete, self._update)
+        delete, update = self._by_key if self._note_change(deletes) else self._by_place
         if deletes:
             there = change.filter(pc.and_(gone, pc.is_valid(rows)))
             delete(there)
@@ -144,6 +137,15 @@ class StateTable:
         if fresh:
             self._insert(change if fresh == change.num_rows else change.filter(pc.is_null(change.column(ROW))))
         return gained + fresh
+
+    def _note_change(self, deletes: bool) -> bool:
+        """The transaction changes the table now, with deletions or without: whether by key, for what it has changed before.
+        DuckDB 2.0 writes past its buffers where a join on rowid reads rows that its own transaction has added and taken
+        away again, as updates of lists do."""
+        before = self._store.written.get(self.name)
+        by_key = before is not None and (before or deletes)
+        self._store.written[self.name] = by_key or self._moves
+        return by_key
 
     def _without_image(self, change: pa.Table) -> pa.Table:
         """The rows whose image of this epoch is not kept yet: only the oldest of an epoch is ever laid back. Looked at in
@@ -180,20 +182,28 @@ class StateTable:
         columns = ", ".join((*self.keys, *(OLD + n for n in self.values)))
         return f"INSERT INTO {self._undo} SELECT _epoch, _image, {ROW} IS NOT NULL, {columns} FROM {source}"
 
-    def _update_sql(self, source: str, names: Sequence[str], *, by_key: bool = False) -> str:
+    def _delete_and_update(self, same: str) -> tuple[Prepared, Prepared]:
+        """The two statements over a change `r`. `same`: SQL for whether its row is the stored row `s`."""
         sets = ", ".join(f"{n} = r.{n}" for n in self.values)
-        return f"UPDATE {self.name} AS s SET {sets} FROM {source} AS r WHERE {self._same_sql(by_key)}"
+
+        def delete(source: str, names: Sequence[str]) -> str:
+            return f"DELETE FROM {self.name} AS s USING {source} AS r WHERE {same}"
+
+        def update(source: str, names: Sequence[str]) -> str:
+            return f"UPDATE {self.name} AS s SET {sets} FROM {source} AS r WHERE {same}"
+
+        return (
+            Prepared(self.connection, delete, size=self.size, answers=False),
+            Prepared(self.connection, update, size=self.size, answers=False),
+        )
+
+    def _same_key(self, other: str) -> str:
+        """SQL for whether a row of `other` has the key of the stored row `s`."""
+        return " AND ".join(f"s.{k} IS NOT DISTINCT FROM {other}.{k}" for k in self.keys)
 
     def _insert_sql(self, source: str, names: Sequence[str]) -> str:
         columns = ", ".join((*self.keys, *self.values))
         return f"INSERT INTO {self.name} ({columns}) SELECT {columns} FROM {source}"
-
-    def _delete_sql(self, source: str, names: Sequence[str], *, by_key: bool = False) -> str:
-        return f"DELETE FROM {self.name} AS s USING {source} AS r WHERE {self._same_sql(by_key)}"
-
-    def _same_sql(self, by_key: bool) -> str:
-        """Whether a row of a change `r` is the stored row `s`: its number is the quickest to compare."""
-        return " AND ".join(f"s.{k} IS NOT DISTINCT FROM r.{k}" for k in self.keys) if by_key else f"s.rowid = r.{ROW}"
 
     def expire(self, condition: str) -> None:
         """Delete the rows for which `condition` (SQL over the table's columns) holds, keeping their images."""
@@ -207,6 +217,7 @@ class StateTable:
             f" WHERE {condition}"
         ).fetchone()
         if counted and counted[0]:
+            self._note_change(deletes=True)
             self._epochs.add(self._store.epoch)
             self.connection.execute(f"DELETE FROM {self.name} WHERE {condition}")
             self.rows -= int(counted[0])
@@ -237,8 +248,7 @@ class StateTable:
             f"SELECT * FROM {self._undo} WHERE _epoch > {epoch}"
             f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _image) = 1"
         )
-        same = " AND ".join(f"s.{k} IS NOT DISTINCT FROM u.{k}" for k in self.keys)
-        self.connection.execute(f"DELETE FROM {self.name} AS s USING ({oldest}) AS u WHERE {same}")
+        self.connection.execute(f"DELETE FROM {self.name} AS s USING ({oldest}) AS u WHERE {self._same_key('u')}")
         self.connection.execute(f"INSERT INTO {self.name} SELECT {columns} FROM ({oldest}) AS u WHERE u._existed")
         self.connection.execute(f"DELETE FROM {self._undo} WHERE _epoch > {epoch}")
         self._epochs = {e for e in self._epochs if e <= epoch}
@@ -246,9 +256,7 @@ class StateTable:
 
     def close(self) -> None:
         """Give back its prepared statements."""
-        for prepared in (self._keep_image, self._insert):
-            prepared.close()
-        for prepared in (self._update, self._update_by_key, self._delete, self._delete_by_key):
+        for prepared in (self._keep_image, self._insert, *self._by_place, *self._by_key):
             prepared.close()
         if self.recent is not None:
             self.recent.close()

@@ -362,7 +362,7 @@ def test_schemas_are_compiled_beside_tensorflow():
     code = (
         "import tensorflow\n"
         "from mergus.engine.io.formats.protobuf_compile import compiled\n"
-        """from mergus.engine.io.schemas.schema import Schema\n"""
+        "from mergus.engine.io.schemas.schema import Schema\n"
         "compiled(Schema('PROTOBUF', 'syntax = \"proto3\"; message M { int32 a = 1; }'), lambda *_: None)\n"
         "print('compiled')"
     )
