@@ -128,7 +128,7 @@ def _node(node: Node) -> str:
                 if node.within is None
                 else f" within {node.within.before_ms} ms before, {node.within.after_ms} after"
             )
-            what = " as a test" if node.is_test else ""
+            what = " as a lookup" if node.is_lookup else ""
             return f"Join {kind} {node.between}{what} on {on}{within}"
         case Union(arms=arms):
             return f"Union of {len(arms)} streams"

@@ -173,8 +173,8 @@ class Within:
 class Join:
     """Rows of two sides with the same key. Output: left's columns, then right's. Which join it is follows from the sides: a
     stream with a table sees the table as of the stream's row, two streams meet `within` a time, two tables make a table.
-    `primary`: the left table's primary key, where the join is on another column of it (a foreign key). `is_test`: only
-    whether there is a row on the right is asked, of rows that keep their key, also of those without a value to ask for."""
+    `primary`: the left table's primary key, where the join is on another column of it (a foreign key). `is_lookup`: the
+    right only answers, to rows that keep their key, also to those without a value to ask by."""
 
     left: Node
     right: Node
@@ -183,7 +183,7 @@ class Join:
     right_key: int
     within: Within | None = None
     primary: tuple[int, ...] = ()
-    is_test: bool = False
+    is_lookup: bool = False
 
     def __post_init__(self) -> None:
         if self.left.is_table and not self.right.is_table:

@@ -17,7 +17,7 @@ def needs_one_worker(plan: QueryPlan) -> bool:
         for step in stage.steps:
             if isinstance(step, StreamTableJoin):
                 left, right = written_in.get(step.left, 0), written_in.get(step.right, 0)
-                if right > 1 or (right and left) or (step.is_test and not _by_own_key(step)):
+                if right > 1 or (right and left) or (step.is_lookup and not _by_own_key(step)):
                     return True
             timed = isinstance(step, PartialAggregate) and (step.window is not None or step.ttl_ms is not None)
             if number and (timed or isinstance(step, JoinSides)):

@@ -185,7 +185,7 @@ class _Builder:
         sides, name = self._sides(node, left, right), self._name("joined")
         if node.is_table:
             return self._append(at, TableTableJoin(*sides, node.kind, node.schema, name, node.window))
-        return self._append(at, StreamTableJoin(*sides, node.kind, node.schema, name, node.is_test, node.window))
+        return self._append(at, StreamTableJoin(*sides, node.kind, node.schema, name, node.is_lookup, node.window))
 
     def _sides(self, node: Join, left: Edge, right: Edge) -> tuple[Edge, Edge, Edge, int, int, Schema, Schema]:
         """The fields of steps.TwoSides."""

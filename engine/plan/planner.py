@@ -24,7 +24,7 @@ from .rules.hoist_models import has_model
 from .rules.merge_projections import merge_projections
 from .sources import read_of
 from .steps import QueryPlan
-from .subqueries import Names
+from .subqueries.sources import Names
 from .target import SinkTarget
 from .time_to_live import with_state_ttl
 

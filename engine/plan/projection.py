@@ -80,6 +80,8 @@ def _own_name(node: exp.Expression, rows: Rows, names: NameGenerator, *, starred
         if node.name in WINDOW_BOUNDS and not any(e.name == node.name for e in rows.entries):
             return node.name  # a group's window bound
         entry = rows.find([part.name for part in node.parts], span_of(node))
+        if entry.hidden and not entry.source:
+            return names.column()  # what a sub-query was answered
         clashes = sum(e.name == entry.name for e in rows.entries) > 1
         return entry.result if starred or clashes else entry.name
     if isinstance(node, exp.JSONExtract | exp.Dot):

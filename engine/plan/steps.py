@@ -169,13 +169,13 @@ class TwoSides:
 @dataclass(frozen=True)
 class StreamTableJoin(TwoSides):
     """Each row of `left` (stream) with the row of `right` (table) of the same key as of the stream row. Output columns:
-    left's, then right's. `kind`: INNER or LEFT. `is_test`: rows keep their own key, and those without a value to join by.
+    left's, then right's. `kind`: INNER or LEFT. `is_lookup`: rows keep their own key, and those without a value to join by.
     `windowed`: both sides' keys are of these windows."""
 
     kind: str
     schema: Schema
     state: str
-    is_test: bool = False
+    is_lookup: bool = False
     windowed: Window | None = None
 
 

@@ -23,6 +23,7 @@ class _Text(Generator):
         exp.PropertyEQ: lambda self, node: f"{self.sql(node, 'this')} := {self.sql(node, 'expression')}",
         exp.Struct: _call,
         exp.Map: _call,
+        exp.Subquery: lambda self, node: node.name,
     }
 
 

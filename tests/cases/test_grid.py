@@ -46,6 +46,8 @@ PER_PARTITION = (
     "joins_subqueries-a stream joined with tables",
     "subqueries-groups of windows",
     "membership-values of a table's column",
+    "values-an aggregate of",
+    "values-what a table has",
 )  # what is late, or final, is judged by partition; and what lies in two has no order
 BY_ROW = ("functions_", "types_")  # what a row gives by itself: one combination each, all of them over the files
 ASSERTIONS = (AssertValues, AssertSource, AssertTopic)

@@ -55,7 +55,7 @@ class StreamTableJoinOperator:
         if DELETED in left.schema.names:
             left = left.filter(pc.invert(left.column(DELETED))).drop_columns([DELETED])
         key = left.column(f"c{self._step.left_key}")
-        if not key.null_count or self._step.is_test:
+        if not key.null_count or self._step.is_lookup:
             return left
         for row in pc.indices_nonzero(pc.is_null(key)).to_pylist():
             name = self._step.left_schema.columns[self._step.left_key].name

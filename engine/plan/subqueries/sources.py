@@ -9,24 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..errors import AnalysisError, InternalError
-from ..sql.catalog import Catalog
-from ..sql.expressions import Column, Expr
-from ..sql.functions import FunctionRegistry
-from ..sql.schema import ColumnDef, Schema
-from ..sql.scope import PSEUDO_COLUMNS
-from ..sql.statements.relational import Body, CommonTable, Select, SetOperation
-from ..sql.statements.statement import Query, RelationalQuery, SelectItem, SourceRef
-from ..sql.types import SqlType
-from ..sql.typing.coercion import coerce
-from .analysis import analyze_query
-from .logical import FINALS_APART, Finals, Node, Project, Union, has, reads
-from .membership import with_memberships
-from .predictions import expand_predictions
-from .result import row_by_row
-from .rows import Rows, rows_over
-from .set_operations import common_types
-from .sources import rows_from
+from ...errors import AnalysisError, InternalError
+from ...sql.catalog import Catalog
+from ...sql.expressions import Column, Expr
+from ...sql.functions import FunctionRegistry
+from ...sql.schema import ColumnDef, Schema
+from ...sql.scope import PSEUDO_COLUMNS
+from ...sql.statements.relational import Body, CommonTable, Select, SetOperation
+from ...sql.statements.statement import Query, RelationalQuery, SelectItem, SourceRef
+from ...sql.types import SqlType
+from ...sql.typing.coercion import coerce
+from ..analysis import analyze_query
+from ..logical import FINALS_APART, Finals, Node, Project, Union, has, reads
+from ..predictions import expand_predictions
+from ..result import row_by_row
+from ..rows import Rows, rows_over
+from ..set_operations import common_types
+from ..sources import rows_from
+from .expressions import check_places, with_lookups
 
 _UNION = "the union"
 
@@ -71,7 +71,8 @@ class Names:
         return Query((star,), source, emit=query.emit, limit=query.limit, span=query.span), names
 
     def rows(self, query: Query) -> tuple[Query, Rows]:
-        """A block's rows, and the block with the models of its FROM written out and the tests of its WHERE worked out."""
+        """A block's rows, and the block with the models of its FROM written out and its sub-queries looked up."""
+        check_places(query)
         query = expand_predictions(query, self.catalog, self.registry)
         rows = rows_from(query.from_, self.catalog, self.registry, self._derive)
         windowed = next((r.alias for r in reads(rows.node) if r.is_table and r.window is not None), None)
@@ -80,7 +81,7 @@ class Names:
                 "persistent queries on windowed tables are not supported",
                 hint=f"read the topic of {windowed} as a stream: CREATE STREAM … WITH (WINDOW_TYPE = …)",
             )
-        return with_memberships(query, rows, self)
+        return with_lookups(query, rows, self)
 
     def derived(self, query: Query, alias: str) -> Rows:
         """What a block gives, as the rows of a source of that name."""
