@@ -217,6 +217,11 @@ class Host:
         with self._lock:
             self._flows.pop(query_id, None)
 
+    def is_open(self, query_id: str) -> bool:
+        """Whether a query's table can be read without waiting for it to start."""
+        flow = self._flows.get(query_id)
+        return flow is not None and flow.reading.is_open
+
     def pull(self, query_id: str, pull: PullPlan) -> Scan:
         """A pull query's answer from the state here."""
         return self._flow(query_id).pull(pull)
@@ -296,7 +301,10 @@ def serve(connection: Connection, settings: HostSettings) -> None:
             number, command, args = connection.recv()
             if command == "end":
                 break
-            pool.submit(answer, number, command, args)
+            if _is_quick(host, command, args):
+                answer(number, command, args)
+            else:
+                pool.submit(answer, number, command, args)
         host.close_all()
     except (EOFError, OSError):
         os._exit(0)  # the server has died: what it promised is on disk, nothing more must happen
@@ -306,6 +314,16 @@ def serve(connection: Connection, settings: HostSettings) -> None:
 
 
 _unpacked = lru_cache(256)(unpack)
+
+
+def _is_quick(host: Host, command: str, args: tuple[Any, ...]) -> bool:
+    """Whether a command is the question for a key of an open table. Beside a busy flow it is answered sooner than it would be
+    handed to another thread, which had to wait for its turn at the interpreter again."""
+    if command != "pull":
+        return False
+    query_id, plan, _ = args
+    asked = _unpacked(plan)
+    return isinstance(asked, PullShape) and asked.plan.by_key and host.is_open(query_id)
 
 
 def _pull_plan(content: bytes, values: tuple[Any, ...]) -> PullPlan:

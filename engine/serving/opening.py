@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -135,12 +136,17 @@ def inferred_columns(config: Config, file: FileOptions) -> list[ColumnDef]:
         return [ColumnDef(name, sql_type) for name, sql_type in source.schema(connection)]
 
 
+@cache
+def _release() -> str:
+    """The version that is installed."""
+    try:
+        return version("mergus")
+    except PackageNotFoundError:
+        return "source"
+
+
 def info(config: Config) -> dict[str, Any]:
     """What /info answers, in ksqlDB's names."""
-    try:
-        release = version("mergus")
-    except PackageNotFoundError:
-        release = "source"
     cluster = "embedded" if config["kafka.bootstrap"] is None else "kafka"
-    server = {"version": release, "kafkaClusterId": cluster, "ksqlServiceId": "mergus_", "serverStatus": "RUNNING"}
+    server = {"version": _release(), "kafkaClusterId": cluster, "ksqlServiceId": "mergus_", "serverStatus": "RUNNING"}
     return {"KsqlServerInfo": server}

@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from ...errors import AnalysisError, Span
 from ...sql.catalog import Catalog, Relation
-from ...sql.compile.expression import SYSTEM_COLUMNS, compile_condition, compile_sql
+from ...sql.compile.expression import SYSTEM_COLUMNS, compile_condition, compile_sql, guarded
 from ...sql.expressions import Call, Column, Expr, Literal, System, systems_used
 from ...sql.functions import AggregateFunction, FunctionRegistry, TableFunction
 from ...sql.schema import ColumnDef, Schema
@@ -77,12 +77,14 @@ class PullPlan:
     values: tuple[Any, ...] = field(default=(), compare=False, repr=False)
 
     def sql(self, view: str) -> str:
-        """The DuckDB SQL over a view (or a table, or a query in parentheses) of the relation's rows."""
+        """The DuckDB SQL over a view (or a table, or a query in parentheses) of the relation's rows. An expression that fails for
+        a row is NULL there."""
         evaluations = [step for step in self.steps if isinstance(step, Evaluate)]
         later = [e for step in evaluations for e in (*step.columns, *([] if step.where is None else [step.where]))]
-        columns = [f"{compile_sql(e)} AS c{i}" for i, e in enumerate(self.columns)]
+        columns = [f"{compile_sql(guarded(e))} AS c{i}" for i, e in enumerate(self.columns)]
         columns += [SYSTEM_COLUMNS[name] for name in sorted(systems_used(later))]
-        where = "" if self.where is None else f" WHERE {compile_condition(self.where)}"
+        parts = [compile_condition(guarded(part)) for part in ([] if self.where is None else conjuncts(self.where))]
+        where = f" WHERE {' AND '.join(f'({part})' for part in parts) if len(parts) > 1 else parts[0]}" if parts else ""
         cut = self.limit is not None and all(step.where is None for step in evaluations)
         limit = f" LIMIT {self.limit}" if cut else ""
         return f"SELECT {', '.join(columns)} FROM {view}{where}{limit}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from ...errors import MergusError
@@ -40,6 +41,11 @@ class PullShape:
     """A plan with slots. What can be read off constants (keys, ranges) is left open in it. Found by identity."""
 
     plan: PullPlan
+
+    @cached_property
+    def in_columns(self) -> bool:
+        """Whether what is selected depends on the constants."""
+        return any(isinstance(n, Literal) and isinstance(n.value, Slot) for e in self.plan.columns for n in walk(e))
 
     def filled(self, values: Sequence[Any]) -> PullPlan:
         """The plan of the statement with these constants."""

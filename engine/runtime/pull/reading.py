@@ -40,6 +40,12 @@ class Reading:
         """Whether a pull query is under way."""
         return bool(self._scans)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether tasks are open that need not be waited for."""
+        run = self._run()
+        return not self._closing and (bool(self._tasks) if run is None else run.opened.is_set())
+
     def pull(self, pull: PullPlan) -> Scan:
         """The answer from the state of every worker here, one worker's rows after the other's."""
 

@@ -22,6 +22,7 @@ from ...plan.pull.plan import PullPlan
 from ...plan.steps import Aggregate, Evaluate, Materialize, QueryPlan
 from ...sql.compile.expression import bind_functions, compile_condition, compile_sql
 from ...sql.expressions import Column
+from ...state.duckdb import fetch
 from ...state.reader import StateReader
 from ...state.store import StateStore
 from ..processing_log import ProcessingLog
@@ -57,7 +58,11 @@ class PulledTable:
         with self._reader() as reader:
             bind_functions(reader.connection, [*pull.columns, *([] if pull.where is None else [pull.where])])
             if found is not None:
-                yield reader.read_rows(self._sql(replace(pull, where=None)), self._lookup.stored(found))
+                yield reader.read_rows(self._sql(replace(pull, where=None)), self._lookup.row(found))
+                return
+            stored = None if key is None else self._lookup.stored_sql(key, pull)
+            if stored is not None:
+                yield fetch(reader.connection, stored)
                 return
             for rows in self._read(reader, pull, held=key is None):
                 yield self._answered(pull, rows) if pull.steps else rows

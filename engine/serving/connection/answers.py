@@ -95,7 +95,8 @@ class PullRows(RowsThatCome):
 
     def answer(self) -> Answer:
         """All rows."""
-        return Answer(pa.concat_tables([self.schema.empty_table(), *self.batches()]))
+        batches = list(self.batches())
+        return Answer(pa.concat_tables(batches) if batches else self.schema.empty_table())
 
 
 Given = Done | Listing | PullRows | PushRows

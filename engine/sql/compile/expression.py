@@ -56,9 +56,10 @@ _CANNOT_FAIL = frozenset(
 _TAKES_FAILURES_AS_NULL = frozenset({"ARRAY[]", "MAP()", "STRUCT()", "COALESCE", "IFNULL", "CONCAT", "CONCAT_WS"})
 
 
-def compile_sql(expr: Expr) -> str:
-    """The DuckDB SQL of `expr`. Call `bind_functions` on the connection that is to run it first."""
-    return _Compiler().text(expr)
+def compile_sql(expr: Expr, columns: Sequence[str] = ()) -> str:
+    """The DuckDB SQL of `expr`, over what `columns` say in place of c0, c1 …. Call `bind_functions` on the connection that is to
+    run it first."""
+    return _Compiler(columns).text(expr)
 
 
 def compile_condition(expr: Expr) -> str:
@@ -93,14 +94,15 @@ def bind_functions(connection: duckdb.DuckDBPyConnection, exprs: Iterable[Expr])
 class _Compiler:
     """One walk over an expression; gathers the Python functions it meets."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Sequence[str] = ()) -> None:
         self.functions: dict[str, Bound] = {}
         self.inside_lambda = False
+        self.columns = columns
 
     def text(self, expr: Expr) -> str:
         match expr:
             case Column(index=index):
-                return f"c{index}"
+                return self.columns[index] if self.columns else f"c{index}"
             case System(name=name):
                 return SYSTEM_COLUMNS[name]
             case Parameter(name=name):
