@@ -34,7 +34,20 @@ from ..sql.types import (
 )
 from .arrays import from_tensor, struct_of, to_tensor, whole_of
 from .program import TEXTS, Tensor, Tensors
-from .sparse import Parts, column_type, coordinates, dense, found, is_sparse, item_of, of_dense, parts_of
+from .sparse import (
+    Parts,
+    by_row,
+    column_type,
+    coordinates,
+    dense,
+    found,
+    found_answers,
+    is_sparse,
+    item_of,
+    of_dense,
+    of_rows,
+    parts_of,
+)
 
 _OF_DTYPE = {
     "bool": BOOLEAN,
@@ -86,6 +99,13 @@ class Port:
             return {self.tensor.name: dense(column, self.type, self.tensor)}
         return {self.tensor.name: _fed(to_tensor(column), self.tensor)}
 
+    def answer(self, outputs: Tensors) -> pa.Array:
+        """The column of what a model has given."""
+        values, wanted = _given(outputs, self.tensor), arrow_type(self.type)
+        if self.parts is not None:
+            return of_rows(values, wanted, self.type)
+        return of_dense(values, wanted, self.type) if is_sparse(self.type) else from_tensor(values, wanted)
+
 
 @dataclass(frozen=True)
 class Binding:
@@ -106,6 +126,11 @@ class Binding:
         return tuple(dict.fromkeys(t for p in self.inputs for t in p.tensors))
 
     @property
+    def output_tensors(self) -> tuple[Tensor, ...]:
+        """What they are read off, each once."""
+        return tuple(dict.fromkeys(t for p in self.outputs for t in p.tensors))
+
+    @property
     def output_columns(self) -> Columns:
         """OUTPUT (…)."""
         return tuple((p.column, p.type) for p in self.outputs)
@@ -123,7 +148,23 @@ class Binding:
 
     def answers(self, outputs: Tensors) -> list[pa.Array]:
         """A column each output."""
-        return [_answer(_shaped(outputs, p), p.type) for p in self.outputs]
+        return [port.answer(outputs) for port in self.outputs]
+
+    @property
+    def gives_sparse(self) -> bool:
+        """Whether an answer is a sparse tensor of the whole batch."""
+        return any(port.parts is not None for port in self.outputs)
+
+    def by_row(self, outputs: Tensors, count: int) -> Tensors:
+        """What a model has given for `count` rows with a value a row in each: sparse tensors are of the whole batch."""
+        made = dict(outputs)
+        for port in self.outputs:
+            if port.parts is not None:
+                rows = by_row(port.parts, {t.name: _given(outputs, t) for t in port.tensors}, count)
+                made = {n: v for n, v in made.items() if n not in {t.name for t in port.tensors}} | {
+                    port.tensor.name: rows
+                }
+        return made
 
     def finish(self, outputs: Tensors) -> pa.Array:
         """The answers as a column: the one output, or a struct."""
@@ -158,7 +199,7 @@ def bind(
 ) -> Binding:
     """Columns and tensors brought together; raises UserError or TypeMismatch that names the tensor. `word`: the clause that
     gives the inputs."""
-    given = _read_inputs(name, takes) if inputs is None else None
+    given = _read_all(name, takes, found(takes)) if inputs is None else None
     packed = False
     if inputs is not None:
         packed = _is_packed(takes, inputs)
@@ -166,7 +207,11 @@ def bind(
             given = tuple(Port(column, kind, takes[0]) for column, kind in inputs)
         else:
             given = _declared(name, word, takes, inputs, every=True)
-    made = _read(name, gives) if outputs is None else _declared(name, "OUTPUT", gives, outputs, every=False)
+    made = (
+        _read_all(name, gives, found_answers(gives))
+        if outputs is None
+        else _declared(name, "OUTPUT", gives, outputs, every=False)
+    )
     assert given is not None  # one of the two branches made it
     return Binding(given, made, packed)
 
@@ -196,9 +241,8 @@ def _layout(kind: SqlType) -> tuple[str, tuple[int | None, ...]]:
     return scalar, ()
 
 
-def _read_inputs(name: str, tensors: Sequence[Tensor]) -> tuple[Port, ...]:
-    """Inputs read off a signature: the three tensors of a sparse one are a column, each of the others is one."""
-    sparse = found(tensors)
+def _read_all(name: str, tensors: Sequence[Tensor], sparse: Mapping[str, Parts]) -> tuple[Port, ...]:
+    """Columns read off a signature: the three tensors of a sparse one are a column, each of the others is one."""
     of_sparse = {t for parts in sparse.values() for t in parts.tensors}
     ports = [_sparse_port(name, *item) for item in sparse.items()]
     others = [t for t in tensors if t not in of_sparse]
@@ -245,7 +289,7 @@ def _declared(name: str, word: str, tensors: Sequence[Tensor], columns: Columns,
     ports: list[Port] = []
     for column, kind in columns:
         parts = parts_of(column, tensors) if is_sparse(kind) else None
-        if parts is not None:
+        if parts is not None and (every or parts.shape is not None):  # an answer's rows are counted by its shape
             _check_fit(name, word, column, item_of(kind), parts.values)
             ports.append(Port(column, kind, parts.values, parts))
             continue
@@ -314,15 +358,10 @@ def _numpy(tensor: Tensor) -> np.dtype[Any]:
     return np.dtype("float32") if tensor.dtype == "bfloat16" else np.dtype(tensor.dtype)
 
 
-def _answer(values: np.ndarray[Any, Any], kind: SqlType) -> pa.Array:
-    wanted = arrow_type(kind)
-    return of_dense(values, wanted, kind) if is_sparse(kind) else from_tensor(values, wanted)
-
-
-def _shaped(outputs: Tensors, port: Port) -> np.ndarray[Any, Any]:
-    values = outputs.get(port.tensor.name)
+def _given(outputs: Tensors, tensor: Tensor) -> np.ndarray[Any, Any]:
+    values = outputs.get(tensor.name)
     if values is None:
-        raise UserError(f"the model gave no tensor {port.tensor.name}")
+        raise UserError(f"the model gave no tensor {tensor.name}")
     return values
 
 

@@ -129,6 +129,8 @@ def _call(
     stats.model_seconds += time.perf_counter() - started
     stats.model_calls += 1
     stats.model_rows += rows
+    if function.by_row is not None:
+        outputs = function.by_row(outputs, wanted)
     short = [k for k, v in outputs.items() if v.ndim == 0 or v.shape[0] != wanted]
     if short:
         shape = list(outputs[short[0]].shape)

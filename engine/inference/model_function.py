@@ -23,12 +23,14 @@ from .program import Tensor
 Tensors = Mapping[str, "np.ndarray[Any, Any]"]
 Prepare = Callable[..., Tensors]
 Finish = Callable[[Tensors], "pa.Array | np.ndarray[Any, Any]"]
+ByRow = Callable[[Tensors, int], Tensors]
 
 
 @dataclass(frozen=True, eq=False)
 class ModelFunction:
     """A SQL function whose answers come from a model. Two are equal only when they are the same object.
 
+    `by_row`: what makes of a call's tensors, for so many rows, such as have a value a row, for a model that gives others.
     `before`: packed expressions (`packing.py`) that make what `prepare` is given of the arguments, `after`: those that make
     the answer of the struct that `finish` gives.
 
@@ -44,6 +46,7 @@ class ModelFunction:
     output: SqlType
     prepare: Prepare | None = None
     finish: Finish | None = None
+    by_row: ByRow | None = None
     version: str | None = None
     sha256: str | None = None
     batch_sizes: tuple[int, ...] = ()

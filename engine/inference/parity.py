@@ -18,7 +18,7 @@ import pyarrow as pa
 from ..errors import UserError
 from ..sql.types import arrow_type
 from .artefact import verify
-from .binding import Binding
+from .binding import Binding, Port
 from .evaluation import Evaluation, private_instance
 from .model_function import ModelFunction
 from .program import TEXTS, Source, Tensor, object_array
@@ -79,11 +79,13 @@ def _same_size(output: str, given: np.ndarray[Any, Any], wanted: np.ndarray[Any,
 
 
 def _flat(values: Values) -> list[Any]:
-    """Numbers and texts of values that may be lists of lists; NULL is NaN."""
+    """Numbers and texts of values that may be lists of lists, or sparse tensors; NULL is NaN."""
     made: list[Any] = []
     for value in values:
         if isinstance(value, list):
             made += _flat(value)
+        elif isinstance(value, dict):
+            made += _flat(list(value.values()))
         elif isinstance(value, bytes):
             made.append(value.decode(errors="replace"))
         else:
@@ -108,8 +110,10 @@ def bare_outputs(
         given = [pa.array(values, kind) for values, kind in zip(columns, function.arrow_inputs, strict=True)]
         columns = [_values(column) for column in _evaluated(function.before, given)]
     try:
-        chunks = _chunks(columns, function.batch_sizes)
+        chunks = list(_chunks(columns, function.batch_sizes))
         made = [program(_tensors(program.input_tensors, names, binding, chunk)) for chunk in chunks]
+        if function.by_row is not None:
+            made = [function.by_row(one, len(chunk[0])) for one, chunk in zip(made, chunks, strict=True)]
     finally:
         program.unload()
     whole = {name: np.concatenate([m[name] for m in made])[: len(columns[0])] for name in made[0]} if made else {}
@@ -117,8 +121,13 @@ def bare_outputs(
         made = _evaluated(function.after, binding.answers(whole))
         return {name: np.array(_values(column)) for name, column in zip(outputs, made, strict=True)}
     if binding is not None:
-        return {p.column: whole[p.tensor.name] for p in binding.outputs if p.tensor.name in whole}
+        return {p.column: _bare(p, whole) for p in binding.outputs if p.tensor.name in whole}
     return whole if function.finish is None or not whole else _columns(function.finish(whole))
+
+
+def _bare(port: Port, whole: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """An output column's array; of a sparse one its places, values and sizes in a row."""
+    return np.array(_flat(port.answer(whole).to_pylist())) if is_sparse(port.type) else whole[port.tensor.name]
 
 
 def _evaluated(expressions: str, columns: Sequence[pa.Array]) -> list[pa.Array]:

@@ -58,7 +58,6 @@ def version_function(name: str, folder: Path, number: str, route: Mapping[str, A
     """One version as the runtime knows models."""
     record = route["record"]
     binding = Binding.of_json(record["binding"])
-    gives = tuple(p.tensor for p in binding.outputs)
     inputs, outputs = sql_columns(binding, record)
     transforms = route.get("transforms", {})
     return ModelFunction(
@@ -68,12 +67,13 @@ def version_function(name: str, folder: Path, number: str, route: Mapping[str, A
         output=call_type(outputs, with_error=False),
         prepare=binding.prepare,
         finish=binding.fields if OUTPUT in transforms else binding.finish,
+        by_row=binding.by_row if binding.gives_sparse else None,
         version=number,
         sha256=route["sha256"],
         batch_sizes=tuple(record.get("batch_sizes", ())),
         provider=route["provider"],
         options={"provider": route["provider"], **record.get("options", {})},
-        declared=(binding.input_tensors, gives),
+        declared=(binding.input_tensors, binding.output_tensors),
         cache_rows=record.get("cache_rows"),
         isolated=record.get("isolated", False),
         timeout_ms=record.get("timeout_ms"),

@@ -2,11 +2,13 @@
 
 A model that takes sparse tensors has three for each: the places of a whole batch, rows first, their values and its shape.
 TensorFlow 1's files call them `x_indices`, `x_values` and `x_dense_shape`, TensorFlow 2's `x`, `x_1` and `x_2`, models converted
-from elsewhere plainly `indices` and `values`. A model that takes dense tensors gets zeros where nothing is said.
+from elsewhere plainly `indices` and `values`. A model that takes dense tensors gets zeros where nothing is said. What a model
+gives is sparse in the same way, or dense and made sparse where OUTPUT says so.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..errors import RecordError
+from ..errors import RecordError, UserError
 from ..sql.types import BIGINT, Array, SqlType, Struct
 from .program import TEXTS, Tensor
 
@@ -78,7 +80,7 @@ def parts_of(column: str, tensors: Sequence[Tensor]) -> Parts | None:
 
 
 def found(tensors: Sequence[Tensor]) -> dict[str, Parts]:
-    """The sparse inputs of a signature, by the names that their columns get."""
+    """The sparse tensors of a signature, by the names that their columns get."""
     made: dict[str, Parts] = {}
     for tensor in tensors:
         name = re.sub(r"[_/]indices\Z", "", tensor.name)
@@ -86,6 +88,11 @@ def found(tensors: Sequence[Tensor]) -> dict[str, Parts]:
         if parts is not None and parts.indices is tensor:
             made[ONLY if name == "indices" else name] = parts
     return made
+
+
+def found_answers(tensors: Sequence[Tensor]) -> dict[str, Parts]:
+    """The same of what a model gives, where the names leave no doubt: `y`, `y_1` and `y_2` may be any three answers."""
+    return {n: p for n, p in found(tensors).items() if p.shape is not None and p.indices.name != n}
 
 
 def _fit(indices: Tensor, values: Tensor) -> bool:
@@ -117,20 +124,67 @@ def dense(column: pa.Array, kind: SqlType, tensor: Tensor) -> np.ndarray[Any, An
     return made
 
 
+@dataclass(frozen=True)
+class Row:
+    """One row's tensor of a sparse answer: places (one a value, without the row), values, sizes."""
+
+    places: np.ndarray[Any, Any]
+    values: np.ndarray[Any, Any]
+    sizes: np.ndarray[Any, Any]
+
+
+def by_row(parts: Parts, outputs: Mapping[str, np.ndarray[Any, Any]], count: int) -> np.ndarray[Any, Any]:
+    """A batch's sparse answer as a `Row` a row, which can be cut and joined as other answers are. A loop over rows: each has as
+    many values as it likes. Raises UserError where it is no tensor of `count` rows."""
+    assert parts.shape is not None  # `found_answers` takes no others
+    indices, values, shape = (outputs[t.name] for t in (parts.indices, parts.values, parts.shape))
+    fits = indices.ndim == 2 and len(indices) == len(values) and len(shape) == indices.shape[1]
+    if not fits or shape[0] != count:
+        raise UserError(
+            f"outputs {parts.indices.name}, {parts.values.name} and {parts.shape.name} are no sparse tensor of {count} rows",
+            detail=f"their shapes are {list(indices.shape)}, {list(values.shape)} and {list(shape.shape)}",
+            hint="a model must answer row by row",
+        )
+    if ((indices < 0) | (indices >= shape)).any():
+        raise UserError(f"output {parts.indices.name} has an index outside {parts.shape.name}")
+    order = np.argsort(indices[:, 0], kind="stable")
+    indices, values = indices[order], values[order]
+    ends = np.searchsorted(indices[:, 0], np.arange(count + 1))
+    rows = np.empty(count, dtype=object)
+    for row, (start, end) in enumerate(itertools.pairwise(ends.tolist())):
+        rows[row] = Row(indices[start:end, 1:], values[start:end], shape[1:])
+    return rows
+
+
+def of_rows(rows: np.ndarray[Any, Any], wanted: pa.StructType, kind: SqlType) -> pa.Array:
+    """What `by_row` gave as a column."""
+    counts = np.array([len(row.values) for row in rows], dtype=np.int64)
+    places = np.concatenate([row.places for row in rows])
+    depths = np.array([len(row.sizes) for row in rows], dtype=np.int64)
+    values, sizes = np.concatenate([row.values for row in rows]), np.concatenate([row.sizes for row in rows])
+    return _column(counts, places, pa.array(values), _lists(depths, pa.array(sizes)), wanted, kind)
+
+
 def of_dense(values: np.ndarray[Any, Any], wanted: pa.StructType, kind: SqlType) -> pa.Array:
     """A model's dense answer as sparse tensors: what is not zero."""
     places = np.argwhere(values != 0)
     counts = np.bincount(places[:, 0], minlength=len(values)) if len(places) else np.zeros(len(values), dtype=np.int64)
-    depth = values.ndim - 1
-    inner = _lists(np.full(len(places), depth), pa.array(places[:, 1:].reshape(-1)))
-    shape = _lists(
-        np.full(len(values), depth), pa.array(np.tile(np.array(values.shape[1:], dtype=np.int64), len(values)))
-    )
-    held = {
-        "INDICES": _lists(counts, inner),
-        "VALUES": _lists(counts, pa.array(values[tuple(places.T)])),
-        "SHAPE": shape,
-    }
+    sizes = np.tile(np.array(values.shape[1:], dtype=np.int64), len(values))
+    shape = _lists(np.full(len(values), values.ndim - 1), pa.array(sizes))
+    return _column(counts, places[:, 1:], pa.array(values[tuple(places.T)]), shape, wanted, kind)
+
+
+def _column(
+    counts: np.ndarray[Any, Any],
+    places: np.ndarray[Any, Any],
+    values: pa.Array,
+    shape: pa.Array,
+    wanted: pa.StructType,
+    kind: SqlType,
+) -> pa.Array:
+    """A column of `counts` places and values a row."""
+    inner = _lists(np.full(len(places), places.shape[1]), pa.array(places.reshape(-1)))
+    held = {"INDICES": _lists(counts, inner), "VALUES": _lists(counts, values), "SHAPE": shape}
     assert isinstance(kind, Struct)  # its column is one
     made = [held[name.upper()].cast(wanted.field(i).type) for i, (name, _) in enumerate(kind.fields)]
     return pa.StructArray.from_arrays(made, fields=list(wanted))

@@ -22,6 +22,12 @@ def logging_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 TWO = "def predict(x):\n    return {'y': x * 2, 'kind': ['up' if s > 0 else 'down' for s in x.sum(axis=1)]}\n"
+SPARSE = (
+    "import numpy as np\n"
+    "def predict(v):\n"
+    "    rows = np.flatnonzero(v > 0)\n"
+    "    return {'y_indices': rows[:, None].repeat(2, 1) * [1, 0], 'y_values': v[rows], 'y_shape': np.array([len(v), 1])}\n"
+)
 UNEVEN = "def predict(a):\n    return a + len(a) * 1e-3\n"
 BAD = "def predict(a):\n    if (a == 3).any():\n        raise ValueError('three')\n    return a\n"
 
@@ -45,6 +51,15 @@ def test_every_output_is_compared_and_null_is_passed_over(tmp_path: Path, capsys
     body = told(capsys)
     assert (body["model"], body["version"], body["rows"], body["nulls"], body["unanswered"]) == ("M", "1", 3, 1, 0)
     assert [(o["output"], o["count"], o["max"]) for o in body["outputs"]] == [("Y", 6, 0.0), ("KIND", 2, 0.0)]
+
+
+def test_a_sparse_answer_is_compared_as_it_stands(tmp_path: Path, capsys) -> None:
+    sparse = "STRUCT<indices ARRAY<ARRAY<BIGINT>>, `values` ARRAY<DOUBLE>, shape ARRAY<BIGINT>>"
+    setup = setup_file(tmp_path, SPARSE, f"INPUT (v DOUBLE) OUTPUT (y {sparse})")
+    data = tmp_path / "rows.jsonl"
+    data.write_text('{"v": 1.5}\n{"v": -1}\n{"v": 3}\n')
+    assert parity("m", data, setup, format="json") == 0
+    assert [(o["output"], o["count"], o["max"]) for o in told(capsys)["outputs"]] == [("Y", 7, 0.0)]
 
 
 def test_transforms_stand_on_both_sides(tmp_path: Path, capsys) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import mergus
@@ -87,6 +88,52 @@ def test_answers_are_what_is_not_zero() -> None:
     ]
 
 
+def test_a_sparse_answer_is_cut_into_rows() -> None:
+    made = bind("m", [Tensor("x", "float32")], [*coo("y"), Tensor("n", "int64")], None, None)
+    assert made.output_columns == (("Y", KIND), ("N", BIGINT))
+    assert Binding.of_json(made.as_json()) == made
+    outputs = {
+        "y_indices": np.array([[2, 1, 0], [0, 0, 2], [0, 1, 1]]),
+        "y_values": np.array([9, 5, 7], dtype=np.float32),
+        "y_dense_shape": np.array([3, 2, 3]),
+        "n": np.array([4, 5, 6]),
+    }
+    by_row = made.by_row(outputs, 3)
+    assert sorted(by_row) == ["n", "y_values"]
+    answer = made.finish({name: values[[0, 2, 1]] for name, values in by_row.items()})  # rows are cut and put together
+    assert [list(row.values()) for row in pc.struct_field(answer, [0]).to_pylist()] == [
+        [[[0, 2], [1, 1]], [5.0, 7.0], [2, 3]],
+        [[[1, 0]], [9.0], [2, 3]],
+        [[], [], [2, 3]],
+    ]
+    declared = bind("m", [Tensor("x", "float32")], coo("y"), None, (("Y", KIND),))
+    assert declared.output_tensors == tuple(coo("y"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"y_dense_shape": np.array([2, 2, 3])}, "no sparse tensor of 3 rows"),
+        ({"y_values": np.array([1.0])}, "no sparse tensor of 3 rows"),
+        ({"y_indices": np.array([[2, 2, 0], [0, 0, 2]])}, "outside y_dense_shape"),
+    ],
+)
+def test_an_answer_that_is_no_tensor_of_the_rows_is_refused(change: dict[str, Any], words: str) -> None:
+    made = bind("m", [Tensor("x", "float32")], coo("y"), None, None)
+    outputs = {
+        "y_indices": np.array([[2, 1, 0], [0, 0, 2]]),
+        "y_values": np.array([9.0, 5.0]),
+        "y_dense_shape": np.array([3, 2, 3]),
+    }
+    with pytest.raises(MergusError, match=words):
+        made.by_row(outputs | change, 3)
+
+
+def test_three_answers_whose_names_leave_doubt_are_three() -> None:
+    made = bind("m", [Tensor("x", "float32")], coo("", names=("y", "y_1", "y_2")), None, None)
+    assert [column for column, _ in made.output_columns] == ["Y", "Y_1", "Y_2"]
+
+
 PLAIN = Struct((("VALUES", Array(FLOAT)), ("INDICES", Array(BIGINT)), ("SHAPE", Array(BIGINT))))
 
 
@@ -154,6 +201,42 @@ def test_a_python_function_gets_the_three_and_a_bad_row_errs_alone(tmp_path: Pat
     said, reasons = answers(f"CREATE MODEL m {given};")
     assert said == [2003.0, None, 0.0, None]
     assert ["outside its SHAPE" in reason for reason in reasons] == [True]
+
+
+def test_a_sparse_answer_in_sql_beside_rows_that_fail(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(
+        "import numpy as np\n"
+        "def predict(v):\n"
+        "    if 13.0 in v:\n"
+        "        raise ValueError('unlucky')\n"
+        "    rows = np.flatnonzero(v > 0)\n"
+        "    places = np.stack([rows, v[rows].astype(int)], axis=1)\n"
+        "    return {'y_indices': places, 'y_values': v[rows], 'y_shape': np.array([len(v), 20])}\n"
+    )
+    column = COLUMN.replace("x ", "y ", 1).replace("FLOAT", "DOUBLE")
+    with mergus.connect() as db:
+        db.execute(
+            f"CREATE MODEL m INPUT (v DOUBLE) OUTPUT ({column}) WITH (provider='python', path='{tmp_path / 'm.py'}', "
+            "batch_sizes='4');"
+            "CREATE STREAM s (id INT KEY, v DOUBLE) WITH (kafka_topic='s', value_format='JSON', partitions=1);"
+        )
+        values = [3.0, -1.0, 13.0, 3.0, None, 7.0, 8.0]
+        db.insert("s", [{"id": i, "v": v} for i, v in enumerate(values)])
+        found = [row["Y"] for row in db.query("SELECT id, m(v) AS y FROM s;").rows()]
+        reasons = [row["REASON"] for row in db.query("SELECT * FROM mergus_processing_log;").rows()]
+        tables = db.query("SELECT id, m(v)->`values`[1] AS y FROM s WHERE ARRAY_LENGTH(m(v)->indices) = 1;").rows()
+    assert [None if row is None else list(row.values()) for row in found] == [
+        [[[3]], [3.0], [20]],
+        [[], [], [20]],
+        None,
+        [[[3]], [3.0], [20]],
+        None,
+        [[[7]], [7.0], [20]],
+        [[[8]], [8.0], [20]],
+    ]
+    assert reasons
+    assert all("unlucky" in reason for reason in reasons)
+    assert [row["Y"] for row in tables] == [3.0, 3.0, 7.0, 8.0]
 
 
 @pytest.mark.slow
