@@ -160,10 +160,9 @@ class Binding:
         made = dict(outputs)
         for port in self.outputs:
             if port.parts is not None:
-                rows = by_row(port.parts, {t.name: _given(outputs, t) for t in port.tensors}, count)
-                made = {n: v for n, v in made.items() if n not in {t.name for t in port.tensors}} | {
-                    port.tensor.name: rows
-                }
+                parts = {t.name: _given(outputs, t) for t in port.tensors}
+                made = {n: v for n, v in made.items() if n not in parts}
+                made[port.tensor.name] = by_row(port.parts, parts, count)
         return made
 
     def finish(self, outputs: Tensors) -> pa.Array:

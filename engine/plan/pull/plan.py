@@ -34,6 +34,7 @@ from ..rules.hoist_models import has_model
 from ..sources import rows_from
 from ..steps import Evaluate, Step, Window
 from .models import hoisted
+from .texts import guarded_condition
 
 if TYPE_CHECKING:
     from .shapes import PullShape
@@ -83,8 +84,7 @@ class PullPlan:
         later = [e for step in evaluations for e in (*step.columns, *([] if step.where is None else [step.where]))]
         columns = [f"{compile_sql(guarded(e))} AS c{i}" for i, e in enumerate(self.columns)]
         columns += [SYSTEM_COLUMNS[name] for name in sorted(systems_used(later))]
-        parts = [compile_condition(guarded(part)) for part in ([] if self.where is None else conjuncts(self.where))]
-        where = f" WHERE {' AND '.join(f'({part})' for part in parts) if len(parts) > 1 else parts[0]}" if parts else ""
+        where = "" if self.where is None else f" WHERE {compile_condition(guarded_condition(self.where))}"
         cut = self.limit is not None and all(step.where is None for step in evaluations)
         limit = f" LIMIT {self.limit}" if cut else ""
         return f"SELECT {', '.join(columns)} FROM {view}{where}{limit}"

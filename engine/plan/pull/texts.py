@@ -33,14 +33,15 @@ class Texts:
 
     def condition(self, expr: Expr) -> str:
         """A condition, which does not hold where it fails."""
-        made = _guarded_condition(expr)
+        made = guarded_condition(expr)
         self.exprs.append(made)
         return compile_condition(made)
 
 
-def _guarded_condition(expr: Expr) -> Expr:
+def guarded_condition(expr: Expr) -> Expr:
+    """A condition that does not hold where it fails."""
     if isinstance(expr, Call) and expr.function == "AND":
-        return replace(expr, args=tuple(map(_guarded_condition, expr.args)))
+        return replace(expr, args=tuple(map(guarded_condition, expr.args)))
     if isinstance(expr, Call) and expr.function in _COMPARISONS:
         return replace(expr, args=tuple(map(guarded, expr.args)))
     return guarded(expr)

@@ -76,10 +76,8 @@ class _Asked:
         for node in _in_order(whole):
             form = canonical(node, self.rows)
             if form not in self.answers:
-                is_value = isinstance(node, exp.Subquery)
-                self.rows, self.answers[form] = (with_value if is_value else with_membership)(
-                    self.rows, node, self.names
-                )
+                asked = with_value if isinstance(node, exp.Subquery) else with_membership
+                self.rows, self.answers[form] = asked(self.rows, node, self.names)
             node.replace(self.answers[form].copy())
         answered: exp.Expression = whole.this
         return answered

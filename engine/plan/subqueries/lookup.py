@@ -14,6 +14,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from ...errors import AnalysisError, Span, UnknownName
+from ...sql.dialect import with_place
 from ...sql.expressions import Column, Expr
 from ...sql.functions import FunctionRegistry
 from ...sql.schema import ColumnDef, Schema
@@ -24,7 +25,7 @@ from ...sql.typing.expression import analyze_expression
 from ..joins import check_foreign, check_windows, is_whole_key
 from ..logical import Join, Project
 from ..predicates import written_conjuncts
-from ..rows import Entry, RowKey, Rows, RowScope
+from ..rows import Entry, RowKey, Rows, RowScope, canonical
 from ..text import text_of
 
 NAME = "the sub-query"
@@ -110,8 +111,29 @@ def named(name: str, node: exp.Expression) -> exp.Expression:
     """The syntax of a hidden column in the place of `node`."""
     column, span = exp.column(name, quoted=True), span_of(node)
     if span is not None:
-        column.this.meta.update(start=span.start, end=span.end - 1)
+        with_place(column.this, span.start, span.end - 1)
     return column
+
+
+# -------------------------------------------------------------------------------------------------- what a sub-query gives
+
+
+def only_item(block: Query, what: str, hint: str) -> exp.Expression:
+    """The one expression that a block selects. Raises AnalysisError for any other number. `what`: the sub-query, in words."""
+    item = block.select[0]
+    if len(block.select) != 1 or item.expression is None or item.is_struct_star:
+        raise AnalysisError(f"{what} gives one column", hint=hint, span=block.span)
+    return item.expression
+
+
+def is_key(value: exp.Expression, rows: Rows, registry: FunctionRegistry, clause: str) -> bool:
+    """Whether an expression over the rows of a sub-query's FROM is their key, all of it. `clause`: where it stands."""
+    return is_whole_key(analyze_expression(value, RowScope(rows, registry, clause), registry), rows)
+
+
+def groups_by(block: Query, value: exp.Expression, rows: Rows) -> bool:
+    """Whether the groups of a block are those of this value, which then is their key."""
+    return [canonical(node, rows) for node in block.group_by] == [canonical(value, rows)]
 
 
 # ---------------------------------------------------------------------------------------- the condition that speaks of both
@@ -159,11 +181,11 @@ def correlation(block: Query, rows: Rows, outer: Rows, what: str) -> Correlation
 
 def of_one_key(block: Query, rows: Rows, registry: FunctionRegistry) -> Correlation | None:
     """The same where a block's own condition names one key of the table that it reads: `key = 'this one'`."""
-    inside, scope = _Inside(rows), RowScope(rows, registry, "WHERE")
+    inside = _Inside(rows)
     parts = list(written_conjuncts(block.where))
     for part in parts:
         sides = _sides(part, inside)
-        if sides is not None and is_whole_key(analyze_expression(sides[0], scope, registry), rows):
+        if sides is not None and is_key(sides[0], rows, registry, "WHERE"):
             return Correlation(*sides, _without(block, parts, part))
     return None
 

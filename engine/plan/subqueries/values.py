@@ -18,12 +18,22 @@ from ...sql.parser.relational import subquery_of
 from ...sql.scope import span_of
 from ...sql.statements.statement import Query, SelectItem
 from ...sql.typing.calls import call_name, contains, is_aggregate
-from ...sql.typing.expression import analyze_expression
 from ..grouping import not_grouped, with_rows
-from ..joins import is_whole_key
-from ..rows import Rows, RowScope, canonical
+from ..rows import Rows
 from ..text import text_of
-from .lookup import NAME, Correlation, Names, correlation, looked_up, named, of_one_key, with_hidden
+from .lookup import (
+    NAME,
+    Correlation,
+    Names,
+    correlation,
+    groups_by,
+    is_key,
+    looked_up,
+    named,
+    of_one_key,
+    only_item,
+    with_hidden,
+)
 
 _COUNTS = ("COUNT", "COUNT_DISTINCT", "APPROX_COUNT_DISTINCT")
 
@@ -31,21 +41,17 @@ _COUNTS = ("COUNT", "COUNT_DISTINCT", "APPROX_COUNT_DISTINCT")
 def with_value(rows: Rows, node: exp.Expression, names: Names) -> tuple[Rows, exp.Expression]:
     """The rows with hidden columns that the sub-query's value is made of, and that value as an expression over them."""
     block, names = names.block(subquery_of(node))
-    item = block.select[0]
-    if len(block.select) != 1 or item.expression is None or item.is_struct_star:
-        raise AnalysisError(
-            "a sub-query for a value gives one column", hint="name it: (SELECT x FROM …)", span=block.span
-        )
+    value = only_item(block, "a sub-query for a value", "name it: (SELECT x FROM …)")
     _, own = names.rows(replace(block, where=None))
     found = correlation(block, own, rows, "a sub-query for a value")
-    if not block.group_by and contains(item.expression, names.registry, AggregateFunction) is not None:
+    if not block.group_by and contains(value, names.registry, AggregateFunction) is not None:
         everything = exp.Literal.number(0)
-        return _aggregated(rows, node, item.expression, names, found or Correlation(everything, everything, block), own)
+        return _aggregated(rows, node, value, names, found or Correlation(everything, everything, block), own)
     if found is None:
         found = of_one_key(block, own, names.registry)
     if found is None or not _finds_one(found, own, names):
-        raise _several(block, own)
-    return _of_one_row(rows, node, item.expression, names, found, own)
+        raise _several(block, value, own)
+    return _of_one_row(rows, node, value, names, found, own)
 
 
 def _of_one_row(
@@ -105,17 +111,13 @@ def _looked_up(
 def _finds_one(found: Correlation, own: Rows, names: Names) -> bool:
     """Whether no two of a block's rows have one value of what they are found by."""
     if found.block.group_by:
-        return [canonical(n, own) for n in found.block.group_by] == [canonical(found.theirs, own)]
-    return own.node.is_table and _is_key(found.theirs, own, names)
+        return groups_by(found.block, found.theirs, own)
+    return own.node.is_table and is_key(found.theirs, own, names.registry, "WHERE")
 
 
-def _is_key(value: exp.Expression, own: Rows, names: Names) -> bool:
-    return is_whole_key(analyze_expression(value, RowScope(own, names.registry, "WHERE"), names.registry), own)
-
-
-def _several(block: Query, own: Rows) -> AnalysisError:
+def _several(block: Query, value: exp.Expression, own: Rows) -> AnalysisError:
     """A sub-query that could give more than one row."""
-    item = text_of(block.select[0].expression or exp.Star())
+    item = text_of(value)
     if own.node.is_table:
         key = " and ".join(key.name for key in own.keys)
         detail, hint = f"one row of {own.sources[0]} is found by its whole key, {key}", f"MAX({item})"

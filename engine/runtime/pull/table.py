@@ -6,7 +6,7 @@ A key's row may lie in memory (`lookup.py`); a large table is read piece by piec
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,13 +14,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from ...errors import InternalError
-from ...operators.aggregates.group_state import GroupState
 from ...operators.answer import answer
-from ...operators.operator import KEY_GROUP, ROWTIME, WINDOW_END, WINDOW_START
-from ...operators.windows import kept_bounds
 from ...plan.pull.plan import PullPlan
-from ...plan.steps import Aggregate, Evaluate, Materialize, QueryPlan
-from ...sql.compile.expression import bind_functions, compile_condition, compile_sql
+from ...plan.steps import QueryPlan
+from ...sql.compile.expression import bind_functions
 from ...sql.expressions import Column
 from ...state.duckdb import fetch
 from ...state.reader import StateReader
@@ -28,6 +25,7 @@ from ...state.store import StateStore
 from ..processing_log import ProcessingLog
 from .lookup import Lookup
 from .scan import PIECE_ROWS, Tables
+from .view import view_sql
 
 if TYPE_CHECKING:
     from ..pipeline import Engine
@@ -111,28 +109,3 @@ class PulledTable:
         for reader in self._readers:
             reader.close()
         self._readers.clear()
-
-
-def view_sql(plan: QueryPlan, table: str) -> str:
-    """The rows of a plan's table, as SQL over its state (a relation): c0, c1 … of the plan's schema and the system columns."""
-    steps = [step for stage in plan.stages for step in stage.steps]
-    systems = [ROWTIME, KEY_GROUP]
-    rows = ""
-    for step in steps:
-        if isinstance(step, Aggregate) and step.state == plan.materialized:
-            rows = GroupState(step).view_sql(table)
-            systems += [WINDOW_START, WINDOW_END] if step.partial.window else []
-        elif isinstance(step, Materialize) and step.state == plan.materialized:
-            columns = [f"c{i}" for i in range(len(step.schema))]
-            windows = kept_bounds(step.window) if step.window else []
-            rows = f"SELECT {', '.join([*columns, ROWTIME, KEY_GROUP, *windows])} FROM {table}"
-            systems += [WINDOW_START, WINDOW_END] if step.window else []
-    if not rows:
-        raise InternalError(f"no step keeps the state {plan.materialized}")
-    return rows if plan.table_view is None else _over(plan.table_view, rows, systems)
-
-
-def _over(view: Evaluate, rows: str, systems: Sequence[str]) -> str:
-    columns = [f"{compile_sql(e)} AS c{i}" for i, e in enumerate(view.columns)]
-    where = "" if view.where is None else f" WHERE {compile_condition(view.where)}"
-    return f"SELECT {', '.join([*columns, *systems])} FROM ({rows}){where}"
