@@ -58,7 +58,7 @@ def test_the_examples_of(page, engine):
 
 def _answers(engine: Engine, sql: str, session: Session) -> str:
     out = io.StringIO()
-    for result in engine.execute(sql, session, before_pull=engine.wait_caught_up):
+    for result in engine.execute(sql, session, before_reading=engine.wait_caught_up):
         if isinstance(result, Rows | Push):
             write_answer(result, "csv", out)
         elif not _is_word_of_success(result):
@@ -73,5 +73,5 @@ def _is_word_of_success(result) -> bool:
 
 def _refusal(engine: Engine, sql: str, session: Session) -> str:
     with pytest.raises(UserError) as refused:
-        list(engine.execute(sql, session, before_pull=engine.wait_caught_up))
+        list(engine.execute(sql, session, before_reading=engine.wait_caught_up))
     return f"{refused.value}\n"

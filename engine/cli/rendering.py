@@ -12,12 +12,12 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from ..io.formats.json_text import writer
 from ..serving.arrow import named
-from ..serving.json_rows import object_texts
+from ..serving.json_rows import object_texts, value_writer
 from ..serving.results import Done, Listing, Push, Rows
 from ..sql.schema import Schema
 from ..sql.types import BYTES, DOUBLE, FLOAT, STRING, Array, Map, SqlType, Struct, Vector, arrow_type
+from .cells import cell_writer
 
 OutputFormat = Literal["table", "json", "csv", "arrow"]
 
@@ -60,7 +60,7 @@ def _cell(sql_type: SqlType) -> Callable[[Any], str]:
     if sql_type == STRING:
         return lambda v: "" if v is None else v
     if isinstance(sql_type, Array | Map | Struct | Vector) or sql_type in (BYTES, DOUBLE, FLOAT):
-        write = writer(sql_type)
+        write = value_writer(sql_type)
         return lambda v: "" if v is None else write(v).strip('"') if sql_type in (BYTES, DOUBLE, FLOAT) else write(v)
     return lambda v: "" if v is None else str(v).lower() if isinstance(v, bool) else _plain(v)
 
@@ -82,16 +82,6 @@ def _write_csv(answer: Rows | Push, out: TextIO) -> None:
         out.flush()
 
 
-def _shown(value: Any) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value)
-
-
 def console(out: TextIO) -> Console:
     """A console whose width is the terminal's, or wide enough for anything."""
     return Console(file=out, highlight=False, markup=False, width=None if out.isatty() else 10_000, soft_wrap=True)
@@ -110,13 +100,18 @@ def _write_table(answer: Rows | Push, out: TextIO) -> None:
 
 def write_named(table: pa.Table, out: TextIO) -> None:
     """Rows under their names, as a table."""
-    _print_table(out, table.column_names, zip(*(c.to_pylist() for c in table.columns), strict=True))
+    _print_table(out, table.column_names, _texts(table))
 
 
 def lines_of(table: pa.Table) -> Iterator[str]:
     """A line a row (a push query's)."""
-    for row in zip(*(c.to_pylist() for c in table.columns), strict=True):
-        yield line_of(map(_shown, row))
+    for row in _texts(table):
+        yield line_of(row)
+
+
+def _texts(table: pa.Table) -> Iterator[Iterable[str]]:
+    """The cells' texts, a row at a time."""
+    return zip(*(map(cell_writer(c.type), c.to_pylist()) for c in table.columns), strict=True)
 
 
 def line_of(cells: Iterable[str]) -> str:
@@ -124,12 +119,12 @@ def line_of(cells: Iterable[str]) -> str:
     return " | ".join(cells) + "\n"
 
 
-def _print_table(out: TextIO, names: list[str], rows: Any) -> None:
+def _print_table(out: TextIO, names: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     table = Table()
     for name in names:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*map(_shown, row))
+        table.add_row(*row)
     console(out).print(table)
 
 
@@ -142,6 +137,13 @@ def write_told(result: Done | Listing, out: TextIO) -> None:
             out.write(f"warning: {warning}\n")
         return
     if result.columns:
-        _print_table(out, list(result.columns), result.rows)
+        _print_table(out, result.columns, ([_told(value) for value in row] for row in result.rows))
     if result.text:
         out.write(result.text.rstrip() + "\n")
+
+
+def _told(value: Any) -> str:
+    """A cell of a listing: parts of a statement's answer, which are no SQL values."""
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return "NULL" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -87,7 +87,7 @@ def _run(engine: Engine, texts: list[str], form: OutputFormat, assignments: list
         engine.set_property(session, name.strip(), value.strip())
     try:
         for text in texts:
-            for result in engine.execute(text, session, before_pull=lambda: _wait(engine)):
+            for result in engine.execute(text, session, before_reading=lambda: _wait(engine)):
                 if isinstance(result, Rows | Push):
                     write_answer(result, form, sys.stdout)
                 else:

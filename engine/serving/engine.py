@@ -53,7 +53,7 @@ from .describe.sources import describe_sources, watched_of
 from .inserts import Inserts
 from .models.dead_letters import again_topic, bring_again, forget_again
 from .models.keeper import ModelKeeper, first_table
-from .questions.select import Questions, is_pull
+from .questions.select import Questions, reads_what_is_there
 from .results import Done, Listing, Push, Result
 from .schemas import delete, register
 from .session import Session
@@ -141,17 +141,18 @@ class Engine:
         session: Session | None = None,
         *,
         properties: Mapping[str, str] | None = None,
-        before_pull: Callable[[], object] | None = None,
+        before_reading: Callable[[], object] | None = None,
     ) -> Iterator[Result]:
         """Carry out the statements of `text`, one at a time as the iterator is asked. Raises the MergusError of the first
-        that is refused; those before it stay done. `before_pull` is called before each pull query."""
+        that is refused; those before it stay done. `before_reading` is called before each that answers of what is there:
+        a pull query, and in a bounded engine every other that ends by itself."""
         session = session or Session()
-        if known := self.questions.known(text, {**session.properties, **(properties or {})}, before_pull):
+        if known := self.questions.known(text, {**session.properties, **(properties or {})}, before_reading):
             yield known
             return
         for parsed in iterate_statements(text, self.catalog.types, session.variables):
-            if before_pull is not None and is_pull(parsed.statement):
-                before_pull()
+            if before_reading is not None and reads_what_is_there(parsed.statement, bounded=self.bounded):
+                before_reading()
             yield self.execute_statement(parsed, session, properties=properties)
 
     def execute_all(self, text: str, *, skip_existing: bool = False) -> None:

@@ -26,9 +26,14 @@ def _time(value: datetime.time) -> str:
 _TIMES: Mapping[SqlType, Writer] = {TIMESTAMP: _timestamp, DATE: lambda v: f'"{v.isoformat()}"', TIME: _time}
 
 
+def value_writer(sql_type: SqlType) -> Writer:
+    """A function from the Python value of an Arrow cell of `sql_type` to its JSON text in an answer."""
+    return writer(sql_type, _TIMES)
+
+
 def row_texts(schema: Schema, table: pa.Table) -> Iterator[str]:
     """Each row of `table` (c0, c1 … of `schema`) as a JSON array."""
-    writers = [writer(c.type, _TIMES) for c in schema]
+    writers = [value_writer(c.type) for c in schema]
     columns = [table.column(f"c{i}").to_pylist() for i in range(len(schema))]
     for row in zip(*columns, strict=True):
         yield "[" + ",".join(write(value) for write, value in zip(writers, row, strict=True)) + "]"
@@ -37,7 +42,7 @@ def row_texts(schema: Schema, table: pa.Table) -> Iterator[str]:
 def object_texts(schema: Schema, table: pa.Table) -> Iterator[str]:
     """Each row as a JSON object by column name."""
     names = [text(c.name) + ":" for c in schema]
-    writers = [writer(c.type, _TIMES) for c in schema]
+    writers = [value_writer(c.type) for c in schema]
     columns = [table.column(f"c{i}").to_pylist() for i in range(len(schema))]
     for row in zip(*columns, strict=True):
         cells = [name + write(value) for name, write, value in zip(names, writers, row, strict=True)]

@@ -1,6 +1,6 @@
 """What is asked of topics and subjects themselves: PRINT, ASSERT TOPIC and ASSERT SCHEMA.
 
-PRINT answers rows, so that every client shows it as it shows a query's: text where bytes are UTF-8, else hexadecimal.
+PRINT answers rows, so that every client shows it as it shows a query's.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..sql.scope import suggestion
 from ..sql.statements.asserts import AssertSchema, AssertSource, AssertTopic, AssertValues
 from ..sql.statements.statement import Print, RunScript, Statement
 from ..sql.types import BIGINT, INTEGER, STRING
+from .printed import Printed
 from .results import Done, Push, Result
 
 if TYPE_CHECKING:
@@ -65,13 +66,29 @@ def print_topic(engine: Engine, statement: Print, text: str) -> Push:
         )
     stopped = threading.Event()
     ends = topics.end_offsets(name) if engine.bounded else None
-    batches = _records(topics, statement, ends, stopped)
+    batches = _printed(engine, statement, ends, stopped)
     return Push(text, PRINTED, batches, stopped.set, f"print_{next(_numbers)}")
+
+
+def _printed(
+    engine: Engine, statement: Print, ends: dict[int, int] | None, stopped: threading.Event
+) -> Iterator[pa.Table]:
+    over = [r for r in engine.catalog.relations.values() if r.topic == statement.topic]
+    known = min(over, key=lambda r: r.windowed is None, default=None)  # one that knows of windows knows more
+    with engine.connection.cursor() as connection:
+        sides = [
+            Printed(statement.topic, known, engine.schema_registry, connection, is_key=is_key)
+            for is_key in (True, False)
+        ]
+        for batch in _records(engine.topics, statement, ends, stopped):
+            columns = [batch.column(c) for c in ("timestamp", "partition", "offset")]
+            texts = [side.texts(batch.column(c).to_pylist()) for side, c in zip(sides, ("key", "value"), strict=True)]
+            yield pa.table([*columns, *texts], names=[f"c{i}" for i in range(len(PRINTED))])
 
 
 def _records(
     topics: Topics, statement: Print, ends: dict[int, int] | None, stopped: threading.Event
-) -> Iterator[pa.Table]:
+) -> Iterator[pa.RecordBatch]:
     name, seen, given = statement.topic, 0, 0
     starts = topics.begin_offsets(name) if statement.from_beginning else topics.end_offsets(name)
     reader = topics.reader({(name, p): at for p, at in starts.items()}, ("key", "value", "timestamp"))
@@ -88,28 +105,11 @@ def _records(
                 shown = shown[: statement.limit - given]
             given += len(shown)
             if shown:
-                yield _table(batch.take(pa.array(shown)))
+                yield batch.take(pa.array(shown))
             if given == statement.limit:
                 return
     finally:
         reader.close()
-
-
-def _table(batch: pa.RecordBatch) -> pa.Table:
-    columns = [batch.column(c) for c in ("timestamp", "partition", "offset")]
-    texts = [pa.array([_text(v) for v in batch.column(c).to_pylist()], pa.string()) for c in ("key", "value")]
-    return pa.table([*columns, *texts], names=[f"c{i}" for i in range(len(PRINTED))])
-
-
-def _text(value: bytes | None) -> str | None:
-    """Bytes for people; row by row, because each may be something else."""
-    if value is None:
-        return None
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        return "0x" + value.hex()
-    return text if text.isprintable() or text.isspace() else "0x" + value.hex()
 
 
 def refused_here(statement: Statement) -> UserError:

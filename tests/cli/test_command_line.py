@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -35,6 +36,34 @@ def test_json_and_arrow():
     assert done.stdout == b'{"K":"one, \\"two\\"","aB":null,"L":[1,2]}\n'
     done = mergus("run", "--format", "arrow", "-e", SETUP + "SELECT l FROM s;")
     assert pa.ipc.open_stream(done.stdout).read_all().to_pylist() == [{"L": [1, 2]}]
+
+
+def test_a_bounded_select_waits_for_the_queries_before_it():
+    chain = "CREATE STREAM t AS SELECT * FROM s; CREATE TABLE n AS SELECT k, COUNT(*) AS n FROM t GROUP BY k;"
+    asked = "SELECT * FROM n EMIT CHANGES; PRINT N FROM BEGINNING;"
+    done = mergus("run", "--until", "caught-up", "--format", "json", "-e", SETUP + chain + asked)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert answers[0] == {"K": 'one, "two"', "N": 1}
+    assert [(a["KEY"], a["VALUE"]) for a in answers[1:]] == [('one, "two"', '{"N":1}')]
+
+
+NESTED = """
+CREATE STREAM n (k INT KEY, m MAP<STRING, INT>, d ARRAY<DECIMAL(4, 2)>, b BYTES, t ARRAY<DATE>,
+  s STRUCT<`x y` BYTES, z BOOLEAN>, o BOOLEAN)
+  WITH (kafka_topic='n', value_format='JSON', partitions=1);
+INSERT INTO n VALUES (1, MAP('a' := 1), ARRAY[2.50, NULL], TO_BYTES('hi', 'utf8'), ARRAY[CAST('2024-02-29' AS DATE)],
+  STRUCT(`x y` := TO_BYTES('hi', 'utf8'), z := true), true);
+"""
+
+
+def test_nested_values_in_tables_and_csv():
+    push = mergus("run", "--until", "caught-up", "-e", NESTED + "SELECT * FROM n EMIT CHANGES;").stdout.decode()
+    cells = ["1", '{"a": 1}', "[2.50, null]", "aGk=", '["2024-02-29"]', '{"x y": "aGk=", "Z": true}', "true"]
+    assert push.splitlines()[1] == " | ".join(cells)
+    pull = mergus("run", "-e", NESTED + "SELECT * FROM n;").stdout.decode()
+    assert all(f" {cell} " in pull for cell in cells)
+    text = mergus("run", "--format", "csv", "-e", NESTED + "SELECT m, d, t FROM n;").stdout.decode()
+    assert text.splitlines()[1] == '"{""a"":1}","[2.50,null]","[""2024-02-29""]"'
 
 
 @pytest.mark.parametrize(

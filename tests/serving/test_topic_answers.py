@@ -1,5 +1,8 @@
 """PRINT, ASSERT TOPIC and ASSERT SCHEMA on an engine, and what is not an engine's."""
 
+import contextlib
+
+import pyarrow as pa
 import pytest
 
 from mergus.engine.config import load
@@ -77,3 +80,48 @@ def test_what_is_not_so(engine, statement, said):
         answer(engine, statement)
     assert refused.value.kind == "user"
     assert said in str(refused.value)
+
+
+OF_FORMATS = """
+CREATE STREAM f (k INT KEY, v INT, m MAP<STRING, DECIMAL(4, 2)>) WITH (KAFKA_TOPIC = '{0}', PARTITIONS = 1, {1});
+INSERT INTO f (ROWTIME, k, v, m) VALUES (3600001, 7, 1, MAP('a' := 2.50));
+"""
+
+
+@pytest.mark.parametrize(
+    ("formats", "key", "value"),
+    [
+        ("FORMAT = 'AVRO'", "7", '{"V":1,"M":{"a":2.50}}'),
+        ("FORMAT = 'JSON_SR'", "7", '{"V":1,"M":{"a":2.50}}'),
+        ("KEY_FORMAT = 'KAFKA', VALUE_FORMAT = 'PROTOBUF'", "7", '{"V":1,"M":{"a":2.50}}'),
+        ("KEY_FORMAT = 'KAFKA', VALUE_FORMAT = 'PROTOBUF_NOSR'", "7", '{"V":1,"M":{"a":2.50}}'),
+    ],
+)
+def test_print_reads_what_is_no_text(engine, formats, key, value):
+    list(engine.execute(OF_FORMATS.format("f", formats)))
+    try:
+        assert printed(engine, "PRINT f FROM BEGINNING;") == [(3_600_001, 0, 0, key, value)]
+    finally:
+        list(engine.execute("DROP STREAM f DELETE TOPIC;"))
+
+
+@pytest.mark.parametrize(("window", "end"), [("TUMBLING (SIZE 1 HOUR)", 7_200_000), ("SESSION (1 HOUR)", 3_600_001)])
+def test_print_shows_windows_behind_keys(engine, window, end):
+    list(engine.execute(OF_FORMATS.format("w", "VALUE_FORMAT = 'JSON'")))
+    start = 3_600_000 if "TUMBLING" in window else 3_600_001
+    try:
+        list(engine.execute(f"CREATE TABLE t AS SELECT v, COUNT(*) AS n FROM f WINDOW {window} GROUP BY v;"))
+        assert not engine.wait_caught_up(30)
+        assert [r[3:] for r in printed(engine, 'PRINT "T" FROM BEGINNING;')] == [(f"1@{start}/{end}", '{"N":1}')]
+    finally:
+        list(engine.execute("DROP TABLE t DELETE TOPIC; DROP STREAM f DELETE TOPIC;"))
+
+
+def test_print_gives_bytes_that_nothing_reads(engine):
+    engine.topics.create("odd", partitions=1)
+    values = [b"\x00\x00\x00\x03\xe7rest", b"\xff", "grün".encode(), b"a\x00", None]  # the first: as if of schema 999
+    with contextlib.closing(engine.topics.writer()) as writer:
+        writer.write("odd", pa.record_batch({"value": pa.array(values, pa.binary())}))
+        writer.flush()
+    shown = [r[4] for r in printed(engine, "PRINT odd FROM BEGINNING;")]
+    assert shown == ["0x000000" + "03e7" + b"rest".hex(), "0xff", "grün", "0x6100", None]

@@ -29,7 +29,7 @@ from ...plan.target import SinkTarget
 from ...runtime.flow import FlowStatus
 from ...runtime.pull.scan import Tables
 from ...sql.properties import read_properties
-from ...sql.statements.statement import CreateSourceAs, Explain, InsertInto, Query, RelationalQuery, Statement
+from ...sql.statements.statement import CreateSourceAs, Explain, InsertInto, Print, Query, RelationalQuery, Statement
 from ...sql.types import arrow_type
 from .. import opening
 from ..describe.analyze import analyzed
@@ -46,9 +46,11 @@ WAITING_BATCHES_MAX = 1_000
 WAKE_S = 1.0
 
 
-def is_pull(statement: Statement) -> bool:
-    """Whether a statement is a query that is answered once."""
-    return isinstance(statement, Query | RelationalQuery) and not statement.is_push
+def reads_what_is_there(statement: Statement, *, bounded: bool) -> bool:
+    """Whether a statement answers of what there is by now: a pull query does, a push query and PRINT in a bounded engine."""
+    if isinstance(statement, Print):
+        return bounded
+    return isinstance(statement, Query | RelationalQuery) and (bounded or not statement.is_push)
 
 
 class Questions:

@@ -1,0 +1,160 @@
+"""The bytes of a topic's records as text for people, for PRINT.
+
+Each may be something else, so each is told by what it shows. A window stands behind a key where a stream or table over the
+topic says so. Then, in this order: where such a stream or table reads what is no text (KAFKA's numbers, PROTOBUF_NOSR), it
+is read so; bytes that begin with the id of a schema in the registry are read by that schema, whole; UTF-8 is given as it
+is; all else is hexadecimal.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from ..errors import UnknownName
+from ..io.formats.format import Decoder, FormatColumn
+from ..io.formats.json_text import Writer
+from ..io.formats.json_text import text as quoted
+from ..io.formats.registry import find
+from ..io.formats.schema_header import HEADER_BYTES, schema_id_in
+from ..io.schemas.opening import LOCATION, TOPIC, open_registry
+from ..sql.catalog import Relation
+from ..sql.properties import INFERRING
+from ..sql.statements.query import WINDOWS_BOUNDED
+from ..sql.types import STRING
+from .json_rows import value_writer
+from .schemas import schema_format
+
+_BARE = frozenset(["ROWKEY", "ROWVAL"])  # the one column of a schema that is no record
+_LONG = struct.Struct(">q")
+
+
+class Printed:
+    """The keys or the values of one topic. `relation`: a stream or table over it; `registry`: where the schemas lie."""
+
+    def __init__(
+        self,
+        topic: str,
+        relation: Relation | None,
+        registry: str,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        is_key: bool,
+    ) -> None:
+        self._connection = connection
+        self._is_key = is_key
+        self._properties = {LOCATION: registry, TOPIC: topic}
+        self._schemas: dict[int, _Reader | None] = {}
+        self._windowed = relation if is_key and relation is not None and relation.windowed is not None else None
+        self._declared = None if relation is None else _declared(relation, is_key=is_key)
+
+    def texts(self, payloads: Sequence[bytes | None]) -> pa.Array:
+        """A text for each of the payloads, NULL for NULL."""
+        cut = [self._cut(payload) for payload in payloads]
+        values = [value for value, _ in cut]
+        texts = self._read(values)
+        for row, value in enumerate(values):
+            if value is not None:
+                found = texts[row]
+                texts[row] = (_plain(value) if found is None else found) + cut[row][1]
+        return pa.array(texts, pa.string())
+
+    def _cut(self, payload: bytes | None) -> tuple[bytes | None, str]:
+        """A key's own bytes, and the window behind them as ksqlDB shows one: @start/end in milliseconds."""
+        if payload is None or self._windowed is None:
+            return payload, ""
+        width = 16 if self._windowed.windowed in WINDOWS_BOUNDED else 8
+        if len(payload) < width:
+            return payload, ""
+        (start,) = _LONG.unpack(payload[-8:])
+        size_ms = self._windowed.window_size_ms
+        end = _LONG.unpack(payload[-16:-8])[0] if width == 16 else "-" if size_ms is None else start + size_ms
+        return payload[:-width], f"@{start}/{end}"
+
+    def _read(self, values: Sequence[bytes | None]) -> list[str | None]:
+        """What the declared format, or a value's schema, makes of each; None where there is none, or it does not fit."""
+        if self._declared is not None:
+            return self._declared.texts(values, self._connection)
+        texts: list[str | None] = [None] * len(values)
+        rows: dict[int, list[int]] = {}
+        for row, value in enumerate(values):
+            number = None if value is None else schema_id_in(value[:HEADER_BYTES])
+            if number is not None:
+                rows.setdefault(number, []).append(row)
+        for number, of_schema in rows.items():
+            if (reader := self._reader(number)) is not None:
+                found = reader.texts([values[row] for row in of_schema], self._connection)
+                for row, each in zip(of_schema, found, strict=True):
+                    texts[row] = each
+        return texts
+
+    def _reader(self, number: int) -> _Reader | None:
+        """The reader of a schema; None where the registry has none of that id: the bytes only look so."""
+        if number not in self._schemas:
+            try:
+                self._schemas[number] = _by_schema(number, self._properties, is_key=self._is_key)
+            except UnknownName:
+                self._schemas[number] = None
+        return self._schemas[number]
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """A decoder, and its columns; `bare`: the one column is the value, and not a field of a record."""
+
+    columns: Sequence[FormatColumn]
+    decoder: Decoder
+    bare: bool
+
+    def texts(self, values: Sequence[bytes | None], connection: duckdb.DuckDBPyConnection) -> list[str | None]:
+        """Each value's text: a record as a JSON object; None for NULL, and for what cannot be read."""
+        decoded = self.decoder.decode(pa.array(values, pa.binary()), connection)
+        unread = {row for row, _ in decoded.errors} | {row for row, value in enumerate(values) if value is None}
+        rows = zip(*(column.to_pylist() for column in decoded.columns), strict=True)
+        if self.bare:
+            (column,) = self.columns
+            write = str if column.type == STRING else value_writer(column.type)
+            return [None if row in unread else write(cells[0]) for row, cells in enumerate(rows)]
+        writers = [(quoted(c.name), value_writer(c.type)) for c in self.columns]
+        return [None if row in unread else _object(writers, cells) for row, cells in enumerate(rows)]
+
+
+def _declared(relation: Relation, *, is_key: bool) -> _Reader | None:
+    """What reads bytes that are no text, as a stream or table over the topic does; None where its format is text, or one
+    whose records name their schema."""
+    name = relation.key_format if is_key else relation.value_format
+    columns = [FormatColumn(c.name, c.type) for c in relation.schema if c.is_key == is_key and c.header is None]
+    is_text = name == "KAFKA" and columns and columns[0].type == STRING
+    if not columns or is_text or name not in ("KAFKA", "PROTOBUF_NOSR"):
+        return None
+    return _Reader(columns, find(name).decoder(columns, relation.properties, is_key=is_key), bare=name == "KAFKA")
+
+
+def _by_schema(number: int, properties: Mapping[str, str], *, is_key: bool) -> _Reader:
+    """The reader of a schema; raises UnknownName where the registry has none of that id."""
+    registry = open_registry(properties[LOCATION])
+    schema = registry.by_id(number)
+    (name,) = (name for name in INFERRING if schema_format(name).schema_type == schema.type)
+    as_written = {**properties, "KEY_SCHEMA_ID" if is_key else "VALUE_SCHEMA_ID": str(number)}
+    columns = schema_format(name).columns_of(schema, registry.resolve, as_written, is_key=is_key)
+    bare = len(columns) == 1 and columns[0].name in _BARE
+    return _Reader(columns, find(name).decoder(columns, as_written, is_key=is_key), bare)
+
+
+def _object(writers: Sequence[tuple[str, Writer]], cells: Sequence[Any]) -> str:
+    written = (f"{name}:{write(cell)}" for (name, write), cell in zip(writers, cells, strict=True))
+    return "{" + ",".join(written) + "}"
+
+
+def _plain(value: bytes) -> str:
+    """UTF-8 that can be shown as it is, else hexadecimal."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return "0x" + value.hex()
+    return text if text.isprintable() or text.isspace() else "0x" + value.hex()
