@@ -21,7 +21,7 @@ from ..clock import SystemClock
 from ..errors import UnknownName, UserError
 from ..io.topics import Topics
 from ..serving import opening
-from ..sql.scope import suggestion
+from ..sql.scope import suggestion_as_spelled
 from .failing import UsageError
 from .options import settings
 
@@ -49,7 +49,9 @@ def _known(topics: Topics, name: str) -> int:
     found = topics.describe(name)
     if found is None:
         names = [t.name for t in topics.list()]
-        raise UnknownName(f"topic {name} does not exist", hint=suggestion(name, names) or "mergus topics lists them")
+        raise UnknownName(
+            f"topic {name} does not exist", hint=suggestion_as_spelled(name, names) or "mergus topics lists them"
+        )
     return found.partitions
 
 

@@ -30,7 +30,6 @@ from ..sql.functions import FunctionRegistry
 from ..sql.parser.parse import Parsed, iterate_statements, parse_statement
 from ..sql.statements.statement import (
     AlterSystem,
-    Define,
     Describe,
     DescribeFunction,
     DescribeModel,
@@ -38,10 +37,7 @@ from ..sql.statements.statement import (
     InsertValues,
     Query,
     RelationalQuery,
-    SetProperty,
     Show,
-    Undefine,
-    UnsetProperty,
 )
 from ..state.duckdb import connect, seal
 from . import opening
@@ -57,7 +53,7 @@ from .questions.select import Questions, reads_what_is_there
 from .results import Done, Listing, Push, Result
 from .schemas import delete, register
 from .session import Session
-from .settings import checked_property, known_properties
+from .settings import checked_property, known_properties, warnings_about
 from .show import Shown, show
 from .topic_answers import answer_about_topics
 
@@ -204,26 +200,13 @@ class Engine:
                 return describe_model(describe, text, self)
             case Explain() as explain:
                 return self.questions.explained(explain, text, settings)
-            case SetProperty(name=name, value=value, span=span):
-                name, value = checked_property(name, value, span)
-                session.properties[name] = value
-                return Done(text, f"Successfully changed local property '{name}' to '{value}'.")
-            case UnsetProperty(name=name):
-                was = session.properties.pop(name, None)
-                return Done(text, f"Successfully unset local property '{name}' (value was '{was or ''}').")
             case AlterSystem(name=name, value=value, span=span):
                 name, value = checked_property(name, value, span)
                 self.system[name] = value
                 self.commands.append(text, time_ms=self.clock.now_ms())
-                return Done(text, f"System property '{name}' was set to '{value}'.")
-            case Define(name=name, value=value):
-                session.variables[name] = value
-                return Done(text, f"Variable {name} is '{value}'.")
-            case Undefine(name=name):
-                session.variables.pop(name, None)
-                return Done(text, f"Variable {name} is not defined any more.")
+                return Done(text, f"System property '{name}' was set to '{value}'.", warnings=warnings_about(name))
             case other:
-                return answer_about_topics(self, other, text)
+                return session.answer(other, text) or answer_about_topics(self, other, text)
 
     # --------------------------------------------------------------------------------------------------------- changes
     def world(self, settings: Mapping[str, str], *, replaying: bool = False, now_ms: int = 0) -> World:

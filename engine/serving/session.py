@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..sql.statements.statement import Define, SetProperty, Statement, Undefine, UnsetProperty
+from .results import Done
+from .settings import checked_property, warnings_about
+
 
 @dataclass
 class Session:
@@ -11,3 +15,24 @@ class Session:
 
     variables: dict[str, str] = field(default_factory=dict)
     properties: dict[str, str] = field(default_factory=dict)
+
+    def answer(self, statement: Statement, text: str) -> Done | None:
+        """Carry out a statement that is of the session only; None for another. Raises UserError for a property that is
+        none, or cannot have that value."""
+        match statement:
+            case SetProperty(name=name, value=value, span=span):
+                name, value = checked_property(name, value, span)
+                self.properties[name] = value
+                said = f"Successfully changed local property '{name}' to '{value}'."
+                return Done(text, said, warnings=warnings_about(name))
+            case UnsetProperty(name=name):
+                was = self.properties.pop(name, None)
+                return Done(text, f"Successfully unset local property '{name}' (value was '{was or ''}').")
+            case Define(name=name, value=value):
+                self.variables[name] = value
+                return Done(text, f"Variable {name} is '{value}'.")
+            case Undefine(name=name):
+                self.variables.pop(name, None)
+                return Done(text, f"Variable {name} is not defined any more.")
+            case _:
+                return None

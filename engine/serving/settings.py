@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from ..errors import Span, UnknownName, UserError
 from ..sql.parser.cursor import text_ms
-from ..sql.scope import suggestion
+from ..sql.scope import suggestion_as_spelled
+from .settings_of_kafka import NAMES, is_of_kafka
 
 STREAMS_PREFIX = "ksql.streams."
 DEFAULTS: Mapping[str, str] = {
     "auto.offset.reset": "earliest for persistent queries, latest for push queries",
     "processing.guarantee": "at_least_once",
-    "cache.max.bytes.buffering": "0",
     "idle_timeout": "0",
     "commit.interval.ms": "500",
     "ksql.persistence.default.format.key": "KAFKA",
@@ -38,10 +38,10 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 def checked_property(name: str, value: str, span: Span | None) -> tuple[str, str]:
     """The property under its short name, and its value. Raises UserError where there is none of that name."""
     short = name.strip().removeprefix(STREAMS_PREFIX)
-    if short not in DEFAULTS and not short.startswith("ksql."):
+    if short not in DEFAULTS and not short.startswith("ksql.") and not is_of_kafka(short):
         raise UnknownName(
             f"there is no property '{name}'",
-            hint=suggestion(short, DEFAULTS) or "SHOW PROPERTIES lists them",
+            hint=suggestion_as_spelled(short, [*DEFAULTS, *NAMES]) or "SHOW PROPERTIES lists them",
             span=span,
         )
     if short == "idle_timeout":
@@ -52,6 +52,13 @@ def checked_property(name: str, value: str, span: Span | None) -> tuple[str, str
         if value not in choices:
             raise UserError(f"'{short}' is one of {', '.join(choices)}", detail=f"got '{value}'", span=span)
     return short, value
+
+
+def warnings_about(name: str) -> tuple[str, ...]:
+    """What is to be said of a property that `checked_property` has let through, by its short name."""
+    if name in DEFAULTS or not is_of_kafka(name):
+        return ()
+    return (f"'{name}' is a setting of Kafka's Java clients or of Kafka Streams: it has no effect here",)
 
 
 def _milliseconds(name: str, value: str, span: Span | None) -> str:

@@ -16,7 +16,7 @@ from ..errors import AnalysisError, MergusError, UnknownName, Unsupported, UserE
 from ..io.schemas.opening import open_registry
 from ..io.topics import Topics
 from ..sql.schema import ColumnDef, Schema
-from ..sql.scope import suggestion
+from ..sql.scope import suggestion_as_spelled
 from ..sql.statements.asserts import AssertSchema, AssertSource, AssertTopic, AssertValues
 from ..sql.statements.statement import Print, RunScript, Statement
 from ..sql.types import BIGINT, INTEGER, STRING
@@ -62,7 +62,9 @@ def print_topic(engine: Engine, statement: Print, text: str) -> Push:
     topics, name = engine.topics, statement.topic
     if topics.describe(name) is None:
         raise UnknownName(
-            f"topic {name} does not exist", hint=suggestion(name, [t.name for t in topics.list()]), span=statement.span
+            f"topic {name} does not exist",
+            hint=suggestion_as_spelled(name, [t.name for t in topics.list()]),
+            span=statement.span,
         )
     stopped = threading.Event()
     ends = topics.end_offsets(name) if engine.bounded else None

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ..errors import AnalysisError, Span, UnknownName
-from .scope import suggestion
+from .scope import suggestion_as_spelled
 from .transform import Transform
 from .types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, Columns, SqlType, Struct, quote_if_needed
 
@@ -177,7 +177,7 @@ class ModelEntry:
         if number is None:
             raise UnknownName(
                 f"model {self.name} has no alias {alias}",
-                hint=suggestion(alias, self.aliases) or f"its aliases are {', '.join(sorted(self.aliases))}",
+                hint=suggestion_as_spelled(alias, self.aliases) or f"its aliases are {', '.join(sorted(self.aliases))}",
                 span=span,
             )
         return self.version(number)

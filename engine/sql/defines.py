@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from ..errors import ParseError, Span, UnknownName
-from .scope import suggestion
+from .scope import suggestion_as_spelled
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _PIECE = re.compile(
@@ -52,7 +52,7 @@ def _replaced(piece: re.Match[str], text: str, variables: Mapping[str, str]) -> 
     if name not in variables:
         raise UnknownName(
             f"variable {found.group(1)} is not defined",
-            hint=suggestion(name, variables) or f"DEFINE {found.group(1)} = '…';",
+            hint=suggestion_as_spelled(name, variables) or f"DEFINE {found.group(1)} = '…';",
             span=Span(piece.start(), piece.end()),
             statement=text,
         )

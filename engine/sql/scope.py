@@ -94,13 +94,31 @@ def _listing(what: str, names: Sequence[str]) -> str | None:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str | None:
-    """`Did you mean X?` for the nearest known name; a name that differs only in case asks for back-quotes."""
+    """`did you mean X?` for the nearest known SQL name; one that is not all upper case is shown in back-quotes."""
     names = list(known)
     same = [n for n in names if n.upper() == name.upper() and n != name]
     if same:
         return f"did you mean `{same[0]}`? A name that is not all upper case is written in back-quotes"
-    near = difflib.get_close_matches(name.upper(), [n.upper() for n in names], n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else None
+    near = _nearest(name, names)
+    if near is None:
+        return None
+    return f"did you mean {near}?" if near == near.upper() else f"did you mean `{near}`?"
+
+
+def suggestion_as_spelled(name: str, known: Iterable[str]) -> str | None:
+    """The same for what SQL does not spell in capitals: topics, properties, variables, words of a property.
+
+    >>> suggestion_as_spelled("auto.ofset.reset", ["auto.offset.reset"])
+    'did you mean auto.offset.reset?'
+    """
+    near = _nearest(name, list(known))
+    return None if near is None else f"did you mean {near}?"
+
+
+def _nearest(name: str, names: list[str]) -> str | None:
+    spelled = {n.upper(): n for n in names}
+    near = difflib.get_close_matches(name.upper(), spelled, n=1, cutoff=0.6)
+    return spelled[near[0]] if near else None
 
 
 def span_of(node: exp.Expression) -> Span | None:
