@@ -23,6 +23,7 @@ from ..io.topics import Topics, Writer
 from ..sql.catalog import Relation
 from ..sql.compile.expression import evaluate_constant
 from ..sql.functions import FunctionRegistry
+from ..sql.properties import INFERRING
 from ..sql.schema import ColumnDef
 from ..sql.scope import NoColumns, suggestion
 from ..sql.statements.statement import InsertValues
@@ -65,7 +66,7 @@ class Inserter:
         properties = relation.properties
         keys, values = _format_columns(relation.schema.keys), _format_columns(relation.schema.values)
         self.key_encoder = find(relation.key_format).encoder(keys, properties, is_key=True)
-        self.value_encoder = find(relation.value_format).encoder(values, properties, is_key=False)
+        self.value_encoder = find(relation.value_format).encoder(values, properties, is_key=False) if values else None
 
     def from_statement(self, statement: InsertValues, registry: FunctionRegistry, now_ms: int) -> pa.RecordBatch:
         """The record of INSERT INTO … VALUES."""
@@ -105,14 +106,20 @@ class Inserter:
         keys, values = self.relation.schema.keys, self.relation.schema.values
         self._check_keys(keys, rows)
         key, _ = self.key_encoder.encode(_arrays(keys, rows), _all_null(keys, rows), self.connection)
-        value, errors = self.value_encoder.encode(_arrays(values, rows), _false(rows), self.connection)
-        if errors:
-            raise AnalysisError("the values cannot be written", detail=errors[0][1])
+        value = self._values(values, rows)
         times = [row.get(ROWTIME) for row in rows]
         timestamps = pa.array([now_ms if t is None else t for t in times], pa.int64())
         if any(t is not None and t < 0 for t in times):
             raise AnalysisError("ROWTIME must not be negative")
         return pa.record_batch({"timestamp": timestamps, "key": key, "value": value})
+
+    def _values(self, columns: Sequence[ColumnDef], rows: Sequence[Mapping[str, Any]]) -> pa.Array:
+        if self.value_encoder is None:
+            return pa.array([_empty_record(self.relation)] * len(rows), pa.binary())
+        made, errors = self.value_encoder.encode(_arrays(columns, rows), _false(rows), self.connection)
+        if errors:
+            raise AnalysisError("the values cannot be written", detail=errors[0][1])
+        return made
 
     def _all_columns(self, statement: InsertValues) -> tuple[str, ...]:
         if len(statement.values) != len(self.names):
@@ -205,6 +212,17 @@ def _check_target(relation: Relation) -> None:
         raise AnalysisError("cannot insert into windowed sources", detail=f"{relation.name} is windowed")
     if relation.file is not None:
         raise AnalysisError(f"cannot insert into {relation.name}", detail="it reads files")
+
+
+def _empty_record(relation: Relation) -> bytes | None:
+    """A record of no columns; a NULL value would be no row of a stream, and a deletion of a table's."""
+    if relation.value_format in INFERRING:
+        raise AnalysisError(
+            f"{relation.word} {relation.name} has keys only",
+            detail=f"a record of {relation.value_format} needs a schema, and one of no columns is not registered",
+            hint="give it a column beside its keys, or VALUE_FORMAT = 'JSON'",
+        )
+    return {"JSON": b"{}", "DELIMITED": b"", "PROTOBUF_NOSR": b""}.get(relation.value_format)
 
 
 def _format_columns(columns: Sequence[ColumnDef]) -> list[FormatColumn]:

@@ -62,7 +62,7 @@ def by_value(sql: str, types: Mapping[str, str], result: str) -> ByValue | None:
     6
     >>> by_value("a + b", {"a": "BIGINT", "b": "BIGINT"}, "BIGINT").of({"a": 2**63 - 1, "b": 1})
     Traceback (most recent call last):
-    engine.sql.by_value.Unsure
+    mergus.engine.sql.by_value.Unsure
     >>> by_value("list_sort(a)", {"a": "BIGINT[]"}, "BIGINT[]")
     """
     try:

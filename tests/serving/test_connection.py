@@ -2,6 +2,8 @@
 
 import asyncio
 import datetime
+import subprocess
+import sys
 import threading
 from decimal import Decimal
 
@@ -115,6 +117,23 @@ def test_properties_of_kafka_streams_are_taken_and_said_to_have_no_effect(db, na
     assert "has no effect here" in done.warnings[0]
     (done,) = db.execute("SET 'auto.offset.reset' = 'earliest';")
     assert not done.warnings
+
+
+@pytest.mark.parametrize("form", ["JSON", "DELIMITED", "PROTOBUF_NOSR"])
+def test_a_row_of_keys_only(db, form):
+    db.execute(f"CREATE STREAM keys (k INT KEY) WITH (kafka_topic='keys', value_format='{form}', partitions=1);")
+    db.execute("INSERT INTO keys VALUES (1);")
+    db.insert("keys", [{"k": 2}])
+    assert db.query("SELECT * FROM keys;").rows() == [{"K": 1}, {"K": 2}]
+
+
+def test_a_connection_that_nobody_closes(tmp_path):
+    program = (
+        "import mergus; db = mergus.connect({0!r}); db.execute({1!r}); print(len(db.query('SELECT * FROM s;').rows()))"
+    )
+    text = program.format(str(tmp_path / "data"), STREAM + TABLE + "INSERT INTO s (k, a) VALUES ('a', 1);")
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("1\n", "")
 
 
 def test_one_folder_one_engine(tmp_path):

@@ -91,6 +91,8 @@ TEXT = [
     ("FIELD('z', 'a', 'b')", 0),
     ("QUOTE('it''s')", "'it''s'"),
     ("MASK('My Test $123')", "Xx-Xxxx--nnn"),
+    ("MASK('My Test $123', '*', NULL, '1', NULL)", "*y *est $111"),
+    ("MASK('a', 'XX', 'x', 'n', '-')", "FAILS"),
     ("MASK_LEFT('abcd', 2)", "xxcd"),
     ("MASK_RIGHT('abcd', 2)", "abxx"),
     ("MASK_KEEP_LEFT('abcd', 1, 'X', '*', 'n', '-')", "a***"),

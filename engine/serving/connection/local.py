@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import atexit
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -38,6 +39,7 @@ class Connection(Statements):
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        atexit.register(engine.close)  # one that nobody closes: its threads must end before the interpreter does
         self.session = Session()
         self.models = Models(self.execute)
 
@@ -78,7 +80,8 @@ class Connection(Statements):
             raise UserError(f"query {failed[0]} has failed", detail=self.engine.statuses()[failed[0]].error)
 
     def close(self) -> None:
-        """Stop the queries and close the engine."""
+        """Stop the queries and close the engine. The interpreter's end does so too."""
+        atexit.unregister(self.engine.close)
         self.engine.close()
 
     def __enter__(self) -> Connection:

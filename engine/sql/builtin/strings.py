@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 import uuid
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from ..functions import Function, Overload, ScalarFunction, SqlTemplate
 from ..types import STRING, SqlType
@@ -111,53 +113,54 @@ def _split_to_map(text: str, between: str, inside: str) -> dict[str, str] | None
     return {p[0]: p[1] for p in pairs if len(p) > 1}
 
 
+Signs = tuple[str | None, str | None, str | None, str | None]
+"""What stands for capitals, small letters, digits and all else; None: it stays."""
+
+_MASKS_DEFAULT: Signs = ("X", "x", "n", "-")
+_MASKED = {"Lu": 0, "Ll": 1, "Nd": 2}  # by Unicode's category, as Java's Character.getType; all others are 3
+
+
 class _Masks(dict[int, str]):
     """What stands for each character, found when it first comes: `str.translate` is ten times as fast as a loop."""
 
-    def __init__(self, signs: tuple[str, str, str, str]) -> None:
+    def __init__(self, signs: Signs) -> None:
         super().__init__()
+        if any(sign is not None and len(sign) != 1 for sign in signs):
+            raise ValueError("a mask is one character")
         self.signs = signs
 
     def __missing__(self, code: int) -> str:
-        self[code] = _masked(chr(code), self.signs)
+        character = chr(code)
+        self[code] = self.signs[_MASKED.get(unicodedata.category(character), 3)] or character
         return self[code]
 
 
 _masks = functools.lru_cache(maxsize=64)(_Masks)
 
 
-def _mask(text: str, upper: str = "X", lower: str = "x", digit: str = "n", other: str = "-") -> str:
-    return text.translate(_masks((upper, lower, digit, other)))
+def _mask(text: str | None, *signs: str | None) -> str | None:
+    masks = _masks(cast(Signs, signs or _MASKS_DEFAULT))
+    return None if text is None else text.translate(masks)
 
 
-def _masked(character: str, signs: tuple[str, str, str, str]) -> str:
-    upper, lower, digit, other = signs
-    if character.isupper():
-        return upper or character
-    if character.islower():
-        return lower or character
-    if character.isdigit():
-        return digit or character
-    return other or character
-
-
-def _mask_side(keep: bool, left: bool) -> Callable[..., str]:
+def _mask_side(keep: bool, left: bool) -> Callable[..., str | None]:
     """Masks the `n` characters at one side, or all but those."""
 
-    def compute(text: str, n: int, upper: str = "X", lower: str = "x", digit: str = "n", other: str = "-") -> str:
+    def compute(text: str | None, n: int | None, *signs: str | None) -> str | None:
+        if n is None or text is None:
+            return None
         if n < 0:
             raise ValueError("the number of characters must not be negative")
-        signs = (upper, lower, digit, other)
+        masks = _masks(cast(Signs, signs or _MASKS_DEFAULT))
         cut = min(n, len(text)) if left else max(len(text) - n, 0)
         head, tail = text[:cut], text[cut:]
-        masks = _masks(signs)
         return head.translate(masks) + tail if left != keep else head + tail.translate(masks)
 
     return compute
 
 
-def _mask_function(name: str, description: str, compute: Callable[..., str], number: str) -> ScalarFunction:
-    made = rows(name.lower(), compute)
+def _mask_function(name: str, description: str, compute: Callable[..., str | None], number: str) -> ScalarFunction:
+    made = rows(name.lower(), compute, null=True)  # a mask that is NULL leaves its characters as they are
     signs = "".join(", STRING" for _ in range(4))
     return _text(
         name,

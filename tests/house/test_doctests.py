@@ -1,4 +1,4 @@
-"""The examples in the planner's docstrings hold."""
+"""The examples in docstrings hold."""
 
 import doctest
 import importlib
@@ -6,9 +6,10 @@ import pkgutil
 
 import pytest
 
-import mergus.engine.plan
+import mergus.engine
+import mergus.udfs
 
-MODULES = [m.name for m in pkgutil.walk_packages(mergus.engine.plan.__path__, "mergus.engine.plan.")]
+MODULES = [m.name for p in (mergus.engine, mergus.udfs) for m in pkgutil.walk_packages(p.__path__, f"{p.__name__}.")]
 
 
 @pytest.mark.parametrize("name", MODULES)
