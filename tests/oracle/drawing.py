@@ -9,31 +9,27 @@ import os
 
 from hypothesis import strategies as st
 
-from .cases import (
+from .cases import Case, Query, Record, Setup
+from .clauses import Aggregate, Is, Window
+from .froms import (
     TABLES,
-    Aggregate,
     Arm,
-    Case,
     FinalsOf,
     ForeignKeyOf,
     GroupsOf,
-    Is,
-    Query,
-    Record,
-    Setup,
     Source,
     StreamStreamOf,
     StreamTableOf,
     TablesOf,
     TableTableOf,
     UnionOf,
-    Window,
+    columns_of,
     first,
     groups_within,
     is_table,
-    names_of,
     sources_of,
 )
+from .values import OF_STREAMS, OF_TABLES, ValueOf
 
 KINDS = ("INNER", "LEFT", "RIGHT", "FULL")
 CUTS = (3, 17, None, 3, 17, None, 1)
@@ -85,10 +81,9 @@ def union(draw: st.DrawFn) -> UnionOf:
 
 @st.composite
 def derived_stream(draw: st.DrawFn) -> Source:
-    """A union in a sub-query, by itself or joined; or a stream joined with a table that a sub-query works out."""
-    match draw(
-        st.sampled_from(["alone", "with a table", "with a stream", "with groups", "with groups", "with tables"])
-    ):
+    """A union in a sub-query, by itself or joined; a stream joined with a table that a sub-query works out, or with values."""
+    shapes = ["alone", "with a table", "with a stream", "with tables", *2 * ["with groups"], *2 * ["with a value"]]
+    match draw(st.sampled_from(shapes)):
         case "alone":
             return draw(union())
         case "with groups":
@@ -101,6 +96,8 @@ def derived_stream(draw: st.DrawFn) -> Source:
                 ForeignKeyOf("A", "B", draw(st.booleans())) if draw(st.booleans()) else TableTableOf("A", "B", "LEFT")
             )
             return StreamTableOf("L", TablesOf(joined), draw(st.booleans()))
+        case "with a value":
+            return draw(with_value(draw(st.sampled_from(["L", StreamTableOf("L", "A", True)]))))
         case "with a table":
             return StreamTableOf(draw(union()), "B", draw(st.booleans()))
         case _:
@@ -108,10 +105,19 @@ def derived_stream(draw: st.DrawFn) -> Source:
 
 
 @st.composite
+def with_value(draw: st.DrawFn, left: Source) -> ValueOf:
+    """Rows with what a sub-query gives for their key."""
+    of = draw(st.sampled_from(["R", "C"] if left in TABLES else ["L", "R", "R", "C"]))
+    return ValueOf(left, of, draw(st.sampled_from(OF_TABLES if of in TABLES else OF_STREAMS)))
+
+
+@st.composite
 def derived_table(draw: st.DrawFn) -> Source:
     """Groups in a sub-query, by themselves or joined."""
     groups, kind = GroupsOf("L"), draw(st.sampled_from(KINDS))
-    match draw(st.sampled_from(["alone", "left", "right", "both"])):
+    match draw(st.sampled_from(["alone", "left", "right", "both", "with a value"])):
+        case "with a value":
+            return draw(with_value("A"))
         case "alone":
             return GroupsOf(draw(st.just("L") | union()))
         case "left":
@@ -178,8 +184,7 @@ def queries(draw: st.DrawFn, *, derived: bool = False) -> Query:
     of_table = draw(st.integers(0, 9)) < 4
     plain, below = (table(), derived_table()) if of_table else (stream(), derived_stream())
     source = draw(below if derived else plain)
-    values = [f"{name}.{column}" for name in names_of(source) for column in "XY"]
-    column = st.sampled_from(values)
+    column = st.sampled_from(columns_of(source))
     where = draw(st.none() | st.builds(Is, column, st.sampled_from([">", "<>", "<="]), st.integers(0, 3)))
     if draw(st.booleans()):
         return Query(source, where, tuple(draw(st.lists(column, min_size=1, max_size=3, unique=True))))

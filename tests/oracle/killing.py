@@ -25,7 +25,7 @@ from mergus.engine.runtime.flow import FlowStatus
 from mergus.engine.runtime.host import HostSettings
 from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
 
-from . import cases
+from . import cases, froms
 from .running import Told, place_of, planned, topics_of
 
 LIMIT_S = 300.0
@@ -33,7 +33,7 @@ LIMIT_S = 300.0
 
 def in_order_of_time(case: cases.Case) -> cases.Case:
     """The case's input as a running query takes it."""
-    names = list(dict.fromkeys(cases.sources_of(case.query.source)))
+    names = list(dict.fromkeys(froms.sources_of(case.query.source)))
     if len(names) == 1:
         return case
     latest = dict.fromkeys(names, 0)
@@ -46,7 +46,7 @@ def in_order_of_time(case: cases.Case) -> cases.Case:
 
 def partitions_of(query: cases.Query, wanted: int) -> int:
     """One where an answer depends on the order of rows of several partitions, which is nobody's."""
-    return wanted if query.by is None or query.by == cases.key_of(query.source) else 1
+    return wanted if query.by is None or query.by == froms.key_of(query.source) else 1
 
 
 class Killed:
@@ -65,7 +65,7 @@ class Killed:
         """The case's input into topics of its own, its query planned over them."""
         name = f"q{len(self._plans)}_"
         plan = planned(self._instance, case.query, partitions)
-        for source in dict.fromkeys(cases.sources_of(case.query.source)):
+        for source in dict.fromkeys(froms.sources_of(case.query.source)):
             self._topics.create(name + source, partitions)
         self._fill(name, case, partitions)
         assert plan.sink is not None
@@ -77,7 +77,7 @@ class Killed:
 
     def _fill(self, name: str, case: cases.Case, partitions: int) -> None:
         writer = self._topics.writer()
-        for record in topics_of(case.records, partitions).read(cases.STREAMS + cases.TABLES):
+        for record in topics_of(case.records, partitions).read(froms.STREAMS + froms.TABLES):
             columns = {
                 "timestamp": pa.array([record.timestamp], pa.int64()),
                 "key": pa.array([record.key], pa.binary()),

@@ -24,7 +24,7 @@ from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.runtime.pipeline import Engine, PlanTask, plan_remembers
 from mergus.engine.sql.builtin.registry import default_registry
 
-from . import cases
+from . import cases, froms
 from .reference import Event, Row
 
 EPOCH_BATCHES = 2
@@ -36,7 +36,7 @@ def answer(case: cases.Case, partitions: int) -> list[Told]:
     operator = case.query.open(partitions)
     told = []
     for record, given in zip(
-        case.records, topics_of(case.records, partitions).read(cases.STREAMS + cases.TABLES), strict=True
+        case.records, topics_of(case.records, partitions).read(froms.STREAMS + froms.TABLES), strict=True
     ):
         row = None if record.values is None else dict(zip(("X", "Y"), record.values, strict=True))
         for event in operator.take(record.source, Event(record.key, row, record.time, given.partition)):
@@ -46,7 +46,7 @@ def answer(case: cases.Case, partitions: int) -> list[Told]:
 
 def topics_of(records: Iterable[cases.Record], partitions: int) -> MemoryTopics:
     """The records in topics."""
-    topics = MemoryTopics(dict.fromkeys(cases.STREAMS + cases.TABLES, partitions))
+    topics = MemoryTopics(dict.fromkeys(froms.STREAMS + froms.TABLES, partitions))
     for record in records:
         key = None if record.key is None else record.key.to_bytes(4, "big", signed=True)
         values = None if record.values is None else dict(zip(("X", "Y"), record.values, strict=True))
@@ -58,8 +58,8 @@ def planned(instance: duckdb.DuckDBPyConnection, query: cases.Query, partitions:
     """The query's plan."""
     engine = CaseEngine(instance, _registry(), {})
     try:
-        for source in cases.SOURCES:
-            if source.split()[2] in cases.sources_of(query.source):
+        for source in froms.SOURCES:
+            if source.split()[2] in froms.sources_of(query.source):
                 engine.execute(source % partitions)
         engine.execute(query.sql())
         (plan,) = engine.plans.values()

@@ -7,18 +7,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from .cases import (
-    Aggregate,
-    Case,
-    ForeignKeyOf,
-    Query,
-    Record,
-    Setup,
-    StreamStreamOf,
-    StreamTableOf,
-    TableTableOf,
-    Window,
-)
+from .cases import Case, Query, Record, Setup
+from .clauses import Aggregate, Window
+from .froms import ForeignKeyOf, StreamStreamOf, StreamTableOf, TableTableOf
 from .test_oracle import check
 
 EVERY_CUT = tuple(Setup(cut, 1, workers) for cut in (1, 3, None) for workers in (1, 2))

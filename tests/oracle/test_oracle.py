@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
 from . import drawing
-from .cases import Case, ForeignKeyOf, Setup, groups_within
+from .cases import Case, Setup
+from .froms import ForeignKeyOf, groups_within
 from .running import Told, answer, engine_says
 
 FEW, FAST, SLOW = 25, 300, 2_000

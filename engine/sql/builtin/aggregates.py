@@ -121,7 +121,11 @@ def _deviation(final: str) -> Resolve:
             StateColumn("DOUBLE", "coalesce(sum({0}::DOUBLE), 0.0)", "{s} + {b}"),
             StateColumn("DOUBLE", "coalesce(var_pop({0}::DOUBLE) * count({0}), 0.0)", present + between),
         )
-        return AggregateSpec(states, f"CASE WHEN {{0}} < 2 THEN 0.0::DOUBLE ELSE {final} END", DOUBLE)
+        kept, gap = "({s0} - {b0})", "pow(({s0} - {b0}) * {b1} - {b0} * ({s1} - {b1}), 2)"
+        apart = f"greatest({{s}} - {{b}} - {gap} / ({kept}::DOUBLE * {{b0}} * {{s0}}), 0.0)"
+        taken_off = f"CASE WHEN {{b0}} = 0 THEN {{s}} WHEN {kept} <= 0 THEN 0.0 ELSE {apart} END"
+        undo = ("{s} - {b}", "{s} - {b}", taken_off)
+        return AggregateSpec(states, f"CASE WHEN {{0}} < 2 THEN 0.0::DOUBLE ELSE {final} END", DOUBLE, undo)
 
     return resolve
 
@@ -135,7 +139,7 @@ def _correlation(types: Sequence[SqlType], constants: Sequence[Any]) -> Aggregat
         *(StateColumn("DOUBLE", partial, "{s} + {b}") for partial in sums),
     )
     above = "({0} * {5} - {1} * {2})"
-    below = "(sqrt({0} * {3} - {1} * {1}) * sqrt({0} * {4} - {2} * {2}))"
+    below = "sqrt(({0} * {3} - {1} * {1}) * ({0} * {4} - {2} * {2}))"
     final = f"CASE WHEN {{0}} = 0 THEN 'nan'::DOUBLE ELSE {above} / {below} END"
     return AggregateSpec(states, final, DOUBLE, ("{s} - {b}",) * 6)
 

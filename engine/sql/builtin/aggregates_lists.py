@@ -53,9 +53,9 @@ def _count_distinct(types: Sequence[SqlType], constants: Sequence[Any]) -> Aggre
 
 def limited(name: str, spec: AggregateSpec, settings: Mapping[str, str]) -> AggregateSpec:
     """COLLECT_LIST and COLLECT_SET hold no more values than `ksql.functions.collect_list.limit` and `…collect_set.limit`
-    say; what comes above that is left out."""
+    say, where that is not negative; what comes above it is left out."""
     text = settings.get(f"ksql.functions.{name.lower()}.limit") if name in ("COLLECT_LIST", "COLLECT_SET") else None
-    if not text:
+    if not text or (text.strip().startswith("-") and text.strip()[1:].isdecimal()):  # a negative limit is none
         return spec
     most = _whole([int(text) if text.strip().isdecimal() else text], f"ksql.functions.{name.lower()}.limit")
     (state,) = spec.state

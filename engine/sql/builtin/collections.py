@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
+from ..compile.java_text import java_double
 from ..functions import Function, SqlTemplate
 from ..types import Array, Map, SqlType, Struct, duckdb_type
-from .table import function, overload
+from .table import function, overload, rows
 
 _FIRST_OF_EACH = "list_filter({0}, lambda x, i: list_position({0}, x) = i)"
 _STEP = "CASE WHEN {0} <= {1} THEN 1 ELSE -1 END"
+_FROM, _TO = "coalesce({1}, 1)", "coalesce({2}, len({0}))"
+_SLICE = f"CASE WHEN {_FROM} >= 1 AND {_TO} <= len({{0}}) AND {_FROM} <= {_TO} + 1 THEN ({{0}})[{_FROM}:{_TO}] END"
 
 
 def _map_sorted(descending: bool) -> str:
@@ -49,8 +53,8 @@ def _entry_list(types: Sequence[SqlType]) -> SqlType:
 
 def _as_map(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
     count = f"least(len({args[0]}), len({args[1]}))"
-    pairs = f"list_transform(range({count}), lambda n: {{'k': ({args[0]})[n + 1], 'v': ({args[1]})[n + 1]}})"
-    made = f"map_from_entries(list_filter({pairs}, lambda e: e.k IS NOT NULL))"
+    pairs = f"list_transform(range({count}), lambda n: {{'k': coalesce(({args[0]})[n + 1], 'null'), 'v': ({args[1]})[n + 1]}})"
+    made = f"map_from_entries({pairs})"
     return f"CASE WHEN {args[0]} IS NOT NULL AND {args[1]} IS NOT NULL THEN {made} END"
 
 
@@ -101,11 +105,28 @@ def _reduce_map(args: Sequence[str], types: Sequence[SqlType], result: SqlType) 
     return f"CASE WHEN {args[0]} IS NULL THEN {start} ELSE list_reduce(map_entries({args[0]}), {step}, {start}) END"
 
 
+def _series(kind: str) -> str:
+    """By steps that are given; those that do not lead from the first number to the second fail, by a cast that cannot be
+    done: DuckDB's own `error` may not stand where failures are caught."""
+    astray = "{2} = 0 OR ({0} < {1} AND {2} < 0) OR ({0} > {1} AND {2} > 0)"
+    why = "'steps of ' || {2} || ' do not lead from the first number to the second'"
+    return f"CASE WHEN {astray} THEN ({why})::{kind}[] ELSE generate_series({{0}}, {{1}}, {{2}})::{kind}[] END"
+
+
 def _joined(separator: str) -> str:
     """Elements as text with a separator that may differ by row (DuckDB's own function wants a constant)."""
     texts = "list_transform({0}, lambda x: coalesce(x::VARCHAR, 'null'))"
     folded = f"list_reduce({texts}, lambda a, b: a || {separator} || b)"
     return f"CASE WHEN len({{0}}) = 0 THEN '' ELSE {folded} END"
+
+
+def _joined_numbers(items: list[Any] | None, separator: str | None = ",") -> str | None:
+    """Row by row: DuckDB writes DOUBLEs otherwise than Java."""
+    if items is None:
+        return None
+    return (separator or "").join(
+        "null" if v is None else java_double(v) if isinstance(v, float) else f"{v:f}" for v in items
+    )
 
 
 FUNCTIONS: tuple[Function, ...] = (
@@ -202,16 +223,22 @@ FUNCTIONS: tuple[Function, ...] = (
         "ARRAY",
         *(
             overload(f"ARRAY<{item}>{more} -> STRING", _joined(separator))
-            for item in ("STRING", "BOOLEAN", "INTEGER", "BIGINT", "DOUBLE")
-            for more, separator in (("", "','"), (", STRING", "{1}"))
+            for item in ("STRING", "BOOLEAN", "INTEGER", "BIGINT")
+            for more, separator in (("", "','"), (", STRING", "coalesce({1}, '')"))
+        ),
+        *(
+            overload(f"ARRAY<{item}>{more} -> STRING", rows("array_join", _joined_numbers, null=True))
+            for item in ("DECIMAL", "DOUBLE")
+            for more in ("", ", STRING")
         ),
         examples=("ARRAY_JOIN(tags, ', ')",),
     ),
     function(
         "SLICE",
-        "The elements from one place to another, counted from 1, both included.",
+        "The elements from one place to another, counted from 1, both included; NULL for either is the array's own end, and for a"
+        " place outside the answer.",
         "ARRAY",
-        overload("ARRAY<T>, INTEGER, INTEGER -> ARRAY<T>", "({0})[{1}:{2}]"),
+        overload("ARRAY<T>, INTEGER, INTEGER -> ARRAY<T>", _SLICE),
         examples=("SLICE(items, 1, 3)",),
     ),
     function(
@@ -220,8 +247,8 @@ FUNCTIONS: tuple[Function, ...] = (
         "ARRAY",
         overload("INTEGER, INTEGER -> ARRAY<INTEGER>", f"generate_series({{0}}, {{1}}, {_STEP})::INTEGER[]"),
         overload("BIGINT, BIGINT -> ARRAY<BIGINT>", f"generate_series({{0}}, {{1}}, {_STEP})"),
-        overload("INTEGER, INTEGER, INTEGER -> ARRAY<INTEGER>", "generate_series({0}, {1}, {2})::INTEGER[]"),
-        overload("BIGINT, BIGINT, INTEGER -> ARRAY<BIGINT>", "generate_series({0}, {1}, {2})"),
+        overload("INTEGER, INTEGER, INTEGER -> ARRAY<INTEGER>", _series("INTEGER")),
+        overload("BIGINT, BIGINT, INTEGER -> ARRAY<BIGINT>", _series("BIGINT")),
         examples=("GENERATE_SERIES(1, 10, 2)",),
     ),
     function(

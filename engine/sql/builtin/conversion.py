@@ -15,20 +15,20 @@ from .table import function, overload, rows
 
 def _to_bytes(text: str, encoding: str) -> bytes:
     match encoding.lower():
-        case "utf8" | "utf-8":
+        case "utf8":
             return text.encode()
         case "ascii":
             return text.encode("ascii", errors="replace")
         case "hex":
-            return _from_hex(text)
+            return binascii.unhexlify(text)
         case "base64":
-            return base64.b64decode(text, validate=True)
+            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     raise ValueError(f"unknown encoding {encoding!r}: hex, utf8, ascii or base64")
 
 
 def _from_bytes(value: bytes, encoding: str) -> str:
     match encoding.lower():
-        case "utf8" | "utf-8":
+        case "utf8":
             return value.decode(errors="replace")
         case "ascii":
             return value.decode("ascii", errors="replace")
@@ -37,6 +37,16 @@ def _from_bytes(value: bytes, encoding: str) -> str:
         case "base64":
             return base64.b64encode(value).decode()
     raise ValueError(f"unknown encoding {encoding!r}: hex, utf8, ascii or base64")
+
+
+_CODE = re.compile(r"[^0-9A-Za-z+/]")
+
+
+def _from_base64(text: str) -> bytes:
+    """Also of the alphabet for URLs, without padding, and with signs between that are none: they are passed over."""
+    digits = _CODE.sub("", text.split("=")[0].translate({ord("-"): "+", ord("_"): "/"}))
+    whole = digits if len(digits) % 4 != 1 else digits[:-1]  # six bits are no byte
+    return base64.b64decode(whole + "=" * (-len(whole) % 4))
 
 
 def _from_hex(text: str) -> bytes:
@@ -48,8 +58,15 @@ def _from_hex(text: str) -> bytes:
     return binascii.unhexlify("0" + digits if text.startswith("0x") and len(digits) % 2 else digits)
 
 
+_LENIENT = {"hex": _from_hex, "base64": _from_base64}
+
+
 def _encode(text: str, source: str, target: str) -> str:
-    made = _from_bytes(_to_bytes(text, source), target)
+    if source.lower() == target.lower():
+        raise ValueError(f"{source!r} to {target!r} changes nothing")
+    lenient = _LENIENT.get(source.lower())
+    value = _to_bytes(text, source) if lenient is None else lenient(text)
+    made = _from_bytes(value, target)
     return made.lower() if target.lower() == "hex" else made
 
 
@@ -95,6 +112,13 @@ FUNCTIONS: tuple[Function, ...] = (
         "CONVERSION",
         overload("STRING, STRING, STRING -> STRING", rows("encode", _encode)),
         examples=("ENCODE(code, 'hex', 'utf8')",),
+    ),
+    function(
+        "INT_FROM_BOOLEAN",
+        "1 for true, 0 for false.",
+        "CONVERSION",
+        overload("BOOLEAN -> INTEGER", "{0}::INTEGER"),
+        examples=("INT_FROM_BOOLEAN(is_new)",),
     ),
     _of_bytes("INT_FROM_BYTES", "i", "INTEGER"),
     _of_bytes("BIGINT_FROM_BYTES", "q", "BIGINT"),

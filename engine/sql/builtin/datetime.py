@@ -11,10 +11,20 @@ from typing import Any
 import pyarrow as pa
 
 from ..functions import ArrowFunction, Function, Overload, ScalarFunction, SqlTemplate
-from ..types import INTERVAL_UNIT, SqlType, arrow_type, duckdb_type
+from ..types import DATE, INTERVAL_UNIT, SqlType, arrow_type, duckdb_type
 from .table import function, overload, rows
-from .time_columns import formatted, parsed
-from .time_patterns import format_moment, from_millis, parse_moment, to_millis, zone
+from .time_columns import constant, formatted, parsed
+from .time_patterns import (
+    DATE_LETTERS,
+    TIME_LETTERS,
+    ZONE_LETTERS,
+    format_moment,
+    from_millis,
+    letters_of,
+    parse_moment,
+    to_millis,
+    zone,
+)
 
 _UNITS = {
     "MILLISECONDS": 1,
@@ -35,7 +45,8 @@ def _naive(moment: dt.datetime) -> dt.datetime:
     return moment.astimezone(dt.UTC).replace(tzinfo=None)
 
 
-def _format_timestamp(moment: dt.datetime, pattern: str, where: str = "UTC") -> str:
+def _format_timestamp(moment: dt.datetime, pattern: str, where: str = "GMT") -> str:
+    """Without a zone it is the one that Java calls GMT, where TIMESTAMPTOSTRING's is the server's."""
     return format_moment(_utc(moment) if where == "UTC" else _utc(moment).astimezone(zone(where)), pattern)
 
 
@@ -51,7 +62,15 @@ def _string_to_timestamp(text: str, pattern: str, where: str = "UTC") -> int:
     return to_millis(parse_moment(text, pattern, zone(where)))
 
 
+def _only(pattern: str, *kinds: frozenset[str], of: str) -> None:
+    """Raise ValueError where a pattern asks for what a date, or a time of day, does not have."""
+    more = letters_of(pattern).difference(*kinds)
+    if more:
+        raise ValueError(f"{of} has no {sorted(more)[0]}, which {pattern!r} asks for")
+
+
 def _format_date(day: dt.date, pattern: str) -> str:
+    _only(pattern, DATE_LETTERS, of="a date")
     return format_moment(dt.datetime.combine(day, dt.time(), dt.UTC), pattern)
 
 
@@ -60,18 +79,29 @@ def _date_to_string(days: int, pattern: str) -> str:
 
 
 def _string_to_date(text: str, pattern: str) -> int:
-    return (_parse_date(text, pattern) - dt.date(1970, 1, 1)).days
+    """Of a whole date; a time of day beside it is passed over."""
+    letters = letters_of(pattern)
+    if not letters & set("yu") or not ((letters & set("ML") and "d" in letters) or "D" in letters):
+        raise ValueError(f"{pattern!r} gives no whole date")
+    return (parse_moment(text, pattern).date() - dt.date(1970, 1, 1)).days
 
 
 def _parse_date(text: str, pattern: str) -> dt.date:
-    return parse_moment(text, pattern).date()
+    moment = parse_moment(text, pattern)
+    if moment.time() != dt.time():
+        raise ValueError(f"{text!r} is no date: it has a time of day")
+    return moment.date()
 
 
 def _format_time(time: dt.time, pattern: str) -> str:
+    _only(pattern, TIME_LETTERS, of="a time of day")
     return format_moment(dt.datetime.combine(dt.date(1970, 1, 1), time, dt.UTC), pattern)
 
 
 def _parse_time(text: str, pattern: str) -> dt.time:
+    _only(pattern, TIME_LETTERS, ZONE_LETTERS, of="a time of day")
+    if not letters_of(pattern) & set("HhKk"):
+        raise ValueError(f"{pattern!r} gives no hour")
     return parse_moment(text, pattern).time()
 
 
@@ -106,6 +136,9 @@ def _shift(sign: str) -> SqlTemplate:
         word = unit.strip("'").upper()
         if word in _MONTHS:
             interval = f"to_months(({count}) * {_MONTHS[word]})"
+        elif result is DATE:  # by whole days: a part of one is cut off, as Java's TimeUnit does
+            millis = f"epoch_ms(({moment})::TIMESTAMP) {sign} ({count})::BIGINT * {_millis_of(word, 1)}"
+            return f"(DATE '1970-01-01' + (({millis}) // {_DAY})::INTEGER)"
         else:
             interval = f"INTERVAL 1 MILLISECOND * (({count})::BIGINT * {_millis_of(word, 1)})"
         return f"(({moment})::TIMESTAMP {sign} {interval})::{duckdb_type(result)}"
@@ -123,23 +156,37 @@ def _as_moments(column: pa.Array) -> pa.Array:
     return (column.cast(pa.date32()) if column.type == pa.int32() else column).cast(_MILLIS)
 
 
-def _formatting(name: str, compute: Callable[..., str]) -> ArrowFunction:
-    """Text of moments: by `formatted` where that knows the pattern, else by `compute`, row by row."""
+_ANY = DATE_LETTERS | TIME_LETTERS | ZONE_LETTERS
+
+
+def _fits(pattern: pa.Array, letters: frozenset[str]) -> bool:
+    """Whether the one pattern of a column has these letters only."""
+    text = constant(pattern)
+    return text is not None and letters.issuperset(c for c in text if c.isalpha())
+
+
+def _formatting(name: str, compute: Callable[..., str], letters: frozenset[str] = _ANY) -> ArrowFunction:
+    """Text of moments: by `formatted` where that knows the pattern, and it has `letters` only, else by `compute`, row by
+    row."""
     by_row = rows(name, compute)
 
     def evaluate(moments: pa.Array, *how: pa.Array, types: Sequence[SqlType], result: SqlType) -> pa.Array:
-        made = formatted(_as_moments(moments), *how)
+        made = formatted(_as_moments(moments), *how) if _fits(how[0], letters) else None
         return by_row.evaluate(moments, *how, types=types, result=result) if made is None else made
 
     return replace(by_row, evaluate=evaluate)
 
 
-def _parsing(name: str, compute: Callable[..., Any], *, days: bool = False) -> ArrowFunction:
-    """Moments of text: by `parsed` where that knows the pattern, else by `compute`, row by row. `days`: since 1970."""
+def _parsing(
+    name: str, compute: Callable[..., Any], letters: frozenset[str] = _ANY, *, needs: str = "", days: bool = False
+) -> ArrowFunction:
+    """Moments of text: by `parsed` where that knows the pattern, and it has `letters` only and all that it `needs`, else by
+    `compute`, row by row. `days`: since 1970."""
     by_row = rows(name, compute)
 
     def evaluate(texts: pa.Array, *how: pa.Array, types: Sequence[SqlType], result: SqlType) -> pa.Array:
-        made = parsed(texts, *how)
+        by_column = _fits(how[0], letters) and set(needs).issubset(str(constant(how[0])))
+        made = parsed(texts, *how) if by_column else None
         if made is None:
             return by_row.evaluate(texts, *how, types=types, result=result)
         return (made.cast(pa.date32()) if days else made).cast(arrow_type(result))
@@ -190,37 +237,37 @@ FUNCTIONS: tuple[Function, ...] = (
     _f(
         "FORMAT_DATE",
         "A date as text by a Java pattern.",
-        overload("DATE, STRING -> STRING", _formatting("format_date", _format_date)),
+        overload("DATE, STRING -> STRING", _formatting("format_date", _format_date, DATE_LETTERS)),
         example="FORMAT_DATE(day, 'dd/MM/yyyy')",
     ),
     _f(
         "PARSE_DATE",
         "A date from text by a Java pattern.",
-        overload("STRING, STRING -> DATE", _parsing("parse_date", _parse_date)),
+        overload("STRING, STRING -> DATE", _parsing("parse_date", _parse_date, DATE_LETTERS)),
         example="PARSE_DATE(text, 'dd/MM/yyyy')",
     ),
     _f(
         "FORMAT_TIME",
         "A time of day as text by a Java pattern.",
-        overload("TIME, STRING -> STRING", _formatting("format_time", _format_time)),
+        overload("TIME, STRING -> STRING", _formatting("format_time", _format_time, TIME_LETTERS)),
         example="FORMAT_TIME(at, 'HH:mm')",
     ),
     _f(
         "PARSE_TIME",
         "A time of day from text by a Java pattern.",
-        overload("STRING, STRING -> TIME", _parsing("parse_time", _parse_time)),
+        overload("STRING, STRING -> TIME", _parsing("parse_time", _parse_time, TIME_LETTERS, needs="H")),
         example="PARSE_TIME(text, 'HH:mm')",
     ),
     _f(
         "DATETOSTRING",
         "Days since 1970 as text by a Java pattern.",
-        overload("INTEGER, STRING -> STRING", _formatting("datetostring", _date_to_string)),
+        overload("INTEGER, STRING -> STRING", _formatting("datetostring", _date_to_string, DATE_LETTERS)),
         example="DATETOSTRING(days, 'yyyy-MM-dd')",
     ),
     _f(
         "STRINGTODATE",
         "Days since 1970 from text by a Java pattern.",
-        overload("STRING, STRING -> INTEGER", _parsing("stringtodate", _string_to_date, days=True)),
+        overload("STRING, STRING -> INTEGER", _parsing("stringtodate", _string_to_date, needs="yMd", days=True)),
         example="STRINGTODATE(text, 'yyyy-MM-dd')",
     ),
     _f(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import decimal
 import functools
 import json
@@ -62,7 +63,7 @@ def _extract(text: str, path: str) -> str | None:
     steps = _steps(path)
     try:
         value = _at(orjson.loads(text), steps)
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError:  # what Jackson reads all the same
         value = None
     if isinstance(value, str):
         return value
@@ -71,43 +72,35 @@ def _extract(text: str, path: str) -> str | None:
 
 
 @functools.lru_cache(maxsize=256)
-def _steps(path: str) -> tuple[str | int, ...]:
+def _steps(path: str) -> tuple[str, ...]:
     """Keys and places of a path; raises ValueError where it is none."""
     if not path.startswith("$"):
         raise ValueError(f"a path starts with $: {path!r}")
-    steps: list[str | int] = []
+    steps: list[str] = []
     at = 1
     while at < len(path):
         step = _STEP.match(path, at)
         if not step:
             raise ValueError(f"not a path: {path!r}")
         at = step.end()
-        steps.append(int(step[2]) if step[2] is not None else step[1] or step[3])
+        steps.append(next(s for s in step.groups() if s is not None))
     return tuple(steps)
 
 
-def _at(value: Any, steps: tuple[str | int, ...]) -> Any:
+def _at(value: Any, steps: tuple[str, ...]) -> Any:
+    """The value at the end of the steps; a step is a key of an object and a place in an array, however it is written."""
     for step in steps:
-        if isinstance(step, int):
-            value = value[step] if isinstance(value, list) and 0 <= step < len(value) else _MISSING
+        if isinstance(value, dict):
+            value = value.get(step, _MISSING)
         else:
-            value = value.get(step, _MISSING) if isinstance(value, dict) else _MISSING
+            is_place = isinstance(value, list) and step.isdecimal() and int(step) < len(value)
+            value = value[int(step)] if is_place else _MISSING
     return value
 
 
 def _whole(text: str) -> Any:
     """The one JSON value that a text is; raises ValueError for anything else."""
     return json.loads(text, parse_int=_Number, parse_float=_Number)
-
-
-def _or_null(compute: Callable[..., Any]) -> Callable[..., Any]:
-    def guarded(*args: Any) -> Any:
-        try:
-            return compute(*args)
-        except ValueError:
-            return None
-
-    return guarded
 
 
 def _is_json(text: str | None) -> bool:
@@ -129,8 +122,10 @@ def _contains(text: str | None, wanted: Any) -> bool:
 
 
 def _same(item: Any, wanted: Any) -> bool:
+    """A number that is written as a whole one is one: 1 is not 1.0."""
     if isinstance(item, _Number):
-        return isinstance(wanted, int | float) and not isinstance(wanted, bool) and float(item) == float(wanted)
+        kind = int if item.lstrip("-").isdecimal() else float
+        return type(wanted) is kind and kind(item) == wanted
     return type(item) is type(wanted) and bool(item == wanted)
 
 
@@ -187,7 +182,16 @@ def _encoded(value: Any, sql_type: SqlType) -> str:
         return f"{value:f}"
     if isinstance(value, bool | int | str):
         return json.dumps(value, ensure_ascii=False)
-    return json.dumps(value.isoformat(), ensure_ascii=False)
+    return f'"{_moment(value)}"'
+
+
+def _moment(value: Any) -> str:
+    """A date or time as text: a TIMESTAMP with milliseconds, a TIME without, and without seconds where they are none."""
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(timespec="milliseconds")
+    if isinstance(value, datetime.time):
+        return value.isoformat(timespec="seconds" if value.second else "minutes")
+    return str(value.isoformat())
 
 
 def _json(name: str, description: str, signature: str, compute: Callable[..., Any], example: str) -> ScalarFunction:
@@ -199,7 +203,7 @@ FUNCTIONS: tuple[Function, ...] = (
         "EXTRACTJSONFIELD",
         "The value at a path of JSON text; NULL where there is none.",
         "STRING, STRING -> STRING",
-        _or_null(_extract),
+        _extract,
         "EXTRACTJSONFIELD(message, '$.user.name')",
     ),
     function(
@@ -223,35 +227,35 @@ FUNCTIONS: tuple[Function, ...] = (
         "JSON_ARRAY_LENGTH",
         "How many elements the JSON array in the text has.",
         "STRING -> INTEGER",
-        _or_null(_length),
+        _length,
         "JSON_ARRAY_LENGTH(tags)",
     ),
     _json(
         "JSON_KEYS",
         "The keys of the JSON object in the text.",
         "STRING -> ARRAY<STRING>",
-        _or_null(_keys),
+        _keys,
         "JSON_KEYS(message)",
     ),
     _json(
         "JSON_RECORDS",
         "The JSON object in the text as a map of text.",
         "STRING -> MAP<STRING, STRING>",
-        _or_null(_records),
+        _records,
         "JSON_RECORDS(message)",
     ),
     _json(
         "JSON_ITEMS",
         "The elements of the JSON array in the text, each as JSON.",
         "STRING -> ARRAY<STRING>",
-        _or_null(_items),
+        _items,
         "JSON_ITEMS(events)",
     ),
     _json(
         "JSON_CONCAT",
         "JSON objects merged, or values joined into one JSON array.",
         "STRING… -> STRING",
-        _or_null(_concat),
+        _concat,
         "JSON_CONCAT(a, b)",
     ),
     function(

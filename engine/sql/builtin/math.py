@@ -79,15 +79,24 @@ _TRUNC = _to_places(decimal.ROUND_DOWN, decimal.ROUND_DOWN)
 _LONG = "greatest(least({0}, 9223372036854774784.0), -9223372036854775808.0)"
 
 
-def _distance(lat1: float, lon1: float, lat2: float, lon2: float, unit: str = "KM") -> float:
-    """The great-circle distance by the haversine formula."""
+_UNITS = {
+    **dict.fromkeys(("", "KM", "KILOMETER", "KILOMETERS", "KILOMETRE", "KILOMETRES"), _EARTH_KM),
+    **dict.fromkeys(("MI", "MILE", "MILES"), _EARTH_MILES),
+}
+
+
+def _distance(
+    lat1: float | None, lon1: float | None, lat2: float | None, lon2: float | None, unit: str | None = None
+) -> float | None:
+    """The great-circle distance by the haversine formula. A unit that is NULL or blank is the kilometre."""
+    if lat1 is None or lon1 is None or lat2 is None or lon2 is None:
+        return None
     for value, limit in ((lat1, 90), (lat2, 90), (lon1, 180), (lon2, 180)):
         if not -limit <= value <= limit:
             raise ValueError("latitudes lie between -90 and 90, longitudes between -180 and 180")
-    word = unit.upper()
-    if not word.startswith(("KM", "KILOMET", "MI")):
+    radius = _UNITS.get((unit or "").strip().upper())
+    if radius is None:
         raise ValueError(f"{unit!r} is neither KM nor MILES")
-    radius = _EARTH_MILES if word.startswith("MI") else _EARTH_KM
     p1, p2 = math.radians(lat1), math.radians(lat2)
     half = math.sin((p2 - p1) / 2) ** 2 + math.sin(math.radians(lon2 - lon1) / 2) ** 2 * math.cos(p1) * math.cos(p2)
     return 2 * radius * math.asin(math.sqrt(half))
@@ -213,8 +222,8 @@ FUNCTIONS: tuple[Function, ...] = (
     _math(
         "GEO_DISTANCE",
         "The distance of two points on the Earth, (lat1, lon1, lat2, lon2) in degrees, in KM or MILES.",
-        overload("DOUBLE, DOUBLE, DOUBLE, DOUBLE -> DOUBLE", rows("geo_distance", _distance)),
-        overload("DOUBLE, DOUBLE, DOUBLE, DOUBLE, STRING -> DOUBLE", rows("geo_distance", _distance)),
+        overload("DOUBLE, DOUBLE, DOUBLE, DOUBLE -> DOUBLE", rows("geo_distance", _distance, null=True)),
+        overload("DOUBLE, DOUBLE, DOUBLE, DOUBLE, STRING -> DOUBLE", rows("geo_distance", _distance, null=True)),
         example="GEO_DISTANCE(lat, lon, 52.52, 13.40, 'KM')",
     ),
 )

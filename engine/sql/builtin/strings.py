@@ -19,6 +19,11 @@ _START = (
 )
 _REST = f"CASE WHEN {{1}} IS NOT NULL THEN substring({{0}}, {_START} + 1) END"
 _PART = f"CASE WHEN {{1}} IS NOT NULL AND {{2}} IS NOT NULL THEN substring({{0}}, {_START} + 1, greatest({{2}}, 0)) END"
+_BETWEEN = "{2} || array_to_string(list_transform(string_split({0}, ''), lambda c: c || {2}), '')"
+_REPLACED = (
+    "CASE WHEN {1} <> '' THEN replace({0}, {1}, {2})"
+    f" WHEN {{1}} = '' AND {{0}} = '' THEN {{2}} WHEN {{1}} = '' THEN {_BETWEEN} END"
+)
 
 
 def _text(name: str, description: str, *overloads: Overload, example: str) -> ScalarFunction:
@@ -107,7 +112,7 @@ def _split_bytes(value: bytes, delimiter: bytes) -> list[bytes]:
 
 def _split_to_map(text: str, between: str, inside: str) -> dict[str, str] | None:
     """Entries without a separator inside are left out; of equal keys the later wins."""
-    if not between or not inside:
+    if not between or not inside or between == inside:
         return None
     pairs = (part.split(inside) for part in text.split(between) if part)
     return {p[0]: p[1] for p in pairs if len(p) > 1}
@@ -190,8 +195,8 @@ FUNCTIONS: tuple[Function, ...] = (
     _text(
         "CONCAT",
         "The arguments joined; NULLs are left out.",
-        overload("STRING, STRING, STRING… -> STRING", SqlTemplate(_concat)),
-        overload("BYTES, BYTES, BYTES… -> BYTES", SqlTemplate(_concat)),
+        overload("STRING, STRING… -> STRING", SqlTemplate(_concat)),
+        overload("BYTES, BYTES… -> BYTES", SqlTemplate(_concat)),
         example="CONCAT(first, ' ', last)",
     ),
     _text(
@@ -213,7 +218,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _text(
         "REPLACE",
         "The text with one part replaced by another everywhere.",
-        overload("STRING, STRING, STRING -> STRING", "replace({0}, {1}, {2})"),
+        overload("STRING, STRING, STRING -> STRING", _REPLACED),
         example="REPLACE(path, '/', '.')",
     ),
     _text(

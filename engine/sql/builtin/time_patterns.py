@@ -99,12 +99,45 @@ def zone(name: str) -> datetime.tzinfo:
     if found:
         minutes = int(found[2]) * 60 + int(found[3] or 0)
         return datetime.timezone(datetime.timedelta(minutes=minutes if found[1] == "+" else -minutes))
-    if text in ("Z", "UTC", "GMT", "UT"):
+    if text in ("Z", "UTC", "UT"):
         return datetime.UTC
     try:
         return zoneinfo.ZoneInfo(text)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError(f"unknown time zone {name!r}") from error
+
+
+_SHORT_ZONES = {
+    **dict.fromkeys(("PST", "PDT"), "America/Los_Angeles"),
+    **dict.fromkeys(("MST", "MDT"), "America/Denver"),
+    **dict.fromkeys(("CST", "CDT"), "America/Chicago"),
+    **dict.fromkeys(("EST", "EDT"), "America/New_York"),
+    **dict.fromkeys(("AKST", "AKDT"), "America/Anchorage"),
+    "HST": "Pacific/Honolulu",
+    "BST": "Europe/London",
+    "CEST": "Europe/Paris",
+    "JST": "Asia/Tokyo",
+}
+"""Short names that a text may have where its pattern says z; as the name of a zone they are none."""
+
+
+def _zone_in_text(text: str) -> datetime.tzinfo:
+    name = text.upper()
+    return zone(name if name == "Z" else _SHORT_ZONES.get(name, text))
+
+
+DATE_LETTERS = frozenset("yuMLdDEe")
+TIME_LETTERS = frozenset("HhKkmsSna")
+ZONE_LETTERS = frozenset("zVZXxO")
+
+
+def letters_of(pattern: str) -> frozenset[str]:
+    """The pattern's letters; raises ValueError where it is none.
+
+    >>> sorted(letters_of("HH:mm 'o''clock'"))
+    ['H', 'm']
+    """
+    return frozenset(part.letter for part in compile_pattern(pattern) if part.letter)
 
 
 _FIELDS = {
@@ -227,11 +260,7 @@ def parse_moment(text: str, pattern: str, default_zone: datetime.tzinfo = dateti
     made = datetime.datetime(
         year, month, day, _hour(given), int(given.get("minute", 0)), int(given.get("second", 0)), micros
     )
-    return made.replace(
-        tzinfo=zone(given["zone"].upper() if given["zone"] in "zZ" else given["zone"])
-        if "zone" in given
-        else default_zone
-    )
+    return made.replace(tzinfo=_zone_in_text(given["zone"]) if "zone" in given else default_zone)
 
 
 def _month(given: dict[str, str]) -> int:
