@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ..serving.arrow import named
-from ..serving.json_rows import object_texts, value_writer
+from ..serving.json_rows import object_texts
+from ..serving.json_values import value_writer
 from ..serving.results import Done, Listing, Push, Rows
 from ..sql.schema import Schema
 from ..sql.types import BYTES, DOUBLE, FLOAT, STRING, Array, Map, SqlType, Struct, Vector, arrow_type

@@ -6,9 +6,8 @@ key must not be NULL; windowed sources and sources made read-only take no insert
 
 from __future__ import annotations
 
-import datetime
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -17,7 +16,6 @@ import pyarrow as pa
 from ..clock import Clock
 from ..errors import AnalysisError, MergusError, RecordError, UnknownName
 from ..io.formats.format import FormatColumn
-from ..io.formats.json_exact import Reader, reader
 from ..io.formats.registry import find
 from ..io.topics import Topics, Writer
 from ..sql.catalog import Relation
@@ -27,31 +25,12 @@ from ..sql.properties import INFERRING
 from ..sql.schema import ColumnDef
 from ..sql.scope import NoColumns, suggestion
 from ..sql.statements.statement import InsertValues
-from ..sql.types import BIGINT, DATE, TIME, TIMESTAMP, SqlType, arrow_type
+from ..sql.types import BIGINT, arrow_type
 from ..sql.typing.expression import analyze_expression
-from ..sql.typing.literals import from_epoch_ms, parse_date, parse_time, parse_timestamp_ms
+from .json_values import value_reader
 
 ROWTIME = "ROWTIME"
 REFUSED = ("ROWPARTITION", "ROWOFFSET", "WINDOWSTART", "WINDOWEND")
-
-
-def _moment(sql_type: SqlType, made: type, parse: Callable[[str], Any]) -> Reader:
-    counted = reader(sql_type)
-
-    def read(value: Any) -> Any:
-        if isinstance(value, made):
-            return value
-        return parse(value) if isinstance(value, str) else counted(value)
-
-    return read
-
-
-_TIMES: Mapping[SqlType, Reader] = {
-    DATE: _moment(DATE, datetime.date, parse_date),
-    TIME: _moment(TIME, datetime.time, parse_time),
-    TIMESTAMP: _moment(TIMESTAMP, datetime.datetime, lambda text: from_epoch_ms(parse_timestamp_ms(text))),
-}
-"""As text in ISO 8601, which is how a response writes them; as numbers, which is how a topic's JSON does."""
 
 
 class Inserter:
@@ -62,7 +41,7 @@ class Inserter:
         self.relation = relation
         self.connection = connection
         self.names = [c.name for c in relation.schema]
-        self.readers = {c.name: reader(c.type, _TIMES) for c in relation.schema}
+        self.readers = {c.name: value_reader(c.type) for c in relation.schema}
         properties = relation.properties
         keys, values = _format_columns(relation.schema.keys), _format_columns(relation.schema.values)
         self.key_encoder = find(relation.key_format).encoder(keys, properties, is_key=True)

@@ -10,25 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..io.formats.json_text import Writer, text, writer
+from ..io.formats.json_text import text
 from ..sql.schema import Schema
-from ..sql.types import DATE, TIME, TIMESTAMP, SqlType
-
-
-def _timestamp(value: datetime.datetime) -> str:
-    return f'"{value.isoformat(timespec="milliseconds")}"'
-
-
-def _time(value: datetime.time) -> str:
-    return f'"{value.isoformat(timespec="milliseconds" if value.microsecond else "seconds")}"'
-
-
-_TIMES: Mapping[SqlType, Writer] = {TIMESTAMP: _timestamp, DATE: lambda v: f'"{v.isoformat()}"', TIME: _time}
-
-
-def value_writer(sql_type: SqlType) -> Writer:
-    """A function from the Python value of an Arrow cell of `sql_type` to its JSON text in an answer."""
-    return writer(sql_type, _TIMES)
+from .json_values import value_writer
 
 
 def row_texts(schema: Schema, table: pa.Table) -> Iterator[str]:

@@ -27,7 +27,7 @@ from ..sql.catalog import Relation
 from ..sql.properties import INFERRING
 from ..sql.statements.query import WINDOWS_BOUNDED
 from ..sql.types import STRING
-from .json_rows import value_writer
+from .json_values import value_writer
 from .schemas import schema_format
 
 _BARE = frozenset(["ROWKEY", "ROWVAL"])  # the one column of a schema that is no record

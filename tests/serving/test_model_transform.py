@@ -80,9 +80,34 @@ def test_http_asks_the_function_that_sql_asks(db, url: str) -> None:
             answer = client.post("/v1/models/m:predict", json={"instances": [{"message": bad, "who": "me"}]})
             assert answer.status_code == 400
             assert why in answer.json()["error"]
-        refused = client.post("/v1/models/twice:predict", json={"instances": [{"t": {"a": 1}}]})
-        assert refused.status_code == 400
-        assert "which no tensor holds" in refused.json()["error"]
+
+
+def test_http_takes_and_gives_what_no_tensor_holds(db, url: str, tmp_path: Path) -> None:
+    taken = "INPUT (e STRUCT<`Price` DECIMAL(6, 2), tags MAP<STRING, INT>>, day DATE) TRANSFORM (CAST(e->`Price` AS DOUBLE) AS x)"
+    exact = "CAST(y AS DECIMAL(8, 3)) AS exact"
+    given = f"OUTPUT (y DOUBLE) TRANSFORM ({exact}, STRUCT(n := y) AS made, FROM_DAYS(CAST(y AS INT)) AS d)"
+    db.execute(f"CREATE MODEL wide {taken} {given} WITH (provider='python', path='{double(tmp_path)}');")
+    row = {"e": {"Price": 2.25, "tags": {"a": 1}}, "day": "2024-02-29"}
+    wanted = {"exact": 4.5, "made": {"N": 4.5}, "d": "1970-01-05"}
+    with httpx.Client(base_url=url, timeout=60) as client:
+        answer = client.post("/v1/models/wide:predict", json={"instances": [row]}).json()
+        assert answer == {"predictions": [wanted]}
+        answer = client.post("/v1/models/wide:predict", json={"inputs": {n: [v] for n, v in row.items()}}).json()
+        assert answer == {"outputs": {n: [v] for n, v in wanted.items()}}
+        assert client.post("/v1/models/twice:predict", json={"instances": [{"t": {"a": 1}}]}).json() == {
+            "predictions": [2.0]
+        }
+        assert {p["datatype"] for p in client.get("/v2/models/wide").json()["inputs"]} == {"BYTES"}
+        data = {"e": '{"Price": 2.25, "TAGS": null}', "day": "2024-02-29"}
+        tensors = [{"name": n, "shape": [1], "datatype": "BYTES", "data": [v]} for n, v in data.items()]
+        answer = client.post("/v2/models/wide/infer", json={"inputs": tensors}).json()
+        assert [o["data"] for o in answer["outputs"]] == [["4.500"], ['{"N":4.5}'], ["1970-01-05"]]
+        for bad in ({**row, "day": "soon"}, {**row, "e": 7}, {**row, "e": {"Price": "much"}}):
+            answer = client.post("/v1/models/wide:predict", json={"instances": [bad]})
+            assert (answer.status_code, "model wide: input" in answer.json()["error"]) == (400, True)
+        tensors[0]["data"] = ["{"]
+        answer = client.post("/v2/models/wide/infer", json={"inputs": tensors})
+        assert (answer.status_code, "is not JSON" in answer.json()["error"]) == (400, True)
 
 
 def test_what_fails_costs_its_row_in_the_middle_of_a_batch(db) -> None:

@@ -39,7 +39,6 @@ class Connection(Statements):
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        atexit.register(engine.close)  # one that nobody closes: its threads must end before the interpreter does
         self.session = Session()
         self.models = Models(self.execute)
 
@@ -137,4 +136,6 @@ def connect(
     folder = tempfile.mkdtemp(prefix="mergus-") if data is None else str(data)
     dotted = {name.replace("_", "."): value for name, value in more.items()}
     config = load({**(settings or {}), **dotted, "data": folder, "kafka.bootstrap": kafka}, {})
-    return Connection(Engine.open(config, in_process=in_process, private=data is None))
+    made = Connection(Engine.open(config, in_process=in_process, private=data is None))
+    atexit.register(made.engine.close)  # where nobody closes it: its threads must end before the interpreter does
+    return made

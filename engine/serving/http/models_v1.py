@@ -1,6 +1,7 @@
 """TensorFlow Serving's REST shapes (version 1): rows as `instances`, columns as `inputs`; the only tensor needs no name.
 
-`{"b64": …}` is binary, NaN and Infinity are tokens, as there. A call without version runs what `m(…)` runs in SQL, a split
+`{"b64": …}` is binary, NaN and Infinity are tokens, as there; a STRUCT or MAP is an object, a DECIMAL a number or text, a time
+text. A call without version runs what `m(…)` runs in SQL, a split
 included; the versions that answered stand in the header `Mergus-Model-Version`.
 """
 
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import AnalysisError
 from ...sql.types import BIGINT, BOOLEAN, BYTES, DOUBLE, FLOAT, INTEGER, STRING, Array, SqlType, Vector
-from ..models.calls import Answer, Called, Port, by_port, column_of, run, single
+from ..models.calls import Answer, Called, Port, by_port, column_of, is_tensor, json_of, run, single
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -36,10 +37,10 @@ def predict(engine: Engine, called: Called, body: Mapping[str, Any]) -> tuple[An
         raise AnalysisError("the body holds either 'instances' (a list of rows) or 'inputs' (columns by name)")
     if "inputs" in body:
         answer = run(engine, called, _columns(called, body["inputs"]))
-        return {"outputs": _by_name(called, [_shown(c) for c in answer.columns])}, answer
+        return {"outputs": _by_name(called, _columns_shown(called, answer))}, answer
     answer = run(engine, called, _rows(called, body["instances"]))
-    columns = [_shown(c) for c in answer.columns]
-    return {"predictions": [_by_name(called, row) for row in zip(*columns, strict=True)]}, answer
+    rows = zip(*_columns_shown(called, answer), strict=True)
+    return {"predictions": [_by_name(called, row) for row in rows]}, answer
 
 
 def _check_signature(called: Called, wanted: Any) -> None:
@@ -79,6 +80,12 @@ def _listed(called: Called, port: Port, values: Any) -> list[Any]:
 
 def _by_name(called: Called, values: Sequence[Any]) -> Any:
     return values[0] if len(values) == 1 else {p.name: v for p, v in zip(called.outputs, values, strict=True)}
+
+
+def _columns_shown(called: Called, answer: Answer) -> list[list[Any]]:
+    """The answer's columns; what no tensor holds as SQL's answers have it."""
+    shown = (_shown if is_tensor(port.type) else json_of(port.type) for port in called.outputs)
+    return [[show(value) for value in column] for show, column in zip(shown, answer.columns, strict=True)]
 
 
 def _shown(value: Any) -> Any:

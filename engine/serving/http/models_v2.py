@@ -1,20 +1,23 @@
 """The Open Inference Protocol (version 2): tensors with name, shape, datatype and data, in and out.
 
-The answer tells the version that was used. Where a split sent rows to several, `parameters.versions` has one a row.
+What no tensor holds is BYTES, a text each: JSON of a STRUCT or MAP, the digits of a DECIMAL, a time in ISO 8601. The answer
+tells the version that was used. Where a split sent rows to several, `parameters.versions` has one a row.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import AnalysisError
 from ...inference.program import object_array
-from ...sql.types import BIGINT, BOOLEAN, BYTES, DOUBLE, FLOAT, INTEGER, STRING, SqlType
-from ..models.calls import Answer, Called, Port, by_port, column_of, run
+from ...sql.types import BIGINT, BOOLEAN, BYTES, DOUBLE, FLOAT, INTEGER, STRING, Map, SqlType, Struct
+from ..json_values import value_writer
+from ..models.calls import Answer, Called, Port, by_port, column_of, is_tensor, run
 from .models_v1 import layout
 
 if TYPE_CHECKING:
@@ -111,12 +114,23 @@ def _values(port: Port, tensor: Mapping[str, Any]) -> list[Any]:
     parameters = tensor.get("parameters")
     if isinstance(parameters, dict) and parameters.get("content_type") == BASE64:
         flat = [_decoded(port, value) for value in flat]
+    leaf = layout(port.type)[0]
+    if isinstance(leaf, Struct | Map):
+        flat = [_object(port, value) for value in flat]
     nested: list[Any] = object_array(flat, tuple(shape)).tolist()
     return nested
 
 
 def _is_number(datatype: Any) -> bool:
     return isinstance(datatype, str) and datatype.startswith(_NUMBERS)
+
+
+def _object(port: Port, value: Any) -> Any:
+    """A STRUCT or MAP, which is a text of JSON."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise AnalysisError(f"input {port.name}: its data is not JSON, which stands for {port.type}") from None
 
 
 def _decoded(port: Port, value: Any) -> bytes:
@@ -147,6 +161,9 @@ def _tensor(called: Called, port: Port, values: list[Any]) -> dict[str, Any]:
             raise AnalysisError(f"model {called.name}: output {port.name} has rows of different sizes")
         shape.append(lengths.pop() if lengths else 0)
         level = [item for v in level for item in v]
+    if not is_tensor(dtype):
+        texts = map(value_writer(dtype), level)
+        level = [json.loads(text) if text.startswith('"') else text for text in texts]
     made: dict[str, Any] = {"name": port.name, "shape": shape, "datatype": _datatype(dtype), "data": level}
     if dtype == BYTES:
         made |= {"data": [base64.b64encode(v).decode() for v in level], "parameters": {"content_type": BASE64}}

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+import decimal
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ...errors import AnalysisError, UnknownName, UserError
+from ...errors import AnalysisError, RecordError, UnknownName, UserError
 from ...inference.arrays import parts_of
-from ...inference.sparse import is_sparse
 from ...sql.catalog_models import ModelEntry, ModelVersion
 from ...sql.functions import ModelCall, ScalarFunction
 from ...sql.scope import suggestion
 from ...sql.transform import INPUT, OUTPUT, kept_transforms
 from ...sql.types import BYTES, DATE, TIME, TIMESTAMP, Array, Scalar, SqlType, Struct, Vector, arrow_type
+from ..json_values import value_reader, value_writer
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -123,14 +125,7 @@ def _returned(kind: SqlType, tensors: Mapping[str, str], only: str) -> tuple[Por
 
 
 def run(engine: Engine, called: Called, columns: Sequence[pa.Array]) -> Answer:
-    """Ask the model. Raises AnalysisError where it takes or gives what no tensor holds, UserError where it fails on a row,
-    EnvironmentFault where it cannot be run."""
-    for port in (*called.inputs, *called.outputs):
-        if not _is_tensor(port.type):
-            raise AnalysisError(
-                f"model {called.name}: {port.name} is {port.type}, which no tensor holds",
-                hint="ask the model in SQL, or have a TRANSFORM take it apart",
-            )
+    """Ask the model. Raises UserError where it fails on a row, EnvironmentFault where it cannot be run."""
     rows = pa.table(list(columns), names=[f"c{i}" for i in range(len(columns))])
     if not rows.num_rows:
         return Answer(tuple([] for _ in called.outputs), [])
@@ -142,14 +137,11 @@ def run(engine: Engine, called: Called, columns: Sequence[pa.Array]) -> Answer:
     return Answer(tuple(part.to_pylist() for part in parts), made.column("c1").to_pylist())
 
 
-def _is_tensor(kind: SqlType) -> bool:
+def is_tensor(kind: SqlType) -> bool:
+    """Whether a tensor can hold values of that type as they are; others go over the protocols as JSON."""
     if isinstance(kind, Array):
-        return _is_tensor(kind.item)
-    return (
-        is_sparse(kind)
-        or isinstance(kind, Vector)
-        or (isinstance(kind, Scalar) and kind not in (DATE, TIME, TIMESTAMP))
-    )
+        return is_tensor(kind.item)
+    return isinstance(kind, Vector) or (isinstance(kind, Scalar) and kind not in (DATE, TIME, TIMESTAMP))
 
 
 def single(called: Called) -> Port:
@@ -178,12 +170,42 @@ def by_port(called: Called, given: Mapping[str, Any]) -> list[Any]:
 
 def column_of(called: Called, port: Port, values: Sequence[Any]) -> pa.Array:
     """JSON values as the column of an input; `[x]` where one value is wanted is `x`. Raises AnalysisError."""
+    if not is_tensor(port.type):
+        return _read(called, port, values)
     if isinstance(port.type, Scalar) and values and all(isinstance(v, list) and len(v) == 1 for v in values):
         values = [v[0] for v in values]
     try:
         return pa.array(_bytes(values) if _holds_bytes(port.type) else values, arrow_type(port.type))
     except (pa.ArrowException, TypeError, ValueError, OverflowError, binascii.Error) as why:
         raise AnalysisError(f"model {called.name}: input {port.name} is {port.type}", detail=str(why)) from None
+
+
+def _read(called: Called, port: Port, values: Sequence[Any]) -> pa.Array:
+    """What no tensor holds, as an insert takes it."""
+    read = value_reader(port.type)
+    try:
+        return pa.array([read(_exact(v)) for v in values], arrow_type(port.type))
+    except (RecordError, pa.ArrowException, TypeError, ValueError, OverflowError) as why:
+        raise AnalysisError(f"model {called.name}: input {port.name} is {port.type}", detail=str(why)) from None
+
+
+def _exact(value: Any) -> Any:
+    """A JSON value with its fractions as they were written, which is what a DECIMAL is read from."""
+    match value:
+        case float():
+            return decimal.Decimal(repr(value))
+        case list():
+            return [_exact(v) for v in value]
+        case dict():
+            return {k: _exact(v) for k, v in value.items()}
+        case _:
+            return value
+
+
+def json_of(kind: SqlType) -> Callable[[Any], Any]:
+    """A function from a value of an answer to what JSON has for it."""
+    write = value_writer(kind)
+    return lambda value: json.loads(write(value))
 
 
 def _holds_bytes(kind: SqlType) -> bool:
