@@ -101,6 +101,8 @@ def zone(name: str) -> datetime.tzinfo:
         return datetime.timezone(datetime.timedelta(minutes=minutes if found[1] == "+" else -minutes))
     if text in ("Z", "UTC", "UT"):
         return datetime.UTC
+    if text == "GMT":
+        return datetime.timezone(datetime.timedelta(), text)
     try:
         return zoneinfo.ZoneInfo(text)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
