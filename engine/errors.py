@@ -64,10 +64,22 @@ class MergusError(Exception):
     def _place(span: Span, statement: str) -> str:
         line, column = span.line_column(statement)
         lines = statement.splitlines() or [""]
-        text = lines[min(line, len(lines)) - 1]
-        width = max(1, min(span.end - span.start, len(text) - column + 1))
+        text, at = _excerpt(lines[min(line, len(lines)) - 1], column - 1)
+        width = max(1, min(span.end - span.start, len(text) - at))
         prefix = f"line {line}:{column}: "
-        return f"{prefix}{text}\n{' ' * (len(prefix) + column - 1)}{'^' * width}"
+        return f"{prefix}{text}\n{' ' * (len(prefix) + at)}{'^' * width}"
+
+
+_LINE_MAX = 160
+
+
+def _excerpt(line: str, at: int) -> tuple[str, int]:
+    """What is shown of a long line around a place, and where the place is in it."""
+    if len(line) <= _LINE_MAX:
+        return line, at
+    start = max(0, min(at - _LINE_MAX // 3, len(line) - _LINE_MAX))
+    head, tail = "…" if start else "", "…" if start + _LINE_MAX < len(line) else ""
+    return f"{head}{line[start : start + _LINE_MAX]}{tail}", at - start + len(head)
 
 
 class UserError(MergusError):

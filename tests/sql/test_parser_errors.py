@@ -151,3 +151,16 @@ def test_a_good_statement_with_a_piece_changed_is_read_or_refused(data: st.DataO
         parse_statements(" ".join(words), variables={"A": "b"})
     except UserError as error:
         str(error)  # the place can be drawn
+
+
+def test_a_long_line_is_shown_around_the_place():
+    names = ", ".join(f"column_{i} INT" for i in range(40))
+    with pytest.raises(ParseError) as refused:
+        parse_statement(
+            f"CREATE STREAM s ({names}, oops IN, {names.replace('column', 'other')}) WITH (KAFKA_TOPIC = 's')"
+        )
+    shown, caret = str(refused.value).splitlines()[1:3]
+    place, text = shown.split(": ", 1)
+    assert place == f"line 1:{len(f'CREATE STREAM s ({names}, oops ') + 1}"
+    assert (text[0], text[-1], len(text)) == ("…", "…", 162)
+    assert shown[caret.index("^") : caret.rindex("^") + 1] == "IN"
