@@ -106,10 +106,14 @@ def words(arguments: list[str]) -> list[str]:
 
     >>> words(["--server", "http://127.0.0.1:8088"])
     ['prompt', '--server', 'http://127.0.0.1:8088']
+    >>> words(["http://127.0.0.1:8088"])
+    ['prompt', '--server', 'http://127.0.0.1:8088']
     >>> words(["run", "a.sql"]), words([]), words(["--help"])
     (['run', 'a.sql'], ['prompt'], ['--help'])
     """
     bare = not arguments or (arguments[0].startswith("-") and arguments[0] not in _FLAGS)
+    if not bare and arguments[0].startswith(("http://", "https://")):
+        return ["prompt", "--server", *arguments]
     return ["prompt", *arguments] if bare else arguments
 
 

@@ -38,6 +38,7 @@ from ..sql.statements.statement import (
     Query,
     RelationalQuery,
     Show,
+    Terminate,
 )
 from ..state.duckdb import connect, seal
 from . import opening
@@ -230,6 +231,11 @@ class Engine:
         )
 
     def _change(self, parsed: Parsed, settings: Mapping[str, str]) -> Result:
+        if isinstance(parsed.statement, Terminate) and (
+            pushed := self.questions.named(parsed.statement.query_id or "")
+        ):
+            self.questions.end(pushed)
+            return Done(parsed.text, "Query terminated.", ("terminate", pushed, "execute"))
         with self._changing:
             now_ms = self.clock.now_ms()
             change = prepare(parsed.statement, parsed.text, self.world(settings, now_ms=now_ms))
@@ -340,6 +346,7 @@ class Engine:
             {query_id: status.state for query_id, status in self.lifecycle.statuses().items()},
             properties,
             session.variables,
+            self.questions.statements(),
         )
 
     def _describe(self, statement: Describe, text: str) -> Listing:
@@ -371,8 +378,8 @@ class Engine:
             self.commands.commands()
         except MergusError as error:
             log.warning("not healthy: %s", error.message)
-            return {"kafka": False, "commandRunner": False}
-        return {"kafka": True, "commandRunner": True}
+            return dict.fromkeys(("metastore", "kafka", "commandRunner"), False)
+        return dict.fromkeys(("metastore", "kafka", "commandRunner"), True)
 
     def metrics_text(self) -> str:
         """What /metrics answers."""

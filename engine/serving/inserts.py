@@ -42,6 +42,7 @@ class Inserter:
         self.connection = connection
         self.names = [c.name for c in relation.schema]
         self.readers = {c.name: value_reader(c.type) for c in relation.schema}
+        self._rowtime = value_reader(BIGINT)
         properties = relation.properties
         keys, values = _format_columns(relation.schema.keys), _format_columns(relation.schema.values)
         self.key_encoder = find(relation.key_format).encoder(keys, properties, is_key=True)
@@ -74,7 +75,7 @@ class Inserter:
             name = given if given in self.readers or given == ROWTIME else given.upper()
             column = self._column(name, None)
             try:
-                typed[name] = int(value) if column is None else self.readers[name](value)
+                typed[name] = self._rowtime(value) if column is None else self.readers[name](value)
             except (RecordError, TypeError, ValueError) as why:
                 wanted = BIGINT if column is None else column.type
                 raise AnalysisError(f"column {name} is {wanted}", detail=str(why)) from None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..errors import RecordError
 from ..io.formats.json_exact import Reader, reader
 from ..io.formats.json_text import Writer, writer
-from ..sql.types import DATE, TIME, TIMESTAMP, SqlType
+from ..sql.types import BIGINT, DATE, INTEGER, STRING, TIME, TIMESTAMP, SqlType
 from ..sql.typing.literals import from_epoch_ms, parse_date, parse_time, parse_timestamp_ms
 
 
@@ -39,7 +41,29 @@ def _moment(sql_type: SqlType, made: type, parse: Callable[[str], Any]) -> Reade
     return read
 
 
+def _whole(sql_type: SqlType, bits: int) -> Reader:
+    """Of a whole number that fits: a topic's JSON is read as Java's casts do, which make another number of it."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | decimal.Decimal) or value != int(value):
+            raise RecordError(f"{sql_type} takes a whole number")
+        if not -(1 << bits - 1) <= value < 1 << bits - 1:
+            raise RecordError(f"the number does not fit {sql_type}")
+        return int(value)
+
+    return read
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise RecordError(f"{STRING} takes text")
+    return value
+
+
 _READ: Mapping[SqlType, Reader] = {
+    INTEGER: _whole(INTEGER, 32),
+    BIGINT: _whole(BIGINT, 64),
+    STRING: _text,
     DATE: _moment(DATE, datetime.date, parse_date),
     TIME: _moment(TIME, datetime.time, parse_time),
     TIMESTAMP: _moment(TIMESTAMP, datetime.datetime, lambda text: from_epoch_ms(parse_timestamp_ms(text))),
@@ -47,6 +71,7 @@ _READ: Mapping[SqlType, Reader] = {
 
 
 def value_reader(sql_type: SqlType) -> Reader:
-    """A function from a parsed JSON value to the Python value that Arrow takes for `sql_type`; times also as numbers, which
-    is how a topic's JSON has them. It raises RecordError, TypeError or ValueError."""
+    """A function from a parsed JSON value to the Python value that Arrow takes for `sql_type`, where it is one: numbers that
+    do not fit are refused. Times also as numbers, which is how a topic's JSON has them. It raises RecordError, TypeError or
+    ValueError."""
     return reader(sql_type, _READ)

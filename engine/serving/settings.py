@@ -33,10 +33,12 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "auto.offset.reset": ("earliest", "latest"),
     "processing.guarantee": ("at_least_once", "exactly_once_v2"),
 }
+_OLDER = dict.fromkeys(("exactly_once", "exactly_once_beta"), "exactly_once_v2")
+"""What Kafka Streams called it before."""
 
 
-def checked_property(name: str, value: str, span: Span | None) -> tuple[str, str]:
-    """The property under its short name, and its value. Raises UserError where there is none of that name."""
+def property_name(name: str, span: Span | None = None) -> str:
+    """A property's short name. Raises UnknownName where there is none of that name."""
     short = name.strip().removeprefix(STREAMS_PREFIX)
     if short not in DEFAULTS and not short.startswith("ksql.") and not is_of_kafka(short):
         raise UnknownName(
@@ -44,11 +46,17 @@ def checked_property(name: str, value: str, span: Span | None) -> tuple[str, str
             hint=suggestion_as_spelled(short, [*DEFAULTS, *NAMES]) or "SHOW PROPERTIES lists them",
             span=span,
         )
+    return short
+
+
+def checked_property(name: str, value: str, span: Span | None) -> tuple[str, str]:
+    """The property under its short name, and its value. Raises UserError where there is none, or it cannot have that value."""
+    short = property_name(name, span)
     if short == "idle_timeout":
         return short, _milliseconds(short, value, span)
     choices = _CHOICES.get(short)
     if choices is not None:
-        value = value.lower()
+        value = _OLDER.get(value.lower(), value.lower())
         if value not in choices:
             raise UserError(f"'{short}' is one of {', '.join(choices)}", detail=f"got '{value}'", span=span)
     return short, value

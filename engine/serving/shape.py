@@ -46,3 +46,38 @@ def relation_shape(relation: Relation) -> dict[str, Any]:
         "valueFormat": relation.value_format,
         "isWindowed": relation.windowed is not None,
     }
+
+
+def query_shape(query_id: str, statement: str, kind: str, state: str, sink: Relation | None) -> dict[str, Any]:
+    """One entry of SHOW QUERIES, and of the readers and writers that DESCRIBE tells. `kind`: PERSISTENT, PUSH …"""
+    return {
+        "queryString": statement,
+        "sinks": [] if sink is None else [sink.name],
+        "sinkKafkaTopics": [] if sink is None else [sink.topic],
+        "id": query_id,
+        "statusCount": {state: 1},
+        "queryType": kind,
+        "state": state,
+    }
+
+
+def type_text(sql_type: SqlType) -> str:
+    """A type as ksqlDB writes it in an answer's header: the fields of a STRUCT always in back-quotes.
+
+    >>> type_text(Array(Struct((("A", Decimal(4, 2)),))))
+    'ARRAY<STRUCT<`A` DECIMAL(4, 2)>>'
+    """
+    match sql_type:
+        case Array(item):
+            return f"ARRAY<{type_text(item)}>"
+        case Map(key, value):
+            return f"MAP<{type_text(key)}, {type_text(value)}>"
+        case Struct(fields):
+            return "STRUCT<" + ", ".join(f"{back_quoted(name)} {type_text(t)}" for name, t in fields) + ">"
+        case _:
+            return str(sql_type)
+
+
+def back_quoted(name: str) -> str:
+    """A name in back-quotes; those in it are doubled."""
+    return "`" + name.replace("`", "``") + "`"

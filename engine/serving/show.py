@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import Unsupported
 from ..inference.registered import HIDDEN
@@ -13,7 +14,7 @@ from ..sql.functions import AggregateFunction, Function, FunctionRegistry, Table
 from ..sql.statements.statement import Show
 from .describe.models import show_models
 from .results import Listing
-from .shape import relation_shape, type_shape
+from .shape import query_shape, relation_shape, type_shape
 
 HIDDEN_TOPICS = ("_", "mergus_")
 
@@ -21,7 +22,7 @@ HIDDEN_TOPICS = ("_", "mergus_")
 @dataclass(frozen=True)
 class Shown:
     """What SHOW may look at: `states` is each query's state (RUNNING, PAUSED, ERROR), `properties` (name, value,
-    origin) in order."""
+    origin) in order, `pushed` the push queries at work by id."""
 
     catalog: Catalog
     registry: FunctionRegistry
@@ -29,6 +30,7 @@ class Shown:
     states: Mapping[str, str]
     properties: Sequence[tuple[str, str, str]]
     variables: Mapping[str, str]
+    pushed: Mapping[str, str]
 
 
 def show(statement: Show, text: str, shown: Shown) -> Listing:
@@ -76,24 +78,18 @@ def _topics(text: str, shown: Shown, *, hidden: bool, extended: bool) -> Listing
 
 def _queries(text: str, shown: Shown) -> Listing:
     entries = sorted(shown.catalog.queries.values(), key=lambda q: q.query_id)
-    shapes, rows = [], []
+    shapes: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
     for entry in entries:
         state = shown.states.get(entry.query_id, "UNKNOWN")
         sink = shown.catalog.find(entry.sink) if entry.sink is not None else None
-        shapes.append(
-            {
-                "queryString": entry.statement,
-                "sinks": [] if sink is None else [sink.name],
-                "sinkKafkaTopics": [] if sink is None else [sink.topic],
-                "id": entry.query_id,
-                "statusCount": {state: 1},
-                "queryType": entry.kind,
-                "state": state,
-            }
-        )
+        shapes.append(query_shape(entry.query_id, entry.statement, entry.kind, state, sink))
         rows.append(
             (entry.query_id, entry.kind, f"{state}:1", entry.sink, sink.topic if sink else None, entry.statement)
         )
+    for query_id, statement in shown.pushed.items():
+        shapes.append(query_shape(query_id, statement, "PUSH", "RUNNING", None))
+        rows.append((query_id, "PUSH", "RUNNING:1", None, None, statement))
     columns = ("Query ID", "Query Type", "Status", "Sink Name", "Sink Kafka Topic", "Query String")
     return Listing(text, "queries", {"queries": shapes}, columns, tuple(rows))
 

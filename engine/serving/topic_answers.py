@@ -21,7 +21,7 @@ from ..sql.statements.asserts import AssertSchema, AssertSource, AssertTopic, As
 from ..sql.statements.statement import Print, RunScript, Statement
 from ..sql.types import BIGINT, INTEGER, STRING
 from .printed import Printed
-from .results import Done, Push, Result
+from .results import Listing, Push, Result
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -132,7 +132,7 @@ def refused_here(statement: Statement) -> UserError:
             return Unsupported(f"{type(other).__name__} is not supported here")
 
 
-def assert_topic(engine: Engine, statement: AssertTopic, text: str) -> Done:
+def assert_topic(engine: Engine, statement: AssertTopic, text: str) -> Listing:
     """Whether a topic is there, or not, within the time; raises AnalysisError where it is not so."""
     name, wanted = statement.topic, dict(statement.properties)
 
@@ -148,10 +148,11 @@ def assert_topic(engine: Engine, statement: AssertTopic, text: str) -> Done:
         return None
 
     _within(statement.timeout_ms, wrong, statement)
-    return Done(text, f"Topic {name} {'exists' if statement.exists else 'does not exist'}.")
+    said = f"Topic {name} {'exists' if statement.exists else 'does not exist'}."
+    return Listing(text, "assert_topic", {"topicName": name, "exists": statement.exists}, text=said)
 
 
-def assert_schema(statement: AssertSchema, text: str, location: str) -> Done:
+def assert_schema(statement: AssertSchema, text: str, location: str) -> Listing:
     """Whether the registry has a subject, an id, or the id under the subject."""
     subject, schema_id = statement.subject, statement.schema_id
     named = f"subject {subject}" if subject is not None else ""
@@ -176,7 +177,8 @@ def assert_schema(statement: AssertSchema, text: str, location: str) -> Done:
         return f"Schema with {named} {'does not exist' if statement.exists else 'exists'}."
 
     _within(statement.timeout_ms, wrong, statement)
-    return Done(text, f"Schema with {named} {'exists' if statement.exists else 'does not exist'}.")
+    said = f"Schema with {named} {'exists' if statement.exists else 'does not exist'}."
+    return Listing(text, "assert_schema", {"subject": subject, "id": schema_id, "exists": statement.exists}, text=said)
 
 
 def _within(timeout_ms: int | None, wrong: Callable[[], str | None], statement: AssertTopic | AssertSchema) -> None:

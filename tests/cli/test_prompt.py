@@ -10,7 +10,7 @@ import pytest
 
 import mergus
 from mergus.engine.cli.progress import progress
-from mergus.engine.cli.prompt import run, show, spool
+from mergus.engine.cli.shell import Shell, run
 from mergus.engine.errors import UserError
 from tests.mergus_server import running_server, until
 
@@ -29,15 +29,20 @@ DESCRIBE FUNCTION UCASE;
 SELECT * FROM ${name};
 SELECT * FROM t;
 SELECT k, a, l FROM ${name} EMIT CHANGES LIMIT 1;
-SELECT nothing FROM s;
+PRINT s FROM BEGINNING LIMIT 1;
+SET 'max.task.idle.ms' = '1';
+help
 UNDEFINE name;
 SHOW VARIABLES;
+exit
+SELECT nothing FROM s;
 """
+BAD = "SELECT nothing FROM s; SHOW TYPES;"
 
 
-def prompt(text, *arguments):
+def prompt(text, *arguments, status=0):
     done = subprocess.run([*MERGUS, *arguments], input=text, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (status, "")
     return done.stdout
 
 
@@ -45,15 +50,21 @@ def test_a_server_is_shown_as_an_engine_of_its_own(tmp_path):
     with running_server(tmp_path / "data", "--setting", "log.level=error") as server:
         server.statement(SETUP)
         until(lambda: len(server.rows("SELECT * FROM t;")) == 1, "the table")
-        elsewhere = [prompt(piece, "--server", server.url) for piece in (TEXT, "SELECT nothing FROM s;")]
-    here = [prompt(piece, "--data", str(tmp_path / "data")) for piece in (TEXT, "SELECT nothing FROM s;")]
+        elsewhere = [prompt(TEXT, server.url), prompt(BAD, "--server", server.url, status=1)]
+        asked = prompt("", server.url, "--execute", "SELECT n FROM t; output JSON; SHOW TYPES;", status=1)
+    data = ("--data", str(tmp_path / "data"))
+    here = [prompt(TEXT, *data), prompt(BAD, *data, status=1)]
     for ours, theirs in zip(here, elsewhere, strict=True):
-        assert [line for line in ours.splitlines() if "auto.offset" not in line] == [
-            line for line in theirs.splitlines() if "auto.offset" not in line
-        ]
+        assert ours == theirs
     assert "┃ K   ┃ A    ┃ L      ┃ D   ┃" in here[0]
     assert "one | NULL | [1, 2]" in here[0]
+    assert '0 | one | {"A":null,"L":[1,2],"D":0.5}' in here[0]
+    assert "has no effect here" in here[0]
+    assert "Statements end with a semicolon" in here[0]
     assert "NOTHING does not exist" in here[1]
+    assert "Type Name" not in here[1]
+    assert "1" in asked
+    assert "output is not a command of this prompt" in asked
 
 
 class Terminal(io.StringIO):
@@ -94,15 +105,14 @@ def test_a_script_runs_at_the_prompt(tmp_path):
 
 def test_spool_keeps_what_is_typed_and_shown(tmp_path, capsys):
     file = tmp_path / "kept.txt"
-    assert spool("SHOW TABLES;", None) == (False, None)
-    assert spool(f"spool '{file}';", None) == (True, file)
     with mergus.connect() as db:
-        show(db, "SHOW TYPES;", file)
-        show(db, "SELEC 1;", file)
-    kept = file.read_text()
-    assert kept.startswith("SHOW TYPES;\n")
-    assert "did you mean SELECT?" in kept
-    assert capsys.readouterr().out in kept.replace("SHOW TYPES;\n", "").replace("SELEC 1;\n", "")
-    assert spool("SPOOL OFF", file) == (True, None)
-    with pytest.raises(UserError, match="cannot be written"):
-        spool(f"SPOOL '{tmp_path}';", None)
+        shell = Shell(db)
+        for text in (f"SPOOL '{file}'; SHOW TYPES;", "SELEC 1;", "SPOOL OFF;", "SHOW STREAMS;", f"SPOOL '{tmp_path}';"):
+            shell.carry_out(text)
+    kept, shown = file.read_text(), capsys.readouterr().out
+    assert "Type Name" in kept
+    assert "mergus> SELEC 1;\nsyntax error" in kept
+    assert kept.endswith("mergus> SPOOL OFF;\n")
+    assert "Stream Name" in shown
+    assert "cannot be written" in shown
+    assert shell.refused

@@ -8,7 +8,7 @@ import pytest
 from mergus.engine.config import load
 from mergus.engine.errors import UserError
 from mergus.engine.serving.engine import Engine
-from mergus.engine.serving.results import Done, Push
+from mergus.engine.serving.results import Listing, Push
 
 SETUP = """
 CREATE STREAM s (k STRING KEY, v INT) WITH (KAFKA_TOPIC = 's', VALUE_FORMAT = 'JSON', PARTITIONS = 1);
@@ -60,7 +60,9 @@ def test_print_some(engine):
     ],
 )
 def test_what_is_so(engine, statement):
-    assert isinstance(answer(engine, statement), Done)
+    told = answer(engine, statement)
+    assert isinstance(told, Listing)
+    assert told.body["exists"] is ("NOT EXISTS" not in statement)
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,9 @@ import pyarrow as pa
 from ...errors import EnvironmentFault, MergusError, UserError
 from ...runtime.pull.scan import Pieces, Tables
 from ...sql.parser.parse import parse_statement, split_statements
-from ...sql.statements.statement import Define, SetProperty, Undefine, UnsetProperty
 from ..json_rows import row_text
 from ..results import Done, Listing
 from ..session import Session
-from ..settings import checked_property
 from .answers import Given, PullRows, PushRows, Statements
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -81,7 +79,7 @@ class RemoteConnection(Statements):
         """Carry out statements, one at a time as the iterator is asked; raises the first refusal."""
         for piece in split_statements(sql):
             word = piece.text.split(None, 1)[0].upper()
-            if word in ("SELECT", "WITH"):
+            if word in ("SELECT", "WITH", "PRINT"):
                 yield self._select(piece.text, from_beginning)
             elif word in ("SET", "UNSET", "DEFINE", "UNDEFINE"):
                 yield self._remember(piece.text)
@@ -94,22 +92,9 @@ class RemoteConnection(Statements):
         return {"streamsProperties": properties, "sessionVariables": variables, "forPeople": True}
 
     def _remember(self, text: str) -> Done:
-        match parse_statement(text):
-            case SetProperty(name=name, value=value, span=span):
-                name, value = checked_property(name, value, span)
-                self.session.properties[name] = value
-                return Done(text, f"{name} is '{value}' for this session's statements.")
-            case UnsetProperty(name=name):
-                self.session.properties.pop(name, None)
-                return Done(text, f"{name} is as the server has it.")
-            case Define(name=name, value=value):
-                self.session.variables[name] = value
-                return Done(text, f"Variable {name} is '{value}'.")
-            case Undefine(name=name):
-                self.session.variables.pop(name, None)
-                return Done(text, f"Variable {name} is not defined any more.")
-            case other:
-                raise UserError(f"{type(other).__name__} is not a session's own")
+        answer = self.session.answer(parse_statement(text), text)
+        assert answer is not None  # the word that it begins with says that it is of the session
+        return answer
 
     def _select(self, text: str, from_beginning: bool) -> PullRows | PushRows:
         along = self._along()

@@ -13,7 +13,7 @@ from ...runtime.flow import FlowStatus
 from ...sql.catalog import Catalog, QueryEntry, Relation
 from ...sql.statements.statement import Describe
 from ..results import Listing
-from ..shape import field_shape
+from ..shape import field_shape, query_shape
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ def _fields(relation: Relation) -> tuple[tuple[str, str], ...]:
 def _shape(
     relation: Relation, catalog: Catalog, topic: TopicInfo | None, watched: Mapping[str, Watched], *, extended: bool
 ) -> dict[str, Any]:
-    readers = [_query_shape(catalog.queries[q], watched) for q in catalog.readers(relation.name)]
-    writers = [_query_shape(catalog.queries[q], watched) for q in catalog.writers(relation.name)]
+    readers = [_query_shape(catalog.queries[q], catalog, watched) for q in catalog.readers(relation.name)]
+    writers = [_query_shape(catalog.queries[q], catalog, watched) for q in catalog.writers(relation.name)]
     return {
         "name": relation.name,
         "windowType": relation.windowed,
@@ -102,9 +102,10 @@ def _shape(
     }
 
 
-def _query_shape(entry: QueryEntry, watched: Mapping[str, Watched]) -> dict[str, Any]:
+def _query_shape(entry: QueryEntry, catalog: Catalog, watched: Mapping[str, Watched]) -> dict[str, Any]:
     state = watched[entry.query_id].state if entry.query_id in watched else "RUNNING"
-    return {"id": entry.query_id, "queryString": entry.statement, "state": state, "queryType": entry.kind}
+    sink = None if entry.sink is None else catalog.find(entry.sink)
+    return query_shape(entry.query_id, entry.statement, entry.kind, state, sink)
 
 
 def _statistics(query_ids: Sequence[str], watched: Mapping[str, Watched]) -> str:

@@ -7,9 +7,11 @@ from typing import Any
 from ...errors import EnvironmentFault, MergusError, UserError
 from ...sql.schema import Schema
 from ..results import Done, Listing, Rows
+from ..shape import back_quoted, type_text
 
 BAD_REQUEST = 40000
 BAD_STATEMENT = 40001
+QUERY_ENDPOINT = 40002
 NOT_FOUND = 40400
 SERVER_ERROR = 50000
 UNAVAILABLE = 50300
@@ -20,7 +22,9 @@ def entity(result: Done | Listing | Rows, *, for_people: bool = False) -> dict[s
     prompt shows beside what ksqlDB's clients read."""
     match result:
         case Done(entity=None):
-            return None if not result.message else {"@type": "generic", **_common(result), "message": result.message}
+            warnings = [{"message": w} for w in result.warnings]
+            generic = {"@type": "generic", **_common(result), "message": result.message, "warnings": warnings}
+            return generic if result.message else None
         case Done(entity=(kind, name, action)):
             return {
                 "@type": "currentStatus",
@@ -42,10 +46,14 @@ def _common(result: Done | Listing) -> dict[str, Any]:
     return {"statementText": result.statement + (";" if not result.statement.rstrip().endswith(";") else "")}
 
 
+class NoQueryHere(UserError):
+    """A query was sent to /ksql."""
+
+
 def status_of(error: BaseException) -> tuple[int, int]:
     """(HTTP status, ksqlDB's error code)."""
     if isinstance(error, UserError):
-        return 400, BAD_STATEMENT
+        return 400, QUERY_ENDPOINT if isinstance(error, NoQueryHere) else BAD_STATEMENT
     if isinstance(error, EnvironmentFault):
         return 503, UNAVAILABLE
     return 500, SERVER_ERROR
@@ -70,11 +78,11 @@ def generic_error(code: int, message: str) -> dict[str, Any]:
 
 def stream_header(query_id: str, schema: Schema) -> dict[str, Any]:
     """The first line of /query-stream."""
-    names, types = [c.name for c in schema], [str(c.type) for c in schema]
+    names, types = [c.name for c in schema], [type_text(c.type) for c in schema]
     return {"queryId": query_id, "columnNames": names, "columnTypes": types}
 
 
 def row_header(query_id: str, schema: Schema) -> dict[str, Any]:
     """The first entry of /query."""
-    columns = ", ".join(f"`{c.name}` {c.type}{' KEY' if c.is_key else ''}" for c in schema)
+    columns = ", ".join(f"{back_quoted(c.name)} {type_text(c.type)}{' KEY' if c.is_key else ''}" for c in schema)
     return {"header": {"queryId": query_id, "schema": columns}}

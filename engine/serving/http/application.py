@@ -22,14 +22,15 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ...errors import MergusError, RecordError, UserError
+from ...errors import MergusError, ParseError, RecordError, UserError
 from ...io.formats.json_exact import parse
 from ...sql.parser.parse import iterate_statements
 from ...sql.statements.relational import RelationalQuery
-from ...sql.statements.statement import Print, Query
+from ...sql.statements.statement import CreateType, Print, Query
 from ..engine import Engine
 from ..results import Done, Listing, Push, Result, Rows
 from ..session import Session
+from ..settings import property_name
 from . import models as http_models
 from . import page as http_page
 from . import schemas as http_schemas
@@ -37,6 +38,7 @@ from .answers import (
     BAD_REQUEST,
     NOT_FOUND,
     SERVER_ERROR,
+    NoQueryHere,
     entity,
     error_body,
     generic_error,
@@ -61,6 +63,7 @@ from .stream import (
 )
 
 WHOLE_BYTES_MAX = 64 << 10
+COMMANDS_MAX = 1_000
 log = logging.getLogger("mergus.http")
 _NO_OBJECT = UserError("the line is not a JSON object")
 
@@ -74,6 +77,9 @@ def application(engine: Engine) -> ASGIApp:
         Route("/query-stream", http.query_stream, methods=["POST"]),
         Route("/close-query", http.close_query, methods=["POST"]),
         Route("/inserts-stream", http.inserts, methods=["POST"]),
+        Route("/status", http.done),
+        Route("/status/{command:path}", http.status),
+        Route("/is_valid_property/{name}", http.is_valid_property),
         Route("/info", http.info),
         Route("/healthcheck", http.health),
         Route("/clusterStatus", http.cluster),
@@ -145,6 +151,7 @@ class _Http:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.commands: dict[str, dict[str, Any]] = {}
 
     # ------------------------------------------------------------------------------------------------------- statements
     async def statements(self, request: Request) -> Response:
@@ -157,11 +164,51 @@ class _Http:
     def _run(self, text: str, session: Session, for_people: bool) -> tuple[int, Any]:
         entities: list[dict[str, Any]] = []
         try:
+            self._check_syntax(text, session)
             for result in self.engine.execute(text, session):
                 entities += self._entity(result, for_people)
+                self._remember(entities[-1:])
         except MergusError as error:
             return status_of(error)[0], error_body(error, entities)
         return 200, entities
+
+    def _remember(self, entities: list[dict[str, Any]]) -> None:
+        """What /status answers of commands done: a statement is done when it is answered."""
+        for made in entities:
+            if "commandId" in made:
+                self.commands.pop(made["commandId"], None)
+                self.commands[made["commandId"]] = made["commandStatus"]
+                if len(self.commands) > COMMANDS_MAX:
+                    self.commands.pop(next(iter(self.commands)), None)
+
+    async def done(self, request: Request) -> Response:
+        """GET /status: the last commands."""
+        return JSONResponse({"commandStatuses": {name: each["status"] for name, each in list(self.commands.items())}})
+
+    async def status(self, request: Request) -> Response:
+        """GET /status/{commandId}."""
+        found = self.commands.get(request.path_params["command"])
+        if found is None:
+            return JSONResponse(generic_error(NOT_FOUND, "Command not found"), 404)
+        return JSONResponse(found)
+
+    async def is_valid_property(self, request: Request) -> Response:
+        """GET /is_valid_property/{name}: whether a session may set it."""
+        property_name(request.path_params["name"])
+        return JSONResponse(True)
+
+    def _check_syntax(self, text: str, session: Session) -> None:
+        """Refuse a text that cannot be read to its end before any of it is done."""
+        scratch, types = Session(dict(session.variables)), dict(self.engine.catalog.types)
+        try:
+            for parsed in iterate_statements(text, types, scratch.variables):
+                scratch.answer(parsed.statement, parsed.text)
+                if isinstance(parsed.statement, CreateType):
+                    types[parsed.statement.name] = parsed.statement.type
+        except ParseError:
+            raise
+        except MergusError:
+            return  # it can be read; what is wrong with it is told where it is done
 
     def _entity(self, result: Result, for_people: bool) -> list[dict[str, Any]]:
         match result:
@@ -170,8 +217,8 @@ class _Http:
                 return [] if made is None else [made]
             case Push():
                 result.close()
-        raise UserError(
-            "SELECT is not a statement of /ksql",
+        raise NoQueryHere(
+            "SELECT and PRINT are no statements of /ksql",
             hint="send queries to /query-stream",
             statement=result.statement,
         )

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 
 from ..session import Session
+from ..settings import checked_property
 
 BODY_MAX = 32 << 20
 
@@ -57,7 +58,7 @@ def _strings(body: Mapping[str, Any], name: str) -> dict[str, str]:
     value = body.get(name) or {}
     if not isinstance(value, dict):
         raise BadRequest(f"'{name}' is not a JSON object")
-    return {str(k).removeprefix("ksql.streams."): _plain(v) for k, v in value.items()}
+    return {str(k): _plain(v) for k, v in value.items()}
 
 
 def _plain(value: Any) -> str:
@@ -65,7 +66,7 @@ def _plain(value: Any) -> str:
 
 
 def session_of(body: Mapping[str, Any]) -> Session:
-    """The variables and properties that come with a statement."""
+    """The variables and properties that come with a statement. Raises UserError for a property as SET does."""
     variables = {k.upper(): v for k, v in _strings(body, "sessionVariables").items()}
-    properties = _strings(body, "streamsProperties") | _strings(body, "properties")
-    return Session(variables, properties)
+    given = _strings(body, "streamsProperties") | _strings(body, "properties")
+    return Session(variables, dict(checked_property(name, value, None) for name, value in given.items()))

@@ -72,7 +72,8 @@ def texts(answer: Rows | Push, header: str, shape: Shape) -> Iterator[bytes]:
             given += table.num_rows
         last = {"finalMessage": end_of(given, answer.limit)} if told else None
     except MergusError as error:
-        last = error_body(error)
+        told_so = error_body(error)
+        last = {**told_so, "errorMessage": told_so} if shape.wraps else told_so  # clients look for one or the other
     if last is not None:
         yield before.encode() + orjson.dumps(last) + shape.after.encode()
     yield shape.closing.encode()

@@ -15,7 +15,8 @@ export async function show(place, _, signal) {
       const [[queries, ...described], counters] = await Promise.all([statements(ASKED, signal), metrics(signal)]);
       const now = { at: performance.now(), counters };
       const sources = described.flatMap((each) => each.sourceDescriptions);
-      const known = queries.queries.map((query) => told(query, sources, now, before));
+      const lasting = queries.queries.filter((query) => query.queryType !== "PUSH");
+      const known = lasting.map((query) => told(query, sources, now, before));
       known.sort((a, b) => (b.state === "ERROR") - (a.state === "ERROR"));
       morph(sheet, page(known, sources));
       before = now;

@@ -75,6 +75,14 @@ class Questions:
         """The ids of the push queries at work."""
         return sorted(self._running)
 
+    def statements(self) -> dict[str, str]:
+        """The push queries at work as they were written, by id."""
+        return {query_id: push.statement for query_id, push in sorted(self._running.items())}
+
+    def named(self, query_id: str) -> str | None:
+        """The id of a push query at work, which SQL may write in any case."""
+        return next((known for known in list(self._running) if known.upper() == query_id.upper()), None)
+
     def end(self, query_id: str) -> None:
         """End one push query; raises UnknownName where there is none of that id."""
         push = self._running.get(query_id)
