@@ -6,12 +6,14 @@ key must not be NULL; windowed sources and sources made read-only take no insert
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+from sqlglot import exp
 
 from ..clock import Clock
 from ..errors import AnalysisError, MergusError, RecordError, UnknownName
@@ -25,7 +27,7 @@ from ..sql.properties import INFERRING
 from ..sql.schema import ColumnDef
 from ..sql.scope import NoColumns, suggestion
 from ..sql.statements.statement import InsertValues
-from ..sql.types import BIGINT, arrow_type
+from ..sql.types import BIGINT, BYTES, SqlType, arrow_type
 from ..sql.typing.expression import analyze_expression
 from .json_values import value_reader
 
@@ -56,9 +58,8 @@ class Inserter:
             column = self._column(name, statement)
             expected = BIGINT if column is None else column.type
             try:
-                value = analyze_expression(node, NoColumns(), registry, expected=expected)
-                row[name] = evaluate_constant(self.connection, value)
-            except duckdb.Error as why:
+                row[name] = self._constant(node, expected, registry)
+            except (duckdb.Error, ValueError) as why:
                 raise AnalysisError(
                     f"the value of {name} cannot be computed", detail=str(why).splitlines()[0], span=statement.span
                 ) from None
@@ -67,6 +68,13 @@ class Inserter:
         except AnalysisError as error:
             error.span = statement.span
             raise
+
+    def _constant(self, node: exp.Expression, expected: SqlType, registry: FunctionRegistry) -> Any:
+        """A value of VALUES. Text for BYTES is base64, as everywhere where JSON has them."""
+        if expected == BYTES and isinstance(node, exp.Literal) and node.is_string:
+            text = str(node.this).strip()
+            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        return evaluate_constant(self.connection, analyze_expression(node, NoColumns(), registry, expected=expected))
 
     def from_json(self, row: Mapping[str, Any], now_ms: int) -> pa.RecordBatch:
         """The record of a JSON object whose names are columns (as spelled, or in any case). Raises AnalysisError."""
@@ -135,10 +143,9 @@ class Inserter:
         if not self.relation.is_table:
             return
         for row in rows:
-            missing = [c.name for c in keys if row.get(c.name) is None]
-            if missing:
+            if all(row.get(c.name) is None for c in keys):
                 raise AnalysisError(
-                    f"a value for primary key {missing[0]} is needed",
+                    f"a value for primary key {keys[0].name} is needed",
                     detail=f"{self.relation.name} is a table: its rows are told apart by their keys",
                 )
 

@@ -136,6 +136,12 @@ def assert_topic(engine: Engine, statement: AssertTopic, text: str) -> Listing:
     """Whether a topic is there, or not, within the time; raises AnalysisError where it is not so."""
     name, wanted = statement.topic, dict(statement.properties)
 
+    unknown = sorted(set(wanted) - {"PARTITIONS", "REPLICAS"})
+    if unknown:
+        raise AnalysisError(
+            f"ASSERT TOPIC cannot check {unknown[0]}", hint="it checks PARTITIONS and REPLICAS", span=statement.span
+        )
+
     def wrong() -> str | None:
         found = engine.topics.describe(name)
         if not statement.exists:

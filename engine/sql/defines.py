@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ..errors import ParseError, Span, UnknownName
+from ..errors import ParseError, Span, UnknownName, UserError
 from .scope import suggestion_as_spelled
 
+_NAME_OR_LITERAL = re.compile(
+    r"[\w@$]+|`(?:[^`]|``)+`|\"(?:[^\"]|\"\")+\"|'(?:[^']|'')*'|[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _PIECE = re.compile(
     r"'(?:[^']|'')*'|`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\"|\$\$.*?\$\$|--[^\n]*|/\*.*?\*/|\$\{[^}]*\}|.", re.DOTALL
@@ -56,7 +59,19 @@ def _replaced(piece: re.Match[str], text: str, variables: Mapping[str, str]) -> 
             span=Span(piece.start(), piece.end()),
             statement=text,
         )
-    return variables[name]
+    return _one(variables[name], found.group(1), piece, text)
+
+
+def _one(value: str, name: str, piece: re.Match[str], text: str) -> str:
+    """A value that is one name or one literal, so that no variable brings a clause of its own; raises UserError for another."""
+    if not _NAME_OR_LITERAL.fullmatch(value.strip()):
+        raise UserError(
+            f"variable {name} stands for more than one name or value",
+            hint="a part of a statement is written where it stands; text goes into quotes: '${" + name + "}'",
+            span=Span(piece.start(), piece.end()),
+            statement=text,
+        )
+    return value
 
 
 def _inside(reference: re.Match[str], quote: str, variables: Mapping[str, str]) -> str:

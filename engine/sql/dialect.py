@@ -8,7 +8,7 @@ All words are plain to the tokenizer: which of them are reserved is the grammar'
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from sqlglot import exp, parser, tokens
@@ -77,7 +77,7 @@ def _names_with_digits(tokens: Sequence[Token]) -> list[Token]:
     """ksqlDB takes `1R` for a name; the tokenizer gives a number and a word without a blank between them, and takes `1e`,
     an exponent without digits, for a number."""
     made: list[Token] = []
-    for token in tokens:
+    for token in _signs_apart(tokens):
         last = made[-1] if made else None
         if token.token_type is TokenType.NUMBER and not _NUMBER.fullmatch(token.text):
             if not token.text.isalnum():
@@ -85,10 +85,26 @@ def _names_with_digits(tokens: Sequence[Token]) -> list[Token]:
                 raise ParseError(f"syntax error: {token.text} is not a number", span=span)
             made.append(Token(TokenType.VAR, token.text, start=token.start, end=token.end))
         elif last is not None and token.token_type is TokenType.VAR and _continues(last, token):
-            made[-1] = Token(TokenType.VAR, last.text + token.text, start=last.start, end=token.end)
+            text = last.text + token.text
+            kind = TokenType.NUMBER if _NUMBER.fullmatch(text) else TokenType.VAR
+            made[-1] = Token(kind, text, start=last.start, end=token.end)
         else:
             made.append(token)
     return made
+
+
+def _signs_apart(tokens: Iterable[Token]) -> Iterator[Token]:
+    """The tokenizer takes `1E2-1` for a number: a sign belongs to one only right behind its E."""
+    for token in tokens:
+        whole = _NUMBER.match(token.text) if token.token_type is TokenType.NUMBER else None
+        if whole is None or whole.end() == len(token.text) or token.text[whole.end()] not in "+-":
+            yield token
+            continue
+        yield Token(TokenType.NUMBER, whole.group(), start=token.start, end=token.start + whole.end() - 1)
+        at = token.start + whole.end()
+        rest: list[Token] = Ksql().tokenize(token.text[whole.end() :])
+        moved = (Token(t.token_type, t.text, start=t.start + at, end=t.end + at) for t in rest)
+        yield from _signs_apart(moved)
 
 
 def _continues(last: Token, token: Token) -> bool:

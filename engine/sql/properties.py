@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import AnalysisError, Span
+from .builtin.time_patterns import compile_pattern
 from .catalog import FileOptions
 from .parser.cursor import text_ms
 from .scope import suggestion
@@ -103,7 +104,7 @@ class _Reader:
             replicas=self._number("REPLICAS"),
             retention_ms=self._number("RETENTION_MS", least=-1),
             timestamp=self._timestamp(),
-            timestamp_format=self._text("TIMESTAMP_FORMAT"),
+            timestamp_format=self._pattern(),
             window_type=window_type,
             window_size_ms=window_size,
             state_ttl=self._state_ttl(),
@@ -122,6 +123,15 @@ class _Reader:
         if not isinstance(value, str) or not value:
             raise self._wrong(name, f"{name} takes a string in single quotes")
         return value
+
+    def _pattern(self) -> str | None:
+        text = self._text("TIMESTAMP_FORMAT")
+        try:
+            compile_pattern(text or "")
+        except ValueError as why:
+            message = "TIMESTAMP_FORMAT takes a pattern of java.time's DateTimeFormatter"
+            raise self._wrong("TIMESTAMP_FORMAT", message, str(why)) from None
+        return text
 
     def _plain(self, name: str) -> str:
         value: Any = self.given[name].value

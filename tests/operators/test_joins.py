@@ -141,7 +141,7 @@ class Reference:
         other = "r" if side == "l" else "l"
         self.times[side] = max(self.times[side], time)
         now = max(self.times.values())
-        for entry in sorted(self.waiting):
+        for entry in sorted(self.waiting, key=lambda e: e[:2]):  # of equal ones the first that came
             if entry[0] < now:
                 self.waiting.remove(entry)
                 self.emit(entry[2], entry[3], entry[4], None)

@@ -86,6 +86,11 @@ TIMES = [
     ("FORMAT_TIMESTAMP(AT, 'HH:mm z', 'UTC')", "17:06 UTC"),
     ("PARSE_TIMESTAMP('2021-12-01 PST', 'yyyy-MM-dd z')", datetime.datetime(2021, 12, 1, 8)),
     ("FORMAT_TIMESTAMP(AT, 'HH:mm', 'PST')", FAILS),
+    ("STRINGTOTIMESTAMP('2020-05-04', 'yyyy-MM-dd[ HH:mm]')", 1588550400000),
+    ("STRINGTOTIMESTAMP('2020-05-04 01:00', 'yyyy-MM-dd[ HH:mm]')", 1588554000000),
+    ("STRINGTOTIMESTAMP('1970-01-01 000001000', 'yyyy-MM-dd nnnnnnnnn')", 0),
+    ("STRINGTOTIMESTAMP('1970-01-01 001000000', 'yyyy-MM-dd nnnnnnnnn')", 1),
+    ("TIMESTAMPTOSTRING(0, 'yyyy G, QQQ[ HH]')", "1970 AD, Q1 00"),
     ("DATESUB(SECONDS, 5, DAY)", datetime.date(1970, 1, 1)),
     ("DATESUB(HOURS, 30, DAY)", datetime.date(1969, 12, 31)),
 ]

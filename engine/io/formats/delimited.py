@@ -155,6 +155,8 @@ class DelimitedEncoder:
         self, columns: Sequence[pa.Array], is_null: pa.Array | None, connection: duckdb.DuckDBPyConnection
     ) -> tuple[pa.Array, list[tuple[int, str]]]:
         """One line a row, without its end."""
+        if not columns:  # keys or values that there are none of
+            return pa.nulls(0 if is_null is None else len(is_null), pa.binary()), []
         fields = [[self._text(v, t) for v in cells(c)] for c, t in zip(columns, self.types, strict=True)]
         if fields:
             fields[0] = [self._first(text) for text in fields[0]]

@@ -55,6 +55,8 @@ def _prune(node: Node, needed: frozenset[int]) -> tuple[Node, Places]:
             below, places = _prune(node.input, needed)
             return Finals(below), places
         case Retain(told=told):
+            if told and isinstance(node.input, Filter):
+                return _told(node, node.input, needed)
             read = needed | {i for i, c in enumerate(node.schema) if c.is_key}
             below, places = _prune(node.input, read if told else frozenset(range(len(node.schema))))
             return replace(node, input=below), places
@@ -64,6 +66,17 @@ def _prune(node: Node, needed: frozenset[int]) -> tuple[Node, Places]:
             everywhere = needed.union(*(arm.explode for arm in arms))
             pruned = [_project(arm, everywhere) for arm in arms]
             return Union(tuple(arm for arm, _ in pruned)), pruned[0][1]
+
+
+def _told(node: Retain, rows: Filter, needed: frozenset[int]) -> tuple[Retain, Places]:
+    """A filter gives what it is given: what is read of it, keys among it, is a projection's."""
+    read = sorted(needed | {i for i, c in enumerate(node.schema) if c.is_key})
+    columns = rows.schema.columns
+    kept = Project(
+        rows, tuple(Column(i, columns[i].name, columns[i].type) for i in read), Schema(tuple(columns[i] for i in read))
+    )
+    below, _ = _project(kept, frozenset(range(len(read))))
+    return replace(node, input=below), _ranked(read)
 
 
 def _project(node: Project, needed: frozenset[int]) -> tuple[Project, Places]:

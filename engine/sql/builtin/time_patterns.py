@@ -28,7 +28,9 @@ _MONTHS = [
 ]
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_LETTERS = "yuMLdDHhkKmsSnaEezZXxOV"
+_LETTERS = "GyuQqMLdDHhkKmsSnaEezZXxOV"
+_SECTIONS = {"[": "(?:", "]": ")?"}
+"""What stands between these may be missing from a text that is read; written it is always."""
 _NUMBERS = {
     "d": "day",
     "H": "hour",
@@ -43,7 +45,7 @@ _NUMBERS = {
 
 @dataclass(frozen=True)
 class Part:
-    """A run of one pattern letter, or (letter '') a literal text."""
+    """A run of one pattern letter, a bracket of an optional section, or (letter '') a literal text."""
 
     letter: str
     width: int = 0
@@ -66,12 +68,15 @@ def compile_pattern(pattern: str) -> tuple[Part, ...]:
             width = len(pattern[at:]) - len(pattern[at:].lstrip(sign))
             parts.append(Part(sign, width))
             at += width
-        elif sign in "[]":
-            at += 1
         else:
-            parts.append(Part("", text=sign))
+            parts.append(Part(sign) if sign in _SECTIONS else Part("", text=sign))
             at += 1
-    return tuple(parts)
+    depth = 0
+    for part in parts:
+        depth += {"[": 1, "]": -1}.get(part.letter, 0)
+        if depth < 0:
+            raise ValueError(f"a section of {pattern!r} is closed that is not open")
+    return (*parts, *[Part("]")] * depth)  # Java closes what is open at the end
 
 
 def _quoted(pattern: str, at: int) -> tuple[str, int]:
@@ -128,7 +133,7 @@ def _zone_in_text(text: str) -> datetime.tzinfo:
     return zone(name if name == "Z" else _SHORT_ZONES.get(name, text))
 
 
-DATE_LETTERS = frozenset("yuMLdDEe")
+DATE_LETTERS = frozenset("GyuQqMLdDEe")
 TIME_LETTERS = frozenset("HhKkmsSna")
 ZONE_LETTERS = frozenset("zVZXxO")
 
@@ -139,7 +144,7 @@ def letters_of(pattern: str) -> frozenset[str]:
     >>> sorted(letters_of("HH:mm 'o''clock'"))
     ['H', 'm']
     """
-    return frozenset(part.letter for part in compile_pattern(pattern) if part.letter)
+    return frozenset(part.letter for part in compile_pattern(pattern) if part.letter.isalpha())
 
 
 _FIELDS = {
@@ -164,6 +169,8 @@ def _template(pattern: str) -> str | None:
     times as fast as going through the parts."""
     texts = []
     for part in compile_pattern(pattern):
+        if part.letter in _SECTIONS:
+            continue
         text = (
             _FIELDS.get((part.letter, part.width)) if part.letter else part.text.replace("{", "{{").replace("}", "}}")
         )
@@ -178,7 +185,7 @@ def format_moment(moment: datetime.datetime, pattern: str) -> str:
     template = _template(pattern)
     if template is not None:
         return template.format(moment, moment.microsecond // 1000)
-    return "".join(p.text if not p.letter else _formatted(p, moment) for p in compile_pattern(pattern))
+    return "".join(_formatted(p, moment) if p.letter.isalpha() else p.text for p in compile_pattern(pattern))
 
 
 def _formatted(part: Part, m: datetime.datetime) -> str:
@@ -186,6 +193,10 @@ def _formatted(part: Part, m: datetime.datetime) -> str:
     match part.letter:
         case "y" | "u":
             return f"{m.year % 100:02d}" if width == 2 else f"{m.year:0{width}d}"
+        case "G":
+            return {4: "Anno Domini", 5: "A"}.get(width, "AD")
+        case "Q" | "q":
+            return _quarter((m.month + 2) // 3, width)
         case "M" | "L":
             return f"{m.month:0{width}d}" if width < 3 else _name(_MONTHS[m.month - 1], width)
         case "E" | "e":
@@ -200,6 +211,12 @@ def _formatted(part: Part, m: datetime.datetime) -> str:
             return _zone_text(part, m)
         case letter:
             return f"{_number(letter, m):0{width}d}"
+
+
+def _quarter(number: int, width: int) -> str:
+    if width == 4:
+        return f"{number}{('st', 'nd', 'rd', 'th')[number - 1]} quarter"
+    return f"Q{number}" if width == 3 else f"{number:0{width}d}" if width < 3 else str(number)
 
 
 def _name(name: str, width: int) -> str:
@@ -258,7 +275,7 @@ def parse_moment(text: str, pattern: str, default_zone: datetime.tzinfo = dateti
     if "yearday" in given:
         first = datetime.date(year, 1, 1) + datetime.timedelta(days=int(given["yearday"]) - 1)
         year, month, day = first.year, first.month, first.day
-    micros = int((given.get("fraction", "") + "000000")[:6])
+    micros = int((given.get("fraction", "") + "000000")[:6]) + int(given.get("nanos", 0)) // 1000
     made = datetime.datetime(
         year, month, day, _hour(given), int(given.get("minute", 0)), int(given.get("second", 0)), micros
     )
@@ -283,7 +300,10 @@ def _hour(given: dict[str, str]) -> int:
 @functools.lru_cache(maxsize=256)
 def _regex(pattern: str) -> re.Pattern[str]:
     used: set[str] = set()
-    texts = [re.escape(p.text) if not p.letter else _matcher(p, used) for p in compile_pattern(pattern)]
+    texts = [
+        _SECTIONS.get(p.letter) or (_matcher(p, used) if p.letter else re.escape(p.text))
+        for p in compile_pattern(pattern)
+    ]
     return re.compile("".join(texts), re.IGNORECASE)
 
 
@@ -300,6 +320,10 @@ def _group(part: Part) -> tuple[str, str]:
     match part.letter:
         case "y" | "u":
             return ("year2", r"\d{2}") if width == 2 else ("year", r"[+-]?\d{1,9}" if width != 4 else r"\d{4}")
+        case "G":
+            return "", "AD|Anno Domini|A"
+        case "Q" | "q":
+            return "", r"Q?0?[1-4](?:(?:st|nd|rd|th) quarter)?"
         case "M" | "L":
             return ("month", rf"\d{{{width},2}}") if width < 3 else ("monthname", "|".join(_names(_MONTHS, width)))
         case "E" | "e":
@@ -307,7 +331,7 @@ def _group(part: Part) -> tuple[str, str]:
         case "S":
             return "fraction", rf"\d{{{min(width, 9)}}}"
         case "n":
-            return "", r"\d+"
+            return "nanos", r"\d{1,9}"
         case "a":
             return "half", "AM|PM"
         case "z" | "V" | "Z" | "X" | "x" | "O":

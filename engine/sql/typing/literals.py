@@ -105,10 +105,12 @@ def _number(value: Any, target: SqlType) -> Any:
 
 
 def fit_decimal(value: decimal.Decimal, target: Decimal) -> decimal.Decimal:
-    """`value` rounded half up to the scale of `target`; raises ValueError when it has too many digits."""
+    """`value` with the scale of `target`; raises ValueError when it has too many digits."""
     with decimal.localcontext() as context:
         context.prec = 100
-        rounded = value.quantize(decimal.Decimal(1).scaleb(-target.scale), rounding=decimal.ROUND_HALF_UP)
+        rounded = value.quantize(decimal.Decimal(1).scaleb(-target.scale))
+    if rounded != value:
+        raise ValueError(f"it has more than {target.scale} digits behind the point")
     if abs(rounded) >= decimal.Decimal(10) ** (target.precision - target.scale):
         raise ValueError(f"it has more than {target.precision - target.scale} digits before the point")
     return rounded
