@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from mergus.engine.errors import TypeMismatch
+
 from .evaluating import evaluate
 
 FAILS = "FAILS"  # NULL in a query, and told in the processing log
@@ -69,6 +71,7 @@ JSON = [
     ("TO_JSON_STRING(AT)", '"2022-01-20T17:06:02.000"'),
     ("TO_JSON_STRING(CLOCK)", '"06:02:20"'),
     ("TO_JSON_STRING(PARSE_TIME('06:02', 'HH:mm'))", '"06:02"'),
+    ("CAST(CLOCK AS STRING)", "06:02:20"),
 ]
 TIMES = [
     ("PARSE_TIME('2020 000105', 'yyyy HHmmss')", FAILS),
@@ -104,3 +107,23 @@ PLACES = [
 @pytest.mark.parametrize(("text", "expected"), [*COLLECTIONS, *TEXT, *JSON, *TIMES, *PLACES])
 def test_edges(text: str, expected: Any) -> None:
     assert evaluate(text, COLUMNS, [ROW]) == [expected]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MAP_UNION(NULL, NULL)",
+        "AS_MAP(LETTERS, NULL)",
+        "ENTRIES(NULL, true)",
+        "DATEADD(NULL, 1, DAY)",
+        "MAP_KEYS(NULL)",
+    ],
+)
+def test_bare_nulls_that_leave_the_type_open(text: str) -> None:
+    with pytest.raises(TypeMismatch):
+        evaluate(text, COLUMNS, [ROW])
+
+
+@pytest.mark.parametrize("text", ["ARRAY_LENGTH(NULL)", "DATEADD(DAYS, NULL, NULL)", "UCASE(NULL)", "ABS(NULL)"])
+def test_bare_nulls_that_do_not(text: str) -> None:
+    assert evaluate(text, COLUMNS, [ROW]) == [None]

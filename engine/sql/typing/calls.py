@@ -37,6 +37,7 @@ from ..types import DATE, FLOAT, INTERVAL_UNIT, NULL, STRING, TIME, TIMESTAMP, A
 from .coercion import coerce, join_types, widens
 from .expression import Context, analyze
 from .models import taken_unasked
+from .untyped import check_arguments, check_unit, has_null, untold
 
 Bindings = dict[str, SqlType]
 
@@ -142,7 +143,9 @@ def analyze_call(node: exp.Expression, context: Context) -> Expr:
         columns = [a.type for a in args if a is not None and not isinstance(a, Literal)]
         if why := overload.refuses(columns):
             raise TypeMismatch(f"function {name} cannot tell which type is meant", detail=why, hint=_CAST, span=span)
-    return Call(name, made, result_type(overload.returns, made, candidate.bindings), overload.implementation, span)
+    check_unit(name, made, overload.params, span)
+    result = result_type(name, overload.returns, made, candidate.bindings, span)
+    return Call(name, made, result, overload.implementation, span)
 
 
 _CAST = "CAST them to one type first"
@@ -167,21 +170,10 @@ def aggregate_use(node: exp.Expression, scope: Scope, registry: FunctionRegistry
     made = _complete(nodes, args, candidate, context, span)
     overload = function.overloads[index]
     varying = made[: len(made) - overload.constants_of(len(made))]
-    _check_typed(function.name, varying, overload.params, span)
+    check_arguments(function.name, varying, overload.params, span)
     constants = [_constant(function.name, e, span) for e in made[len(varying) :]]
     spec = overload.resolve([e.type for e in varying], constants)
     return AggregateUse(function.name, spec, varying)
-
-
-def _check_typed(name: str, args: Sequence[Expr], params: Sequence[ParamType], span: Span | None) -> None:
-    """A bare NULL does not say which of the types that a parameter takes is meant."""
-    for arg, param in zip(args, params, strict=False):  # one that repeats is generic
-        if arg.type is NULL and isinstance(param, Matching):
-            raise TypeMismatch(
-                f"{name} cannot tell which type its argument NULL has",
-                hint=f"give it one: {name}(CAST(NULL AS …))",
-                span=span,
-            )
 
 
 def _constant(name: str, expr: Expr, span: Span | None) -> Any:
@@ -204,7 +196,7 @@ def table_use(node: exp.Expression, scope: Scope, registry: FunctionRegistry) ->
     index, candidate = choose(function.name, overloads, nodes, args, span)
     made = _complete(nodes, args, candidate, context, span)
     overload = function.overloads[index]
-    item = result_type(overload.returns, made, candidate.bindings)
+    item = result_type(function.name, overload.returns, made, candidate.bindings, span)
     return TableUse(function.name, Call(function.name, made, Array(item), overload.implementation, span), item)
 
 
@@ -361,18 +353,8 @@ def _complete(
 
 def _coerced(arg: Expr, target: SqlType, span: Span | None) -> Expr:
     if arg.type is NULL:
-        return Literal(None, NULL if _has_null(target) else target)
+        return Literal(None, NULL if has_null(target) else target)
     return arg if arg.type == target else coerce(arg, target, span)
-
-
-def _has_null(sql_type: SqlType) -> bool:
-    match sql_type:
-        case Array(item):
-            return _has_null(item)
-        case Map(key, value):
-            return _has_null(key) or _has_null(value)
-        case _:
-            return sql_type is NULL
 
 
 def _lambda(node: exp.Expression, param: LambdaParam, candidate: Candidate, context: Context) -> Lambda:
@@ -392,8 +374,14 @@ def _lambda(node: exp.Expression, param: LambdaParam, candidate: Candidate, cont
     return Lambda(parameters, body, body.type)
 
 
-def result_type(returns: ReturnRule, args: Sequence[Expr], bindings: Bindings) -> SqlType:
-    """The call's type by the overload's rule."""
+def result_type(name: str, returns: ReturnRule, args: Sequence[Expr], bindings: Bindings, span: Span | None) -> SqlType:
+    """The call's type by the overload's rule; raises TypeMismatch where bare NULLs leave it open."""
+    types = [a.type for a in args]
     if callable(returns):
-        return returns([a.type for a in args])
-    return resolve_param(returns, bindings, NULL)
+        if NULL in types:
+            raise untold(name, span)
+        return returns(types)
+    result = resolve_param(returns, bindings, NULL)
+    if result is not NULL and has_null(result):
+        raise untold(name, span)
+    return result
