@@ -21,11 +21,12 @@ def cell_writer(kind: pa.DataType) -> Cell:
     >>> cell_writer(pa.map_(pa.string(), pa.list_(pa.int32())))([("a", [1, None])])
     '{"a": [1, null]}'
     """
-    write = _nested(kind) if pa.types.is_nested(kind) else _scalar
+    write = _nested(kind) if pa.types.is_nested(kind) else scalar_text
     return lambda value: "NULL" if value is None else write(value)
 
 
-def _scalar(value: Any) -> str:
+def scalar_text(value: Any) -> str:
+    """A value that is not nested, and not NULL."""
     match value:
         case bool():
             return str(value).lower()
@@ -54,7 +55,7 @@ def _nested(kind: pa.DataType) -> Cell:
         or pa.types.is_decimal(kind)
         or pa.types.is_boolean(kind)
     ):
-        return _or_null(_scalar)
+        return _or_null(scalar_text)
     return _or_null(_quoted)
 
 
@@ -63,5 +64,5 @@ def _or_null(write: Cell) -> Cell:
 
 
 def _quoted(value: Any) -> str:
-    text = value.isoformat() if hasattr(value, "isoformat") else _scalar(value)
+    text = value.isoformat() if hasattr(value, "isoformat") else scalar_text(value)
     return json.dumps(text, ensure_ascii=False)

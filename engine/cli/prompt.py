@@ -12,12 +12,12 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.history import FileHistory, InMemoryHistory
 
-from ..errors import UserError
 from ..serving.connection.local import Connection
 from ..serving.connection.remote import RemoteConnection
 from ..serving.engine import Engine
 from ..serving.results import Listing
 from .options import log_to_stderr, quiet, settings
+from .run import texts_of
 from .shell import PROMPT, Backend, Shell, pieces, whole
 
 WORDS = """CREATE STREAM TABLE AS SELECT FROM WHERE GROUP BY PARTITION HAVING WINDOW TUMBLING HOPPING CUMULATIVE SIZE STEP
@@ -56,12 +56,7 @@ def prompt(
         Carry out a file's statements, and end.
     """
     quiet()
-    given = [execute] if execute is not None else []
-    if file is not None:
-        try:
-            given.insert(0, file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as why:
-            raise UserError(f"cannot read {file}", detail=str(why)) from None
+    given = list(texts_of([] if file is None else [file], [] if execute is None else [execute]))
     if server is not None:
         return loop(RemoteConnection(server), given)
     with tempfile.TemporaryDirectory(prefix="mergus-", ignore_cleanup_errors=True) as private:

@@ -18,7 +18,7 @@ from ..serving.json_values import value_writer
 from ..serving.results import Done, Listing, Push, Rows
 from ..sql.schema import Schema
 from ..sql.types import BYTES, DOUBLE, FLOAT, STRING, Array, Map, SqlType, Struct, Vector, arrow_type
-from .cells import cell_writer
+from .cells import cell_writer, scalar_text
 
 OutputFormat = Literal["table", "json", "csv", "arrow"]
 
@@ -147,4 +147,4 @@ def _told(value: Any) -> str:
     """A cell of a listing: parts of a statement's answer, which are no SQL values."""
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, default=str)
-    return "NULL" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return "NULL" if value is None else scalar_text(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -55,7 +55,7 @@ def run(
         A TOML file of settings.
     """
     quiet()
-    texts = list(_texts(files, e or []))
+    texts = list(texts_of(files, e or []))
     if not texts:
         raise UsageError("there is nothing to run", hint='give a FILE, or -e "SQL"')
     with tempfile.TemporaryDirectory(prefix="mergus-", ignore_cleanup_errors=True) as private:
@@ -69,12 +69,15 @@ def run(
             engine.close()
 
 
-def _texts(files: tuple[Path, ...], given: list[str]) -> Iterator[str]:
+def texts_of(files: Iterable[Path], given: list[str]) -> Iterator[str]:
+    """What files hold (- is standard input), then what is given. Raises UserError for a file that cannot be read."""
     for file in files:
         try:
-            yield sys.stdin.read() if str(file) == "-" else file.read_text()
+            yield sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
         except OSError as why:
             raise UserError(f"cannot read {file}", detail=why.strerror) from None
+        except UnicodeDecodeError as why:
+            raise UserError(f"cannot read {file}", detail=str(why)) from None
     yield from given
 
 

@@ -373,13 +373,14 @@ class Engine:
 
     def health(self) -> dict[str, bool]:
         """What /healthcheck answers: whether topics and the command log can be reached."""
+        good = True
         try:
             self.topics.list()
             self.commands.commands()
         except MergusError as error:
             log.warning("not healthy: %s", error.message)
-            return dict.fromkeys(("metastore", "kafka", "commandRunner"), False)
-        return dict.fromkeys(("metastore", "kafka", "commandRunner"), True)
+            good = False
+        return dict.fromkeys(("metastore", "kafka", "commandRunner"), good)
 
     def metrics_text(self) -> str:
         """What /metrics answers."""

@@ -6,7 +6,6 @@ key must not be NULL; windowed sources and sources made read-only take no insert
 
 from __future__ import annotations
 
-import base64
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -20,6 +19,7 @@ from ..errors import AnalysisError, MergusError, RecordError, UnknownName
 from ..io.formats.format import FormatColumn
 from ..io.formats.registry import find
 from ..io.topics import Topics, Writer
+from ..sql.builtin.conversion import from_base64
 from ..sql.catalog import Relation
 from ..sql.compile.expression import evaluate_constant
 from ..sql.functions import FunctionRegistry
@@ -72,8 +72,7 @@ class Inserter:
     def _constant(self, node: exp.Expression, expected: SqlType, registry: FunctionRegistry) -> Any:
         """A value of VALUES. Text for BYTES is base64, as everywhere where JSON has them."""
         if expected == BYTES and isinstance(node, exp.Literal) and node.is_string:
-            text = str(node.this).strip()
-            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+            return from_base64(str(node.this).strip())
         return evaluate_constant(self.connection, analyze_expression(node, NoColumns(), registry, expected=expected))
 
     def from_json(self, row: Mapping[str, Any], now_ms: int) -> pa.RecordBatch:

@@ -9,28 +9,26 @@ is; all else is hexadecimal.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from ..errors import UnknownName
 from ..io.formats.format import Decoder, FormatColumn
-from ..io.formats.json_text import Writer
-from ..io.formats.json_text import text as quoted
 from ..io.formats.registry import find
 from ..io.formats.schema_header import HEADER_BYTES, schema_id_in
 from ..io.schemas.opening import LOCATION, TOPIC, open_registry
 from ..sql.catalog import Relation
 from ..sql.properties import INFERRING
+from ..sql.schema import ColumnDef, Schema
 from ..sql.statements.query import WINDOWS_BOUNDED
 from ..sql.types import STRING
+from .json_rows import object_texts
 from .json_values import value_writer
-from .schemas import schema_format
+from .schemas import is_bare, schema_format
 
-_BARE = frozenset(["ROWKEY", "ROWVAL"])  # the one column of a schema that is no record
 _LONG = struct.Struct(">q")
 
 
@@ -115,13 +113,14 @@ class _Reader:
         """Each value's text: a record as a JSON object; None for NULL, and for what cannot be read."""
         decoded = self.decoder.decode(pa.array(values, pa.binary()), connection)
         unread = {row for row, _ in decoded.errors} | {row for row, value in enumerate(values) if value is None}
-        rows = zip(*(column.to_pylist() for column in decoded.columns), strict=True)
+        texts: Iterable[str]
         if self.bare:
-            (column,) = self.columns
-            write = str if column.type == STRING else value_writer(column.type)
-            return [None if row in unread else write(cells[0]) for row, cells in enumerate(rows)]
-        writers = [(quoted(c.name), value_writer(c.type)) for c in self.columns]
-        return [None if row in unread else _object(writers, cells) for row, cells in enumerate(rows)]
+            (column,), (values_read,) = self.columns, decoded.columns
+            texts = map(str if column.type == STRING else value_writer(column.type), values_read.to_pylist())
+        else:
+            table = pa.table(decoded.columns, names=[f"c{i}" for i in range(len(decoded.columns))])
+            texts = object_texts(Schema(tuple(ColumnDef(c.name, c.type) for c in self.columns)), table)
+        return [None if row in unread else text for row, text in enumerate(texts)]
 
 
 def _declared(relation: Relation, *, is_key: bool) -> _Reader | None:
@@ -142,13 +141,7 @@ def _by_schema(number: int, properties: Mapping[str, str], *, is_key: bool) -> _
     (name,) = (name for name in INFERRING if schema_format(name).schema_type == schema.type)
     as_written = {**properties, "KEY_SCHEMA_ID" if is_key else "VALUE_SCHEMA_ID": str(number)}
     columns = schema_format(name).columns_of(schema, registry.resolve, as_written, is_key=is_key)
-    bare = len(columns) == 1 and columns[0].name in _BARE
-    return _Reader(columns, find(name).decoder(columns, as_written, is_key=is_key), bare)
-
-
-def _object(writers: Sequence[tuple[str, Writer]], cells: Sequence[Any]) -> str:
-    written = (f"{name}:{write(cell)}" for (name, write), cell in zip(writers, cells, strict=True))
-    return "{" + ",".join(written) + "}"
+    return _Reader(columns, find(name).decoder(columns, as_written, is_key=is_key), is_bare(columns))
 
 
 def _plain(value: bytes) -> str:

@@ -62,6 +62,11 @@ class Inferring:
         return [ColumnDef(c.name, c.type, is_key) for c in columns]
 
 
+def is_bare(columns: Sequence[FormatColumn]) -> bool:
+    """Whether a schema's one column is the value itself, and no field of a record."""
+    return len(columns) == 1 and columns[0].name in ("ROWKEY", "ROWVAL")
+
+
 def schema_format(name: str) -> SchemaFormat:
     """A format that has schemas."""
     found: Any = find(name)
@@ -114,9 +119,8 @@ def _check_fits(relation: Relation, name: str, columns: Sequence[FormatColumn], 
     if schema.type != schema_format(name).schema_type:
         raise AnalysisError(f"the schema with id {number} is of type {schema.type}", detail=f"the format is {name}")
     known = schema_format(name).columns_of(schema, registry.resolve, properties, is_key=is_key)
-    bare = len(known) == 1 and known[0].name in ("ROWKEY", "ROWVAL")
     made = ([ColumnDef(c.name, c.type, is_key) for c in listed] for listed in (columns, known))
-    check_written(*made, by_name=not bare, is_key=is_key)
+    check_written(*made, by_name=not is_bare(known), is_key=is_key)
 
 
 def register(wanted: Iterable[Registration], location: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..sql.catalog import Relation
 from ..sql.schema import ColumnDef
-from ..sql.types import Array, Decimal, Map, SqlType, Struct, Vector
+from ..sql.types import Array, Decimal, Map, SqlType, Struct, Vector, back_quoted
 
 
 def type_shape(sql_type: SqlType) -> dict[str, Any]:
@@ -76,8 +76,3 @@ def type_text(sql_type: SqlType) -> str:
             return "STRUCT<" + ", ".join(f"{back_quoted(name)} {type_text(t)}" for name, t in fields) + ">"
         case _:
             return str(sql_type)
-
-
-def back_quoted(name: str) -> str:
-    """A name in back-quotes; those in it are doubled."""
-    return "`" + name.replace("`", "``") + "`"

@@ -165,7 +165,12 @@ PLAIN_NAME = re.compile(r"[A-Z_@][A-Z0-9_@]*\Z")
 
 def quote_if_needed(name: str) -> str:
     """`name` as SQL text: bare when it survives upper-casing, else in back-quotes."""
-    return name if PLAIN_NAME.match(name) else "`" + name.replace("`", "``") + "`"
+    return name if PLAIN_NAME.match(name) else back_quoted(name)
+
+
+def back_quoted(name: str) -> str:
+    """A name in back-quotes; those in it are doubled."""
+    return "`" + name.replace("`", "``") + "`"
 
 
 def arrow_type(sql_type: SqlType) -> pa.DataType:

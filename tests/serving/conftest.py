@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from tests.serving_thread import served
@@ -11,4 +12,11 @@ from tests.serving_thread import served
 def url(db):
     """Where the application over `db` answers."""
     with served(db.engine) as found:
+        yield found
+
+
+@pytest.fixture
+def client(url):
+    """Speaks to the application over `db`."""
+    with httpx.Client(base_url=url, timeout=60) as found:
         yield found

@@ -20,12 +20,6 @@ def db():
         yield db
 
 
-@pytest.fixture
-def client(url):
-    with httpx.Client(base_url=url, timeout=60) as client:
-        yield client
-
-
 def statement(client, sql, **more):
     return client.post("/ksql", json={"ksql": sql, **more})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import httpx
 import pyarrow as pa
 import pytest
 
@@ -27,12 +26,6 @@ def db():
         db.execute("INSERT INTO users (k) VALUES ('y');")
         db.wait(60)
         yield db
-
-
-@pytest.fixture
-def client(url):
-    with httpx.Client(base_url=url, timeout=60) as client:
-        yield client
 
 
 def asked(client, sql, **properties):

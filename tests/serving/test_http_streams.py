@@ -27,12 +27,6 @@ def db():
         yield db
 
 
-@pytest.fixture
-def client(url):
-    with httpx.Client(base_url=url, timeout=60) as client:
-        yield client
-
-
 def until(answers):
     end = time.monotonic() + 30
     while not answers():

@@ -45,12 +45,6 @@ def db(tmp_path_factory):
         yield made
 
 
-@pytest.fixture
-def client(url):
-    with httpx.Client(base_url=url, timeout=60) as made:
-        yield made
-
-
 def predict(client: httpx.Client, path: str, body: Any) -> Any:
     answer = client.post(f"/v1/models/{path}:predict", json=body)
     assert answer.status_code == 200, answer.text

@@ -8,7 +8,6 @@ import json
 import threading
 import time
 
-import httpx
 import pyarrow as pa
 import pytest
 
@@ -27,12 +26,6 @@ def db():
     with mergus.connect() as db:
         db.execute(TABLE)
         yield db
-
-
-@pytest.fixture
-def client(url):
-    with httpx.Client(base_url=url, timeout=60) as client:
-        yield client
 
 
 class Host:

@@ -158,8 +158,7 @@ class DelimitedEncoder:
         if not columns:  # keys or values that there are none of
             return pa.nulls(0 if is_null is None else len(is_null), pa.binary()), []
         fields = [[self._text(v, t) for v in cells(c)] for c, t in zip(columns, self.types, strict=True)]
-        if fields:
-            fields[0] = [self._first(text) for text in fields[0]]
+        fields[0] = [self._first(text) for text in fields[0]]
         lines = [self.separator.join(row) for row in zip(*fields, strict=True)]
         encoded = pc.cast(pa.array(lines, pa.string()), pa.binary())
         if is_null is not None:

@@ -6,7 +6,7 @@ reads them is renumbered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ...errors import InternalError
@@ -55,9 +55,9 @@ def _prune(node: Node, needed: frozenset[int]) -> tuple[Node, Places]:
             below, places = _prune(node.input, needed)
             return Finals(below), places
         case Retain(told=told):
-            if told and isinstance(node.input, Filter):
-                return _told(node, node.input, needed)
             read = needed | {i for i, c in enumerate(node.schema) if c.is_key}
+            if told and isinstance(node.input, Filter):
+                return _told(node, node.input, sorted(read))
             below, places = _prune(node.input, read if told else frozenset(range(len(node.schema))))
             return replace(node, input=below), places
         case Join():
@@ -68,9 +68,8 @@ def _prune(node: Node, needed: frozenset[int]) -> tuple[Node, Places]:
             return Union(tuple(arm for arm, _ in pruned)), pruned[0][1]
 
 
-def _told(node: Retain, rows: Filter, needed: frozenset[int]) -> tuple[Retain, Places]:
-    """A filter gives what it is given: what is read of it, keys among it, is a projection's."""
-    read = sorted(needed | {i for i, c in enumerate(node.schema) if c.is_key})
+def _told(node: Retain, rows: Filter, read: Sequence[int]) -> tuple[Retain, Places]:
+    """A filter gives what it is given: what is read of it is a projection's."""
     columns = rows.schema.columns
     kept = Project(
         rows, tuple(Column(i, columns[i].name, columns[i].type) for i in read), Schema(tuple(columns[i] for i in read))

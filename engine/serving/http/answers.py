@@ -6,8 +6,9 @@ from typing import Any
 
 from ...errors import EnvironmentFault, MergusError, UserError
 from ...sql.schema import Schema
+from ...sql.types import back_quoted
 from ..results import Done, Listing, Rows
-from ..shape import back_quoted, type_text
+from ..shape import type_text
 
 BAD_REQUEST = 40000
 BAD_STATEMENT = 40001

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...errors import MergusError, ParseError, RecordError, UserError
 from ...io.formats.json_exact import parse
-from ...sql.parser.parse import iterate_statements
+from ...sql.parser.parse import iterate_statements, split_statements
 from ...sql.statements.relational import RelationalQuery
 from ...sql.statements.statement import CreateType, Print, Query
 from ..engine import Engine
@@ -166,8 +166,9 @@ class _Http:
         try:
             self._check_syntax(text, session)
             for result in self.engine.execute(text, session):
-                entities += self._entity(result, for_people)
-                self._remember(entities[-1:])
+                made = self._entity(result, for_people)
+                self._remember(made)
+                entities += made
         except MergusError as error:
             return status_of(error)[0], error_body(error, entities)
         return 200, entities
@@ -198,7 +199,9 @@ class _Http:
         return JSONResponse(True)
 
     def _check_syntax(self, text: str, session: Session) -> None:
-        """Refuse a text that cannot be read to its end before any of it is done."""
+        """Refuse several statements that cannot be read to their end before any of them is done."""
+        if len(list(islice(split_statements(text), 2))) < 2:
+            return  # one is read once: where it is done
         scratch, types = Session(dict(session.variables)), dict(self.engine.catalog.types)
         try:
             for parsed in iterate_statements(text, types, scratch.variables):

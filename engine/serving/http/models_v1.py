@@ -1,19 +1,21 @@
 """TensorFlow Serving's REST shapes (version 1): rows as `instances`, columns as `inputs`; the only tensor needs no name.
 
 `{"b64": …}` is binary, NaN and Infinity are tokens, as there; a STRUCT or MAP is an object, a DECIMAL a number or text, a time
-text. A call without version runs what `m(…)` runs in SQL, a split
-included; the versions that answered stand in the header `Mergus-Model-Version`.
+text. A call without version runs what `m(…)` runs in SQL, a split included; the versions that answered stand in the header
+`Mergus-Model-Version`.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import AnalysisError
 from ...sql.types import BIGINT, BOOLEAN, BYTES, DOUBLE, FLOAT, INTEGER, STRING, Array, SqlType, Vector
-from ..models.calls import Answer, Called, Port, by_port, column_of, is_tensor, json_of, run, single
+from ..json_values import value_writer
+from ..models.calls import Answer, Called, Port, by_port, column_of, is_tensor, run, single
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -84,8 +86,12 @@ def _by_name(called: Called, values: Sequence[Any]) -> Any:
 
 def _columns_shown(called: Called, answer: Answer) -> list[list[Any]]:
     """The answer's columns; what no tensor holds as SQL's answers have it."""
-    shown = (_shown if is_tensor(port.type) else json_of(port.type) for port in called.outputs)
-    return [[show(value) for value in column] for show, column in zip(shown, answer.columns, strict=True)]
+    made = []
+    for port, column in zip(called.outputs, answer.columns, strict=True):
+        made.append(
+            _shown(column) if is_tensor(port.type) else list(map(json.loads, map(value_writer(port.type), column)))
+        )
+    return made
 
 
 def _shown(value: Any) -> Any:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import decimal
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from ...sql.functions import ModelCall, ScalarFunction
 from ...sql.scope import suggestion
 from ...sql.transform import INPUT, OUTPUT, kept_transforms
 from ...sql.types import BYTES, DATE, TIME, TIMESTAMP, Array, Scalar, SqlType, Struct, Vector, arrow_type
-from ..json_values import value_reader, value_writer
+from ..json_values import value_reader
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -200,12 +199,6 @@ def _exact(value: Any) -> Any:
             return {k: _exact(v) for k, v in value.items()}
         case _:
             return value
-
-
-def json_of(kind: SqlType) -> Callable[[Any], Any]:
-    """A function from a value of an answer to what JSON has for it."""
-    write = value_writer(kind)
-    return lambda value: json.loads(write(value))
 
 
 def _holds_bytes(kind: SqlType) -> bool:

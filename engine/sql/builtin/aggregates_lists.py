@@ -6,6 +6,7 @@ then joined to the stored one, which costs one list copy a key and batch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -55,9 +56,12 @@ def limited(name: str, spec: AggregateSpec, settings: Mapping[str, str]) -> Aggr
     """COLLECT_LIST and COLLECT_SET hold no more values than `ksql.functions.collect_list.limit` and `…collect_set.limit`
     say, where that is not negative; what comes above it is left out."""
     text = settings.get(f"ksql.functions.{name.lower()}.limit") if name in ("COLLECT_LIST", "COLLECT_SET") else None
-    if not text or (text.strip().startswith("-") and text.strip()[1:].isdecimal()):  # a negative limit is none
+    if not text:
         return spec
-    most = _whole([int(text) if text.strip().isdecimal() else text], f"ksql.functions.{name.lower()}.limit")
+    given = int(text) if re.fullmatch(r"\s*-?\d+\s*", text) else text
+    if isinstance(given, int) and given < 0:
+        return spec
+    most = _whole([given], f"ksql.functions.{name.lower()}.limit")
     (state,) = spec.state
     cut = StateColumn(state.duckdb_type, f"({state.partial})[:{most}]", f"({state.merge})[:{most}]")
     return replace(spec, state=(cut,))

@@ -22,7 +22,7 @@ def _to_bytes(text: str, encoding: str) -> bytes:
         case "hex":
             return binascii.unhexlify(text)
         case "base64":
-            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+            return from_base64(text)
     raise ValueError(f"unknown encoding {encoding!r}: hex, utf8, ascii or base64")
 
 
@@ -39,6 +39,11 @@ def _from_bytes(value: bytes, encoding: str) -> str:
     raise ValueError(f"unknown encoding {encoding!r}: hex, utf8, ascii or base64")
 
 
+def from_base64(text: str) -> bytes:
+    """Padding may be missing; raises ValueError for any sign that is none of the alphabet's."""
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+
+
 _CODE = re.compile(r"[^0-9A-Za-z+/]")
 
 
@@ -46,7 +51,7 @@ def _from_base64(text: str) -> bytes:
     """Also of the alphabet for URLs, without padding, and with signs between that are none: they are passed over."""
     digits = _CODE.sub("", text.split("=")[0].translate({ord("-"): "+", ord("_"): "/"}))
     whole = digits if len(digits) % 4 != 1 else digits[:-1]  # six bits are no byte
-    return base64.b64decode(whole + "=" * (-len(whole) % 4))
+    return from_base64(whole)
 
 
 def _from_hex(text: str) -> bytes:

@@ -13,9 +13,10 @@ import pyarrow as pa
 from ..functions import ArrowFunction, Function, Overload, ScalarFunction, SqlTemplate
 from ..types import DATE, INTERVAL_UNIT, SqlType, arrow_type, duckdb_type
 from .table import function, overload, rows
-from .time_columns import constant, formatted, parsed
+from .time_columns import formatted, parsed
 from .time_patterns import (
     DATE_LETTERS,
+    LETTERS,
     TIME_LETTERS,
     ZONE_LETTERS,
     format_moment,
@@ -156,37 +157,27 @@ def _as_moments(column: pa.Array) -> pa.Array:
     return (column.cast(pa.date32()) if column.type == pa.int32() else column).cast(_MILLIS)
 
 
-_ANY = DATE_LETTERS | TIME_LETTERS | ZONE_LETTERS
-
-
-def _fits(pattern: pa.Array, letters: frozenset[str]) -> bool:
-    """Whether the one pattern of a column has these letters only."""
-    text = constant(pattern)
-    return text is not None and letters.issuperset(c for c in text if c.isalpha())
-
-
-def _formatting(name: str, compute: Callable[..., str], letters: frozenset[str] = _ANY) -> ArrowFunction:
+def _formatting(name: str, compute: Callable[..., str], letters: frozenset[str] = LETTERS) -> ArrowFunction:
     """Text of moments: by `formatted` where that knows the pattern, and it has `letters` only, else by `compute`, row by
     row."""
     by_row = rows(name, compute)
 
     def evaluate(moments: pa.Array, *how: pa.Array, types: Sequence[SqlType], result: SqlType) -> pa.Array:
-        made = formatted(_as_moments(moments), *how) if _fits(how[0], letters) else None
+        made = formatted(_as_moments(moments), *how, only=letters)
         return by_row.evaluate(moments, *how, types=types, result=result) if made is None else made
 
     return replace(by_row, evaluate=evaluate)
 
 
 def _parsing(
-    name: str, compute: Callable[..., Any], letters: frozenset[str] = _ANY, *, needs: str = "", days: bool = False
+    name: str, compute: Callable[..., Any], letters: frozenset[str] = LETTERS, *, needs: str = "", days: bool = False
 ) -> ArrowFunction:
     """Moments of text: by `parsed` where that knows the pattern, and it has `letters` only and all that it `needs`, else by
     `compute`, row by row. `days`: since 1970."""
     by_row = rows(name, compute)
 
     def evaluate(texts: pa.Array, *how: pa.Array, types: Sequence[SqlType], result: SqlType) -> pa.Array:
-        by_column = _fits(how[0], letters) and set(needs).issubset(str(constant(how[0])))
-        made = parsed(texts, *how) if by_column else None
+        made = parsed(texts, *how, only=letters, needs=frozenset(needs))
         if made is None:
             return by_row.evaluate(texts, *how, types=types, result=result)
         return (made.cast(pa.date32()) if days else made).cast(arrow_type(result))

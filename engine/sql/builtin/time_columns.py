@@ -13,7 +13,7 @@ import re
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .time_patterns import Part, compile_pattern
+from .time_patterns import LETTERS, Part, compile_pattern, letters_of
 
 _ISO = "yyyy-MM-dd HH:mm:ss.SSS"
 _PLACES = {
@@ -35,22 +35,33 @@ def constant(column: pa.Array) -> str | None:
     return None if first is None or not pc.all(pc.equal(column, first)).as_py() else str(first)
 
 
-def formatted(moments: pa.Array, pattern: pa.Array, where: pa.Array | None = None) -> pa.Array | None:
-    """Moments (timestamps in milliseconds, without NULLs) as text in UTC, or None."""
+def formatted(
+    moments: pa.Array, pattern: pa.Array, where: pa.Array | None = None, *, only: frozenset[str] = LETTERS
+) -> pa.Array | None:
+    """Moments (timestamps in milliseconds, without NULLs) as text in UTC, or None: also for a pattern with other letters
+    than `only` these."""
     text = constant(pattern)
     pieces = None if text is None or not _in_utc(where) else _pieces(text)
-    if pieces is None or not _four_digits(moments):
+    if text is None or pieces is None or not letters_of(text) <= only or not _four_digits(moments):
         return None
     iso = moments.cast(pa.string())
     parts = [p if isinstance(p, str) else pc.utf8_slice_codeunits(iso, *p) for p in pieces]
     return pc.binary_join_element_wise(*parts, "")
 
 
-def parsed(texts: pa.Array, pattern: pa.Array, where: pa.Array | None = None) -> pa.Array | None:
-    """Text (without NULLs) as timestamps in milliseconds, read in UTC, or None."""
+def parsed(
+    texts: pa.Array,
+    pattern: pa.Array,
+    where: pa.Array | None = None,
+    *,
+    only: frozenset[str] = LETTERS,
+    needs: frozenset[str] = frozenset(),
+) -> pa.Array | None:
+    """Text (without NULLs) as timestamps in milliseconds, read in UTC, or None: also for a pattern with other letters than
+    `only` these, or without all that it `needs`."""
     text = constant(pattern)
     read = None if text is None or not _in_utc(where) else _reading(text)
-    if read is None:
+    if text is None or read is None or not needs <= letters_of(text) <= only:
         return None
     form, slices = read
     if not pc.all(pc.match_substring_regex(texts, form)).as_py():

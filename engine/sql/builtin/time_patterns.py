@@ -28,7 +28,10 @@ _MONTHS = [
 ]
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_LETTERS = "GyuQqMLdDHhkKmsSnaEezZXxOV"
+DATE_LETTERS = frozenset("GyuQqMLdDEe")
+TIME_LETTERS = frozenset("HhKkmsSna")
+ZONE_LETTERS = frozenset("zVZXxO")
+LETTERS = DATE_LETTERS | TIME_LETTERS | ZONE_LETTERS
 _SECTIONS = {"[": "(?:", "]": ")?"}
 """What stands between these may be missing from a text that is read; written it is always."""
 _NUMBERS = {
@@ -63,7 +66,7 @@ def compile_pattern(pattern: str) -> tuple[Part, ...]:
             text, at = _quoted(pattern, at)
             parts.append(Part("", text=text))
         elif sign.isalpha() and sign.isascii():
-            if sign not in _LETTERS:
+            if sign not in LETTERS:
                 raise ValueError(f"unknown pattern letter {sign} in {pattern!r}")
             width = len(pattern[at:]) - len(pattern[at:].lstrip(sign))
             parts.append(Part(sign, width))
@@ -131,11 +134,6 @@ _SHORT_ZONES = {
 def _zone_in_text(text: str) -> datetime.tzinfo:
     name = text.upper()
     return zone(name if name == "Z" else _SHORT_ZONES.get(name, text))
-
-
-DATE_LETTERS = frozenset("GyuQqMLdDEe")
-TIME_LETTERS = frozenset("HhKkmsSna")
-ZONE_LETTERS = frozenset("zVZXxO")
 
 
 def letters_of(pattern: str) -> frozenset[str]:
