@@ -18,6 +18,7 @@ import numpy as np
 
 from ...errors import EnvironmentFault, UserError
 from ..program import Source, Tensor
+from .stderr import without_idle_words
 
 Tensors = Mapping[str, "np.ndarray[Any, Any]"]
 
@@ -31,17 +32,23 @@ def tensorflow(intra_op_threads: int = 1, inter_op_threads: int = 1) -> Any:
     with _lock:
         if _tensorflow is None:
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-            try:
-                module = importlib.import_module("tensorflow")
-            except ImportError as error:
-                raise EnvironmentFault(
-                    "TensorFlow is not installed, and a model function needs it",
-                    detail=str(error),
-                    hint="pip install 'mergus[tensorflow]'",
-                ) from error
-            _set_threads(module, intra_op_threads, inter_op_threads)
-            _tensorflow = module
+            with without_idle_words():
+                _tensorflow = _started(intra_op_threads, inter_op_threads)
         return _tensorflow
+
+
+def _started(intra_op_threads: int, inter_op_threads: int) -> Any:
+    try:
+        module = importlib.import_module("tensorflow")
+    except ImportError as error:
+        raise EnvironmentFault(
+            "TensorFlow is not installed, and a model function needs it",
+            detail=str(error),
+            hint="pip install 'mergus[tensorflow]'",
+        ) from error
+    _set_threads(module, intra_op_threads, inter_op_threads)
+    module.constant(0)  # the first operation says its words again
+    return module
 
 
 def _set_threads(module: Any, intra_op: int, inter_op: int) -> None:
