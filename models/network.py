@@ -237,15 +237,20 @@ def freeze_network(network: Network) -> None:
 
 def export(folder: Path, answer: Any, **others: Any) -> None:
     """Save `answer(text)` as a SavedModel's default signature, `others` by name, and the manifest of its files."""
-    made = folder.with_name(folder.name + ".new")
-    shutil.rmtree(made, ignore_errors=True)
     module = tf.Module()
     signatures = {}
     for name, function in {"serving_default": answer, **others}.items():
         signatures[name] = tf.function(function, input_signature=[tf.TensorSpec([None], tf.string, name="text")])
         setattr(module, name, signatures[name])
+    save(folder, module, signatures)
+
+
+def save(folder: Path, module: Any, signatures: Any) -> None:
+    """Save a module as a SavedModel, with the manifest of its files; the same build gives the same bytes."""
+    made = folder.with_name(folder.name + ".new")
+    shutil.rmtree(made, ignore_errors=True)
     tf.saved_model.save(module, str(made), signatures=signatures)
-    (made / "fingerprint.pb").unlink(missing_ok=True)  # a random number: without it the same build gives the same bytes
+    (made / "fingerprint.pb").unlink(missing_ok=True)  # a random number
     for empty in [d for d in made.iterdir() if d.is_dir() and not any(d.iterdir())]:
         empty.rmdir()
     write_manifest(made)

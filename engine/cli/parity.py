@@ -149,7 +149,7 @@ def _subject(engine: Engine, model: str, data: Path | None) -> _Subject:
     if data is None:
         routes, folder = routes_of(engine.catalog.models), engine.models.folder
     else:
-        folder = data / "models"
+        folder = data.resolve() / "models"
         routes = json.loads((folder / ROUTES).read_text()) if (folder / ROUTES).exists() else {}
     if name in routes:
         return _registered(engine, name, mark + reference, routes[name], folder if data else None)
@@ -172,7 +172,7 @@ def _registered(engine: Engine, name: str, reference: str, route: Mapping[str, A
     if folder is not None:
         version = version_of(number, chosen["provider"], chosen["sha256"], 0, 0, binding, record)
         remote = version.provider in providers.REMOTE
-        source = record["source"] if remote else str(folder.resolve() / chosen["artefact"])
+        source = record["source"] if remote else str(folder / chosen["artefact"])
         there = {**record, "source": source, "watch": None, "topic": None}
         engine.execute_all(create_text(name, replace(version, record=there)))
         call = quote_if_needed(name)
