@@ -136,6 +136,24 @@ def test_keras_and_tflite_give_what_the_savedmodel_gives(tmp_path: Path) -> None
     np.testing.assert_allclose(made[lite.output_tensors[0].name], answers[0], rtol=1e-5)
 
 
+def test_tflite_has_the_names_of_its_signature(tmp_path: Path) -> None:
+    tf = pytest.importorskip("tensorflow")
+    pytest.importorskip("ai_edge_litert")
+    module = tf.Module()
+    served = tf.function(
+        lambda left, right: {"total": left + right, "first": left},
+        input_signature=[tf.TensorSpec([None], tf.float32, name=name) for name in ("left", "right")],
+    )
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=served)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved"))
+    (tmp_path / "m.tflite").write_bytes(converter.convert())
+    program = load("tflite", tmp_path / "m.tflite")
+    assert {t.name for t in program.input_tensors} == {"left", "right"}
+    assert {t.name for t in program.output_tensors} == {"total", "first"}
+    made = program({"left": np.array([1, 2], np.float32), "right": np.array([10, 20], np.float32)})
+    assert {name: values.tolist() for name, values in made.items()} == {"total": [11, 22], "first": [1, 2]}
+
+
 def test_openvino_reads_its_own_files_and_onnx(tmp_path: Path) -> None:
     openvino = pytest.importorskip("openvino")
     answers = []

@@ -1,7 +1,8 @@
 """What a framework's C++ code writes to standard error while it starts, without the lines that tell nobody anything.
 
 TensorFlow 2.21 says there, past every setting of its logs, that oneDNN is used, twice, each time with a warning that its
-logs are not set up yet: it would stand in front of the answers of `mergus run`. All else that is written goes on.
+logs are not set up yet; LiteRT says which kernels it uses. It would stand in front of the answers of `mergus run`. All else
+that is written goes on.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _STDERR = 2
-_IDLE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|I\d{4} .*oneDNN custom operations are on")
+_IDLE = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog"
+    rb"|I\d{4} .*oneDNN custom operations are on"
+    rb"|INFO: Created TensorFlow Lite .* delegate"
+)
 
 
 @contextmanager

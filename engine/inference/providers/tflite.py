@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import UserError
 from ..program import Source, Tensor, Tensors, as_declared, one_file, row_shape
 from .registry import library
+from .stderr import without_idle_words
 
 
 def load(source: Source) -> TfliteProgram:
@@ -27,8 +28,9 @@ class TfliteProgram:
         interpreter: Any = library("ai_edge_litert.interpreter")
         path = one_file(source, (".tflite",), ".tflite files")
         try:
-            self._interpreter: Any = interpreter.Interpreter(model_path=str(path), num_threads=source.threads)
-            self._interpreter.allocate_tensors()
+            with without_idle_words():
+                self._interpreter: Any = interpreter.Interpreter(model_path=str(path), num_threads=source.threads)
+                self._interpreter.allocate_tensors()
         except Exception as error:
             raise UserError(
                 f"model {source.name}: LiteRT cannot load the artefact",
@@ -37,8 +39,9 @@ class TfliteProgram:
             ) from error
         self._inputs = self._interpreter.get_input_details()
         self._outputs = self._interpreter.get_output_details()
-        self.input_tensors = _tensors(self._inputs)
-        self.output_tensors = _tensors(self._outputs)
+        inputs, outputs = _names_of_signature(self._interpreter)
+        self.input_tensors = _tensors(self._inputs, inputs)
+        self.output_tensors = _tensors(self._outputs, outputs)
         self._lock = threading.Lock()
 
     def __call__(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
@@ -59,9 +62,21 @@ class TfliteProgram:
         self._interpreter = None
 
 
-def _tensors(details: Sequence[Any]) -> tuple[Tensor, ...]:
-    """The signature, by the names that the model was converted from; where these are not enough, by the file's own."""
-    names = [str(d["name"]).removeprefix("serving_default_").partition(":")[0] for d in details]
+def _names_of_signature(interpreter: Any) -> tuple[dict[int, str], dict[int, str]]:
+    """What the file's only signature calls the tensors, by their index: inputs and outputs. Old files have none."""
+    signatures = list(interpreter.get_signature_list())
+    if len(signatures) != 1:
+        return {}, {}
+    runner = interpreter.get_signature_runner(signatures[0])
+    given, made = runner.get_input_details(), runner.get_output_details()
+    return {d["index"]: n for n, d in given.items()}, {d["index"]: n for n, d in made.items()}
+
+
+def _tensors(details: Sequence[Any], named: Mapping[int, str]) -> tuple[Tensor, ...]:
+    """The tensors by their names in the signature, else by those that the model was converted from, else by the file's own."""
+    names = [
+        named.get(d["index"]) or str(d["name"]).removeprefix("serving_default_").partition(":")[0] for d in details
+    ]
     if len(set(names)) < len(names):
         names = [str(d["name"]) for d in details]
     return tuple(_tensor(d, n) for d, n in zip(details, names, strict=True))
