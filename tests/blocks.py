@@ -9,7 +9,7 @@ from pathlib import Path
 BLOCK = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 
 
-def run_blocks(text: str, folder: Path, timeout_s: float = 120) -> None:
+def run_blocks(text: str, folder: Path, timeout_s: float = 300) -> None:
     """Runs a page's blocks in a folder, in order, as a reader with the environment activated would type them."""
     blocks = BLOCK.findall(text)
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
