@@ -5,7 +5,7 @@ Fixed vectors and numbers share their buffers; strings become objects of bytes, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,7 @@ def _rectangle(column: pa.Array) -> np.ndarray[Any, Any]:
 
 def from_tensor(values: np.ndarray[Any, Any], wanted: pa.DataType) -> pa.Array:
     """An output tensor, rows first, as a column of type `wanted`; raises RecordError when the shape does not fit."""
+    values = _even(values)
     rows = values.shape[0] if values.ndim else 0
     if pa.types.is_fixed_size_list(wanted):
         size = wanted.list_size
@@ -53,6 +54,8 @@ def from_tensor(values: np.ndarray[Any, Any], wanted: pa.DataType) -> pa.Array:
         flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).reshape(-1))
         return pa.FixedSizeListArray.from_arrays(flat, size)
     if pa.types.is_list(wanted):
+        if is_uneven(values):
+            return _lists(values, wanted)
         if values.ndim < 2:
             raise RecordError("the model gave a single value a row, expected an array")
         offsets = np.arange(rows + 1, dtype=np.int32) * values.shape[1]
@@ -62,9 +65,59 @@ def from_tensor(values: np.ndarray[Any, Any], wanted: pa.DataType) -> pa.Array:
         values = values[:, 0]
     if values.ndim != 1:
         raise RecordError(f"the model gave shape {list(values.shape[1:])} a row, expected a single value")
-    if values.dtype == object:
+    if values.dtype != object:
+        return pa.array(values).cast(wanted)
+    if pa.types.is_string(wanted) or pa.types.is_binary(wanted):
         return pa.array(values, pa.binary()).cast(wanted)
-    return pa.array(values).cast(wanted)
+    return pa.array(values.tolist(), wanted)  # numbers of several kinds, or with None among them
+
+
+def as_tensor_type(values: np.ndarray[Any, Any], dtype: np.dtype[Any], tensor: object) -> np.ndarray[Any, Any]:
+    """Numbers as a tensor's; raises RecordError where one is not a whole number that an integer tensor can hold. Fractions
+    are rounded to a float's precision, as everywhere."""
+    if values.dtype == dtype or dtype.kind not in "iu" or values.dtype.kind not in "iuf":
+        return values.astype(dtype, copy=False)
+    with np.errstate(invalid="ignore"):  # NaN and what is too large are found below
+        made = values.astype(dtype)
+        wrong = (made != values) | ((made < 0) != (values < 0))
+        if values.dtype.kind == "f":  # the largest of 64 bits are floats of one more
+            wrong |= values >= 2.0 ** (8 * dtype.itemsize - (dtype.kind == "i"))
+    if wrong.any():
+        raise RecordError(f"{values[wrong][0]} does not fit tensor {tensor}")
+    return made
+
+
+def is_uneven(values: np.ndarray[Any, Any]) -> bool:
+    """Whether the rows are arrays of their own, because they are not all of one shape."""
+    return values.dtype == object and values.ndim == 1 and any(isinstance(v, np.ndarray) for v in values[:1])
+
+
+def uneven(rows: Iterable[np.ndarray[Any, Any]], count: int) -> np.ndarray[Any, Any]:
+    """Rows of any shapes as one array of arrays."""
+    made = np.empty(count, dtype=object)
+    for i, row in enumerate(rows):  # numpy takes rows that are alike for one array of more dimensions
+        made[i] = row
+    return made
+
+
+def _even(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Rows that could differ in shape and do not as one array."""
+    if not is_uneven(values) or len({v.shape for v in values}) > 1:
+        return values
+    return np.stack(list(values))
+
+
+def _lists(values: np.ndarray[Any, Any], wanted: pa.DataType) -> pa.Array:
+    """Rows of different lengths as a column of lists."""
+    if any(v.ndim == 0 for v in values):
+        raise RecordError("the model gave a single value a row, expected an array")
+    lengths = [len(v) for v in values]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    if all(v.ndim == 1 for v in values):
+        items = np.concatenate(list(values))
+    else:
+        items = uneven((np.asarray(item) for v in values for item in v), int(offsets[-1]))
+    return pa.ListArray.from_arrays(offsets, from_tensor(items, wanted.value_type)).cast(wanted)
 
 
 def conform(column: pa.Array, wanted: pa.DataType) -> pa.Array:

@@ -32,7 +32,7 @@ from ..sql.types import (
     is_numeric,
     parse_type,
 )
-from .arrays import from_tensor, struct_of, to_tensor, whole_of
+from .arrays import as_tensor_type, from_tensor, struct_of, to_tensor, whole_of
 from .program import TEXTS, Tensor, Tensors
 from .sparse import (
     Parts,
@@ -344,13 +344,13 @@ def _group(dtype: str) -> str:
 
 def _numbers(column: pa.Array, tensor: Tensor) -> np.ndarray[Any, Any]:
     values: np.ndarray[Any, Any] = np.asarray(column.cast(pa.float64()) if pa.types.is_decimal(column.type) else column)
-    return values.astype(_numpy(tensor))
+    return as_tensor_type(values, _numpy(tensor), tensor)
 
 
 def _fed(values: np.ndarray[Any, Any], tensor: Tensor) -> np.ndarray[Any, Any]:
     if tensor.shape == (1,) and values.ndim == 1:
         values = values.reshape(-1, 1)
-    return values if tensor.dtype in TEXTS else values.astype(_numpy(tensor), copy=False)
+    return values if tensor.dtype in TEXTS else as_tensor_type(values, _numpy(tensor), tensor)
 
 
 def _numpy(tensor: Tensor) -> np.dtype[Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import EnvironmentFault, UserError
-from .arrays import to_tensor
+from .arrays import is_uneven, to_tensor, uneven
 from .distinct import valid
 from .model_function import ModelFunction, Tensors
 from .process import Unanswered
@@ -142,11 +142,21 @@ def _join(pieces: Sequence[tuple[slice | Rows, Tensors]], count: int) -> dict[st
     """One array an output; rows that failed are left as they come, because nothing reads them."""
     if not pieces:
         return {}
-    whole = {k: np.zeros((count, *v.shape[1:]), dtype=v.dtype) for k, v in pieces[0][1].items()}
-    for rows, outputs in pieces:
-        for name, values in outputs.items():
-            whole[name][rows] = values
+    whole: dict[str, np.ndarray[Any, Any]] = {}
+    for name in pieces[0][1]:
+        parts = [outputs[name] for _, outputs in pieces]
+        if len({part.shape[1:] for part in parts}) > 1:
+            parts = [part if is_uneven(part) else uneven(part, len(part)) for part in parts]
+        whole[name] = np.zeros((count, *parts[0].shape[1:]), dtype=_common(parts))
+        for (rows, _), part in zip(pieces, parts, strict=True):
+            whole[name][rows] = part
     return whole
+
+
+def _common(parts: Sequence[np.ndarray[Any, Any]]) -> np.dtype[Any]:
+    """The type that holds all values of the parts as they are: a call may give whole numbers and the next one fractions."""
+    kinds = {part.dtype.kind for part in parts}
+    return np.result_type(*{part.dtype for part in parts}) if len(kinds) == 1 else np.dtype(object)
 
 
 def reason(error: Exception) -> str:

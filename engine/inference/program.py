@@ -101,7 +101,7 @@ def texts(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def text_bytes(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The opposite of `texts`: what engines give as `str` or fixed-width text, as bytes."""
-    if values.dtype.kind not in "UO":
+    if values.dtype.kind not in "SUO":
         return values
     flat = [v.encode() if isinstance(v, str) else v for v in values.reshape(-1).tolist()]
     return object_array(flat, values.shape)

@@ -304,8 +304,8 @@ def _outputs(
     some = len(missing) < len(keys)
     inputs = [a.take(pa.array(missing)) for a in asked.inputs] if some else asked.inputs
     fresh, failed = ask(inputs)
-    if any(name not in outputs or outputs[name].shape[1:] != v.shape[1:] for name, v in fresh.items()) and some:
-        return ask(asked.inputs)  # rows of another shape cannot be mixed
+    if some and not all(name in outputs and _alike(outputs[name], v) for name, v in fresh.items()):
+        return ask(asked.inputs)  # rows of another shape or type cannot be mixed
     with loaded.lock:
         cache.put(*_succeeded([keys[i] for i in missing] if some else keys, fresh, failed))
     if not some:
@@ -314,6 +314,11 @@ def _outputs(
     for name, values in fresh.items():
         outputs[name][missing] = values
     return outputs, {int(missing[i]): why for i, why in failed.items()}
+
+
+def _alike(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
+    """Whether rows of two arrays can be written into each other as they are."""
+    return (one.shape[1:], one.dtype) == (other.shape[1:], other.dtype)
 
 
 def _succeeded(keys: list[Any], outputs: Tensors, failed: Lost) -> tuple[list[Any], dict[str, np.ndarray[Any, Any]]]:

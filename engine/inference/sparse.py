@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from ..errors import RecordError, UserError
 from ..sql.types import BIGINT, Array, SqlType, Struct
+from .arrays import as_tensor_type
 from .program import TEXTS, Tensor
 
 FIELDS = ("INDICES", "VALUES", "SHAPE")
@@ -238,7 +239,7 @@ def _places(given: pa.Array, rank: int) -> np.ndarray[Any, np.dtype[np.int64]]:
 def _typed(values: pa.Array, tensor: Tensor) -> np.ndarray[Any, Any]:
     if tensor.dtype in TEXTS:
         return np.asarray(values.cast(pa.binary()).to_numpy(zero_copy_only=False))
-    return np.asarray(values).astype(tensor.dtype)
+    return as_tensor_type(np.asarray(values), np.dtype(tensor.dtype), tensor)
 
 
 def _lists(lengths: np.ndarray[Any, Any], items: pa.Array) -> pa.Array:

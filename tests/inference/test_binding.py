@@ -1,10 +1,12 @@
 """Columns and tensors: what is read off a signature, what is checked against it."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from mergus.engine.errors import MergusError
+from mergus.engine.errors import MergusError, RecordError
 from mergus.engine.inference.binding import Binding, bind
 from mergus.engine.inference.program import Tensor
 from mergus.engine.sql.types import BIGINT, DOUBLE, FLOAT, INTEGER, STRING, Array, Vector
@@ -46,6 +48,35 @@ def test_one_tensor_is_fed_from_columns_of_numbers() -> None:
     assert made.packed
     assert tensors["features"].tolist() == [[1, 3], [2, 4]]
     assert tensors["features"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kind", "good", "bad"),
+    [
+        ("int32", pa.int64(), [0, -(2**31), 2**31 - 1], [2**31, -(2**31) - 1]),
+        ("uint8", pa.int32(), [0, 255], [-1, 256]),
+        ("uint64", pa.int64(), [0, 2**63 - 1], [-1]),
+        ("int64", pa.float64(), [-0.0, -7.0, -(2.0**63)], [1.5, 2.0**63, float("nan"), float("inf"), 1e300]),
+        ("uint64", pa.float64(), [7.0, 2.0**63], [-1.0, 2.0**64]),
+        ("float32", pa.float64(), [0.5, 0.1], []),
+    ],
+)
+def test_a_number_that_a_tensor_cannot_hold_is_no_other_number(
+    dtype: str, kind: pa.DataType, good: list[Any], bad: list[Any]
+) -> None:
+    columns = (("A", BIGINT if pa.types.is_integer(kind) else DOUBLE),)
+    for tensor in (Tensor("x", dtype), Tensor("x", dtype, (1,))):
+        made = bind("m", [tensor], [LABEL], columns, None)
+        held = made.prepare(pa.array(good, kind))["x"]
+        assert held.dtype == np.dtype(dtype)
+        assert held.reshape(-1).tolist() == np.array(good, dtype=dtype).tolist()
+        for value in bad:
+            with pytest.raises(RecordError, match="does not fit tensor x"):
+                made.prepare(pa.array([good[0], value], kind))
+    two = bind("m", [Tensor("x", dtype, (2,))], [LABEL], (("A", DOUBLE), ("B", DOUBLE)), None)
+    for value in bad:
+        with pytest.raises(RecordError, match="does not fit tensor x"):
+            two.prepare(pa.array([1.0]), pa.array([value]))
 
 
 def test_nested_lists_become_tensors_of_more_dimensions_and_back() -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import gc
 import hashlib
 import importlib.util
+import inspect
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import UserError
-from ..program import Source, Tensor, Tensors, object_array, text_bytes, texts
+from ..arrays import is_uneven, uneven
+from ..program import TEXTS, Source, Tensor, Tensors, object_array, text_bytes, texts
 
 
 def load(source: Source) -> PythonProgram:
@@ -41,6 +44,7 @@ class PythonProgram:
         self._name = source.name
         self._module: ModuleType | None = _module(source)
         self._function: Any = _function(source, self._module)
+        _check_names(source, self._function, [t.name for t in self.input_tensors])
 
     def __call__(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
         """Call it once with the whole batch."""
@@ -66,9 +70,43 @@ class PythonProgram:
 
 
 def _array(values: Any, tensor: Tensor) -> np.ndarray[Any, Any]:
-    if tensor.dtype == "bytes" and isinstance(values, list):
-        return object_array(values, (len(values),))  # numpy's own texts lose zeros at the end
-    return text_bytes(np.asarray(values))
+    """An answer as an array with a row an element: of arrays where the rows are not of one length."""
+    if tensor.dtype in TEXTS:
+        if isinstance(values, list) and not tensor.shape:
+            return text_bytes(object_array(values, (len(values),)))  # numpy's own texts lose zeros at the end
+        made = _rows(values, object) if isinstance(values, list | tuple) else np.asarray(values)
+        return uneven(map(text_bytes, made), len(made)) if is_uneven(made) else text_bytes(made)
+    made = _rows(values)
+    if made.dtype.kind in "iu" and tensor.dtype.startswith("float"):
+        made = made.astype(np.float64)  # whole numbers by chance: the next call may give fractions
+    return made
+
+
+def _rows(values: Any, dtype: type | None = None) -> np.ndarray[Any, Any]:
+    """What a function gave as one array, or as an array of arrays where numpy finds no common shape."""
+    try:
+        made = np.array(values, dtype=dtype) if dtype is not None else np.asarray(values)
+    except ValueError:
+        return uneven((np.asarray(row, dtype=dtype) for row in values), len(values))
+    if made.dtype == object and made.ndim == 1 and any(isinstance(v, list | tuple) for v in made):
+        return uneven((np.asarray(row, dtype=dtype) for row in made), len(made))
+    return made
+
+
+def _check_names(source: Source, function: Any, names: Sequence[str]) -> None:
+    """Whether the function can be called with the columns of INPUT; one written in C may not say."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(**dict.fromkeys(names))
+    except TypeError as error:
+        raise UserError(
+            f"model {source.name}: {function.__name__}{signature} cannot be called with {', '.join(names)}",
+            detail=str(error),
+            hint="its parameters are called as the columns of INPUT are, in lower case",
+        ) from error
 
 
 def _module(source: Source) -> ModuleType:
