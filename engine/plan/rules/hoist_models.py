@@ -6,7 +6,7 @@ one stands in WHERE and one in SELECT. A model over a model's result takes a rou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeGuard
 
@@ -14,6 +14,7 @@ from ...errors import Unsupported
 from ...sql.expressions import Call, Cast, Column, Expr, Lambda, transform, walk
 from ...sql.functions import ModelCall
 from ...sql.schema import ColumnDef, Schema
+from ..branches import Reached
 from ..logical import Filter, Infer, Node, Project, rewrite
 from ..predicates import split
 
@@ -63,17 +64,30 @@ def _infer(below: Node, exprs: Sequence[Expr], also: Sequence[Expr]) -> tuple[No
     """Infer nodes for all calls in `exprs`, innermost first; their results stand for them there and in `also`."""
     everything = [*exprs, *also]
     while any(has_model(expr) for expr in everything[: len(exprs)]):
-        calls = list(dict.fromkeys(c for expr in everything[: len(exprs)] for c in _innermost(expr)))
-        below, results = _round(below, calls)
+        reached = Reached(has_model, _is_model, len(below.schema))
+        looked = [reached.look(expr) for expr in everything[: len(exprs)]]
+        if reached.added:  # which branch a row takes comes before what stands there
+            below = _with(below, reached.added)
+            everything[: len(exprs)] = looked
+            continue
+        below, results = _round(below, reached.ready(everything))
         everything = [transform(expr, lambda e: results.get(e)) for expr in everything]  # noqa: B023
     return below, everything
 
 
-def _round(below: Node, calls: Sequence[Call]) -> tuple[Node, dict[Expr, Expr]]:
-    """One Infer node over columns: arguments that are no columns are computed first, in one call with the filter."""
+def _with(below: Node, added: Sequence[Expr]) -> Node:
+    """The rows with more columns behind those that there are."""
+    passed = [Column(i, c.name, c.type) for i, c in enumerate(below.schema)]
+    names = [ColumnDef(f"branch {i}", expr.type) for i, expr in enumerate(added)]
+    return Project(below, (*passed, *added), Schema((*below.schema.columns, *names)))
+
+
+def _round(below: Node, calls: Mapping[Expr, Call]) -> tuple[Node, dict[Expr, Expr]]:
+    """One Infer node over columns for calls, each as it is to be made: arguments that are no columns are computed first, in one
+    call with the filter."""
     passed: list[Expr] = [Column(i, c.name, c.type) for i, c in enumerate(below.schema)]
     names = list(below.schema.columns)
-    for arg in (arg for call in calls for arg in call.args):
+    for arg in (arg for call in calls.values() for arg in call.args):
         if not isinstance(arg, Column) and arg not in passed:
             passed.append(arg)
             names.append(ColumnDef(f"argument {len(names)}", arg.type))
@@ -81,19 +95,14 @@ def _round(below: Node, calls: Sequence[Call]) -> tuple[Node, dict[Expr, Expr]]:
         below = Project(below, tuple(passed), Schema(tuple(names)))
     models = list[tuple[ModelCall, tuple[Expr, ...]]]()
     results, replaced = list[ColumnDef](), dict[Expr, Expr]()
-    for call in calls:
-        assert isinstance(call.implementation, ModelCall)  # _innermost gives nothing else
+    for written, call in calls.items():
+        assert isinstance(call.implementation, ModelCall)  # `Reached` finds no others
         places = [a.index if isinstance(a, Column) else passed.index(a) for a in call.args]
         args = tuple(Column(i, names[i].name, names[i].type) for i in places)
         models.append((call.implementation, args))
-        replaced[call] = Column(len(names) + len(results), call.function, call.type)
+        replaced[written] = Column(len(names) + len(results), call.function, call.type)
         results.append(ColumnDef(call.function, call.type))
     return Infer(below, tuple(models), tuple(results)), replaced
-
-
-def _innermost(expr: Expr) -> list[Call]:
-    """The model calls whose own arguments call none."""
-    return [e for e in walk(expr) if _is_model(e) and not any(_is_model(x) for a in e.args for x in walk(a))]
 
 
 def _is_model(expr: Expr) -> TypeGuard[Call]:
