@@ -118,7 +118,8 @@ DRIFT_COLUMNS: Columns = (
 @dataclass(frozen=True)
 class Canary:
     """SET CANARY: an arm of the split that is promoted at `until_ms` when it has answered `rows_min` rows, or rolled back
-    when it passes a limit before; `query` is a pull query whose first value tells to roll back."""
+    when it passes a limit before; `query` is a pull query whose first value tells to roll back. `version`: what `alias`
+    pointed at when it began, and `live` what answered then; 0 where that was not kept."""
 
     alias: str
     percent: int
@@ -127,6 +128,8 @@ class Canary:
     error_rate: float | None = None
     latency_ms: float | None = None
     query: str | None = None
+    version: int = 0
+    live: int = 0
 
     def __str__(self) -> str:
         limits = [
@@ -156,6 +159,16 @@ class ModelEntry:
         """Which entry of the history, counted from 1, last changed what answers."""
         found = [number for number, event in enumerate(self.history, 1) if event.action in _ROUTING]
         return found[-1] if found else 0
+
+    @property
+    def canary_is_over(self) -> str | None:
+        """Why its canary says nothing any more: one of the two versions that it is about is not the one that it began with."""
+        for alias, number in (
+            ((self.canary.alias, self.canary.version), (DEFAULT_ALIAS, self.canary.live)) if self.canary else ()
+        ):
+            if number and self.aliases.get(alias) != number:
+                return f"{alias} is not version {number} any more"
+        return None
 
     @property
     def split_keys(self) -> tuple[str, ...]:

@@ -159,3 +159,41 @@ def test_time_counts_when_enough_rows_came_and_a_host_may_begin_anew() -> None:
     assert judge(canary, slow, 50, False) == Verdict(False, "a call took 10.0 ms on average")
     assert Counts(12, 1, 3, 0.5).since(Counts(2, 1, 1, 0.25)) == Counts(10, 0, 2, 0.25)
     assert Counts(3, 1, 1, 0.1).since(Counts(12, 1, 3, 0.5)) == Counts(3, 1, 1, 0.1)
+
+
+def test_a_query_that_cannot_be_asked_promotes_nothing_and_stops_no_other_limit(db) -> None:
+    db.execute("CREATE TABLE seen AS SELECT a, COUNT(*) AS n FROM s GROUP BY a;")
+    db.execute(
+        "ALTER MODEL m SET CANARY challenger 50 PERCENT FOR 0 SECONDS AFTER 5 ROWS "
+        "ROLLBACK WHEN ERROR_RATE > 0.1 OR 'SELECT n > 100 FROM seen WHERE a = 1';"
+    )
+    look = db.engine.keeper.tick
+    look()
+    db.execute("DROP TABLE seen;")
+    put(db, range(400, 460, 20))
+    put(db, range(20))
+    look()
+    assert ended(db) == (1, None)  # its time is over, and it is not promoted
+    put(db, range(500, 560))
+    look()
+    version, why = ended(db)
+    assert version == 1
+    assert (why or "").endswith(" rows failed")
+
+
+@pytest.mark.parametrize("alias", ["challenger", "champion"])
+def test_a_canary_ends_where_a_version_that_it_is_about_is_another(db, alias: str) -> None:
+    db.execute(
+        "ALTER MODEL m SET CANARY challenger 50 PERCENT FOR 0 SECONDS AFTER 0 ROWS ROLLBACK WHEN ERROR_RATE > 0.1;"
+    )
+    was, other = (2, 1) if alias == "challenger" else (1, 2)
+    db.execute(f"ALTER MODEL m SET ALIAS {alias} = {other};")
+    with pytest.raises(mergus.MergusError, match="no version to promote"):
+        db.execute("ALTER MODEL m END CANARY PROMOTE;")
+    db.engine.keeper.tick()
+    history = db.execute("SHOW MODEL HISTORY m;")[0].rows
+    assert (history[-1][1], history[-1][4]) == (
+        "END CANARY",
+        f"rolled back: {alias.upper()} is not version {was} any more",
+    )
+    db.execute(f"ALTER MODEL m SET ALIAS {alias} = {was};")

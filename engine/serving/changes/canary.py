@@ -35,6 +35,8 @@ def set_canary(statement: SetCanary, entry: ModelEntry, world: World) -> tuple[M
         statement.error_rate,
         statement.latency_ms,
         statement.query,
+        version.number,
+        entry.default.number,
     )
     split = Split(((DEFAULT_ALIAS, 100 - statement.percent), (statement.alias, statement.percent)), statement.by)
     event = ModelEvent(world.now_ms, "SET CANARY", statement.alias, version.number, str(canary))
@@ -47,6 +49,14 @@ def end_canary(statement: EndCanary, entry: ModelEntry, world: World) -> tuple[M
     canary = entry.canary
     if canary is None:
         raise AnalysisError(f"model {entry.name} has no canary", span=statement.span)
+    over = entry.canary_is_over
+    if statement.promote and over and not world.replaying:
+        raise Conflict(
+            f"the canary of model {entry.name} has no version to promote",
+            detail=over,
+            hint=f"ALTER MODEL {entry.name} END CANARY ROLLBACK",
+            span=statement.span,
+        )
     version = entry.alias(canary.alias, statement.span)
     made = replace(entry, split=None, canary=None)
     if not statement.promote:

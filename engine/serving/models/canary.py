@@ -75,15 +75,17 @@ class Verdict:
     reason: str
 
 
-def judge(canary: Canary, counts: Counts, now_ms: int, query_says_back: bool) -> Verdict | None:
+def judge(canary: Canary, counts: Counts, now_ms: int, query_says_back: bool | None) -> Verdict | None:
     """None where it goes on. It is rolled back as soon as a limit is passed for good: an error rate, when even faultless
-    rows up to AFTER could not bring it down; it is promoted when its time is over and enough rows have come.
+    rows up to AFTER could not bring it down; it is promoted when its time is over, enough rows have come, and its query could
+    be asked (None: it could not).
 
     >>> canary = Canary("CHALLENGER", 10, until_ms=1000, rows_min=100, error_rate=0.05)
     >>> judge(canary, Counts(rows=50, errors=5), 10, False)
     >>> judge(canary, Counts(rows=50, errors=6), 10, False).promote
     False
     >>> judge(canary, Counts(rows=99), 1000, False)
+    >>> judge(canary, Counts(rows=100), 1000, None)
     >>> judge(canary, Counts(rows=100), 1000, False).promote
     True
     """
@@ -97,6 +99,6 @@ def judge(canary: Canary, counts: Counts, now_ms: int, query_says_back: bool) ->
         mean_ms = 1000 * counts.seconds / counts.calls
         if mean_ms > canary.latency_ms:
             return Verdict(False, f"a call took {mean_ms:.1f} ms on average")
-    if enough and now_ms >= canary.until_ms:
+    if enough and query_says_back is not None and now_ms >= canary.until_ms:
         return Verdict(True, f"{counts.rows} rows within its limits, {counts.errors} failed")
     return None

@@ -109,6 +109,10 @@ class ModelKeeper:
             if self._watched.pop(entry.name, None) is not None:
                 write_watched(self._kept, self._watched)
             return
+        over = entry.canary_is_over
+        if over is not None:
+            self._end_canary(entry, promote=False, reason=over)
+            return
         now = self._counts(entry.name, str(entry.alias(canary.alias).number))
         known = self._watched.get(entry.name)
         if known is not None and known.canary != canary:
@@ -116,10 +120,13 @@ class ModelKeeper:
         watched = self._watched[entry.name] = (known or Watched(canary, last=now)).after(now)
         if known is None or watched.done != known.done:
             write_watched(self._kept, self._watched)
-        verdict = judge(canary, watched.done, self._engine.clock.now_ms(), self._says_back(canary))
+        verdict = judge(canary, watched.done, self._engine.clock.now_ms(), self._says_back(entry.name, canary))
         if verdict is not None:
-            way, reason = "PROMOTE" if verdict.promote else "ROLLBACK", verdict.reason.replace("'", "''")
-            self._say(f"ALTER MODEL {quote_if_needed(entry.name)} END CANARY {way} BECAUSE '{reason}';")
+            self._end_canary(entry, promote=verdict.promote, reason=verdict.reason)
+
+    def _end_canary(self, entry: ModelEntry, *, promote: bool, reason: str) -> None:
+        way, why = "PROMOTE" if promote else "ROLLBACK", reason.replace("'", "''")
+        self._say(f"ALTER MODEL {quote_if_needed(entry.name)} END CANARY {way} BECAUSE '{why}';")
 
     def _counts(self, name: str, version: str) -> Counts:
         """What a version has done in all hosts."""
@@ -131,11 +138,15 @@ class ModelKeeper:
             sum(s.model_seconds for s in found),
         )
 
-    def _says_back(self, canary: Canary) -> bool:
-        """Whether the first value of a canary's query is true."""
+    def _says_back(self, name: str, canary: Canary) -> bool | None:
+        """Whether the first value of a canary's query is true; None where it cannot be asked."""
         if canary.query is None:
             return False
-        table = first_table(self._engine, canary.query.rstrip().rstrip(";") + ";")
+        try:
+            table = first_table(self._engine, canary.query.rstrip().rstrip(";") + ";")
+        except MergusError as error:
+            log.warning("model %s: its canary's query cannot be asked, so it is not promoted: %s", name, error)
+            return None
         return bool(table.num_rows and table.column(0)[0].as_py() is True)
 
     def _say(self, sql: str) -> None:
