@@ -44,6 +44,8 @@ class Monitors:
         now = self._now_ms()
         start_ms = now - now % monitor["window_ms"]
         window = self._windows.setdefault((model, version), _Window(start_ms, monitor))
+        if window.monitor != monitor:  # set anew: what was counted cannot be compared with another reference
+            window = self._windows[model, version] = _Window(start_ms, monitor)
         for name, column in columns:
             reference = monitor["reference"].get(name)
             if reference is not None:

@@ -74,3 +74,17 @@ def test_a_window_is_told_when_its_time_is_over_version_by_version() -> None:
         (2, "X", True, 100),
     ]
     assert (told[0]["WINDOW_START"], told[0]["WINDOW_END"]) == (1000, 2000)
+
+
+def test_a_monitor_that_is_set_anew_begins_a_window_of_its_own() -> None:
+    told: list[dict[str, Any]] = []
+    now = [1_005]
+    monitors = Monitors(lambda topic, records: told.extend(json.loads(r) for r in records), lambda: now[0])
+    usual = pa.array([float(i) for i in range(100)])
+    for reference in (pa.array([1.0, 2.0, 3.0]), usual):
+        counted = {"X": summary_of(reference)}
+        monitor = {"reference": counted, "metrics": ["ks"], "window_ms": 1000, "threshold": 0.2, "topic": "t"}
+        monitors.see("M", 1, monitor, [("X", usual)])
+    now[0] = 2_000
+    monitors.end_windows()
+    assert [(r["DRIFTED"], r["ROWS_SEEN"]) for r in told] == [(False, 100)]

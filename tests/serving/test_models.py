@@ -311,3 +311,13 @@ def test_ml_evaluate_gives_metrics_that_can_be_grouped(data: Path, tmp_path: Pat
         ):
             with pytest.raises(mergus.MergusError, match=said):
                 db.query(sql)
+
+
+def test_a_version_whose_inputs_have_changed_places_is_refused(data: Path, tmp_path: Path) -> None:
+    made = model(tmp_path, "less", "def predict(a, b):\n    return a - b\n")
+    with mergus.connect(data) as db:
+        db.execute(f"CREATE MODEL m INPUT (a DOUBLE, b DOUBLE) OUTPUT (y DOUBLE) {made});")
+        with pytest.raises(mergus.MergusError, match="inputs in another order"):
+            db.execute(f"CREATE OR REPLACE MODEL m INPUT (b DOUBLE, a DOUBLE) OUTPUT (y DOUBLE) {made});")
+        assert [path.name for path in (data / "models" / "M").iterdir()] == ["1"]
+        db.execute(f"CREATE OR REPLACE MODEL m INPUT (a DOUBLE, b DOUBLE) OUTPUT (y DOUBLE) {made});")

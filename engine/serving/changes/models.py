@@ -15,7 +15,15 @@ from ...errors import AnalysisError, Conflict, Span, Unsupported
 from ...inference.binding import Misfit
 from ...inference.registered import belongs_to, functions_of
 from ...inference.versions import version_json, version_of_json
-from ...sql.catalog_models import DEFAULT_ALIAS, ModelEntry, ModelEvent, ModelVersion, Split, dead_letter_columns
+from ...sql.catalog_models import (
+    DEFAULT_ALIAS,
+    ModelEntry,
+    ModelEvent,
+    ModelVersion,
+    Split,
+    columns_text,
+    dead_letter_columns,
+)
 from ...sql.functions import FunctionRegistry
 from ...sql.statements.model import (
     CreateModel,
@@ -153,11 +161,25 @@ def _first(name: str, version: ModelVersion, reason: str) -> ModelEntry:
 
 def _added(old: ModelEntry, version: ModelVersion, promote: bool, reason: str, world: World) -> ModelEntry:
     try:
+        if not world.replaying:
+            _refuse_other_order(old, version)
         return old.with_version(version, promote=promote, reason=reason)
     except AnalysisError:
         if world.models is not None:
             world.models.discard(old.name, version.number)
         raise
+
+
+def _refuse_other_order(old: ModelEntry, version: ModelVersion) -> None:
+    """Arguments go by their places: inputs that have changed places, as a signature that is read may have them, would be given
+    each other's values."""
+    names, known = ([name for name, _ in v.inputs] for v in (version, old.versions[0]))
+    if names != known and sorted(names) == sorted(known):
+        raise AnalysisError(
+            f"model {old.name}: version {version.number} takes its inputs in another order",
+            detail=f"it is {', '.join(names)}, the others are {', '.join(known)}",
+            hint=f"INPUT ({columns_text(old.versions[0].inputs)}) says which is which, whatever the artefact's order",
+        )
 
 
 def _version(statement: CreateModel, properties: dict[str, Property], number: int, world: World) -> ModelVersion:
