@@ -39,6 +39,8 @@ PRODUCE_SCHEMA = pa.schema(
 in turn); timestamp NULL or absent = now; key and headers may be absent."""
 
 TopicPartition = tuple[str, int]
+DEFAULT_REPLICAS = -1
+"""As many replicas as the broker gives a topic of which nobody says how many."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class TopicInfo:
     partitions: int
     replicas: int = 1
     config: Mapping[str, str] = field(default_factory=dict)
+    retention_ms: int | None = field(default=None, compare=False)
+    """How long its records are kept, also where the broker says it and not `config`; None where nobody does."""
 
 
 class Reader(Protocol):

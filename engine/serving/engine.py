@@ -44,6 +44,7 @@ from ..state.duckdb import connect, seal
 from . import opening
 from .changes.change import Change, Start, World
 from .changes.statement import changes_something, is_there, prepare
+from .changes.topics import topic_of
 from .describe.functions import describe_function
 from .describe.models import describe_model, models_used
 from .describe.sources import describe_sources, watched_of
@@ -147,7 +148,7 @@ class Engine:
         if known := self.questions.known(text, {**session.properties, **(properties or {})}, before_reading):
             yield known
             return
-        for parsed in iterate_statements(text, self.catalog.types, session.variables):
+        for parsed in iterate_statements(text, self.catalog.types, session.variables, session.substitutes(self.system)):
             if before_reading is not None and reads_what_is_there(parsed.statement, bounded=self.bounded):
                 before_reading()
             yield self.execute_statement(parsed, session, properties=properties)
@@ -156,7 +157,7 @@ class Engine:
         """Carry out a text whose answers nobody reads (a file at the start). `skip_existing`: what a second start finds
         there already is passed over. Raises the MergusError of the first statement that is refused."""
         session = Session()
-        for parsed in iterate_statements(text, self.catalog.types, session.variables):
+        for parsed in iterate_statements(text, self.catalog.types, session.variables, session.substitutes(self.system)):
             if skip_existing and is_there(parsed, self.catalog):
                 continue
             result = self.execute_statement(parsed, session)
@@ -324,7 +325,7 @@ class Engine:
         relation = self.catalog.find(source)
         if relation is not None and relation.topic and self.topics.describe(relation.topic) is None:
             log.error("a query's topic is gone: %s is made anew, empty", relation.topic)
-            self._make_topic(TopicInfo(relation.topic, relation.partitions or 1, relation.replicas or 1))
+            self._make_topic(topic_of(relation, relation.partitions or 1))
 
     def _ready_processing_log(self) -> None:
         text = processing_log.STATEMENT

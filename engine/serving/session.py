@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ..sql.defines import substitutes
 from ..sql.statements.statement import Define, SetProperty, Statement, Undefine, UnsetProperty
 from .results import Done
 from .settings import checked_property, warnings_about
@@ -15,6 +17,10 @@ class Session:
 
     variables: dict[str, str] = field(default_factory=dict)
     properties: dict[str, str] = field(default_factory=dict)
+
+    def substitutes(self, system: Mapping[str, str]) -> Callable[[], bool]:
+        """Whether the variables are put in place, by these properties over the system's."""
+        return lambda: substitutes({**system, **self.properties})
 
     def answer(self, statement: Statement, text: str) -> Done | None:
         """Carry out a statement that is of the session only; None for another. Raises UserError for a property that is

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import Span, UnknownName, UserError
+from ..sql.defines import SUBSTITUTION
 from ..sql.parser.cursor import text_ms
 from ..sql.scope import suggestion_as_spelled
 from .settings_of_kafka import NAMES, is_of_kafka
@@ -27,10 +28,12 @@ DEFAULTS: Mapping[str, str] = {
     "ksql.query.pull.stream.enabled": "true",
     "ksql.query.pull.table.scan.enabled": "true",
     "ksql.suppress.enabled": "true",
+    SUBSTITUTION: "true",
     "ksql.new.query.planner.enabled": "false",
 }
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "auto.offset.reset": ("earliest", "latest"),
+    SUBSTITUTION: ("true", "false"),
     "processing.guarantee": ("at_least_once", "exactly_once_v2"),
 }
 _OLDER = dict.fromkeys(("exactly_once", "exactly_once_beta"), "exactly_once_v2")

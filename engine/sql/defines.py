@@ -15,6 +15,8 @@ from .scope import suggestion_as_spelled
 _NAME_OR_LITERAL = re.compile(
     r"[\w@$]+|`(?:[^`]|``)+`|\"(?:[^\"]|\"\")+\"|'(?:[^']|'')*'|[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 )
+SUBSTITUTION = "ksql.variable.substitution.enable"
+"""The property that leaves `${name}` as it is written where it is false."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _PIECE = re.compile(
     r"'(?:[^']|'')*'|`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\"|\$\$.*?\$\$|--[^\n]*|/\*.*?\*/|\$\{[^}]*\}|.", re.DOTALL
@@ -29,6 +31,11 @@ def check_name(name: str, span: Span | None = None) -> str:
             f"{name!r} cannot name a variable", hint="use letters, digits and _, a letter or _ first", span=span
         )
     return name.upper()
+
+
+def substitutes(settings: Mapping[str, str]) -> bool:
+    """Whether variables are put in place, by these settings."""
+    return settings.get(SUBSTITUTION, "true").strip().lower() != "false"
 
 
 def substitute(text: str, variables: Mapping[str, str]) -> str:

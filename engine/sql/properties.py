@@ -101,7 +101,7 @@ class _Reader:
             key_format=key_format,
             value_format=value_format,
             partitions=self._number("PARTITIONS"),
-            replicas=self._number("REPLICAS"),
+            replicas=self._replicas(),
             retention_ms=self._number("RETENTION_MS", least=-1),
             timestamp=self._timestamp(),
             timestamp_format=self._pattern(),
@@ -159,6 +159,13 @@ class _Reader:
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise self._wrong(name, f"{name} takes a whole number of at least {least}")
         return value
+
+    def _replicas(self) -> int | None:
+        """How many replicas, -1 as the broker makes a topic of which nobody says it."""
+        found = self._number("REPLICAS", least=-1)
+        if found == 0:
+            raise self._wrong("REPLICAS", "REPLICAS takes a whole number of at least 1, or -1 for the broker's default")
+        return found
 
     def _formats(self) -> tuple[str | None, str | None]:
         both = self._text("FORMAT")

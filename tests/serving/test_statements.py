@@ -79,6 +79,18 @@ def test_a_variable_is_one_name_or_one_value(db, value):
         db.execute(f"DEFINE w = '{value}'; SELECT * FROM ${{w}};")
 
 
+def test_variables_can_be_left_as_they_are_written(db):
+    db.execute("CREATE STREAM v (k INT KEY, t STRING) WITH (kafka_topic='v', value_format='JSON', partitions=1);")
+    off, on = (f"{word} 'ksql.variable.substitution.enable'" for word in ("SET", "UNSET"))
+    insert = "INSERT INTO v VALUES (1, '${x}');"
+    db.execute(f"DEFINE x = 'value'; {insert} {off} = 'false'; {insert} {on}; {insert}")
+    assert rows(db, "SELECT t FROM v;") == [("value",), ("${x}",), ("value",)]
+    with pytest.raises(UserError, match="unexpected"):
+        db.execute(f"{off} = 'false'; DEFINE n = 'v'; SELECT * FROM ${{n}};")
+    with pytest.raises(UserError, match="is one of true, false"):
+        db.execute(f"{off} = 'no';")
+
+
 def test_assert_topic_says_what_it_cannot_check(db):
     db.execute("CREATE STREAM p (v INT) WITH (kafka_topic='p', value_format='JSON', partitions=1);")
     with pytest.raises(UserError, match="cannot check FOO"):

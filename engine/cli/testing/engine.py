@@ -26,6 +26,7 @@ from ...serving.schemas import delete, register
 from ...serving.topic_answers import refused_here
 from ...sql.catalog import Catalog, Relation
 from ...sql.ddl import writable
+from ...sql.defines import substitutes
 from ...sql.functions import FunctionRegistry
 from ...sql.parser.parse import Parsed, iterate_statements
 from ...sql.statements.statement import (
@@ -78,7 +79,7 @@ class CaseEngine:
 
     def execute(self, text: str) -> None:
         """Carry out the statements of a text. Raises what a session would."""
-        for parsed in iterate_statements(text, self.catalog.types):
+        for parsed in iterate_statements(text, self.catalog.types, substitutes=lambda: substitutes(self.settings)):
             self.carry_out(parsed)
 
     def run(self) -> None:

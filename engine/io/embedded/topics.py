@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ...clock import Clock
 from ...errors import Conflict, UnknownName, UserError
-from ..topics import TopicInfo, TopicPartition
+from ..topics import DEFAULT_REPLICAS, TopicInfo, TopicPartition
 from .reader import EmbeddedReader
 from .retention import Retention, enforce_retention, give_back_pages
 from .store import OFFSET_BITS, Durability, Store, faults, first_row
@@ -41,6 +41,7 @@ class EmbeddedTopics:
     ) -> TopicInfo:
         """Make a topic; `replicas` is remembered only. Raises Conflict when it exists, UserError when it cannot be."""
         settings = dict(config or {})
+        replicas = 1 if replicas == DEFAULT_REPLICAS else replicas
         _check(name, partitions, settings)
         with self._lock, self._store.transaction() as connection:
             if connection.execute("SELECT 1 FROM topics WHERE name = ?", (name,)).fetchone():
@@ -51,7 +52,7 @@ class EmbeddedTopics:
             connection.executemany(
                 "INSERT INTO partitions (topic_id, number) VALUES (?, ?)", [(topic, i) for i in range(partitions)]
             )
-        return TopicInfo(name, partitions, replicas, settings)
+        return _info(name, partitions, replicas, settings)
 
     def delete(self, name: str) -> None:
         """Remove it and its records; raises UnknownName when there is none. Its readers and writers fail from then on."""
@@ -79,7 +80,7 @@ class EmbeddedTopics:
                 f" {where} GROUP BY t.id ORDER BY t.name",
                 values,
             ).fetchall()
-        return [TopicInfo(name, partitions, replicas, json.loads(text)) for name, partitions, replicas, text in rows]
+        return [_info(name, partitions, replicas, json.loads(text)) for name, partitions, replicas, text in rows]
 
     def begin_offsets(self, name: str) -> dict[int, int]:
         """The oldest offset kept, by partition."""
@@ -150,6 +151,10 @@ class EmbeddedTopics:
         """Give back the connection; readers and writers are closed by who asked for them."""
         with self._lock:
             self._store.close()
+
+
+def _info(name: str, partitions: int, replicas: int, config: Mapping[str, str]) -> TopicInfo:
+    return TopicInfo(name, partitions, replicas, config, Retention.of(config).ms)
 
 
 def _check(name: str, partitions: int, config: Mapping[str, str]) -> None:

@@ -30,6 +30,7 @@ TIMEOUT_S = 30.0
 REACH_S = 10.0  # metadata: longer means that no broker is there
 _LOOKS = 500  # how often to look, every _LOOK_S, for a change that the cluster has agreed to
 _LOOK_S = 0.02
+_RETENTION = "retention.ms"
 
 
 class KafkaTopics:
@@ -83,7 +84,8 @@ class KafkaTopics:
             raise fault(f"cannot describe topic {name}", error) from error
         own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
         config = {e.name: e.value for e in entries.values() if getattr(e.source, "value", e.source) == own}
-        return TopicInfo(name, found[0].partitions, found[0].replicas, config)
+        kept_ms = None if _RETENTION not in entries else int(entries[_RETENTION].value)
+        return TopicInfo(name, found[0].partitions, found[0].replicas, config, kept_ms)
 
     def list(self) -> builtins.list[TopicInfo]:
         """All topics but Kafka's and Mergus' internal ones, by name, without their settings."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ...errors import AnalysisError, Conflict, InternalError, Span, UnknownName, UserError
+from ...errors import AnalysisError, Conflict, InternalError, Span, UserError
 from ...io.formats.format import FormatColumn
 from ...io.formats.registry import find
-from ...io.topics import TopicInfo
 from ...plan.copartition import check_partitions
 from ...plan.planner import plan_query, plan_source_table
 from ...plan.steps import QueryPlan
@@ -24,6 +23,7 @@ from ...sql.statements.relational import RelationalQuery
 from ...sql.statements.statement import AlterSource, CreateSource, CreateSourceAs, DropSource, InsertInto
 from ..schemas import Inferring, registrations, with_registry
 from .change import Change, Start, World
+from .topics import needed_topic, sink_topic
 
 TOPIC_PREFIX = "ksql.output.topic.name.prefix"
 
@@ -45,7 +45,7 @@ def create(statement: CreateSource, text: str, world: World) -> Change:
     relation = replace(relation, properties=properties)
     catalog = world.catalog.copy()
     terminate = _ended_with(old, catalog)
-    topics = () if relation.file is not None else _needed_topic(relation, world)
+    topics = () if relation.file is not None else needed_topic(relation, statement.properties, world)
     catalog.add(relation, or_replace=statement.or_replace, span=statement.span)
     start: tuple[Start, ...] = ()
     if statement.is_source and relation.is_table:
@@ -69,32 +69,6 @@ def create(statement: CreateSource, text: str, world: World) -> Change:
     )
 
 
-def _needed_topic(relation: Relation, world: World) -> tuple[TopicInfo, ...]:
-    """The topic to make, if it is not there. Raises where it cannot be made, or is there in another shape."""
-    found = world.topic(relation.topic)
-    if found is None:
-        if relation.partitions is None and not world.replaying:
-            raise UnknownName(
-                f"topic {relation.topic} does not exist",
-                hint="give PARTITIONS in the WITH clause to have it made",
-            )
-        return (topic_of(relation, relation.partitions or 1),)
-    if relation.partitions is not None and relation.partitions != found.partitions:
-        raise Conflict(
-            f"topic {relation.topic} has {found.partitions} partitions, not {relation.partitions}",
-            hint="leave out PARTITIONS to use the topic as it is",
-        )
-    return ()
-
-
-def topic_of(relation: Relation, partitions: int) -> TopicInfo:
-    """The topic that a relation writes to, as it is to be made."""
-    config = {"cleanup.policy": "compact"} if relation.is_table and relation.windowed is None else {}
-    if relation.retention_ms is not None:
-        config["retention.ms"] = str(relation.retention_ms)
-    return TopicInfo(relation.topic, partitions, relation.replicas or 1, config)
-
-
 def create_as(statement: CreateSourceAs, text: str, world: World) -> Change:
     """A stream or table and the query that makes it; one that is replaced goes on under its id."""
     old = world.catalog.find(statement.name)
@@ -113,7 +87,7 @@ def create_as(statement: CreateSourceAs, text: str, world: World) -> Change:
         if query_id in world.plans:
             _check_goes_on(old, world.plans[query_id], plan, statement.span)
     catalog.add(relation, or_replace=statement.or_replace, span=statement.span)
-    topics = _sink_topic(relation, plan, world)
+    topics = sink_topic(relation, plan, statement.properties, world)
     entry = QueryEntry(query_id, _names(plan), relation.name, text)
     catalog.add_query(entry)
     return Change(
@@ -207,14 +181,6 @@ def check_format(name: str, columns: Sequence[ColumnDef], properties: Mapping[st
 
 def _names(plan: QueryPlan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(s.name for s in plan.sources))
-
-
-def _sink_topic(relation: Relation, plan: QueryPlan, world: World) -> tuple[TopicInfo, ...]:
-    """The topic of a query's result: as many partitions as its first source has, unless said otherwise."""
-    if world.topic(relation.topic) is not None:
-        return _needed_topic(relation, world)
-    source = world.topic(plan.sources[0].topic)
-    return (topic_of(relation, relation.partitions or (source.partitions if source else 1)),)
 
 
 def insert_into(statement: InsertInto, text: str, world: World) -> Change:

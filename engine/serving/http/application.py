@@ -202,9 +202,9 @@ class _Http:
         """Refuse several statements that cannot be read to their end before any of them is done."""
         if len(list(islice(split_statements(text), 2))) < 2:
             return  # one is read once: where it is done
-        scratch, types = Session(dict(session.variables)), dict(self.engine.catalog.types)
+        scratch, types = Session(dict(session.variables), dict(session.properties)), dict(self.engine.catalog.types)
         try:
-            for parsed in iterate_statements(text, types, scratch.variables):
+            for parsed in iterate_statements(text, types, scratch.variables, scratch.substitutes(self.engine.system)):
                 scratch.answer(parsed.statement, parsed.text)
                 if isinstance(parsed.statement, CreateType):
                     types[parsed.statement.name] = parsed.statement.type
@@ -231,7 +231,8 @@ class _Http:
         """The answer of the one query that `text` is; nothing is done of a text that is anything else."""
         if known := self.engine.questions.known(text, session.properties):
             return known
-        some = list(islice(iterate_statements(text, self.engine.catalog.types, session.variables), 2))
+        substitutes = session.substitutes(self.engine.system)
+        some = list(islice(iterate_statements(text, self.engine.catalog.types, session.variables, substitutes), 2))
         if len(some) == 1 and isinstance(some[0].statement, Query | RelationalQuery | Print):
             answer = self.engine.execute_statement(some[0], session)
             if isinstance(answer, Rows | Push):

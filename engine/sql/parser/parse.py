@@ -6,7 +6,7 @@ are followed while reading, because what they name may be used by the very next 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ...errors import MergusError, Span
@@ -38,12 +38,16 @@ def parse_statement(text: str, types: Mapping[str, SqlType] | None = None) -> St
 
 
 def iterate_statements(
-    text: str, types: Mapping[str, SqlType] | None = None, variables: Mapping[str, str] | None = None
+    text: str,
+    types: Mapping[str, SqlType] | None = None,
+    variables: Mapping[str, str] | None = None,
+    substitutes: Callable[[], bool] = lambda: True,
 ) -> Iterator[Parsed]:
-    """The statements of a text, one at a time, so that what stands before a faulty one can be carried out."""
+    """The statements of a text, one at a time, so that what stands before a faulty one can be carried out. `substitutes`:
+    whether variables are put in place, asked before each statement is read."""
     known_types, known = dict(types or {}), dict(variables or {})
     for piece in split_statements(text):
-        with_values = substitute(piece.text, known)
+        with_values = substitute(piece.text, known) if substitutes() else piece.text
         statement = parse_statement(with_values, known_types)
         match statement:
             case CreateType(name=name, type=sql_type):

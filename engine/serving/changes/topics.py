@@ -1,0 +1,96 @@
+"""Topics that CREATE needs: the one that is to be made, or why what is there does not fit what WITH says of it.
+
+What WITH leaves open is the broker's to say, or, of a query's result, as of the query's first source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...errors import AnalysisError, Conflict, Span, UnknownName
+from ...io.topics import DEFAULT_REPLICAS, TopicInfo
+from ...plan.steps import QueryPlan
+from ...sql.catalog import Relation
+from ...sql.statements.statement import Property
+from .change import World
+
+_NAMES = ("VALUE_AVRO_SCHEMA_FULL_NAME", "VALUE_SCHEMA_FULL_NAME")
+_FOR_EVER = -1
+
+
+def needed_topic(relation: Relation, given: Sequence[Property], world: World) -> tuple[TopicInfo, ...]:
+    """The topic to make, if it is not there. Raises where it cannot be made, or is there in another shape."""
+    _check_given(relation, given, world)
+    found = world.topic(relation.topic)
+    if found is None:
+        if relation.partitions is None and not world.replaying:
+            raise UnknownName(
+                f"topic {relation.topic} does not exist",
+                hint="give PARTITIONS in the WITH clause to have it made",
+            )
+        return (topic_of(relation, relation.partitions or 1),)
+    _check_found(relation, found, given, world)
+    return ()
+
+
+def sink_topic(relation: Relation, plan: QueryPlan, given: Sequence[Property], world: World) -> tuple[TopicInfo, ...]:
+    """The topic of a query's result: what is not said of it is as of its first source's."""
+    if world.topic(relation.topic) is not None:
+        return needed_topic(relation, given, world)
+    _check_given(relation, given, world)
+    source = world.topic(plan.sources[0].topic)
+    if source is None:
+        return (topic_of(relation, relation.partitions or 1),)
+    return (topic_of(relation, relation.partitions or source.partitions, source),)
+
+
+def topic_of(relation: Relation, partitions: int, source: TopicInfo | None = None) -> TopicInfo:
+    """The topic that a relation writes to, as it is to be made; `source`: the one that a query makes it of."""
+    replicas, retention_ms = relation.replicas, relation.retention_ms
+    if source is not None:
+        replicas = source.replicas if replicas is None else replicas
+        retention_ms = source.retention_ms if retention_ms is None else retention_ms
+    if relation.is_table and relation.windowed is None:
+        config = {"cleanup.policy": "compact"}
+    else:
+        config = {} if retention_ms is None else {"retention.ms": str(retention_ms)}
+    return TopicInfo(relation.topic, partitions, DEFAULT_REPLICAS if replicas is None else replicas, config)
+
+
+def _check_given(relation: Relation, given: Sequence[Property], world: World) -> None:
+    """What WITH may not say of a topic. Statements that were accepted once are not looked at again."""
+    if world.replaying:
+        return
+    spans = {p.name: p.span for p in given}
+    if relation.retention_ms is not None and relation.is_table and relation.windowed is None:
+        raise AnalysisError(
+            "RETENTION_MS cannot be given for a table without windows",
+            detail="its topic is compacted: the last record of each key is kept",
+            hint="leave it out; STATE_TTL lets a table of GROUP BY forget keys that are not updated",
+            span=spans.get("RETENTION_MS"),
+        )
+    if all(name in spans for name in _NAMES):
+        raise AnalysisError(
+            f"{_NAMES[0]} and {_NAMES[1]} cannot both be given: they are one property",
+            hint=f"use {_NAMES[1]}",
+            span=spans[_NAMES[0]],
+        )
+
+
+def _check_found(relation: Relation, found: TopicInfo, given: Sequence[Property], world: World) -> None:
+    """A topic that is there has what WITH says of it: as many partitions, no fewer replicas, its retention."""
+    wanted = relation.partitions
+    if wanted is not None and wanted != found.partitions:
+        raise _conflict(relation, "PARTITIONS", f"{found.partitions} partitions, not {wanted}", given)
+    if world.replaying:
+        return
+    if relation.replicas is not None and relation.replicas > found.replicas:
+        raise _conflict(relation, "REPLICAS", f"{found.replicas} replicas, not {relation.replicas}", given)
+    kept_ms = _FOR_EVER if found.retention_ms is None else found.retention_ms
+    if relation.retention_ms is not None and relation.retention_ms != kept_ms:
+        raise _conflict(relation, "RETENTION_MS", f"a retention of {kept_ms} ms, not {relation.retention_ms}", given)
+
+
+def _conflict(relation: Relation, name: str, what: str, given: Sequence[Property]) -> Conflict:
+    span: Span | None = next((p.span for p in given if p.name == name), None)
+    return Conflict(f"topic {relation.topic} has {what}", hint=f"leave out {name} to use the topic as it is", span=span)

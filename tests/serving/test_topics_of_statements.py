@@ -1,0 +1,96 @@
+"""What WITH says of a topic: taken where it is made, refused where the topic that is there has something else."""
+
+from typing import Any
+
+import pytest
+
+import mergus
+from mergus.engine.errors import AnalysisError, Conflict
+
+S = "CREATE STREAM s (k STRING KEY, a INT) WITH (kafka_topic='s', value_format='JSON', partitions=2{});"
+
+
+@pytest.fixture
+def db(tmp_path):
+    with mergus.connect(tmp_path) as connection:
+        yield connection
+
+
+def topic(db: Any, name: str) -> Any:
+    return db.engine.topics.describe(name)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("partitions=3", "topic s has 2 partitions, not 3"),
+        ("replicas=2", "topic s has 1 replicas, not 2"),
+        ("retention_ms=5", "topic s has a retention of 60000 ms, not 5"),
+    ],
+)
+@pytest.mark.parametrize("query", [False, True])
+def test_a_topic_of_another_shape_is_refused(db, given, said, query):
+    db.execute(S.format(", retention_ms=60000"))
+    made = "CREATE STREAM t WITH (kafka_topic='s', {}) AS SELECT * FROM o;"
+    if query:
+        db.execute("CREATE STREAM o (k STRING KEY, a INT) WITH (kafka_topic='o', value_format='JSON', partitions=2);")
+    else:
+        made = "CREATE STREAM t (k STRING KEY, a INT) WITH (kafka_topic='s', value_format='JSON', {});"
+    with pytest.raises(Conflict) as refused:
+        db.execute(made.format(given))
+    assert refused.value.message == said
+    assert refused.value.span is not None
+    db.execute(made.format("partitions=2, replicas=1, retention_ms=60000"))
+
+
+def test_a_topic_that_keeps_everything_has_no_retention(db):
+    db.execute(S.format(""))
+    db.execute(S.format(", retention_ms=-1").replace("STREAM s", "STREAM t"))
+    with pytest.raises(Conflict, match="a retention of -1 ms, not 7"):
+        db.execute(S.format(", retention_ms=7").replace("STREAM s", "STREAM u"))
+
+
+def test_replicas_may_be_left_to_the_broker(db):
+    db.execute(S.format(", replicas=-1"))
+    assert topic(db, "s").replicas == 1
+    with pytest.raises(AnalysisError, match="or -1 for the broker's default"):
+        db.execute(S.format(", replicas=0").replace("STREAM s", "STREAM t"))
+
+
+def test_a_query_s_topic_is_as_its_source_s(db):
+    db.execute(S.format(", replicas=3, retention_ms=60000"))
+    db.execute("CREATE STREAM same AS SELECT * FROM s;")
+    db.execute("CREATE STREAM other WITH (replicas=1, retention_ms=7, partitions=1) AS SELECT * FROM s;")
+    db.execute("CREATE TABLE counts AS SELECT k, COUNT(*) AS n FROM s GROUP BY k;")
+    found = {n: topic(db, n) for n in ("SAME", "OTHER", "COUNTS")}
+    assert {n: (t.partitions, t.replicas, t.retention_ms) for n, t in found.items()} == {
+        "SAME": (2, 3, 60000),
+        "OTHER": (1, 1, 7),
+        "COUNTS": (2, 3, None),
+    }
+    assert found["COUNTS"].config == {"cleanup.policy": "compact"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE t (k STRING PRIMARY KEY) WITH (kafka_topic='t', value_format='JSON', partitions=1, retention_ms=7);",
+        "CREATE TABLE t WITH (retention_ms=7) AS SELECT k, COUNT(*) AS n FROM s GROUP BY k;",
+    ],
+)
+def test_a_table_without_windows_has_no_retention(db, statement):
+    db.execute(S.format(""))
+    with pytest.raises(AnalysisError, match="RETENTION_MS cannot be given for a table without windows") as refused:
+        db.execute(statement)
+    assert statement[refused.value.span.start :].startswith("retention_ms")
+    windowed = "CREATE TABLE w WITH (retention_ms=7) AS SELECT k, COUNT(*) AS n FROM s WINDOW TUMBLING (SIZE 1 DAY) GROUP BY k;"
+    db.execute(windowed)
+    assert topic(db, "W").retention_ms == 7
+
+
+def test_one_name_of_a_schema(db):
+    both = "value_schema_full_name='a.B', value_avro_schema_full_name='a.B'"
+    with pytest.raises(AnalysisError, match="cannot both be given: they are one property"):
+        db.execute(
+            f"CREATE STREAM t (k STRING KEY, a INT) WITH (kafka_topic='t', value_format='AVRO', partitions=1, {both});"
+        )
