@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from ..errors import UnknownName
+from ..errors import RecordError, UnknownName
 from ..io.formats.format import Decoder, FormatColumn
+from ..io.formats.json_exact import parse
 from ..io.formats.registry import find
 from ..io.formats.schema_header import HEADER_BYTES, schema_id_in
 from ..io.schemas.opening import LOCATION, TOPIC, open_registry
@@ -24,7 +25,7 @@ from ..sql.catalog import Relation
 from ..sql.properties import INFERRING
 from ..sql.schema import ColumnDef, Schema
 from ..sql.statements.query import WINDOWS_BOUNDED
-from ..sql.types import STRING
+from ..sql.types import INTEGER, STRING
 from .json_rows import object_texts
 from .json_values import value_writer
 from .schemas import is_bare, schema_format
@@ -50,17 +51,31 @@ class Printed:
         self._schemas: dict[int, _Reader | None] = {}
         self._windowed = relation if is_key and relation is not None and relation.windowed is not None else None
         self._declared = None if relation is None else _declared(relation, is_key=is_key)
+        self._possible: list[str] | None = None
 
     def texts(self, payloads: Sequence[bytes | None]) -> pa.Array:
         """A text for each of the payloads, NULL for NULL."""
         cut = [self._cut(payload) for payload in payloads]
         values = [value for value, _ in cut]
-        texts = self._read(values)
+        texts, names = self._read(values)
+        for value, name in zip(values, names, strict=True):
+            if value is not None and self._possible != []:
+                self._narrow(_text_formats(value) if name is None else [name])
         for row, value in enumerate(values):
             if value is not None:
                 found = texts[row]
                 texts[row] = (_plain(value) if found is None else found) + cut[row][1]
         return pa.array(texts, pa.string())
+
+    def formats(self) -> str:
+        """The formats that all payloads so far can be of, `JSON or KAFKA_STRING`; empty where there is none."""
+        if self._possible is None:
+            return "no data processed"
+        window = None if self._windowed is None else self._windowed.windowed
+        return " or ".join(name if window is None else f"{window}({name})" for name in self._possible)
+
+    def _narrow(self, names: list[str]) -> None:
+        self._possible = names if self._possible is None else [n for n in self._possible if n in names]
 
     def _cut(self, payload: bytes | None) -> tuple[bytes | None, str]:
         """A key's own bytes, and the window behind them as ksqlDB shows one: @start/end in milliseconds."""
@@ -74,10 +89,13 @@ class Printed:
         end = _LONG.unpack(payload[-16:-8])[0] if width == 16 else "-" if size_ms is None else start + size_ms
         return payload[:-width], f"@{start}/{end}"
 
-    def _read(self, values: Sequence[bytes | None]) -> list[str | None]:
-        """What the declared format, or a value's schema, makes of each; None where there is none, or it does not fit."""
+    def _read(self, values: Sequence[bytes | None]) -> tuple[list[str | None], list[str | None]]:
+        """What the declared format, or a value's schema, makes of each, and the format's name; None where there is none, or
+        it does not fit."""
         if self._declared is not None:
-            return self._declared.texts(values, self._connection)
+            read = self._declared.texts(values, self._connection)
+            return read, [None if text is None else self._declared.name for text in read]
+        names: list[str | None] = [None] * len(values)
         texts: list[str | None] = [None] * len(values)
         rows: dict[int, list[int]] = {}
         for row, value in enumerate(values):
@@ -88,8 +106,8 @@ class Printed:
             if (reader := self._reader(number)) is not None:
                 found = reader.texts([values[row] for row in of_schema], self._connection)
                 for row, each in zip(of_schema, found, strict=True):
-                    texts[row] = each
-        return texts
+                    texts[row], names[row] = each, None if each is None else reader.name
+        return texts, names
 
     def _reader(self, number: int) -> _Reader | None:
         """The reader of a schema; None where the registry has none of that id: the bytes only look so."""
@@ -103,8 +121,9 @@ class Printed:
 
 @dataclass(frozen=True)
 class _Reader:
-    """A decoder, and its columns; `bare`: the one column is the value, and not a field of a record."""
+    """A decoder, the format's name, and its columns; `bare`: the one column is the value, and not a field of a record."""
 
+    name: str
     columns: Sequence[FormatColumn]
     decoder: Decoder
     bare: bool
@@ -131,7 +150,9 @@ def _declared(relation: Relation, *, is_key: bool) -> _Reader | None:
     is_text = name == "KAFKA" and columns and columns[0].type == STRING
     if not columns or is_text or name not in ("KAFKA", "PROTOBUF_NOSR"):
         return None
-    return _Reader(columns, find(name).decoder(columns, relation.properties, is_key=is_key), bare=name == "KAFKA")
+    shown = f"KAFKA_{'INT' if columns[0].type == INTEGER else columns[0].type}" if name == "KAFKA" else name
+    decoder = find(name).decoder(columns, relation.properties, is_key=is_key)
+    return _Reader(shown, columns, decoder, bare=name == "KAFKA")
 
 
 def _by_schema(number: int, properties: Mapping[str, str], *, is_key: bool) -> _Reader:
@@ -141,7 +162,19 @@ def _by_schema(number: int, properties: Mapping[str, str], *, is_key: bool) -> _
     (name,) = (name for name in INFERRING if schema_format(name).schema_type == schema.type)
     as_written = {**properties, "KEY_SCHEMA_ID" if is_key else "VALUE_SCHEMA_ID": str(number)}
     columns = schema_format(name).columns_of(schema, registry.resolve, as_written, is_key=is_key)
-    return _Reader(columns, find(name).decoder(columns, as_written, is_key=is_key), is_bare(columns))
+    return _Reader(name, columns, find(name).decoder(columns, as_written, is_key=is_key), is_bare(columns))
+
+
+def _text_formats(value: bytes) -> list[str]:
+    """The formats of text that a payload can be of."""
+    try:
+        value.decode()
+        parse(value)
+    except UnicodeDecodeError:
+        return []
+    except RecordError:
+        return ["KAFKA_STRING"] if value else []
+    return ["JSON", "KAFKA_STRING"]
 
 
 def _plain(value: bytes) -> str:

@@ -1,6 +1,6 @@
 """What is asked of topics and subjects themselves: PRINT, ASSERT TOPIC and ASSERT SCHEMA.
 
-PRINT answers rows, so that every client shows it as it shows a query's.
+PRINT answers rows, so that every client shows it as it shows a query's; the older form of HTTP makes lines of them.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -41,6 +42,20 @@ PRINTED = Schema(
         ColumnDef("VALUE", STRING),
     )
 )
+
+
+@dataclass
+class PrintedTopic(Push):
+    """The answer of PRINT: rows, and the formats that the keys and values so far can be of, empty where there is none."""
+
+    sides: list[Printed] = field(default_factory=list)
+
+    def formats(self) -> tuple[str, str]:
+        """Of the keys and of the values, as ksqlDB tells them."""
+        key, value = self.sides
+        return key.formats(), value.formats()
+
+
 _numbers = itertools.count(1)
 
 
@@ -57,7 +72,7 @@ def answer_about_topics(engine: Engine, statement: Statement, text: str) -> Resu
             raise refused_here(other)
 
 
-def print_topic(engine: Engine, statement: Print, text: str) -> Push:
+def print_topic(engine: Engine, statement: Print, text: str) -> PrintedTopic:
     """The records of a topic, from its beginning or from now on; every `interval`-th of them, up to `limit`."""
     topics, name = engine.topics, statement.topic
     if topics.describe(name) is None:
@@ -68,17 +83,22 @@ def print_topic(engine: Engine, statement: Print, text: str) -> Push:
         )
     stopped = threading.Event()
     ends = topics.end_offsets(name) if engine.bounded else None
-    batches = _printed(engine, statement, ends, stopped)
-    return Push(text, PRINTED, batches, stopped.set, f"print_{next(_numbers)}")
+    sides: list[Printed] = []
+    batches = _printed(engine, statement, ends, stopped, sides)
+    return PrintedTopic(text, PRINTED, batches, stopped.set, f"print_{next(_numbers)}", sides=sides)
 
 
 def _printed(
-    engine: Engine, statement: Print, ends: dict[int, int] | None, stopped: threading.Event
+    engine: Engine,
+    statement: Print,
+    ends: dict[int, int] | None,
+    stopped: threading.Event,
+    sides: list[Printed],
 ) -> Iterator[pa.Table]:
     over = [r for r in engine.catalog.relations.values() if r.topic == statement.topic]
     known = min(over, key=lambda r: r.windowed is None, default=None)  # one that knows of windows knows more
     with engine.connection.cursor() as connection:
-        sides = [
+        sides += [
             Printed(statement.topic, known, engine.schema_registry, connection, is_key=is_key)
             for is_key in (True, False)
         ]

@@ -33,3 +33,27 @@ INSERT INTO rows (k, h) VALUES ('a', TO_BYTES('00', 'hex'));
 CREATE STREAM a (k INT KEY, v INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
 CREATE STREAM b (k INT KEY, v STRING) WITH (kafka_topic = 'b', value_format = 'JSON', partitions = 1);
 INSERT INTO b SELECT * FROM a;
+
+--@test: INSERT VALUES: text is no number
+--@expected.error: TypeMismatch
+--@expected.message: STRING '5' cannot be used where INTEGER is wanted
+CREATE STREAM rows (k STRING KEY, i INT) WITH (kafka_topic = 'rows', value_format = 'JSON', partitions = 1);
+INSERT INTO rows (k, i) VALUES ('a', '5');
+
+--@test: INSERT VALUES: text is no boolean, in a STRUCT either
+--@expected.error: TypeMismatch
+--@expected.message: STRING 'true' cannot be used where BOOLEAN is wanted
+CREATE STREAM rows (k STRING KEY, s STRUCT<b BOOLEAN>) WITH (kafka_topic = 'rows', value_format = 'JSON', partitions = 1);
+INSERT INTO rows (k, s) VALUES ('a', STRUCT(b := 'true'));
+
+--@test: INSERT VALUES: a number is no text, in an ARRAY either
+--@expected.error: TypeMismatch
+--@expected.message: INTEGER 1 cannot be used where STRING is wanted
+CREATE STREAM rows (k STRING KEY, a ARRAY<STRING>) WITH (kafka_topic = 'rows', value_format = 'JSON', partitions = 1);
+INSERT INTO rows (k, a) VALUES ('a', ARRAY[1]);
+
+--@test: INSERT VALUES: a STRUCT of fewer fields, in any order; text that is a time
+CREATE STREAM rows (k STRING KEY, s STRUCT<x INT, y STRING, z BOOLEAN>, d DATE, t TIME, at TIMESTAMP) WITH (kafka_topic = 'rows', value_format = 'JSON', partitions = 1);
+CREATE STREAM copied AS SELECT * FROM rows;
+INSERT INTO rows VALUES ('a', STRUCT(y := 'b', x := 1), '2024-02-29', '12:30', '2024-02-29T12:30:00');
+ASSERT VALUES copied (k, s, d, t, at) VALUES ('a', STRUCT(x := 1, y := 'b'), '2024-02-29', '12:30', '2024-02-29T12:30:00');

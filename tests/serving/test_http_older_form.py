@@ -53,6 +53,66 @@ def test_a_pull_query_over_a_table_does_not(client):
     assert [list(e) for e in entries] == [["header"], ["row"]]
 
 
+def printed(client, sql, accept="*/*"):
+    answer = client.post("/query", json={"ksql": sql}, headers={"Accept": accept})
+    return answer.headers["content-type"], answer.text.splitlines()
+
+
+def test_print_answers_lines_of_text(client, db):
+    db.execute("CREATE STREAM p (k INT KEY, v INT) WITH (kafka_topic='p', value_format='JSON', partitions=1);")
+    db.execute(
+        "INSERT INTO p (ROWTIME, k, v) VALUES (0, 7, 1); INSERT INTO p (ROWTIME, k) VALUES (1586520000123, NULL);"
+    )
+    media, lines = printed(client, "PRINT p FROM BEGINNING LIMIT 2;", "application/json")
+    assert media.startswith("text/plain")
+    assert lines == [
+        "Key format: KAFKA_INT",
+        "Value format: JSON or KAFKA_STRING",
+        'rowtime: 1970/01/01 00:00:00.000 Z, key: 7, value: {"V":1}, partition: 0',
+        'rowtime: 2020/04/10 12:00:00.123 Z, key: <null>, value: {"V":null}, partition: 0',
+    ]
+    _, lines = printed(client, "PRINT p FROM BEGINNING LIMIT 1;", "application/vnd.ksqlapi.delimited.v1")
+    assert json.loads(lines[1]) == [0, 0, 0, "7", '{"V":1}']
+
+
+def test_print_tells_windows_and_what_text_may_be(client, db):
+    db.execute("CREATE STREAM q (v STRING) WITH (kafka_topic='q', value_format='DELIMITED', partitions=1);")
+    windows = "WINDOW TUMBLING (SIZE 1 SECOND)"
+    db.execute(f"CREATE TABLE w WITH (value_format='JSON') AS SELECT v, COUNT(*) AS n FROM q {windows} GROUP BY v;")
+    db.execute("INSERT INTO q (ROWTIME, v) VALUES (1500, 'a');")
+    db.wait(60)
+    _, lines = printed(client, 'PRINT "q" FROM BEGINNING LIMIT 1;')
+    assert lines[:2] == ["Key format: no data processed", "Value format: KAFKA_STRING"]
+    _, lines = printed(client, "PRINT W FROM BEGINNING LIMIT 1;")
+    assert lines == [
+        "Key format: TUMBLING(KAFKA_STRING)",
+        "Value format: JSON or KAFKA_STRING",
+        'rowtime: 1970/01/01 00:00:01.500 Z, key: [a@1000/2000], value: {"N":1}, partition: 0',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("accept", "media"),
+    [
+        ("*/*", "application/vnd.ksql.v1+json"),
+        ("application/*", "application/vnd.ksql.v1+json"),
+        ("text/html", "application/vnd.ksql.v1+json"),
+        (
+            "application/vnd.ksql.v1+json;q=0.5, application/vnd.ksqlapi.delimited.v1",
+            "application/vnd.ksqlapi.delimited.v1",
+        ),
+        ("application/vnd.ksqlapi.delimited.v1;q=0, */*;q=0.1", "application/vnd.ksql.v1+json"),
+        (
+            "application/vnd.apache.arrow.stream;q=0.2, application/vnd.ksql.v1+json;q=0.1",
+            "application/vnd.apache.arrow.stream",
+        ),
+    ],
+)
+def test_the_weights_of_what_is_accepted(client, accept, media):
+    answer = client.post("/query", json={"ksql": "SELECT n FROM counts WHERE k = 'a';"}, headers={"Accept": accept})
+    assert answer.headers["content-type"].split(";")[0] == media
+
+
 def test_a_push_query_tells_that_its_limit_is_reached(client):
     _, entries = asked(client, "SELECT v FROM clicks EMIT CHANGES LIMIT 2;", **{"auto.offset.reset": "earliest"})
     assert (columns(entries), entries[-1]) == ([[1], [2]], {"finalMessage": "Limit Reached"})

@@ -31,6 +31,7 @@ from ..engine import Engine
 from ..results import Done, Listing, Push, Result, Rows
 from ..session import Session
 from ..settings import property_name
+from ..topic_answers import PrintedTopic
 from . import models as http_models
 from . import page as http_page
 from . import schemas as http_schemas
@@ -47,7 +48,8 @@ from .answers import (
     stream_header,
 )
 from .origin import OwnPages
-from .request import BODY_MAX, BadRequest, json_object, session_of, text_of
+from .printed_lines import printed_lines
+from .request import BODY_MAX, BadRequest, json_object, preferred, session_of, text_of
 from .stream import (
     ARRAY,
     ARROW,
@@ -250,18 +252,19 @@ class _Http:
 
     async def _answer(self, request: Request, names: tuple[str, ...], usual: Shape) -> Response:
         body = await json_object(request)
-        accepted = request.headers.get("accept", "")
-        shape = next((s for s in (usual, LINES, OLDER_ARRAY, ARRAY) if s.media in accepted), usual)
+        shapes = dict.fromkeys((usual, LINES, OLDER_ARRAY, ARRAY))
+        media = preferred(request.headers.get("accept") or "*/*", [*(s.media for s in shapes), ARROW])
+        shape = next((s for s in shapes if s.media == media), usual)
         if shape is ARRAY and usual is OLDER_ARRAY:
             shape = OLDER_ARRAY
-        return await run_in_threadpool(
-            self._answered, text_of(body, *names), session_of(body), ARROW in accepted, shape
-        )
+        return await run_in_threadpool(self._answered, text_of(body, *names), session_of(body), media == ARROW, shape)
 
     def _answered(self, text: str, session: Session, as_arrow: bool, shape: Shape) -> Response:
         """On a thread of the pool. A short answer is whole when it leaves it: a thread and a stream of its own would cost
         more than its rows."""
         answer = self._ask(text, session)
+        if shape is OLDER_ARRAY and isinstance(answer, PrintedTopic) and not as_arrow:
+            return QueryResponse(answer, printed_lines(answer), "text/plain")
         if as_arrow:
             pieces, media = arrow_pieces(answer), ARROW
         else:

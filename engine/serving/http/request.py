@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -12,6 +13,7 @@ from ..session import Session
 from ..settings import checked_property
 
 BODY_MAX = 32 << 20
+_WEIGHT = re.compile(r"[01](?:\.\d{0,3})?")
 
 
 class BadRequest(Exception):
@@ -44,6 +46,30 @@ async def json_object(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise BadRequest("the body is not a JSON object")
     return body
+
+
+def preferred(accept: str, media: Sequence[str]) -> str | None:
+    """The one of `media` that an Accept header likes best, the first of those that it likes alike; None where it likes none.
+
+    >>> preferred("application/json;q=0.5, text/plain", ["application/json", "text/plain"])
+    'text/plain'
+    >>> preferred("text/html, */*;q=0.1", ["application/json", "text/plain"])
+    'application/json'
+    """
+    weights: dict[str, float] = {}
+    for given in accept.split(","):
+        name, *parameters = (part.strip().lower() for part in given.split(";"))
+        weight = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+        weights[name] = float(weight) if _WEIGHT.fullmatch(weight) else 1.0
+    liked = {m: _weight_of(m, weights) for m in media}
+    best = max(media, key=lambda m: liked[m])
+    return best if liked[best] > 0 else None
+
+
+def _weight_of(media: str, weights: Mapping[str, float]) -> float:
+    """What the most exact of the names that cover `media` weighs."""
+    names = (media, media.partition("/")[0] + "/*", "*/*")
+    return next((weights[name] for name in names if name in weights), 0.0)
 
 
 def text_of(body: Mapping[str, Any], *names: str) -> str:

@@ -139,17 +139,22 @@ def castable(source: SqlType, target: SqlType) -> bool:
             return False
 
 
-def coerce(expr: Expr, target: SqlType, span: Span | None = None, *, in_list: bool = False) -> Expr:
+def coerce(
+    expr: Expr, target: SqlType, span: Span | None = None, *, in_list: bool = False, inserted: bool = False
+) -> Expr:
     """`expr` as a `target`, where that is implicit; raises TypeMismatch where it is not. `in_list`: it is an element of
-    a list or constructor, where a number or boolean beside text is its text."""
+    a list or constructor, where a number or boolean beside text is its text. `inserted`: it is a row's value, where text
+    is no number and no boolean, and neither of them text."""
     if expr.type == target:
         return expr
     if isinstance(expr, Literal):
-        if in_list and target is STRING and expr.value is not None:
+        if inserted:
+            _check_inserted(expr, target, span)
+        elif in_list and target is STRING and expr.value is not None:
             return Literal(literal_as_text(expr), STRING)
         return convert_literal(expr, target, span)
     if isinstance(expr, Call):
-        rebuilt = _coerce_constructor(expr, target, span)
+        rebuilt = _coerce_constructor(expr, target, span, inserted)
         if rebuilt is not None:
             return rebuilt
     if expr.type is NULL or widens(expr.type, target):
@@ -161,27 +166,39 @@ def coerce(expr: Expr, target: SqlType, span: Span | None = None, *, in_list: bo
     )
 
 
-def _coerce_constructor(call: Call, target: SqlType, span: Span | None) -> Expr | None:
+def _check_inserted(literal: Literal, target: SqlType, span: Span | None) -> None:
+    if literal.type is STRING and literal.value is not None and (is_numeric(target) or target is BOOLEAN):
+        raise TypeMismatch(
+            f"STRING '{literal.value}' cannot be used where {target} is wanted",
+            hint="write it without the quotes",
+            span=span,
+        )
+
+
+def _coerce_constructor(call: Call, target: SqlType, span: Span | None, inserted: bool) -> Expr | None:
     match call.function, target:
         case "ARRAY[]", Array(item):
-            return replace(call, args=tuple(coerce(a, item, span, in_list=True) for a in call.args), type=target)
+            return replace(
+                call, args=tuple(coerce(a, item, span, in_list=True, inserted=inserted) for a in call.args), type=target
+            )
         case "ARRAY[]", Vector(size):
             if len(call.args) != size:
                 raise TypeMismatch(f"{target} takes {size} numbers, not {len(call.args)}", span=span)
             floats = replace(call, args=tuple(coerce(a, FLOAT, span) for a in call.args), type=Array(FLOAT))
             return Cast(floats, target, span)
-        case "ARRAY[]", Vector(size) if len(call.args) == size:
-            numbers = tuple(coerce(a, FLOAT, span) for a in call.args)
-            return Cast(replace(call, args=numbers, type=Array(FLOAT)), target, span)
         case "MAP()", Map(key, value):
-            args = tuple(coerce(a, value if i % 2 else key, span, in_list=True) for i, a in enumerate(call.args))
+            wanted = [value if i % 2 else key for i in range(len(call.args))]
+            pairs = zip(call.args, wanted, strict=True)
+            args = tuple(coerce(a, t, span, in_list=True, inserted=inserted) for a, t in pairs)
             return replace(call, args=args, type=target)
         case "STRUCT()", Struct(fields):
             assert isinstance(call.type, Struct)
             given = {name: arg for (name, _), arg in zip(call.type.fields, call.args, strict=True)}
             if set(given) - {name for name, _ in fields}:
                 return None
-            args = tuple(coerce(given[n], t, span) if n in given else Literal(None, t) for n, t in fields)
+            args = tuple(
+                coerce(given[n], t, span, inserted=inserted) if n in given else Literal(None, t) for n, t in fields
+            )
             return replace(call, args=args, type=target)
         case _:
             return None

@@ -62,7 +62,7 @@ def analyze_expression(
     if isinstance(expected, Struct) and isinstance(node, exp.Struct) and not node.expressions:
         return coerce(constructors.EMPTY_STRUCT, expected)
     result = analyze(node, Context(scope, registry))
-    return result if expected is None else coerce(result, expected, span_of(node))
+    return result if expected is None else coerce(result, expected, span_of(node), inserted=True)
 
 
 def analyze(node: exp.Expression, context: Context) -> Expr:
