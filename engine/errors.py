@@ -128,3 +128,18 @@ class EnvironmentFault(MergusError):
 
 class InternalError(MergusError):
     """A broken invariant: our fault."""
+
+
+_AROUND_PYTHON = "Invalid Input Error: Python exception occurred while executing the UDF: "
+"""What DuckDB puts before the words of a function in Python."""
+
+
+def reason(error: Exception) -> str:
+    """The first line of what DuckDB, a model or a user's function said.
+
+    >>> reason(ValueError(_AROUND_PYTHON + "ValueError: no image"))
+    'ValueError: no image'
+    >>> reason(KeyError())
+    'KeyError'
+    """
+    return (str(error).removeprefix(_AROUND_PYTHON).strip().splitlines() or [type(error).__name__])[0]

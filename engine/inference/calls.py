@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from ..errors import EnvironmentFault, UserError
+from ..errors import EnvironmentFault, UserError, reason
 from .arrays import is_uneven, to_tensor, uneven
 from .distinct import valid
 from .model_function import ModelFunction, Tensors
@@ -157,8 +157,3 @@ def _common(parts: Sequence[np.ndarray[Any, Any]]) -> np.dtype[Any]:
     """The type that holds all values of the parts as they are: a call may give whole numbers and the next one fractions."""
     kinds = {part.dtype.kind for part in parts}
     return np.result_type(*{part.dtype for part in parts}) if len(kinds) == 1 else np.dtype(object)
-
-
-def reason(error: Exception) -> str:
-    """The first line of what a model or a user's function said."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

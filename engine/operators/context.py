@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import duckdb
@@ -34,7 +34,8 @@ class Context:
     """One worker's: the state and its connection, the processing log, the models. `keeps_times`: stream times that are
     worked out here are in no checkpoint. `origins`: by edge the source whose records its rows are made of; `letters`: where
     rows go that a model failed on, `moves`: where it is noted which versions answer, None in a query that only answers.
-    `alone`: the query has this one worker."""
+    `alone`: the query has this one worker. `input_name`: what the input is called that rows come from, None where that may be
+    one of several."""
 
     store: StateStore
     report: Report
@@ -45,6 +46,7 @@ class Context:
     letters: Letters | None = None
     moves: Moves | None = None
     alone: bool = False
+    input_name: str | None = None
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -56,9 +58,14 @@ class Context:
         """The worker's own connection for what needs no state and may fail."""
         return self.store.evaluation
 
+    def at(self, edge: Edge) -> Context:
+        """The same for rows of one edge, whose source a query of several cannot tell without."""
+        return replace(self, input_name=self.origins[edge].input_name) if edge in self.origins else self
+
     def fail(self, table: pa.Table, row: int, kind: str, reason: str, column: str | None = None) -> None:
-        """Report one row of an edge, with its place in the source where the edge carries it."""
-        self.report(Failure(reason, kind, None, _at(table, PARTITION, row), _at(table, OFFSET, row), column))
+        """Report one row, with its place in the source where its edge carries it."""
+        partition, offset = _at(table, PARTITION, row), _at(table, OFFSET, row)
+        self.report(Failure(reason, kind, None if partition is None else self.input_name, partition, offset, column))
 
 
 class Operator(Protocol):

@@ -29,7 +29,7 @@ class EvaluateOperator:
 
     def __init__(self, step: Evaluate, context: Context) -> None:
         self._step = step
-        self._context = context
+        self._context = context.at(step.input)
         bind_functions(context.evaluation, [*step.columns, *([step.where] if step.where else [])])
         self._bare = bare_columns(step)
         self._passes = arrow_condition(step.where) if step.where and not step.is_table else None

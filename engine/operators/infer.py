@@ -33,7 +33,7 @@ class InferOperator:
             raise InternalError("a query with models was opened without a model runtime")
         self._step = step
         self._models = context.models
-        self._context = context
+        self._context = context.at(step.input)
         self._first = len(step.schema) - len(step.calls)
         self._arguments = [EvaluateOperator(_arguments(step, args), context) for _, args in step.calls]
         self._origin = context.origins.get(step.input)

@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..errors import reason
 from ..plan.steps import Evaluate
 from ..sql.compile.expression import compile_sql
 from ..sql.expressions import Column, Expr
@@ -115,11 +116,6 @@ def _value(
 
 def _select(context: Context, slot: Slot, text: str) -> pa.ChunkedArray:
     return fetch(context.evaluation, f"SELECT {text} AS c FROM {slot.name}").column(0)
-
-
-def reason(why: duckdb.Error) -> str:
-    """What DuckDB complained of, in one line."""
-    return str(why).strip().splitlines()[0]
 
 
 def _exploded(context: Context, step: Evaluate, made: pa.Table) -> pa.Table:

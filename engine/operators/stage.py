@@ -12,7 +12,7 @@ from typing import assert_never
 
 from ..inference.moves import Moves
 from ..plan.every_update import every_update
-from ..plan.origins import origins
+from ..plan.origins import only_input, origins
 from ..plan.steps import (
     STATEFUL,
     Aggregate,
@@ -87,6 +87,7 @@ def open_stage(
         letters=kept,
         moves=moves,
         alone=alone,
+        input_name=only_input(plan.sources),
     )
     return Stage(plan, index, context, measures or Measures())
 

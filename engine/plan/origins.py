@@ -45,6 +45,12 @@ def with_again(query_id: str, sources: Sequence[Source], first: Stage) -> tuple[
     )
 
 
+def only_input(sources: Sequence[Source]) -> str | None:
+    """What the query's one input is called; None where it has several."""
+    names = {source.input_name for source in sources}
+    return next(iter(names)) if len(names) == 1 else None
+
+
 def topics_read(sources: Sequence[Source]) -> list[str]:
     """The topics that a query reads, each once: its sources', then those of what comes again."""
     own = [s.topic for s in sources if s.file is None]

@@ -80,6 +80,11 @@ class Source:
     carries_headers: bool = False
     again: str | None = None
 
+    @property
+    def input_name(self) -> str:
+        """What it is called among a flow's inputs: its topic, or its files."""
+        return self.topic if self.file is None else f"file {self.name} {self.file.path}"
+
 
 @dataclass(frozen=True)
 class FileRead:

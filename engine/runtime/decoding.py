@@ -13,7 +13,7 @@ from ..operators.decode import Decoding
 from ..operators.frame import merge_frames, set_column
 from ..operators.operator import SEQUENCE, SEQUENCE_STEP, Frame, Report
 from ..plan.steps import QueryPlan
-from .file_inputs import FileEdges, input_name
+from .file_inputs import FileEdges
 
 
 class MixedEdges:
@@ -55,5 +55,5 @@ def decoding(
     records = [s for s in plan.sources if s.file is None]
     if not records:
         return rows
-    places = frozenset(list(topics).index(input_name(s)) for s in files)
+    places = frozenset(list(topics).index(s.input_name) for s in files)
     return MixedEdges(Decoding(records, topics, connection, report), rows, places)

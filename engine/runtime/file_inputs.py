@@ -26,11 +26,6 @@ from .processing_log import ProcessingLog
 from .source import BoundedReader
 
 
-def input_name(source: Source) -> str:
-    """What a source is called among a flow's inputs: its topic, or its files."""
-    return source.topic if source.file is None else f"file {source.name} {source.file.path}"
-
-
 class FileReader:
     """Reads one source's files. `start`: how many rows to pass by; `own` False: another worker reads them. `connection` is
     this reader's own, open to the files alone; `open_log` is asked for when a row is malformed."""
@@ -46,7 +41,7 @@ class FileReader:
         allowed: Sequence[Path] | None,
         open_log: Callable[[], ProcessingLog],
     ) -> None:
-        self.topics: Sequence[str] = [input_name(source)]
+        self.topics: Sequence[str] = [source.input_name]
         self._own = _own(source)
         self._at = 0
         self._start = start
@@ -135,14 +130,14 @@ class FileInputs:
         allowed: Sequence[Path] | None,
         open_log: Callable[[], ProcessingLog],
     ) -> None:
-        self._files = {input_name(s): s for s in sources if s.file is not None}
+        self._files = {s.input_name: s for s in sources if s.file is not None}
         self._others = others
         self._connect = connect
         self._now_ms = now_ms
         self._allowed = allowed
         self._open_log = open_log
         self._readers: dict[str, FileReader] = {}
-        self.topics = list(dict.fromkeys(input_name(s) for s in sources))
+        self.topics = list(dict.fromkeys(s.input_name for s in sources))
 
     def partitions(self) -> int:
         return self._others.partitions() if self._others.topics else 1
@@ -179,7 +174,7 @@ class FileEdges:
     """Rows of files as the edge tables that stage 0 reads."""
 
     def __init__(self, sources: Sequence[Source], topics: Sequence[str], report: Report) -> None:
-        self._sources = {topics.index(input_name(s)): s for s in sources if s.file is not None}
+        self._sources = {topics.index(s.input_name): s for s in sources if s.file is not None}
         self._report = report
 
     def decode(self, records: Sequence[pa.RecordBatch]) -> Frame:
@@ -204,7 +199,7 @@ class FileEdges:
         for row in itertools.compress(range(table.num_rows), pc.invert(usable).to_pylist()) if times.null_count else ():
             offset = table.column(OFFSET)[row].as_py()
             reason = "no usable timestamp: NULL, negative, or not of the format"
-            self._report(Failure(reason, "deserialization", input_name(source), 0, offset))
+            self._report(Failure(reason, "deserialization", source.input_name, 0, offset))
         return table.filter(usable) if times.null_count else table
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from ..clock import Clock
-from ..errors import AnalysisError, MergusError, RecordError, UnknownName
+from ..errors import AnalysisError, MergusError, RecordError, UnknownName, reason
 from ..io.formats.format import FormatColumn
 from ..io.formats.registry import find
 from ..io.topics import Topics, Writer
@@ -61,7 +61,7 @@ class Inserter:
                 row[name] = self._constant(node, expected, registry)
             except (duckdb.Error, ValueError) as why:
                 raise AnalysisError(
-                    f"the value of {name} cannot be computed", detail=str(why).splitlines()[0], span=statement.span
+                    f"the value of {name} cannot be computed", detail=reason(why), span=statement.span
                 ) from None
         try:
             return self.records([row], now_ms)

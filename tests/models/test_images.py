@@ -117,4 +117,6 @@ def test_models_take_pixels_and_files_and_an_image_that_is_none_errs_alone(tmp_p
         assert edges[:, 1].min() > 0.2  # where black meets brown
         np.testing.assert_allclose(row["E"]["BRIGHTEST"], np.array(BROWN) / 255, atol=0.03)
     assert [r["H"] for r in found] == [b"\x89P\xff\x00", b"no\xff\x00", b"\xff\xd8\xff\x00", None]
-    assert [(r["OFFSET"], "format is not known" in r["REASON"]) for r in log] == [(1, True)]
+    assert [(r["TOPIC"], r["OFFSET"], r["REASON"]) for r in log] == [
+        ("photos", 1, "ValueError: no image: its format is not known")
+    ]

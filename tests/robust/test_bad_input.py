@@ -106,3 +106,21 @@ def test_files_stay_where_they_are_allowed(tmp_path):
         for path in ("/etc/passwd", f"{inside}/../out.csv", f"{inside}/link.csv"):
             with pytest.raises(UserError):
                 db.execute(f"CREATE STREAM b WITH (path='{path}', path_format='csv');")
+
+
+def test_a_row_that_fails_is_told_with_its_place(db):
+    for name in ("s", "t"):
+        db.execute(f"CREATE STREAM {name} (a STRING) WITH (kafka_topic='{name}', value_format='JSON', partitions=1);")
+    number = "SELECT CAST(a AS INT) AS n FROM"
+    db.execute(f"CREATE STREAM one AS {number} s; CREATE STREAM both AS {number} s UNION ALL {number} t;")
+    db.execute("CREATE TABLE counts AS SELECT CAST(a AS INT) AS n, COUNT(*) AS c FROM t GROUP BY CAST(a AS INT);")
+    write(db, "s", [b'{"A":"1"}', b'{"A":"x"}'])
+    write(db, "t", [b'{"A":"y"}'])
+    db.wait()
+    log = db.query("SELECT query, topic, `PARTITION`, `OFFSET` FROM mergus_processing_log;").rows()
+    assert sorted({tuple(entry.values()) for entry in log}) == [
+        ("CSAS_BOTH_1", "s", 0, 1),
+        ("CSAS_BOTH_1", "t", 0, 0),
+        ("CSAS_ONE_0", "s", 0, 1),
+        ("CTAS_COUNTS_2", "t", 0, 0),
+    ]

@@ -40,8 +40,8 @@ class PartialAggregateOperator:
     def __init__(self, step: PartialAggregate, before: Evaluate | None, context: Context) -> None:
         self._step = step
         self._before = before
-        self._context = context
         self._input = before.input if before else step.input
+        self._context = context.at(self._input)
         self._session = step.window is not None and step.window.is_session
         self._window = None if self._session else step.window
         self._timed = step.window is not None or step.ttl_ms is not None

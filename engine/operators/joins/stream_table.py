@@ -26,7 +26,7 @@ class StreamTableJoinOperator:
 
     def __init__(self, step: StreamTableJoin, context: Context) -> None:
         self._step = step
-        self._context = context
+        self._context = context.at(step.left)
         self._left_width, self._right_width = len(step.left_schema), len(step.right_schema)
         self._windows = bounds(step.windowed) if step.windowed else []
         keys = [step.right_key]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from ...errors import Unsupported, UserError
+from ...errors import Unsupported, UserError, reason
 from ...operators.frame import conform
 from ...plan.pull.from_clause import Fetch
 from ...plan.pull.relational import RelationalPlan, explain_relational, plan_relational
@@ -110,16 +110,16 @@ def _told() -> Iterator[None]:
         with faults("cannot answer the query"):
             yield
     except duckdb.Error as why:
-        reason = str(why).strip().splitlines()[0]
-        if "More than one row returned by a subquery" in reason:
+        said = reason(why)
+        if "More than one row returned by a subquery" in said:
             raise UserError(
                 "a sub-query that stands for a value gave more than one row",
                 hint="LIMIT 1, or an aggregate, makes it one; IN takes several",
             ) from why
         if isinstance(why, _UNSUPPORTED):
-            hint = _SIMPLER if "subquer" in reason or "orrelated" in reason else None
-            raise Unsupported("this query cannot be evaluated", detail=reason, hint=hint) from why
-        raise UserError("the query has failed", detail=reason) from why
+            hint = _SIMPLER if "subquer" in said or "orrelated" in said else None
+            raise Unsupported("this query cannot be evaluated", detail=said, hint=hint) from why
+        raise UserError("the query has failed", detail=said) from why
 
 
 _UNSUPPORTED = (duckdb.BinderException, duckdb.NotImplementedException, duckdb.ParserException, duckdb.CatalogException)
