@@ -161,6 +161,16 @@ FUNCTIONS: tuple[Function, ...] = (
         examples=("ARRAY_MIN(prices)",),
     ),
     function(
+        "ARRAY_POSITION",
+        "Where in the array the value comes first, counted from 1; 0 where it does not, NULL where array or value is.",
+        "ARRAY",
+        overload(
+            "ARRAY<T>, T -> INTEGER",
+            "CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL ELSE CAST(coalesce(list_position({0}, {1}), 0) AS INTEGER) END",
+        ),
+        examples=("labels[ARRAY_POSITION(scores, ARRAY_MAX(scores))]",),
+    ),
+    function(
         "ARRAY_SORT",
         "The array in order, NULLs last; 'DESC' for the other direction; NULL where that is neither 'ASC' nor 'DESC'.",
         "ARRAY",
