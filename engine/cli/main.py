@@ -102,7 +102,7 @@ _FLAGS = ("--help", "-h", "--version")
 
 
 def words(arguments: list[str]) -> list[str]:
-    """The command line with `prompt` said where no command is.
+    """The command line with `prompt` said where no command is, and `run`'s `-` (standard input) as the path that it is.
 
     >>> words(["--server", "http://127.0.0.1:8088"])
     ['prompt', '--server', 'http://127.0.0.1:8088']
@@ -110,11 +110,16 @@ def words(arguments: list[str]) -> list[str]:
     ['prompt', '--server', 'http://127.0.0.1:8088']
     >>> words(["run", "a.sql"]), words([]), words(["--help"])
     (['run', 'a.sql'], ['prompt'], ['--help'])
+    >>> words(["run", "a.sql", "-", "--data", "d"])
+    ['run', 'a.sql', './-', '--data', 'd']
     """
     bare = not arguments or (arguments[0].startswith("-") and arguments[0] not in _FLAGS)
     if not bare and arguments[0].startswith(("http://", "https://")):
         return ["prompt", "--server", *arguments]
-    return ["prompt", *arguments] if bare else arguments
+    if bare:
+        return ["prompt", *arguments]
+    # a lone hyphen would be taken for an option
+    return ["./-" if a == "-" and arguments[0] == "run" else a for a in arguments]
 
 
 def _ended(number: int, frame: object) -> None:

@@ -31,6 +31,12 @@ def test_csv():
     assert b"created" in done.stderr.lower()
 
 
+def test_a_hyphen_is_standard_input():
+    for arguments in (["-"], ["-", "--format", "json"], ["--format", "json", "-"]):
+        done = mergus("run", *arguments, input=(SETUP + "SELECT k FROM s;").encode())
+        assert (done.returncode, b'one, "two"' in done.stdout.replace(b'\\"', b'"')) == (0, True)
+
+
 def test_json_and_arrow():
     done = mergus("run", "--format", "json", "-e", SETUP + "SELECT * FROM s;")
     assert done.stdout == b'{"K":"one, \\"two\\"","aB":null,"L":[1,2]}\n'
