@@ -35,7 +35,10 @@ def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistr
     prediction = source.prediction
     if prediction is None:
         return query
-    schema = catalog.get(source.name, source.span).schema
+    entry = catalog.get(source.name, source.span)
+    schema = entry.schema
+    if entry.any_case:
+        prediction = _as_spelled(prediction, [c.name for c in schema], catalog)
     outputs = _outputs(prediction, [c.name for c in schema], catalog, registry)
     named = {**_version(prediction.model, outputs, registry), **outputs}
     if prediction.task is not None:
@@ -54,6 +57,18 @@ def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistr
         partition_by=tuple(map(written, query.partition_by)),
         having=query.having and written(query.having),
     )
+
+
+def _as_spelled(prediction: Prediction, columns: list[str], catalog: Catalog) -> Prediction:
+    """Columns of a file as the file spells them, where they are written in upper case and one fits."""
+    given = prediction.columns or _inputs(prediction, catalog)
+
+    def spelled(name: str) -> str:
+        same = [c for c in columns if c.upper() == name]
+        return same[0] if len(same) == 1 and name not in columns else name
+
+    label = None if prediction.label is None else spelled(prediction.label)
+    return replace(prediction, columns=tuple(map(spelled, given)), label=label)
 
 
 def _items(
@@ -155,8 +170,7 @@ def _overload(prediction: Prediction, catalog: Catalog, registry: FunctionRegist
 
 def _by_name(prediction: Prediction, columns: list[str], catalog: Catalog) -> tuple[str, ...]:
     """ML.PREDICT names no columns: the model's inputs are found among the source's by name."""
-    entry = catalog.models.get(_model_name(prediction.model))
-    names = tuple(name for name, _ in entry.default.inputs) if entry is not None else ()
+    names = _inputs(prediction, catalog)
     missing = [name for name in names if name not in columns]
     if missing or not names:
         raise AnalysisError(
@@ -165,6 +179,12 @@ def _by_name(prediction: Prediction, columns: list[str], catalog: Catalog) -> tu
             span=prediction.span,
         )
     return names
+
+
+def _inputs(prediction: Prediction, catalog: Catalog) -> tuple[str, ...]:
+    """What a registered model takes, by name."""
+    entry = catalog.models.get(_model_name(prediction.model))
+    return tuple(name for name, _ in entry.default.inputs) if entry is not None else ()
 
 
 def _model_name(called: str) -> str:

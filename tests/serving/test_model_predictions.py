@@ -98,3 +98,14 @@ def test_a_call_says_what_becomes_of_bad_rows(db, source: str) -> None:
         db.execute(f"DROP {kind} kept DELETE TOPIC;")
     with pytest.raises(mergus.MergusError, match="unlucky"):
         db.query("SELECT y FROM " + PREDICT.format(source=source, more=", MAP['on_error', 'fail']") + ";")
+
+
+def test_columns_of_a_file_are_found_in_any_case(db, tmp_path) -> None:
+    (tmp_path / "rows.csv").write_text("id,x,Twice\n1,5,10\n3,7,14\n")
+    db.execute(f"CREATE STREAM lower WITH (path='{tmp_path}/rows.csv', path_format='csv');")
+    for source in ("ML_PREDICT(TABLE lower, MODEL m, DESCRIPTOR(x))", "ML.PREDICT(MODEL m, TABLE lower)"):
+        assert tuples(db.query(f"SELECT id, y FROM {source};").rows()) == [(1, 10.0), (3, 14.0)]
+    told = "ML_EVALUATE(TABLE lower, MODEL m, DESCRIPTOR(twice), DESCRIPTOR(x), 'regression')"
+    assert db.query(f"SELECT evaluated, mae FROM {told};").rows() == [{"EVALUATED": 2, "MAE": 0.0}]
+    with pytest.raises(mergus.MergusError, match="column Z does not exist"):
+        db.query("SELECT y FROM ML_PREDICT(TABLE lower, MODEL m, DESCRIPTOR(z));")
