@@ -7,6 +7,7 @@ by a server that is killed. Run as `python -m mergus.engine.inference.inspection
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import os
@@ -114,7 +115,11 @@ def _columns(given: Sequence[Sequence[str]] | None) -> Columns | None:
 
 def _self_test(function: ModelFunction, outputs: Sequence[str], request: Mapping[str, Any]) -> None:
     """Run the golden inputs in one batch and compare."""
-    cases, tolerance = request["self_test"], float(request.get("tolerance") or 1e-4)
+    tolerance = float(request.get("tolerance") or 1e-4)
+    try:
+        cases = _with_bytes(request["self_test"])
+    except ValueError as error:
+        raise UserError(f"model {request['name']}: the self-test's bytes are no base64", detail=str(error)) from error
     names = list(function.inputs)
     rows = [_row(request["name"], names, case) for case in cases]
     try:
@@ -145,6 +150,17 @@ def _row(name: str, names: Sequence[str], case: Any) -> list[Any]:
     if given is not None and len(names) == 1:
         return [given]
     raise UserError(f"model {name}: its self-test is no list of cases", hint='[{"input": {"x": 1}, "output": 2}, …]')
+
+
+def _with_bytes(value: Any) -> Any:
+    """A JSON value with `{"b64": …}` in it as bytes, at any depth."""
+    if isinstance(value, list):
+        return [_with_bytes(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"b64"} and isinstance(value["b64"], str):
+        return base64.b64decode(value["b64"], validate=True)
+    return {name: _with_bytes(v) for name, v in value.items()}
 
 
 def agrees(got: Any, wanted: Any, tolerance: float) -> bool:

@@ -7,7 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
+
+import pytest
+
+import mergus
 
 ASKS = """
 import sys
@@ -39,3 +44,22 @@ def test_a_kill_in_the_middle_leaves_no_file(tmp_path: Path) -> None:
         asking.send_signal(signal.SIGKILL)
         asking.communicate()
     assert list(temporary.iterdir()) == []
+
+
+def test_golden_inputs_may_be_bytes(tmp_path: Path) -> None:
+    (tmp_path / "turned.py").write_text("def predict(file):\n    return [f[::-1] for f in file]\n")
+    create = (
+        "CREATE MODEL {} INPUT (file BYTES) OUTPUT (turned BYTES) WITH (provider='python', path='{}', self_test='{}');"
+    )
+    with mergus.connect() as db:
+        for name, output, refused in (
+            ("good", '{"b64": "DQD/"}', None),
+            ("bad", '{"b64": "AAAA"}', "fails its self-test"),
+            ("no_base64", '{"b64": "A"}', "bytes are no base64"),
+        ):
+            statement = create.format(
+                name, tmp_path / "turned.py", f'[{{"input": {{"b64": "/wAN"}}, "output": {output}}}]'
+            )
+            with pytest.raises(mergus.MergusError, match=refused) if refused else nullcontext():
+                db.execute(statement)
+        assert [m["name"] for m in db.models.list()] == ["GOOD"]
