@@ -147,10 +147,18 @@ def test_kind_and_probability_come_from_one_model_call() -> None:
     assert runtime.stats(classify).model_calls == 1
 
 
-@pytest.mark.parametrize("model", ["embed", "classify", "cluster_id"])
-def test_artefacts_are_whole_small_and_described(model: str) -> None:
+@pytest.mark.parametrize(
+    ("model", "files"),
+    [
+        ("embed", ["artefact"]),
+        ("classify", ["artefact"]),
+        ("cluster_id", ["artefact"]),
+        ("captions", ["greedy.pb", "beam.pb"]),
+    ],
+)
+def test_artefacts_are_whole_small_and_described(model: str, files: list[str]) -> None:
     folder: Path = MODELS_ROOT / model
-    assert verify(model, f"{model}/artefact").size_bytes < 5_000_000
+    assert all(verify(model, f"{model}/{file}").size_bytes < 5_000_000 for file in files)
     figures = json.loads((folder / "figures.json").read_text())
     card = (folder / "MODEL_CARD.md").read_text("utf-8")
     for heading in ("## Data", "## Method", "## Held-out figures", "## Limits"):

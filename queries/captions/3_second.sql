@@ -1,0 +1,4 @@
+-- The second version looks for the most likely sentence. It stands beside the first until its alias moves.
+CREATE OR REPLACE MODEL caption INPUT (image BYTES) OUTPUT (caption STRING, probability FLOAT)
+  WITH (PROVIDER = 'graphdef', PATH = 'models/captions/beam.pb', 'graphdef.inputs' = 'image', 'graphdef.outputs' = 'caption, probability',
+        SELF_TEST = '[{"input": {"b64": "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAIAAAD8GO2jAAAAY0lEQVR4nGN8+fQ3Ay0BE01NH7WAGMACZzH/ecT4/xea9D9moX9MQtSxgP9NNvPvO2jS3/hzvvJlU2LB0I+DUQsG3gJGeGFH83zwl0WOEoNwgaEfB6MWjFowasGoBaMWDAkLAJRHGRUkglUFAAAAAElFTkSuQmCC"}, "output": {"caption": "one yellow square"}}, {"input": {"b64": "iVBORw0KGgoAAAANSUhEUgAAACgAAAAoCAIAAAADnC86AAAAgUlEQVR4nGP89v0Tw0AApgGxddTiUYtHLR61eNTiUYtHLR61eGRZzEJd4+6+votVXFlUGU2EkbqtTP8Z/lht7QvuQxMceXFMZYv5OPgwBT/9wBKbVLZYlFcUU/D159c0t5h4MFzysZ+e38/fP4lRSeV8TDwYeXE8avGoxaMWUw0AAKPaGKZcogMDAAAAAElFTkSuQmCC"}, "output": {"caption": "one green square"}}]');
