@@ -235,12 +235,16 @@ def freeze_network(network: Network) -> None:
         setattr(network, name, freeze(getattr(network, name)))
 
 
-def export(folder: Path, answer: Any, **others: Any) -> None:
-    """Save `answer(text)` as a SavedModel's default signature, `others` by name, and the manifest of its files."""
+def export(folder: Path, answer: Any, *, takes: Any = None, **others: Any) -> None:
+    """Save `answer` as a SavedModel's default signature, `others` by name, and the manifest of its files.
+
+    `takes` is the spec of what they take: a column of texts unless told.
+    """
+    takes = takes or tf.TensorSpec([None], tf.string, name="text")
     module = tf.Module()
     signatures = {}
     for name, function in {"serving_default": answer, **others}.items():
-        signatures[name] = tf.function(function, input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+        signatures[name] = tf.function(function, input_signature=[takes])
         setattr(module, name, signatures[name])
     save(folder, module, signatures)
 

@@ -153,6 +153,7 @@ def test_kind_and_probability_come_from_one_model_call() -> None:
         ("embed", ["artefact"]),
         ("classify", ["artefact"]),
         ("cluster_id", ["artefact"]),
+        ("digits", ["artefact", "digits.tflite"]),
         ("captions", ["greedy.pb", "beam.pb"]),
     ],
 )
