@@ -255,7 +255,7 @@ class Engine:
                     self._start(start)
                 for query_id in change.resume:
                     self.lifecycle.resume(query_id)
-        return Done(parsed.text, change.message, change.entity, change.query_id, sequence)
+        return Done(parsed.text, change.message, change.entity, change.query_id, sequence, change.warnings)
 
     def _carry_out(self, change: Change, settings: Mapping[str, str]) -> None:
         """What comes before the change is on record: schemas, topics, and the end of what ends."""
@@ -348,6 +348,7 @@ class Engine:
             properties,
             session.variables,
             self.questions.statements(),
+            self.plans,
         )
 
     def _describe(self, statement: Describe, text: str) -> Listing:

@@ -15,6 +15,7 @@ DEFAULTS: Mapping[str, str] = {
     "auto.offset.reset": "earliest for persistent queries, latest for push queries",
     "processing.guarantee": "at_least_once",
     "idle_timeout": "0",
+    "topology.cycles": "warn",
     "commit.interval.ms": "500",
     "ksql.persistence.default.format.key": "KAFKA",
     "ksql.persistence.default.format.value": "",
@@ -35,6 +36,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "auto.offset.reset": ("earliest", "latest"),
     SUBSTITUTION: ("true", "false"),
     "processing.guarantee": ("at_least_once", "exactly_once_v2"),
+    "topology.cycles": ("warn", "refuse"),
 }
 _OLDER = dict.fromkeys(("exactly_once", "exactly_once_beta"), "exactly_once_v2")
 """What Kafka Streams called it before."""

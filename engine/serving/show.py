@@ -9,10 +9,13 @@ from typing import Any
 from ..errors import Unsupported
 from ..inference.registered import HIDDEN
 from ..io.topics import TopicInfo
+from ..plan.steps import QueryPlan
+from ..plan.topology import topology
 from ..sql.catalog import Catalog
 from ..sql.functions import AggregateFunction, Function, FunctionRegistry, TableFunction
 from ..sql.statements.statement import Show
 from .describe.models import show_models
+from .describe.topology import show_topology
 from .results import Listing
 from .shape import query_shape, relation_shape, type_shape
 
@@ -22,7 +25,7 @@ HIDDEN_TOPICS = ("_", "mergus_")
 @dataclass(frozen=True)
 class Shown:
     """What SHOW may look at: `states` is each query's state (RUNNING, PAUSED, ERROR), `properties` (name, value,
-    origin) in order, `pushed` the push queries at work by id."""
+    origin) in order, `pushed` the push queries at work by id, `plans` those of the persistent ones."""
 
     catalog: Catalog
     registry: FunctionRegistry
@@ -31,6 +34,7 @@ class Shown:
     properties: Sequence[tuple[str, str, str]]
     variables: Mapping[str, str]
     pushed: Mapping[str, str]
+    plans: Mapping[str, QueryPlan]
 
 
 def show(statement: Show, text: str, shown: Shown) -> Listing:
@@ -56,6 +60,8 @@ def show(statement: Show, text: str, shown: Shown) -> Listing:
             return Listing(text, "type_list", shapes, ("Type Name", "Schema"), tuple((n, str(t)) for n, t in types))
         case "MODELS":
             return show_models(shown.catalog.models, text)
+        case "TOPOLOGY":
+            return show_topology(topology(shown.catalog, shown.plans, shown.states), statement.form, text)
         case other:
             raise Unsupported(f"SHOW {other} is not supported yet", span=statement.span)
 

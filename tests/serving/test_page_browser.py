@@ -163,6 +163,39 @@ def test_models_and_the_plan_of_a_query(page, db, tmp_path):
     assert "GROUP BY level" in page.text()
 
 
+def test_the_topology_as_a_picture(page, db, tmp_path):
+    (tmp_path / "thrice.py").write_text("def predict(x):\n    return x * 3\n")
+    db.execute(
+        f"CREATE MODEL thrice INPUT (x DOUBLE) OUTPUT (y DOUBLE) WITH (PROVIDER='python', PATH='{tmp_path}/thrice.py');"
+        "CREATE STREAM coded AS SELECT host, thrice(code) AS y FROM lines EMIT CHANGES;"
+        "CREATE STREAM `<i>odd</i>` WITH (kafka_topic='odd') AS SELECT * FROM lines WHERE level = 'ROUND' EMIT CHANGES;"
+    )
+    page.go(f"{page.url}/#/topology")
+    page.until("document.querySelector('svg[role=img] .thing.model')")
+    things = page.js("[...document.querySelectorAll('svg[role=img] .thing title')].map(t => t.textContent)")
+    assert {"topic lines", "stream LINES", "table LEVELS", "model THRICE, version 1", "stream <i>odd</i>"} <= set(
+        things
+    )
+    arrows = page.js("[...document.querySelectorAll('svg[role=img] .edge title')].map(t => t.textContent)")
+    assert "LINES is read by CTAS_LEVELS_0" in arrows
+    assert any(arrow.endswith("asks (champion = version 1) THRICE") for arrow in arrows)
+    x = "Object.fromEntries([...document.querySelectorAll('svg[role=img] .thing')].map(t => [t.textContent, t.getBBox().x]))"
+    ordered = sorted((at, told) for told, at in page.js(x).items() if "LEVELS" in told or "ines" in told.lower())
+    kinds = [told.split()[0] for _, told in ordered]
+    assert kinds.index("topic") < kinds.index("stream") < kinds.index("query") < kinds.index("table")
+    boxes = page.js(
+        "[...document.querySelectorAll('svg[role=img] .thing')].map(t => t.getBBox()).map(b => [b.x, b.y, b.width, b.height])"
+    )
+    for i, (x1, y1, w1, h1) in enumerate(boxes):
+        assert not any(abs(x1 - x2) < min(w1, w2) and abs(y1 - y2) < min(h1, h2) for x2, y2, w2, h2 in boxes[:i])
+    assert page.js("document.querySelectorAll('svg[role=img] .cycle').length") == 0
+    db.execute("INSERT INTO lines SELECT * FROM `<i>odd</i>` EMIT CHANGES;")
+    page.until("document.querySelectorAll('svg[role=img] .cycle').length === 6")
+    assert "LINES → CSAS_<i>odd</i>" in page.js("document.querySelector('.problem').innerText")
+    page.click("a.thing[href='#/query/CTAS_LEVELS_0'] text")
+    page.until(shows("Logical plan"))
+
+
 def test_rows_by_the_keyboard(page, db):
     write(db, "a", "INFO")
     write(db, "a", "OTHER")

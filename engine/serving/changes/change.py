@@ -43,7 +43,7 @@ class Registration:
 class Change:
     """What follows from a statement. `catalog` and `registry` are those afterwards. `nothing`: it was so already. `notes`:
     settings that the statement needs when it is entered again. `kept`: those of `terminate` that start again, with their
-    state and from where they stand."""
+    state and from where they stand. `warnings`: what is to be said beside that it was done."""
 
     message: str
     catalog: Catalog
@@ -60,6 +60,7 @@ class Change:
     register: tuple[Registration, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
     kept: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Models(Protocol):

@@ -28,6 +28,7 @@ from ...sql.statements.statement import (
 )
 from . import models, others, sources
 from .change import Change, World
+from .cycles import without_cycle
 
 
 def prepare(statement: Statement, text: str, world: World) -> Change:
@@ -76,9 +77,9 @@ def _prepared(statement: Statement, text: str, world: World) -> Change:
         case CreateSource():
             return sources.create(statement, text, world)
         case CreateSourceAs():
-            return sources.create_as(statement, text, world)
+            return without_cycle(sources.create_as(statement, text, world), world)
         case InsertInto():
-            return sources.insert_into(statement, text, world)
+            return without_cycle(sources.insert_into(statement, text, world), world)
         case DropSource():
             return sources.drop(statement, world)
         case Terminate():

@@ -86,6 +86,8 @@ def application(engine: Engine) -> ASGIApp:
         Route("/healthcheck", http.health),
         Route("/clusterStatus", http.cluster),
         Route("/metrics", http.metrics),
+        Route("/topology.dot", http.topology),
+        Route("/topology.mermaid", http.topology),
         *http_page.routes(engine.info),
         *http_models.routes(engine),
     ]
@@ -350,6 +352,13 @@ class _Http:
         """GET /metrics, for Prometheus."""
         text = await run_in_threadpool(self.engine.metrics_text)
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def topology(self, request: Request) -> Response:
+        """GET /topology.dot and /topology.mermaid: what SHOW TOPOLOGY AS … tells."""
+        form = request.url.path.rpartition(".")[2].upper()
+        (told,) = await run_in_threadpool(lambda: list(self.engine.execute(f"SHOW TOPOLOGY AS {form};")))
+        assert isinstance(told, Listing)
+        return PlainTextResponse(told.text)
 
 
 def _json(line: bytes) -> Any:

@@ -1,7 +1,9 @@
 // Elements are made here only. What comes as text becomes a text node, so that no value is ever markup.
 
-export function h(tag, properties = {}, ...children) {
-  const made = document.createElement(tag);
+export const h = (tag, ...more) => filled(document.createElement(tag), ...more);
+export const s = (tag, ...more) => filled(document.createElementNS("http://www.w3.org/2000/svg", tag), ...more);
+
+function filled(made, properties = {}, ...children) {
   for (const [name, value] of Object.entries(properties)) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else if (value !== false && value != null) made.setAttribute(name, value === true ? "" : value);

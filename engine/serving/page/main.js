@@ -6,8 +6,9 @@ import * as models from "./models.js";
 import * as overview from "./overview.js";
 import * as plan from "./plan.js";
 import * as sql from "./sql.js";
+import * as topology from "./topology.js";
 
-const VIEWS = { "": overview, live, log, models, query: plan, sql };
+const VIEWS = { "": overview, live, log, models, query: plan, sql, topology };
 const main = document.getElementById("main");
 let leaving = new AbortController();
 

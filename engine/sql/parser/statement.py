@@ -11,6 +11,7 @@ from ...errors import Unsupported
 from ..defines import check_name
 from ..scope import suggestion
 from ..statements.statement import (
+    GRAPH_FORMS,
     SHOWN,
     AssertSchema,
     AssertSource,
@@ -112,7 +113,18 @@ class StatementParser(SourceParser):
             raise error
         self.advance()
         extended = what in _EXTENDABLE and self.take("EXTENDED")
-        return Show(what, every, extended, self.span(start))
+        form = self._graph_form() if what == "TOPOLOGY" and self.take("AS") else None
+        return Show(what, every, extended, self.span(start), form)
+
+    def _graph_form(self) -> str:
+        """The language that a graph is wanted in."""
+        form = self.word()
+        if form not in GRAPH_FORMS:
+            error = self.unexpected(" or ".join(GRAPH_FORMS))
+            error.hint = suggestion(form, GRAPH_FORMS) if form else None
+            raise error
+        self.advance()
+        return form
 
     def _describe(self) -> Statement:
         start = self._leading()

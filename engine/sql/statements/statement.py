@@ -114,21 +114,37 @@ class Resume:
 # ------------------------------------------------------------------------------------------------------------- looking about
 
 
-SHOWN = ("STREAMS", "TABLES", "TOPICS", "QUERIES", "FUNCTIONS", "PROPERTIES", "VARIABLES", "TYPES", "MODELS")
+SHOWN = (
+    "STREAMS",
+    "TABLES",
+    "TOPICS",
+    "QUERIES",
+    "FUNCTIONS",
+    "PROPERTIES",
+    "VARIABLES",
+    "TYPES",
+    "MODELS",
+    "TOPOLOGY",
+)
+GRAPH_FORMS = ("DOT", "MERMAID")
 
 
 @dataclass(frozen=True)
 class Show:
-    """SHOW / LIST what. `all`: ALL TOPICS, hidden ones too. `extended`: STREAMS / TABLES / TOPICS / QUERIES EXTENDED."""
+    """SHOW / LIST what. `all`: ALL TOPICS, hidden ones too. `extended`: STREAMS / TABLES / TOPICS / QUERIES EXTENDED. `form`:
+    TOPOLOGY AS DOT / MERMAID."""
 
     what: str
     all: bool = False
     extended: bool = False
     span: Span | None = None
+    form: str | None = None
 
     def __post_init__(self) -> None:
         if self.what not in SHOWN:
             raise ParseError(f"SHOW {self.what} is not a statement", span=self.span)
+        if self.form is not None and (self.what != "TOPOLOGY" or self.form not in GRAPH_FORMS):
+            raise ParseError(f"SHOW {self.what} AS {self.form} is not a statement", span=self.span)
 
 
 @dataclass(frozen=True)
