@@ -1,28 +1,34 @@
 """(b) Models inside SQL: embed + classify + cluster_id over log lines, against the bare models on ready arrays.
 
-    python -m bench.bench_models [--lines 80000]
+    python -m bench.bench_models [--lines 80000] [--single 2000]
 
 The bare loop is a process that has loaded the three SavedModels and runs them, one thread, 1,024 lines a call, on arrays
 that lie ready: nothing is read, decoded or written. It runs before and behind the statements, and its figure is of both
 runs together, because a machine is seldom equally busy twice. Both have run once before they are measured, so that loading
 is in neither; the statements' time is from CREATE STREAM to the last record written. Once every line is another one; once
 1,443 lines come again and again, as logs have it, where the engine computes each once.
+
+Then one line at a time, each another one, in a process that may use one core: `embed` and `cluster_id` called from Python, and
+a pull query over a table's row that asks for both, from statement to answer.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 
+import mergus
 from bench.bench_filter_count import Figure, engine, show, used
 from mergus.engine.clock import SystemClock
 from mergus.engine.io.embedded.topics import EmbeddedTopics
@@ -55,10 +61,24 @@ print(json.dumps([time.perf_counter() - begun, end.ru_utime + end.ru_stime - use
 """
 
 
+TABLE = """
+CREATE STREAM s (k INT KEY, m STRING) WITH (kafka_topic='s', value_format='JSON', partitions=1);
+CREATE TABLE t AS SELECT k, LATEST_BY_OFFSET(m) AS m FROM s GROUP BY k;
+INSERT INTO s VALUES (1, 'a line');
+"""
+WARM = 50
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, default=80_000)
-    count = parser.parse_args().lines
+    parser.add_argument("--single", type=int, default=2000, help="lines asked one at a time")
+    parser.add_argument("--only-single", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only_single:
+        single(options.single)
+        return
+    count = options.lines
     known = [line.split("\t", 1)[1] for line in LINES.read_text().splitlines() if "\t" in line]
     chance = random.Random(1)
     repeated = [chance.choice(known) for _ in range(count)]
@@ -69,6 +89,45 @@ def main() -> None:
         behind = bare(Path(folder), distinct)
     alone = replace(before, rows=2 * count, seconds=before.seconds + behind.seconds, cpu=before.cpu + behind.cpu)
     show([alone, *figures])
+    command = [sys.executable, "-m", "bench.bench_models", "--only-single", "--single", str(options.single)]
+    core = min(os.sched_getaffinity(0))
+    subprocess.run(command, check=True, cwd=ROOT, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+
+
+def single(count: int) -> None:
+    """The second table: how long one line takes."""
+    known = [line.split("\t", 1)[1] for line in LINES.read_text().splitlines() if "\t" in line]
+    lines = [f"{random.Random(i).choice(known)} {i:x}" for i in range(count + WARM)]
+    print(f"\n{'one line at a time, one core':44}{'p50 ms':>10}{'p99 ms':>10}{'a second':>10}{'CPU ms':>10}")
+    from mergus.udfs.cluster_id import cluster_id  # here: they load TensorFlow, which counts the cores that it may use
+    from mergus.udfs.embed import embed
+
+    timed("cluster_id, called from Python", [f"{line} once" for line in lines], lambda line: cluster_id([line]))
+    timed("embed + cluster_id, called from Python", lines, lambda line: (embed([line]), cluster_id([line])))
+    with tempfile.TemporaryDirectory() as folder, mergus.connect(folder) as db:
+        db.execute(TABLE)
+        db.wait()
+
+        def ask(line: str) -> None:
+            text = line.replace("'", "''")
+            db.query(f"SELECT embed('{text}') AS meaning, cluster_id('{text}') AS cluster FROM t WHERE k = 1;").rows()
+
+        timed("a pull query that asks for both", [f"{line} again" for line in lines], ask)
+
+
+def timed(what: str, lines: list[str], ask: Callable[[str], object]) -> None:
+    """One row; the first lines load code, models and plans, and are not counted."""
+    for line in lines[:WARM]:
+        ask(line)
+    times, cpu = [], time.process_time()
+    for line in lines[WARM:]:
+        begun = time.perf_counter()
+        ask(line)
+        times.append((time.perf_counter() - begun) * 1000)
+    cpu = (time.process_time() - cpu) * 1000 / len(times)
+    ordered = sorted(times)
+    middle, slow = ordered[len(times) // 2], ordered[int(len(times) * 0.99)]
+    print(f"{what:44}{middle:10.2f}{slow:10.2f}{1000 * len(times) / sum(times):10,.0f}{cpu:10.2f}", flush=True)
 
 
 def bare(folder: Path, lines: list[str]) -> Figure:

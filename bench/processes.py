@@ -45,3 +45,20 @@ def resident_mb(pid: int, *, family: bool = True) -> float:
             continue
         total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total / 1024
+
+
+def open_files(pid: int) -> int:
+    """File descriptors that a process holds; 0 where it has ended."""
+    return _entries(f"/proc/{pid}/fd")
+
+
+def threads_of(pid: int) -> int:
+    """Threads of a process; 0 where it has ended."""
+    return _entries(f"/proc/{pid}/task")
+
+
+def _entries(folder: str) -> int:
+    try:
+        return len(os.listdir(folder))
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return 0
