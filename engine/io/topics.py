@@ -97,6 +97,10 @@ class Writer(Protocol):
         """Flush and give back what it holds."""
         ...
 
+    def abandon(self) -> None:
+        """Give back what it holds without waiting: what is not written yet is dropped."""
+        ...
+
 
 class TransactionalWriter(Writer, Protocol):
     """A writer whose flush is atomic over topics, with a marker that tells a restart what was published."""

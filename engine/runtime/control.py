@@ -12,16 +12,26 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import MergusError
+from ..errors import EnvironmentFault, MergusError, UnknownName
 
 
 @dataclass(frozen=True)
 class FlowFailure:
-    """Why a flow ended unasked. `epoch` is void: what was done in it is undone at the next start."""
+    """Why a flow ended unasked. `epoch` is void: what was done in it is undone at the next start. `words` say it without a
+    record's or row's values, for the server's log."""
 
     message: str
     trace: str
     epoch: int
+    words: str
+
+    @classmethod
+    def of(cls, error: BaseException, epoch: int) -> FlowFailure:
+        """The failure that an exception is."""
+        kind = type(error).__name__
+        message = str(error) if isinstance(error, MergusError) else f"{kind}: {error}"
+        tells_all = isinstance(error, EnvironmentFault | UnknownName | OSError)
+        return cls(message, "".join(traceback.format_exception(error)), epoch, message if tells_all else kind)
 
 
 class Credits:
@@ -94,11 +104,9 @@ class FlowControl:
         with self._lock:
             if self.failure is not None:
                 return
-            message = str(error) if isinstance(error, MergusError) else f"{type(error).__name__}: {error}"
-            trace = "".join(traceback.format_exception(error))
             try:
                 self._poison(epoch)  # where even this fails, it leaves the step: no epoch must close any more
             finally:
-                self.failure = FlowFailure(message, trace, epoch)
+                self.failure = FlowFailure.of(error, epoch)
         if self._on_failure is not None:
             self._on_failure(self.failure)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -190,12 +191,14 @@ class FlowRun:
             positions |= {p: o for p, o in worker.readers.begun_at.items() if p not in positions}
         return positions
 
-    def close(self) -> None:
-        """After `run`: give back what the workers hold."""
-        for worker in self.workers.values():
-            worker.readers.close()
-            worker.delivery.close()
-            worker.task.close()
+    def close(self, *, failed: bool = False) -> None:
+        """After `run`: give back what the workers hold, all of it whatever some of that raises: a table that stays open keeps
+        the next run from opening it. `failed`: without waiting for output."""
+        with ExitStack() as last_first:
+            for worker in self.workers.values():
+                last_first.callback(worker.task.close)
+                last_first.callback(worker.delivery.abandon if failed else worker.delivery.close)
+                last_first.callback(worker.readers.close)
 
     def _dataflow(self) -> Dataflow:
         flow = Dataflow(self.settings.query_id)

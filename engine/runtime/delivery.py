@@ -58,6 +58,9 @@ class Nowhere:
     def close(self) -> None:
         return
 
+    def abandon(self) -> None:
+        return
+
 
 class AtOnce:
     """At least once: see the module."""
@@ -80,6 +83,9 @@ class AtOnce:
 
     def close(self) -> None:
         self._writer.close()
+
+    def abandon(self) -> None:
+        self._writer.abandon()
 
 
 class Positioned:
@@ -106,6 +112,9 @@ class Positioned:
 
     def close(self) -> None:
         self._writer.close()
+
+    def abandon(self) -> None:
+        self._writer.abandon()
 
 
 def positions_of(marker: str | None) -> dict[TopicPartition, int]:
@@ -189,6 +198,10 @@ class Outbox:
     def close(self) -> None:
         self._close_files()
         self._writer.close()
+
+    def abandon(self) -> None:
+        self._close_files()
+        self._writer.abandon()
 
 
 def _together(output: Output) -> Output:

@@ -12,10 +12,10 @@ import fcntl
 import os
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from ..errors import EnvironmentFault, MergusError
 from ..plan.pull.plan import PullPlan
@@ -35,7 +35,8 @@ RECOVERED_AFTER_S = 60.0
 @dataclass(frozen=True)
 class FlowStatus:
     """A flow as others see it. `state`: RUNNING, PAUSED, ERROR or FINISHED; `parked`: RUNNING without a thread.
-    `positions`: the next offset of each source partition, all before it being worked in and, if not `under_way`, visible."""
+    `positions`: the next offset of each source partition, all before it being worked in and, if not `under_way`, visible.
+    `words`: the error as a log may hold it."""
 
     query_id: str
     state: str
@@ -46,6 +47,7 @@ class FlowStatus:
     positions: Positions = field(default_factory=dict)
     ends: Positions = field(default_factory=dict)
     under_way: bool = False
+    words: str | None = None
 
     @property
     def caught_up(self) -> bool:
@@ -80,6 +82,7 @@ class Flow:
         self._parked = False
         self.parks = 0  # how often it was parked
         self._failure: FlowFailure | None = None
+        self._retried = False  # whether the run of now follows on one that failed
         self._run: FlowRun | None = None
         self.reading = Reading(settings.query_id, lambda: self._run, self._open_for_reading)
         self._retry_s = RETRY_FIRST_S
@@ -169,7 +172,7 @@ class Flow:
                 while self._next_run():
                     pass
         except MergusError as error:
-            self._failed(FlowFailure(str(error), "", 0))
+            self._failed(FlowFailure.of(error, 0))
         finally:
             with self.reading.ended():
                 self.query.close()
@@ -211,6 +214,7 @@ class Flow:
             self._run = run
         if self._wanted != "RUNNING":
             control.stop()
+        self._retried = self._state == "ERROR"
         self._set("RUNNING")
         failure = self._through(run)
         return control.failure or failure, not control.stopping
@@ -221,7 +225,8 @@ class Flow:
         run.opened.set()
         with self.reading.ended():
             self._last_positions = self._positions(run)
-            failure = _attempt(run.close) or failure
+            failed = failure is not None or run.control.failure is not None
+            failure = _attempt(lambda: run.close(failed=failed)) or failure
             if failure is None and run.control.failure is None:
                 failure = _attempt(lambda: self._settle(run))
             self._run = None
@@ -239,6 +244,7 @@ class Flow:
         self.query.settle(run.checkpoint(), range(first, first + self.settings.workers))
 
     _last_positions: Positions | None = None
+    _last_ends: Mapping[tuple[str, int], int] = MappingProxyType({})
 
     def _failed(self, failure: FlowFailure) -> None:
         self._failure = failure
@@ -257,15 +263,24 @@ class Flow:
         with self._news:
             self._state = state
             self._news.notify_all()
-        self._changed(self.settings.query_id)
+        if not self._trying:
+            self._changed(self.settings.query_id)
+
+    @property
+    def _trying(self) -> bool:
+        """Whether it has failed, and a run that is to mend that has not come as far as its records yet."""
+        run = self._run
+        return self._state == "RUNNING" and self._retried and run is not None and not run.opened.is_set()
 
     # ---------------------------------------------------------------------------------------------------------- answers
     def status(self, *, ends: bool = False) -> FlowStatus:
         """How it stands; with `ends`, also where its sources end (asks the topics)."""
         run = self._run
         known = self._positions(run) if run is not None else self._positions_at_rest()
-        offsets = dict(self.query.inputs.ends()) if ends else {}
-        positions = (self.query.begins() | known) if ends else known
+        positions, offsets = known, dict(self._last_ends)
+        if ends:
+            positions, offsets = self.query.begins() | known, dict(self.query.inputs.ends())
+            self._last_ends = offsets
         self.metrics.lag_records = sum(max(0, e - positions.get(p, e)) for p, e in offsets.items())
         if run is not None:
             self.metrics.state_bytes = sum(w.task.state_bytes() for w in list(run.workers.values()))
@@ -273,14 +288,15 @@ class Flow:
         failure = self._failure  # the last one, also when the flow has been started again since
         return FlowStatus(
             self.settings.query_id,
-            self._state,
+            "ERROR" if self._trying else self._state,
             self.parked,
             failure.message if failure else None,
             failure.trace if failure else None,
             self.metrics.snapshot(),
             positions,
-            offsets,
+            offsets if ends else {},
             run is not None and self._under_way(run),
+            failure.words if failure else None,
         )
 
     def _under_way(self, run: FlowRun) -> bool:
@@ -312,8 +328,7 @@ def _attempt(do: Callable[[], object]) -> FlowFailure | None:
     try:
         do()
     except Exception as error:  # noqa: BLE001 - a flow's failure is its own: it is shown, and the flow starts again
-        message = str(error) if isinstance(error, MergusError) else f"{type(error).__name__}: {error}"
-        return FlowFailure(message, traceback.format_exc(), 0)
+        return FlowFailure.of(error, 0)
     return None
 
 

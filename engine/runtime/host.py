@@ -16,8 +16,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache, partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ..clock import SystemClock
-from ..errors import InternalError, MergusError, UnknownName
+from ..errors import EnvironmentFault, InternalError, MergusError, UnknownName
 from ..io.embedded.store import Durability
 from ..io.embedded.topics import EmbeddedTopics
 from ..io.topics import Topics
@@ -237,8 +237,20 @@ class Host:
         return self._runtime.version_stats() if "_runtime" in self.__dict__ else {}
 
     def statuses(self, *, ends: bool = False) -> list[FlowStatus]:
-        """All flows here; with `ends`, also how far their sources reach."""
-        return [flow.status(ends=ends) for flow in self._flows_now()]
+        """All flows here; with `ends`, also how far their sources reach. Where the topics cannot be reached each is as it is
+        known to be, and none has caught up."""
+        made = []
+        for flow in self._flows_now():
+            try:
+                made.append(flow.status(ends=ends))
+            except (EnvironmentFault, UnknownName) as error:
+                ends = ends and isinstance(error, UnknownName)  # the others' are not waited for: they are away as well
+                made.append(replace(flow.status(), under_way=True))
+        return made
+
+    def ask_statuses(self, *, ends: bool = False) -> Callable[[], list[FlowStatus]]:
+        """The same, when it is asked for."""
+        return partial(self.statuses, ends=ends)
 
     def close_all(self) -> None:
         """Stop everything, each flow at the end of its epoch. A second call does nothing."""

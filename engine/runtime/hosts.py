@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from functools import lru_cache
@@ -145,18 +146,22 @@ class HostProcess:
         made: dict[tuple[str, str], ModelStats] = self._ask("version_stats", limit_s=STATUS_S)
         return made
 
-    def statuses(self, *, ends: bool = False) -> list[FlowStatus]:
-        """How its queries stand. Raises EnvironmentFault when it does not say so in time, and at once for as long as it
-        has not answered after that."""
+    def ask_statuses(self, *, ends: bool = False) -> Callable[[], list[FlowStatus]]:
+        """Ask how its queries stand; what is given waits for the answer. Both raise EnvironmentFault: when it does not say so
+        in time, and at once for as long as it has not answered after that."""
         if self._unanswered is not None and not self._unanswered.done():
             raise self._silent()
-        asked = self._send("statuses", ends)
-        try:
-            made: list[FlowStatus] = asked.result(STATUS_S)
-        except TimeoutError:
-            self._unanswered = asked
-            raise self._silent() from None
-        return made
+        asked, until = self._send("statuses", ends), time.monotonic() + STATUS_S
+
+        def answer() -> list[FlowStatus]:
+            try:
+                made: list[FlowStatus] = asked.result(max(0.0, until - time.monotonic()))
+            except TimeoutError:
+                self._unanswered = asked
+                raise self._silent() from None
+            return made
+
+        return answer
 
     def end(self, limit_s: float = 30.0) -> None:
         """Stop its flows at the end of their epochs, then the process; ends it by force after `limit_s`."""

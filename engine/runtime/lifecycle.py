@@ -23,16 +23,15 @@ from ..clock import SystemClock
 from ..errors import EnvironmentFault, UnknownName
 from ..inference.stats import ModelStats, together
 from ..io.topics import Topics
-from ..operators.operator import Failure
 from ..plan.one_worker import needs_one_worker
 from ..plan.pull.plan import PullPlan
 from ..plan.steps import QueryPlan
 from .dataflow import FlowSettings
+from .failures import Failures
 from .flow import FlowStatus
 from .host import Event, FlowSpec, Host, HostSettings
 from .hosts import HostProcess, model_place, placement
 from .metrics import QueryMetrics, exposition
-from .processing_log import ProcessingLog
 from .pull.scan import Tables, in_turn
 from .silence import IDLE_TIMEOUT
 from .wire import pack, table_of
@@ -82,7 +81,7 @@ class Lifecycle:
         self._deaths: dict[str, list[float]] = {}
         self._closing = False
         self._lock = threading.RLock()
-        self._log = ProcessingLog("", topics.writer, SystemClock().now_ms, lambda _: None)
+        self._failures = Failures(topics.writer, SystemClock().now_ms)
 
     # -------------------------------------------------------------------------------------------------------- commands
     def start(
@@ -164,6 +163,7 @@ class Lifecycle:
         entry = self._entry(query_id)
         with self._lock:
             self._entries.pop(query_id, None)
+        self._failures.forget(query_id)
         for host in entry.hosts:
             try:
                 host.close(query_id, CLOSE_S)
@@ -203,12 +203,14 @@ class Lifecycle:
     def statuses(self, *, ends: bool = False) -> dict[str, FlowStatus]:
         """Every query's status; with `ends`, how far its sources reach is asked too."""
         found: dict[str, list[FlowStatus]] = {}
-        for host in self._hosts_now():
-            try:
-                for status in host.statuses(ends=ends):
+        answers = []
+        for host in self._hosts_now():  # all are asked before any is waited for
+            with contextlib.suppress(EnvironmentFault):
+                answers.append(host.ask_statuses(ends=ends))
+        for answer in answers:
+            with contextlib.suppress(EnvironmentFault):  # it has just died, or hangs: the last known holds
+                for status in answer():
                     found.setdefault(status.query_id, []).append(status)
-            except EnvironmentFault:
-                continue  # it has just died, or hangs: its queries show what was last known of them
         made: dict[str, FlowStatus] = {}
         for query_id, entry in list(self._entries.items()):
             known = found.get(query_id)
@@ -253,7 +255,7 @@ class Lifecycle:
             thread.start()
         for thread in threads:
             thread.join()
-        self._log.close()
+        self._failures.close()
 
     # ------------------------------------------------------------------------------------------------------------ hosts
     def _entry(self, query_id: str) -> _Entry:
@@ -309,7 +311,7 @@ class Lifecycle:
         query_id = entry.plan.query_id
         last = _last_known(query_id, entry)
         if entry.take is None:
-            self._note(query_id, reason)
+            self._failures.note(query_id, reason, reason)
             entry.gone = replace(last.metrics.plus(entry.gone), state_bytes=0, parts={})
             state = "ERROR" if again and not entry.paused else last.state
             entry.last = replace(last, error=reason, state=state, metrics=QueryMetrics(query_id))
@@ -344,18 +346,9 @@ class Lifecycle:
         elif kind == "changed":
             entry.last = value
             if value.state == "ERROR":
-                self._note(query_id, value.error or "")
+                self._failures.note(query_id, value.error or "", value.words or "")
             if value.state in ("ERROR", "FINISHED") and entry.ended is not None:
                 entry.ended(value)
-
-    def _note(self, query_id: str, reason: str) -> None:
-        with self._lock:
-            self._log.query_id = query_id
-            self._log.report(Failure(reason, "query"))
-            with contextlib.suppress(
-                EnvironmentFault, UnknownName
-            ):  # the topics are away: the status says it all the same
-                self._log.flush()
 
 
 def _end(host: Host | HostProcess) -> None:

@@ -7,7 +7,7 @@ the topics, the loaded models) is an `Engine`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
 import duckdb
@@ -201,15 +201,16 @@ class PlanTask:
         return sum(f.stat().st_size for f in files if f.exists())
 
     def close(self) -> None:
-        for stage in self._stages:
-            stage.close()
-        if self._table is not None:
-            self._table.close()
-        self._store.close()
-        self._instance.close()
-        self._log.close()
-        if self._moves is not None:
-            self._moves.close()
+        with ExitStack() as last_first:  # all of it, whatever some of that raises
+            if self._moves is not None:
+                last_first.callback(self._moves.close)
+            last_first.callback(self._log.close)
+            last_first.callback(self._instance.close)
+            last_first.callback(self._store.close)
+            if self._table is not None:
+                last_first.callback(self._table.close)
+            for stage in self._stages:
+                last_first.callback(stage.close)
 
 
 def plan_infers(plan: QueryPlan, *, registered: bool = False) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import orjson
 import pyarrow as pa
 
-from ..errors import Conflict
+from ..errors import Conflict, MergusError
 from ..io.topics import Topics, Writer
 from ..operators.operator import Failure
 
@@ -64,8 +64,13 @@ class ProcessingLog:
             self._writer = self._open_writer()
         times = pa.repeat(pa.scalar(self._now_ms(), pa.int64()), len(entries))
         records = pa.RecordBatch.from_arrays([times, pa.array(entries, pa.binary())], names=["timestamp", "value"])
-        self._writer.write(TOPIC, records)
-        self._writer.flush()
+        try:
+            self._writer.write(TOPIC, records)
+            self._writer.flush()
+        except MergusError:
+            self._writer.abandon()  # to wait for it again at the close would hold up who goes on without
+            self._writer = None
+            raise
 
     def close(self) -> None:
         """Write the rest and give the writer back."""

@@ -106,6 +106,10 @@ class Delivery(Protocol):
         """Give back what it holds."""
         ...
 
+    def abandon(self) -> None:
+        """The same after a failure, without waiting for output, which is of a void epoch."""
+        ...
+
 
 class Query(Protocol):
     """A query as a flow runs it: its inputs, tasks and deliveries. `pipeline.py` makes one of a plan."""

@@ -343,7 +343,7 @@ class Engine:
         return Shown(
             self.catalog,
             self.registry,
-            self.topics.list(),
+            self.topics.list,
             {query_id: status.state for query_id, status in self.lifecycle.statuses().items()},
             properties,
             session.variables,
@@ -374,15 +374,9 @@ class Engine:
         return {"bad": sum(m.rows_bad for m in metrics), "late": sum(m.rows_late for m in metrics)}
 
     def health(self) -> dict[str, bool]:
-        """What /healthcheck answers: whether topics and the command log can be reached."""
-        good = True
-        try:
-            self.topics.list()
-            self.commands.commands()
-        except MergusError as error:
-            log.warning("not healthy: %s", error.message)
-            good = False
-        return dict.fromkeys(("metastore", "kafka", "commandRunner"), good)
+        """What /healthcheck answers: whether the command log and the topics can be reached."""
+        commands, topics = _reached(self.commands.commands), _reached(self.topics.list)
+        return {"metastore": commands, "kafka": topics, "commandRunner": commands}
 
     def metrics_text(self) -> str:
         """What /metrics answers."""
@@ -391,3 +385,12 @@ class Engine:
     def info(self) -> dict[str, Any]:
         """What /info answers."""
         return opening.info(self.config)
+
+
+def _reached(ask: Callable[[], object]) -> bool:
+    try:
+        ask()
+    except MergusError as error:
+        log.warning("not healthy: %s", error.message)
+        return False
+    return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +24,12 @@ HIDDEN_TOPICS = ("_", "mergus_")
 
 @dataclass(frozen=True)
 class Shown:
-    """What SHOW may look at: `states` is each query's state (RUNNING, PAUSED, ERROR), `properties` (name, value,
-    origin) in order, `pushed` the push queries at work by id, `plans` those of the persistent ones."""
+    """What SHOW may look at: `topics` asks for them, `states` is each query's state (RUNNING, PAUSED, ERROR), `properties`
+    (name, value, origin) in order, `pushed` the push queries at work by id, `plans` those of the persistent ones."""
 
     catalog: Catalog
     registry: FunctionRegistry
-    topics: Sequence[TopicInfo]
+    topics: Callable[[], Sequence[TopicInfo]]
     states: Mapping[str, str]
     properties: Sequence[tuple[str, str, str]]
     variables: Mapping[str, str]
@@ -75,7 +75,7 @@ def _relations(what: str, text: str, shown: Shown) -> Listing:
 
 
 def _topics(text: str, shown: Shown, *, hidden: bool, extended: bool) -> Listing:
-    found = [t for t in shown.topics if hidden or not t.name.startswith(HIDDEN_TOPICS)]
+    found = [t for t in shown.topics() if hidden or not t.name.startswith(HIDDEN_TOPICS)]
     rows = tuple((t.name, t.partitions, t.replicas) for t in found)
     body = {"topics": [{"name": t.name, "replicaInfo": [t.replicas] * t.partitions} for t in found]}
     kind = "kafka_topics_extended" if extended else "kafka_topics"

@@ -123,6 +123,9 @@ class MemoryWriter:
     def close(self) -> None:
         self.waiting = []
 
+    def abandon(self) -> None:
+        self.waiting = []
+
 
 class CountByKey:
     """`SELECT key, count(*) … GROUP BY key`, its state with before-images in SQLite. `stages` 1: passes records through.

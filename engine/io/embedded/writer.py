@@ -122,6 +122,11 @@ class EmbeddedWriter:
         finally:
             self._store.close()
 
+    def abandon(self) -> None:
+        """Drop what waits and give back the connection."""
+        self._forget()
+        self._store.close()
+
 
 class EmbeddedTransactionalWriter(EmbeddedWriter):
     """Publishes at `commit` only, all topics at once. Opening one fences an earlier one of the same id."""
@@ -168,8 +173,7 @@ class EmbeddedTransactionalWriter(EmbeddedWriter):
 
     def close(self) -> None:
         """Drop what was not committed and give back the connection."""
-        self._forget()
-        self._store.close()
+        self.abandon()
 
 
 def _append(connection: sqlite3.Connection, partition_id: int, rows: Sequence[Row]) -> None:

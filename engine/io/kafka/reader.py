@@ -34,6 +34,20 @@ _FIXED = {
     "isolation.level": "read_committed",
     "enable.partition.eof": "true",  # it alone tells of markers of transactions that are passed
 }
+_PASSING = frozenset(
+    {
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._RESOLVE,
+        KafkaError._TIMED_OUT,
+        KafkaError._MSG_TIMED_OUT,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.BROKER_NOT_AVAILABLE,
+    }
+)
+"""What librdkafka mends by itself as soon as a broker can be reached; nothing is lost or read twice by it."""
 Ints = npt.NDArray[Any]
 _MOMENT = operator.itemgetter(1)  # of (kind, milliseconds)
 
@@ -94,7 +108,7 @@ class KafkaReader:
             return
         if problem.code() == KafkaError._PARTITION_EOF:
             self._ends[str(message.topic()), int(message.partition() or 0)] = message.offset() or 0
-        elif problem.fatal() or not problem.retriable():
+        elif problem.fatal() or problem.code() not in _PASSING:
             raise fault("cannot read from Kafka", problem)
 
     def _batch(self, messages: list[Message]) -> pa.RecordBatch:

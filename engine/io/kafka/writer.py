@@ -96,6 +96,12 @@ class KafkaWriter:
         """Flush."""
         self.flush()
 
+    def abandon(self) -> None:
+        """Drop what the brokers have not taken yet; the client ends when it is let go."""
+        self._producer.purge()
+        self._producer.poll(0)
+        self._failed, self._failure = 0, None
+
 
 class KafkaTransactionalWriter(KafkaWriter):
     """Publishes at `commit`, all topics at once."""
@@ -158,6 +164,11 @@ class KafkaTransactionalWriter(KafkaWriter):
                 raise fault(f"cannot abort the transaction of {self._id}", error) from error
         finally:
             self._group.close()
+
+    def abandon(self) -> None:
+        """Leave the transaction open: the next writer of the same id, or the brokers after a while, abort it."""
+        super().abandon()
+        self._group.close()
 
 
 def _is_fenced(error: KafkaException) -> bool:

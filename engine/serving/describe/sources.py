@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...errors import EnvironmentFault
 from ...io.topics import TopicInfo
 from ...plan.explain import explain
 from ...plan.steps import QueryPlan
@@ -58,17 +59,35 @@ def describe_sources(
         found = [catalog.get(statement.name, statement.span)]
     else:
         found = sorted((r for r in catalog.relations.values() if r.kind == statement.kind), key=lambda r: r.name)
-    infos = [topic(r.topic) if r.topic else None for r in found]
+    infos, away = _infos(found, topic)
     shapes = [
         _shape(r, catalog, info, watched, extended=statement.extended) for r, info in zip(found, infos, strict=True)
     ]
-    told = [_extended(r, shape) for r, shape in zip(found, shapes, strict=True)] if statement.extended else []
+    told = [_extended(r, shape, away) for r, shape in zip(found, shapes, strict=True)] if statement.extended else []
     if statement.name is not None:
         body = {"sourceDescription": shapes[0]}
         return Listing(text, "sourceDescription", body, ("Field", "Type"), _fields(found[0]), "".join(told))
     rows = tuple((r.name, *field) for r in found for field in _fields(r))
     people = "\n\n".join(f"{r.name}\n{lines}" for r, lines in zip(found, told, strict=False))
     return Listing(text, "source_descriptions", {"sourceDescriptions": shapes}, ("Name", "Field", "Type"), rows, people)
+
+
+def _infos(
+    found: Sequence[Relation], topic: Callable[[str], TopicInfo | None]
+) -> tuple[list[TopicInfo | None], str | None]:
+    """The topics, as their relations were declared where they cannot be reached; and why they cannot."""
+    infos: list[TopicInfo | None] = []
+    away: str | None = None
+    for relation in found:
+        info = None
+        if relation.topic:
+            info = TopicInfo(relation.topic, relation.partitions or 0, relation.replicas or 0)
+            try:
+                info = info if away else topic(relation.topic)
+            except EnvironmentFault as error:
+                away = error.message
+        infos.append(info)
+    return infos, away
 
 
 def _fields(relation: Relation) -> tuple[tuple[str, str], ...]:
@@ -122,9 +141,10 @@ def _errors(query_ids: Sequence[str], watched: Mapping[str, Watched]) -> str:
     return "\n".join(f"{query_id}  failed last: {error}" for query_id, error in known if error)
 
 
-def _extended(relation: Relation, shape: Mapping[str, Any]) -> str:
+def _extended(relation: Relation, shape: Mapping[str, Any], away: str | None) -> str:
+    known = away or f"partitions: {shape['partitions']}, replicas: {shape['replication']}"
     lines = [
-        f"Topic: {relation.topic} (partitions: {shape['partitions']}, replicas: {shape['replication']})",
+        f"Topic: {relation.topic} ({known})",
         f"Formats: key {relation.key_format}, value {relation.value_format}",
         f"Statement: {relation.statement}",
     ]

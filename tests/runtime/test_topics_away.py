@@ -1,0 +1,131 @@
+"""The topics are away while queries run: what goes on by itself, what is told meanwhile, and who does not wait."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+import pytest
+from confluent_kafka import KafkaError
+from flows import until
+from plans import counts, open_topics, produce, pull_all, pulled, records, rows_of
+
+import mergus
+from mergus.engine.errors import EnvironmentFault
+from mergus.engine.io.embedded.topics import EmbeddedTopics
+from mergus.engine.io.kafka.reader import KafkaReader
+from mergus.engine.runtime import failures
+from mergus.engine.runtime.delivery import Outbox
+from mergus.engine.runtime.failures import Failures
+from mergus.engine.runtime.host import HostSettings
+from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
+
+AWAY = EnvironmentFault("the brokers do not answer")
+
+
+def away(*args, **more):
+    raise AWAY
+
+
+@pytest.fixture
+def topics(tmp_path):
+    made = open_topics(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_table_is_closed_where_its_output_cannot_be_written(tmp_path, topics, monkeypatch):
+    """Else no later run could open it: the query would fail until its process ends, long after the topics are back."""
+    lifecycle = Lifecycle(HostSettings(tmp_path), topics, RunSettings(in_process=True, epoch_ms=50))
+    with monkeypatch.context() as while_away:
+        for method in ("flush", "close", "abandon"):
+            while_away.setattr(Outbox, method, away, raising=False)
+        produce(topics, [("a", 1), ("a", 2)])
+        lifecycle.start(counts())
+        until(lambda: lifecycle.status("CTAS_COUNTS").state == "ERROR")
+    lifecycle.wait_caught_up(limit_s=30)
+    until(lambda: lifecycle.status("CTAS_COUNTS").state == "RUNNING")
+    until(lambda: rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all())) == {"a": (2, 3)})
+    lifecycle.close()
+
+
+def test_how_queries_stand_is_told_without_the_topics(monkeypatch):
+    with mergus.connect() as db:
+        db.execute("CREATE STREAM s (a INT) WITH (kafka_topic='s', value_format='JSON', partitions=2);")
+        db.execute("CREATE TABLE t AS SELECT a, COUNT(*) AS n FROM s GROUP BY a;")
+        db.wait()
+        for method in ("list", "describe", "end_offsets", "begin_offsets"):
+            monkeypatch.setattr(EmbeddedTopics, method, away)
+        (listing,) = db.engine.execute("SHOW QUERIES;")
+        assert [q["state"] for q in listing.body["queries"]] == ["RUNNING"]
+        (told,) = db.engine.execute("DESCRIBE t EXTENDED;")
+        assert "Topic: T (the brokers do not answer)" in told.text
+        assert "CTAS_T_0  RUNNING" in told.text
+        assert not db.engine.statuses()["CTAS_T_0"].caught_up
+        assert "mergus_query_rows_in_total" in db.engine.metrics_text()
+        assert db.engine.health() == {"metastore": True, "kafka": False, "commandRunner": True}
+        monkeypatch.undo()
+
+
+def test_who_reports_a_failure_does_not_wait_for_the_topics(topics, caplog, monkeypatch):
+    reached = threading.Event()
+
+    def writer():
+        reached.wait(30)
+        return topics.writer()
+
+    monkeypatch.setattr(failures.log, "propagate", True)
+    monkeypatch.setattr(failures.log.parent, "propagate", True)
+    noted = Failures(writer, lambda: 0)
+    begun = time.monotonic()
+    for _ in range(100):
+        noted.note("CTAS_T_0", "ConversionException: 'secret' is no number", "ConversionException")
+    noted.note("CTAS_T_0", "the disk is full", "the disk is full")
+    assert time.monotonic() - begun < 5
+    reached.set()
+    noted.close()
+    reasons = [json.loads(v)["REASON"] for _, _, _, v in records(topics, "mergus_processing_log")]
+    assert reasons == ["ConversionException: 'secret' is no number", "the disk is full"]
+    assert [r.getMessage() for r in caplog.records] == [
+        "query CTAS_T_0 has failed, and is tried again: ConversionException",
+        "query CTAS_T_0 has failed, and is tried again: the disk is full",
+    ]
+
+
+@pytest.mark.parametrize("code", [KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN])
+def test_a_lost_connection_is_no_failure_of_a_reader(code):
+    """librdkafka mends it by itself."""
+    reader = KafkaReader({"bootstrap.servers": "127.0.0.1:1", "log_level": "0"}, {("s", 0): 0}, ("value",))
+    until(lambda: reader.poll(10, 100.0) is None)
+    told = type("Told", (), {"error": lambda self: KafkaError(code)})()
+    reader._told(told)
+    with pytest.raises(EnvironmentFault):
+        reader._told(type("Told", (), {"error": lambda self: KafkaError(KafkaError._AUTHENTICATION)})())
+    reader.close()
+
+
+def test_a_query_is_in_error_until_a_try_has_come_as_far_as_its_records(tmp_path, topics, monkeypatch):
+    """Each try may wait long for the topics: it is no running query meanwhile."""
+    lifecycle = Lifecycle(HostSettings(tmp_path), topics, RunSettings(in_process=True, epoch_ms=50))
+    produce(topics, [("a", 1)])
+    tries = threading.Semaphore(0)
+    let_go = threading.Event()
+
+    def long_away(*args):
+        tries.release()
+        let_go.wait(30)
+        raise AWAY
+
+    with monkeypatch.context() as while_away:
+        while_away.setattr(EmbeddedTopics, "describe", long_away)
+        lifecycle.start(counts())
+        tries.acquire(timeout=30)
+        let_go.set()
+        tries.acquire(timeout=30)
+        let_go.clear()
+        tries.acquire(timeout=30)
+        assert lifecycle.statuses()["CTAS_COUNTS"].state == "ERROR"
+        let_go.set()
+    until(lambda: lifecycle.statuses()["CTAS_COUNTS"].state == "RUNNING")
+    lifecycle.close()
