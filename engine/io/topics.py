@@ -6,7 +6,7 @@ worker owns; a writer is one transaction at a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -41,6 +41,14 @@ in turn); timestamp NULL or absent = now; key and headers may be absent."""
 TopicPartition = tuple[str, int]
 DEFAULT_REPLICAS = -1
 """As many replicas as the broker gives a topic of which nobody says how many."""
+
+
+@dataclass(frozen=True)
+class TopicIdentity:
+    """`id` is another one when a topic is deleted and made anew under its name; empty where the brokers do not tell."""
+
+    id: str
+    partitions: int
 
 
 @dataclass(frozen=True)
@@ -133,6 +141,10 @@ class Topics(Protocol):
 
     def list(self) -> list[TopicInfo]:
         """All topics, by name."""
+        ...
+
+    def identities(self, names: Collection[str]) -> dict[str, TopicIdentity]:
+        """Those of these topics that are there."""
         ...
 
     def begin_offsets(self, name: str) -> dict[int, int]:

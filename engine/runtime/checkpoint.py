@@ -18,8 +18,9 @@ import fcntl
 import os
 import pickle
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ _EPOCH_BYTES = 20  # no more than the disk writes in one go
 class SourceSnapshot:
     """What a source part remembers of the end of an epoch. `as_of`: the epoch whose end `positions` are of (an earlier
     one after a failure); `previous`: the positions at the end of the epoch before. `latest` goes with `positions`,
-    `previous_latest` with `previous`; both None in the checkpoint of a version that did not note them."""
+    `previous_latest` with `previous`; `topic_ids`: of which topics they are. None in the checkpoint of a version that did not
+    note them."""
 
     epoch: int
     as_of: int
@@ -49,6 +51,7 @@ class SourceSnapshot:
     previous_as_of: int
     latest: Latest | None = None
     previous_latest: Latest | None = None
+    topic_ids: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,14 @@ class Checkpoint:
     positions: Positions = field(default_factory=dict)
     stream_times: StreamTimes = field(default_factory=dict)
     latest: Latest = field(default_factory=dict)
+    topic_ids: dict[str, str] = field(default_factory=dict)
+
+    def of_topics(self, ids: Mapping[str, str]) -> Checkpoint:
+        """The same for topics of these ids: of one that has been made anew nothing is known. An empty id is any."""
+        anew = {name for name, known in self.topic_ids.items() if known and ids.get(name) and ids[name] != known}
+        positions = {place: at for place, at in self.positions.items() if place[0] not in anew}
+        latest = {place: at for place, at in self.latest.items() if place[0] not in anew}
+        return replace(self, positions=positions, latest=latest, topic_ids=dict(ids))
 
 
 class CheckpointStore:
@@ -152,14 +163,16 @@ def _checkpoint(resume: int, parts: list[SourceSnapshot], steps: list[StepSnapsh
     positions: Positions = {}
     latest: Latest = {}
     times: StreamTimes = {}
+    ids: dict[str, str] = {}
     epoch = 0 if parts else resume - 1
     for part in parts:
         go_back = part.epoch == part.as_of == void
         positions |= part.previous if go_back else part.positions
         latest |= (part.previous_latest if go_back else part.latest) or {}
+        ids |= part.topic_ids or {}
         # a part that came to its end earlier has changed nothing since
         epoch = max(epoch, part.previous_as_of if go_back else part.as_of)
     for step in steps:
         for partition, time in (step.previous if step.epoch == void else step.stream_times).items():
             times[partition] = max(time, times.get(partition, time))
-    return Checkpoint(resume, epoch, positions, times, latest)
+    return Checkpoint(resume, epoch, positions, times, latest, ids)

@@ -25,6 +25,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.testing import cluster_main, run_main
 
 from ..errors import InternalError
+from ..io.topics import TopicIdentity
 from ..operators.operator import Frame, partition_of_time
 from .checkpoint import Checkpoint, CheckpointStore, Positions, StreamTimes
 from .control import FlowControl
@@ -133,6 +134,7 @@ class FlowRun:
         self._lanes: tuple[str, ...] = ()
         self._lock = threading.Lock()
         self._silence = Silence(settings.idle_timeout_ms, clock)
+        self.identities: Mapping[str, TopicIdentity] = {}  # of the topics, as this run found them
         self.opened = threading.Event()  # all workers here have their tasks, or the flow has failed
 
     @property
@@ -145,7 +147,7 @@ class FlowRun:
         """Run to the end; the workers' tasks stay open until `close`. `start` is given the checkpoint before anything
         else begins, and gives positions that stand above the checkpoint's (`delivery.Positioned`)."""
         recovery = self._store.prepare()
-        self._checkpoint = self.checkpoint()
+        self._checkpoint = self._of_topics_now(self.checkpoint())
         if start is not None:
             ahead = start(self._checkpoint)
             positions = {p: max(o, ahead.get(p, o)) for p, o in (ahead | self._checkpoint.positions).items()}
@@ -160,6 +162,13 @@ class FlowRun:
                 raise
             if not self.control.stopping:  # else another process of the flow has ended its share before this one
                 raise InternalError(f"the dataflow of {self.settings.query_id} broke off: {panic}") from panic
+
+    def _of_topics_now(self, found: Checkpoint) -> Checkpoint:
+        self.identities = dict(self.inputs.identities())
+        made = found.of_topics({name: identity.id for name, identity in self.identities.items()})
+        for name in sorted({name for name, _ in found.positions.keys() - made.positions.keys()}):
+            self.inputs.tell(f"topic {name} has been made anew: it is read from its beginning")
+        return made
 
     def _run_in_bytewax(self, flow: Dataflow, options: Mapping[str, Any]) -> None:
         """Returns at the flow's end; Bytewax panics with what is no Exception."""

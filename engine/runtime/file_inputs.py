@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from ..io.file_rows import RejectedRow
 from ..io.files import FileSource
+from ..io.topics import TopicIdentity
 from ..operators.operator import OFFSET, PARTITION, ROWTIME, SEQUENCE, SEQUENCE_STEP, Failure, Frame, Report
 from ..operators.rowtime import rowtimes
 from ..plan.steps import Source
@@ -159,6 +160,12 @@ class FileInputs:
         if 0 in parts:
             self._readers[name] = reader
         return reader
+
+    def identities(self) -> Mapping[str, TopicIdentity]:
+        return self._others.identities()
+
+    def tell(self, what: str) -> None:
+        self._others.tell(what)
 
     def ends(self) -> Mapping[tuple[str, int], int]:
         """A file's end is not known before it is reached: until then it lies one row ahead."""

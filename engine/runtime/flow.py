@@ -18,6 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..errors import EnvironmentFault, MergusError
+from ..io.topics import TopicIdentity
 from ..plan.pull.plan import PullPlan
 from .checkpoint import Checkpoint, CheckpointStore, Positions
 from .control import FlowControl, FlowFailure
@@ -159,6 +160,20 @@ class Flow:
         """Whether it is being parked, and its last run has not ended yet."""
         return self._parked and self._run is not None
 
+    @property
+    def read(self) -> Mapping[str, TopicIdentity]:
+        """The topics as its last run found them."""
+        run = self._run
+        return self._read if run is None else run.identities
+
+    def begin_again(self) -> None:
+        """Its topics are no longer what they were (one was made anew, has more partitions): start from the checkpoint again."""
+        with self._news:
+            self._parked = False
+            if self._run is not None and not self.settings.addresses:
+                self._run.control.stop()
+            self._news.notify_all()
+
     def wake(self) -> None:
         """A record has come for a parked flow."""
         with self._news:
@@ -223,6 +238,7 @@ class Flow:
         """Run to the end and give everything back, whatever happens on the way."""
         failure = _attempt(lambda: run.run(self._prepare))
         run.opened.set()
+        self._read = run.identities
         with self.reading.ended():
             self._last_positions = self._positions(run)
             failed = failure is not None or run.control.failure is not None
@@ -243,6 +259,7 @@ class Flow:
         first = self.settings.process * self.settings.workers
         self.query.settle(run.checkpoint(), range(first, first + self.settings.workers))
 
+    _read: Mapping[str, TopicIdentity] = MappingProxyType({})
     _last_positions: Positions | None = None
     _last_ends: Mapping[tuple[str, int], int] = MappingProxyType({})
 

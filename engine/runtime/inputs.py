@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import pyarrow as pa
 
 from ..errors import UnknownName
-from ..io.topics import Reader, TopicPartition, Topics
+from ..io.topics import Reader, TopicIdentity, TopicPartition, Topics
 from .checkpoint import Positions
 from .source import BoundedReader
 
@@ -44,7 +44,8 @@ class Unbounded:
 
 class TopicInputs:
     """The topics that a query reads, in the order of its sources. `latest`: a fresh query begins at the end (push
-    queries), else at the oldest record. `bounded`: it ends when it has read what was there when it was made."""
+    queries), else at the oldest record; there it also goes on where records were removed before it could read them. `bounded`:
+    it ends when it has read what was there when it was made. `tell` notes such things."""
 
     def __init__(
         self,
@@ -54,12 +55,15 @@ class TopicInputs:
         *,
         latest: bool = False,
         bounded: bool = False,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
+        self._tell = tell
         self.topics = tuple(names)
         self._cluster = topics
         self._columns = columns
         self._ends = dict(self.ends()) if bounded or latest else {}  # of now: who started the query may produce next
         self._latest = latest
+        self._made_of = self.identities() if latest else {}
         self._until = self._ends if bounded else None
 
     def partitions(self) -> int:
@@ -77,11 +81,27 @@ class TopicInputs:
     def open(self, topic: int, positions: Positions, parts: Sequence[int]) -> BoundedReader:
         name = self.topics[topic]
         owned = [p for p in parts if p < self._partitions(name)]
-        begin = self._ends if self._latest else {(name, p): o for p, o in self._cluster.begin_offsets(name).items()}
+        oldest = {(name, p): o for p, o in self._cluster.begin_offsets(name).items()}
+        as_made = self._latest and self.identities().get(name) == self._made_of.get(name)
+        begin = self._ends if as_made else oldest
         start = {(name, p): positions.get((name, p), begin.get((name, p), 0)) for p in owned}
+        for place in [place for place in start if start[place] < oldest.get(place, 0)]:
+            begin = dict(self.ends()) if self._latest else oldest
+            self.tell(
+                f"topic {name}, partition {place[1]}: records from offset {start[place]} on were removed before they were read;"
+                f" it goes on at {begin[place]}"
+            )
+            start[place] = begin[place]
         reader = self._cluster.reader(start, self._columns)
         until = None if self._until is None else {p: self._until[p] for p in start if p in self._until}
         return cast(BoundedReader, Unbounded(reader, until))
+
+    def identities(self) -> Mapping[str, TopicIdentity]:
+        return self._cluster.identities(self.topics)
+
+    def tell(self, what: str) -> None:
+        if self._tell is not None:
+            self._tell(what)
 
     def ends(self) -> Mapping[TopicPartition, int]:
         return {(name, p): end for name in self.topics for p, end in self._cluster.end_offsets(name).items()}

@@ -25,7 +25,7 @@ from ..operators.encode import SinkEncoder
 from ..operators.exchange import with_groups
 from ..operators.frame import merge_frames
 from ..operators.measured import DECODE, ENCODE, EXCHANGE, STAGE, Measures, size_of
-from ..operators.operator import KEY_GROUP, Frame, Report
+from ..operators.operator import KEY_GROUP, Failure, Frame, Report
 from ..operators.stage import Stage, open_stage
 from ..plan.origins import topics_read
 from ..plan.pull.plan import PullPlan
@@ -244,7 +244,7 @@ class PlanQuery:
         self.stages = len(plan.stages)
         self._read = topics_read(plan.sources)
         columns = needed_columns(plan.sources)
-        topics = TopicInputs(engine.topics, self._read, columns, latest=latest, bounded=bounded)
+        topics = TopicInputs(engine.topics, self._read, columns, latest=latest, bounded=bounded, tell=self._tell)
         self.inputs: TopicInputs | FileInputs = topics
         if any(s.file is not None for s in plan.sources):
             now_ms, allowed = engine.clock.now_ms(), engine.files_allowed
@@ -273,6 +273,14 @@ class PlanQuery:
     def _open_log(self) -> ProcessingLog:
         topics, clock = self._engine.topics, self._engine.clock
         return ProcessingLog(self.plan.query_id, topics.writer, clock.now_ms, self._metrics.failed)
+
+    def _tell(self, what: str) -> None:
+        engine = self._engine
+        log = ProcessingLog(
+            self.plan.query_id, engine.topics.writer, engine.clock.now_ms, lambda _: None
+        )  # no row is bad
+        log.report(Failure(what, "topic"))
+        log.close()
 
     def open_delivery(self, worker: int) -> Delivery:
         topics = self._engine.topics

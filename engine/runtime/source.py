@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from ..io.topics import Reader
+from ..io.topics import Reader, TopicIdentity
 from .checkpoint import Checkpoint, Latest, Positions, SourceSnapshot
 from .control import FlowControl
 from .merge import Heads
@@ -58,6 +58,14 @@ class Inputs(Protocol):
     def open(self, topic: int, positions: Positions, parts: Sequence[int]) -> BoundedReader:
         """A reader of these partitions of one topic from these positions (a partition that is not named: from where
         the query begins)."""
+        ...
+
+    def identities(self) -> Mapping[str, TopicIdentity]:
+        """Those of its topics that are there, now."""
+        ...
+
+    def tell(self, what: str) -> None:
+        """Note what the records do not show: that some are missing, or come from a topic made anew."""
         ...
 
     def ends(self) -> Mapping[tuple[str, int], int]:
@@ -309,7 +317,14 @@ class SourcePart(StatefulSourcePartition[Any, SourceSnapshot]):
         self._news = True
         before, end = self._ends[0], self._ends[-1]
         return SourceSnapshot(
-            epoch, end.as_of, end.positions, before.positions, before.as_of, end.latest, before.latest
+            epoch,
+            end.as_of,
+            end.positions,
+            before.positions,
+            before.as_of,
+            end.latest,
+            before.latest,
+            self._source.checkpoint.topic_ids,
         )
 
 

@@ -6,14 +6,19 @@ what they read; whatever it gets wakes the flows of its topic, which read it aga
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable
 
-from ..errors import MergusError
+from ..errors import EnvironmentFault, MergusError
 from ..io.topics import Reader, Topics
 from .flow import Flow
 
 POLL_MS = 50.0  # until a record is seen. Not the reader's own wait: every write to any topic would end that
+COMPARE_S = 2.0
+"""How often the topics of all flows are compared with what they were: one that is deleted and made anew in between is read
+from where the old one was."""
 SETTLING_MS = 20.0  # while a flow is on its way to being parked: its topics are not watched yet
 
 
@@ -26,6 +31,7 @@ class Watch:
         self._idle_park_ms = idle_park_ms
         self._ended = threading.Event()
         self._reader: Reader | None = None
+        self._compare_at = 0.0
         self._watched: tuple[tuple[str, int], ...] = ()
         self._thread = threading.Thread(target=self._live, name="watch", daemon=True)
         self._thread.start()
@@ -46,8 +52,21 @@ class Watch:
                 self._ended.wait(1.0)
         self._forget()
 
+    def _compare(self, flows: list[Flow]) -> None:
+        """Begin those again whose topics are no longer what they were. One that is away says so by itself then."""
+        if time.monotonic() < self._compare_at:
+            return
+        read = {flow: flow.read for flow in flows}
+        with contextlib.suppress(EnvironmentFault):  # the topics are away: that is for who reads them
+            now = self._topics.identities({name for topics in read.values() for name in topics})
+            for flow, topics in read.items():
+                if any(now.get(name) != known for name, known in topics.items()) and flow.read is topics:
+                    flow.begin_again()
+        self._compare_at = time.monotonic() + COMPARE_S
+
     def _look(self) -> None:
         flows = self._flows()
+        self._compare(flows)
         for flow in flows:
             flow.reading.give_up_idle()
             flow.park_if_idle(self._idle_park_ms)

@@ -260,3 +260,17 @@ def test_an_unknown_topic_is_named(topics: Topics, name: str) -> None:
     for call in calls:
         with pytest.raises(UnknownName, match=name):
             call()
+
+
+def test_a_topic_that_is_made_anew_is_another_one(topics: Topics, name: str) -> None:
+    topics.create(name, 2)
+    before = topics.identities([name, f"{name}-not-there"])
+    assert list(before) == [name]
+    assert before[name].partitions == 2
+    assert topics.identities([name]) == before
+    topics.delete(name)
+    until(lambda: topics.identities([name]) == {}, "the topic to go")
+    topics.create(name, 2)
+    until(lambda: name in topics.identities([name]), "the topic to come")
+    assert topics.identities([name])[name].id not in ("", before[name].id)
+    assert topics.identities([]) == {}

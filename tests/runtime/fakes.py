@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mergus.engine.io.partitioner import KEY_GROUPS
-from mergus.engine.io.topics import RECORD_SCHEMA, TopicInfo
+from mergus.engine.io.topics import RECORD_SCHEMA, TopicIdentity, TopicInfo
 from mergus.engine.operators.operator import OFFSET, PARTITION, ROWTIME, SEQUENCE, Failure, Frame
 from mergus.engine.runtime.work import owner
 
@@ -36,6 +36,9 @@ class MemoryTopics:
 
     def list(self):
         return [TopicInfo(name, len(parts)) for name, parts in self.records.items()]
+
+    def identities(self, names):
+        return {name: TopicIdentity("", len(self.records[name])) for name in names if name in self.records}
 
     def begin_offsets(self, name):
         return dict.fromkeys(range(len(self.records[name])), 0)

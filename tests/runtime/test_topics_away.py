@@ -129,3 +129,41 @@ def test_a_query_is_in_error_until_a_try_has_come_as_far_as_its_records(tmp_path
         let_go.set()
     until(lambda: lifecycle.statuses()["CTAS_COUNTS"].state == "RUNNING")
     lifecycle.close()
+
+
+def test_a_topic_that_is_made_anew_is_read_from_its_beginning(tmp_path, topics):
+    """Its offsets begin again: to go on at those of the old one would pass over as many of its records."""
+    lifecycle = Lifecycle(HostSettings(tmp_path), topics, RunSettings(in_process=True, epoch_ms=50))
+    produce(topics, [("a", i) for i in range(100)])
+    lifecycle.start(counts())
+    lifecycle.wait_caught_up(limit_s=30)
+    topics.delete("events")
+    until(lambda: lifecycle.status("CTAS_COUNTS").state == "ERROR")
+    topics.create("events", 3)
+    produce(topics, [("a", i) for i in range(250)])
+    until(lambda: rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all()))["a"][0] == 350)
+    reasons = [json.loads(v)["REASON"] for _, _, _, v in records(topics, "mergus_processing_log")]
+    assert [r for r in reasons if "anew" in r] == ["topic events has been made anew: it is read from its beginning"]
+    lifecycle.close()
+
+
+def test_records_that_were_removed_before_they_were_read_are_told(tmp_path, topics, monkeypatch):
+    produce(topics, [("a", i) for i in range(100)])
+    run = RunSettings(in_process=True, epoch_ms=50)
+    lifecycle = Lifecycle(HostSettings(tmp_path), topics, run)
+    lifecycle.start(counts())
+    lifecycle.wait_caught_up(limit_s=30)
+    lifecycle.close()
+    produce(topics, [("a", i) for i in range(50)])
+    begins = EmbeddedTopics.begin_offsets
+    (part,) = [p for p, end in topics.end_offsets("events").items() if end]
+    moved = dict.fromkeys(topics.end_offsets("events"), 0) | {part: 120}
+    monkeypatch.setattr(
+        EmbeddedTopics, "begin_offsets", lambda self, name: moved if name == "events" else begins(self, name)
+    )
+    lifecycle = Lifecycle(HostSettings(tmp_path), topics, run)
+    lifecycle.start(counts())
+    until(lambda: rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all()))["a"][0] == 130)
+    (reason,) = [json.loads(v)["REASON"] for _, _, _, v in records(topics, "mergus_processing_log")]
+    assert "records from offset 100 on were removed before they were read; it goes on at 120" in reason
+    lifecycle.close()

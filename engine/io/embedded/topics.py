@@ -10,13 +10,13 @@ import builtins
 import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
 from ...clock import Clock
 from ...errors import Conflict, UnknownName, UserError
-from ..topics import DEFAULT_REPLICAS, TopicInfo, TopicPartition
+from ..topics import DEFAULT_REPLICAS, TopicIdentity, TopicInfo, TopicPartition
 from .reader import EmbeddedReader
 from .retention import Retention, enforce_retention, give_back_pages
 from .store import OFFSET_BITS, Durability, Store, faults, first_row
@@ -81,6 +81,14 @@ class EmbeddedTopics:
                 values,
             ).fetchall()
         return [_info(name, partitions, replicas, json.loads(text)) for name, partitions, replicas, text in rows]
+
+    def identities(self, names: Collection[str]) -> dict[str, TopicIdentity]:
+        """Those of these topics that are there."""
+        with self._lock, faults("cannot read the embedded topics", self._store.path):
+            rows = self._store.connection.execute(
+                "SELECT t.name, t.id, count(*) FROM topics t JOIN partitions p ON p.topic_id = t.id GROUP BY t.id"
+            ).fetchall()
+        return {name: TopicIdentity(str(number), partitions) for name, number, partitions in rows if name in names}
 
     def begin_offsets(self, name: str) -> dict[int, int]:
         """The oldest offset kept, by partition."""

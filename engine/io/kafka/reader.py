@@ -20,6 +20,7 @@ from confluent_kafka import TopicPartition as Place
 from ..topics import HEADERS, TopicPartition
 from .errors import fault
 
+_WATERMARKS_S = 10.0
 _AT_A_TIME = 10_000  # batches of 50,000 are slower
 _DEFAULTS = {
     "group.id": "mergus",
@@ -30,7 +31,7 @@ _DEFAULTS = {
 }
 _FIXED = {
     "enable.auto.commit": "false",
-    "auto.offset.reset": "earliest",
+    "auto.offset.reset": "error",  # who reads decides where it goes on, and tells
     "isolation.level": "read_committed",
     "enable.partition.eof": "true",  # it alone tells of markers of transactions that are passed
 }
@@ -108,8 +109,18 @@ class KafkaReader:
             return
         if problem.code() == KafkaError._PARTITION_EOF:
             self._ends[str(message.topic()), int(message.partition() or 0)] = message.offset() or 0
+        elif problem.code() == KafkaError._AUTO_OFFSET_RESET:
+            self._out_of_range(str(message.topic()), int(message.partition() or 0), problem)
         elif problem.fatal() or problem.code() not in _PASSING:
             raise fault("cannot read from Kafka", problem)
+
+    def _out_of_range(self, topic: str, partition: int, problem: KafkaError) -> None:
+        """A position that the topic does not have: its records were removed before they were read, which is for who reads to
+        decide; or it lies beyond the end, where a cluster without topic ids has made the topic anew."""
+        low, _ = self._consumer.get_watermark_offsets(Place(topic, partition), timeout=_WATERMARKS_S)
+        if self._positions[topic, partition] < low:
+            raise fault(f"records of topic {topic}, partition {partition} were removed before they were read", problem)
+        self.seek({(topic, partition): low})
 
     def _batch(self, messages: list[Message]) -> pa.RecordBatch:
         """Each attribute of a message is a Python object: taken a column at a time, only those that are needed."""

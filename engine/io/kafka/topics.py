@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import builtins
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import IsolationLevel, KafkaException
+from confluent_kafka import IsolationLevel, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as Place
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but not in its __all__
     AdminClient,
@@ -21,7 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but
 )
 
 from ...errors import Conflict, UnknownName
-from ..topics import TopicInfo, TopicPartition
+from ..topics import TopicIdentity, TopicInfo, TopicPartition
 from .errors import fault, is_code
 from .reader import KafkaReader
 from .writer import MARKERS, KafkaTransactionalWriter, KafkaWriter
@@ -31,6 +31,7 @@ REACH_S = 10.0  # metadata: longer means that no broker is there
 _LOOKS = 500  # how often to look, every _LOOK_S, for a change that the cluster has agreed to
 _LOOK_S = 0.02
 _RETENTION = "retention.ms"
+_NO_ID = "A" * 22  # 128 zero bits: a cluster from before topics had ids
 
 
 class KafkaTopics:
@@ -102,6 +103,21 @@ class KafkaTopics:
             for each, meta in sorted(topics.items())
             if meta.error is None and name in (None, each)
         ]
+
+    def identities(self, names: Collection[str]) -> dict[str, TopicIdentity]:
+        """Those of these topics that are there."""
+        made = {}
+        wanted = TopicCollection(list(names))
+        for name, asked in self._admin.describe_topics(wanted, request_timeout=REACH_S).items() if names else ():
+            try:
+                found = asked.result(TIMEOUT_S)
+            except KafkaException as error:
+                if is_code(error, "UNKNOWN_TOPIC_OR_PART"):
+                    continue
+                raise fault(f"cannot describe topic {name}", error) from error
+            given = str(found.topic_id)
+            made[name] = TopicIdentity("" if given == _NO_ID else given, len(found.partitions))
+        return made
 
     def _partitions(self, name: str) -> int:
         for info in self._metadata(name):
