@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from ..errors import MergusError
-from ..io.topics import Writer
+from ..io.topics import Topics
 from ..operators.operator import Failure
 from .processing_log import ProcessingLog
 
@@ -27,10 +27,8 @@ log = logging.getLogger("mergus.queries")
 class Failures:
     """Methods may be called from any thread, and do not block."""
 
-    def __init__(
-        self, open_writer: Callable[[], Writer], now_ms: Callable[[], int], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._entries = ProcessingLog("", open_writer, now_ms, lambda _: None)
+    def __init__(self, topics: Topics, now_ms: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+        self._entries = ProcessingLog("", topics, now_ms, lambda _: None)
         self._clock = clock
         self._told: dict[str, tuple[str, float]] = {}
         self._waiting: queue.Queue[tuple[str, str] | None] = queue.Queue(_WAITING_MAX)

@@ -81,7 +81,7 @@ class Lifecycle:
         self._deaths: dict[str, list[float]] = {}
         self._closing = False
         self._lock = threading.RLock()
-        self._failures = Failures(topics.writer, SystemClock().now_ms)
+        self._failures = Failures(topics, SystemClock().now_ms)
 
     # -------------------------------------------------------------------------------------------------------- commands
     def start(

@@ -272,13 +272,11 @@ class PlanQuery:
 
     def _open_log(self) -> ProcessingLog:
         topics, clock = self._engine.topics, self._engine.clock
-        return ProcessingLog(self.plan.query_id, topics.writer, clock.now_ms, self._metrics.failed)
+        return ProcessingLog(self.plan.query_id, topics, clock.now_ms, self._metrics.failed)
 
     def _tell(self, what: str) -> None:
         engine = self._engine
-        log = ProcessingLog(
-            self.plan.query_id, engine.topics.writer, engine.clock.now_ms, lambda _: None
-        )  # no row is bad
+        log = ProcessingLog(self.plan.query_id, engine.topics, engine.clock.now_ms, lambda _: None)  # no row is bad
         log.report(Failure(what, "topic"))
         log.close()
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import orjson
 import pyarrow as pa
 
-from ..errors import Conflict, MergusError
+from ..errors import Conflict, MergusError, UnknownName
 from ..io.topics import Topics, Writer
 from ..operators.operator import Failure
 
@@ -40,11 +40,9 @@ def prepare(topics: Topics) -> None:
 class ProcessingLog:
     """One worker's way to the log. `count` is told the kind of each failure. Owned by the worker's thread."""
 
-    def __init__(
-        self, query_id: str, open_writer: Callable[[], Writer], now_ms: Callable[[], int], count: Callable[[str], None]
-    ) -> None:
+    def __init__(self, query_id: str, topics: Topics, now_ms: Callable[[], int], count: Callable[[str], None]) -> None:
         self.query_id = query_id
-        self._open_writer = open_writer
+        self._topics = topics
         self._now_ms = now_ms
         self._count = count
         self._writer: Writer | None = None
@@ -60,10 +58,17 @@ class ProcessingLog:
         if not self._entries:
             return
         entries, self._entries = self._entries, []
-        if self._writer is None:
-            self._writer = self._open_writer()
         times = pa.repeat(pa.scalar(self._now_ms(), pa.int64()), len(entries))
         records = pa.RecordBatch.from_arrays([times, pa.array(entries, pa.binary())], names=["timestamp", "value"])
+        try:
+            self._write(records)
+        except UnknownName:  # somebody has deleted it: no query shall end of that
+            prepare(self._topics)
+            self._write(records)
+
+    def _write(self, records: pa.RecordBatch) -> None:
+        if self._writer is None:
+            self._writer = self._topics.writer()
         try:
             self._writer.write(TOPIC, records)
             self._writer.flush()

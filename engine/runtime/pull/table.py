@@ -98,7 +98,7 @@ class PulledTable:
     def _answered(self, pull: PullPlan, rows: pa.Table) -> pa.Table:
         """The rows after the models of a pull query. Its log is its own: the flow's belongs to the flow's thread."""
         engine = self._engine
-        log = ProcessingLog(self._plan.query_id, engine.topics.writer, engine.clock.now_ms, lambda kind: None)
+        log = ProcessingLog(self._plan.query_id, engine.topics, engine.clock.now_ms, lambda kind: None)
         try:
             return answer(pull.steps, rows, pull.schema, engine.instance, log.report, engine.models())
         finally:
