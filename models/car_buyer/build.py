@@ -128,7 +128,6 @@ def evaluate(scores: Any, labels: Any) -> dict[str, float]:
     return {
         "auc": round(area_under_curve(scores, labels), 4),
         f"recall_at_precision_{PRECISION}": round(float(hits[last] / labels.sum()) if last >= 0 else 0.0, 4),
-        f"score_at_precision_{PRECISION}": round(float(scores[order[last]]), 4),
         "people": len(labels),
         "buyers": int(labels.sum()),
     }

@@ -155,6 +155,8 @@ def test_kind_and_probability_come_from_one_model_call() -> None:
         ("cluster_id", ["artefact"]),
         ("digits", ["artefact", "digits.tflite"]),
         ("captions", ["greedy.pb", "beam.pb"]),
+        ("car_buyer", ["artefact"]),
+        ("machine_health", ["artefact/1.tflite", "artefact/2.tflite"]),
     ],
 )
 def test_artefacts_are_whole_small_and_described(model: str, files: list[str]) -> None:
