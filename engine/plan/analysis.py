@@ -6,23 +6,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from ..errors import AnalysisError, Span
+from ..errors import AnalysisError, Span, Unsupported
 from ..sql.expressions import Column, Expr
 from ..sql.functions import AggregateFunction, FunctionRegistry, TableFunction
 from ..sql.scope import WINDOW_BOUNDS, Scope, span_of
 from ..sql.statements.statement import Query, WindowClause
 from ..sql.typing.calls import contains
 from ..sql.typing.expression import analyze_expression, require_boolean
-from .grouping import GroupScope, aggregate_node, group_keys, with_rows
+from .grouping import Groups, GroupScope, aggregate_node, group_keys, with_rows
 from .keys import KeyNeed, Projected, arrange, check_key_types, check_names, marked
 from .logical import Aggregate, Filter, Finals, Node, Project, has, reads
 from .projection import Item, SelectScope, Star, TableFunctions, analyze_items, column_node, items_of
 from .rows import Entry, Rows, RowScope, canonical
 from .steps import CUMULATIVE, Window
+from .subqueries.expressions import calls_of_groups, with_lookups_of_groups
+from .subqueries.lookup import Names
 from .text import text_of
 
 NEW_PLANNER = "ksql.new.query.planner.enabled"
@@ -31,16 +33,16 @@ NEW_PLANNER = "ksql.new.query.planner.enabled"
 def analyze_query(
     query: Query,
     rows: Rows,
-    registry: FunctionRegistry,
     *,
     sink: str | None,
     settings: Mapping[str, str],
+    names: Names,
     is_derived: bool = False,
 ) -> Project:
     """The logical tree of a query over `rows`; `sink` is what it writes to, None when it answers to a reader. Its root gives
-    the result: of a persistent query keys first, else columns as the projection has them. `is_derived`: it stands in FROM of
-    another query, under the name `sink`."""
-    return _Analysis(query, rows, registry, sink, settings, is_derived).run()
+    the result: of a persistent query keys first, else columns as the projection has them. `names`: what sub-queries that are
+    asked of groups can name. `is_derived`: it stands in FROM of another query, under the name `sink`."""
+    return _Analysis(query, rows, names.registry, sink, settings, names, is_derived).run()
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class _Analysis:
     registry: FunctionRegistry
     sink: str | None
     settings: Mapping[str, str]
+    names: Names
     is_derived: bool = False
 
     def run(self) -> Project:
@@ -194,14 +197,23 @@ class _Analysis:
         keys = group_keys(query.group_by, self.rows, registry)
         scope = GroupScope(self.rows, keys, window, registry, self.settings)
         items = self._items(self._star)
-        exprs = analyze_items(items, scope, registry)
-        having: Expr | None = None
         derived = self.rows.node.is_table and has(self.rows.node, Aggregate)
         condition = with_rows(query.having) if derived else query.having
+        nodes = [*(item.node for item in items), *(() if condition is None else (condition,))]
+        answered: Rows | None = None
+        over: Scope = scope
+        if any(node.find(exp.Subquery) for node in nodes):
+            answered, nodes = self._asked(scope, nodes)
+            over = answered.scope(registry, "SELECT")
+            items = [replace(item, node=node) for item, node in zip(items, nodes, strict=False)]
+        exprs = analyze_items(items, over, registry)
+        having: Expr | None = None
         if condition is not None:
             scope.clause = "HAVING"
-            having = self._condition(condition, scope, "HAVING")
-        groups: Node = aggregate_node(self._filtered(), scope, emit_final=query.emit == "FINAL")
+            over = scope if answered is None else answered.scope(registry, "HAVING")
+            having = self._condition(nodes[-1], over, "HAVING")
+        final = query.emit == "FINAL"
+        groups: Node = aggregate_node(self._filtered(), scope, emit_final=final) if answered is None else answered.node
         if having is not None:
             groups = Filter(groups, having)
         if self.sink is None:
@@ -212,6 +224,21 @@ class _Analysis:
             needs = [KeyNeed((_text(key.node),), key.expr) for key in keys if key.node is not None]
             columns = self._keyed(items, exprs, numbers, needs, "grouping expression")
         return TableFunctions(self.rows, registry).project(groups, columns)
+
+    def _asked(self, scope: GroupScope, nodes: Sequence[exp.Expression]) -> tuple[Rows, list[exp.Expression]]:
+        """The groups with what sub-queries in these expressions over them are answered, and the expressions without these."""
+        if scope.window is not None:
+            asked = next(found for node in nodes if (found := node.find(exp.Subquery)))
+            raise Unsupported(
+                "a sub-query cannot be asked of a window's groups",
+                detail="rows of windows that are over would be kept for ever, to be asked again",
+                hint="ask it of the rows, in WHERE; or make a table of the windows, and read its topic as a stream",
+                span=span_of(asked),
+            )
+        for call in calls_of_groups(nodes, self.rows, self.names):
+            scope.claim(call)
+        groups = Groups.of(aggregate_node(self._filtered(), scope, emit_final=False), scope)
+        return with_lookups_of_groups(groups, nodes, self.names)
 
     # ------------------------------------------------------------------------------------------------------ all of them
 

@@ -14,15 +14,15 @@ from sqlglot import exp
 from ..errors import AnalysisError, Span, TypeMismatch
 from ..sql.builtin.aggregates_lists import limited
 from ..sql.expressions import Column, Expr, Literal
-from ..sql.functions import AggregateSpec, FunctionRegistry
+from ..sql.functions import AggregateFunction, AggregateSpec, FunctionRegistry
 from ..sql.schema import ColumnDef, Schema
-from ..sql.scope import WINDOW_BOUNDS, span_of, system_column
+from ..sql.scope import WINDOW_BOUNDS, Scope, span_of, system_column
 from ..sql.types import INTEGER, NULL
 from ..sql.typing.calls import AggregateUse, aggregate_use, is_aggregate
 from ..sql.typing.expression import analyze_expression
 from .keys import check_key_types
 from .logical import Aggregate, Node, Project, Retract, has
-from .rows import Rows, RowScope, canonical
+from .rows import Entry, RowKey, Rows, RowScope, canonical, misplaced
 from .steps import AggregateCall, Window
 from .text import text_of
 
@@ -58,7 +58,7 @@ class GroupScope:
             return self._aggregate(node, form)
         for index, key in enumerate(self.keys):
             if key.canonical == form:
-                return Column(index, _shown(node), key.expr.type)
+                return Column(index, _shown(key.node), key.expr.type)
         return None
 
     def column(self, name_parts: Sequence[str], span: Span | None) -> Expr:
@@ -79,6 +79,44 @@ class GroupScope:
             self.calls[form] = use
         index = len(self.keys) + list(self.calls).index(form)
         return Column(index, _shown(node), self.calls[form].spec.type)
+
+
+@dataclass(frozen=True)
+class Groups(Rows):
+    """Groups as the rows of which sub-queries are asked: what names them is what SELECT and HAVING may say of a group."""
+
+    grouped: GroupScope = field(kw_only=True)
+
+    def scope(self, registry: FunctionRegistry, clause: str) -> Scope:
+        """What a group has, and what has been answered for it."""
+        return _Answered(self, clause)
+
+    @staticmethod
+    def of(node: Aggregate, scope: GroupScope) -> Groups:
+        """The groups that an aggregation makes, all of whose calls are known."""
+        columns = [Entry("", c.name, c.name, Column(i, c.name, c.type), c.is_key) for i, c in enumerate(node.schema)]
+        keys = tuple(RowKey((e,), e.expr, e.name) for e in columns if e.is_key)
+        return Groups(node, tuple(columns), keys, scope.rows.sources[:1], grouped=scope)
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """A group's columns, which keep their places, and the hidden ones behind them that sub-queries were answered with."""
+
+    groups: Groups
+    clause: str
+
+    def claim(self, node: exp.Expression) -> Expr | None:
+        scope = self.groups.grouped
+        if is_aggregate(node, scope.registry) and canonical(node, scope.rows) not in scope.calls:
+            raise misplaced(node, AggregateFunction, self.clause)
+        return scope.claim(node)
+
+    def column(self, name_parts: Sequence[str], span: Span | None) -> Expr:
+        scope = self.groups.grouped
+        answers = self.groups.entries[len(scope.keys) + len(scope.calls) :]
+        found = next((e.expr for e in answers if [e.name] == list(name_parts)), None)
+        return replace(scope, clause=self.clause).column(name_parts, span) if found is None else found
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def plan_logical(
     _check_query(query, sink)
     block, names = Names(catalog, registry, settings, sink is not None, {}).block(query)
     block, rows = names.rows(block)
-    root = analyze_query(block, rows, registry, sink=None if sink is None else sink.name, settings=settings)
+    root = analyze_query(block, rows, sink=None if sink is None else sink.name, settings=settings, names=names)
     if sink is None:
         return optimize(_told(root))
     check_kind(root, sink)

@@ -14,7 +14,7 @@ from sqlglot import exp
 from ..errors import AnalysisError, Span, UnknownName
 from ..sql.expressions import Column, Expr
 from ..sql.functions import AggregateFunction, FunctionRegistry, TableFunction
-from ..sql.scope import PSEUDO_COLUMNS, WINDOW_BOUNDS, span_of, suggestion, system_column
+from ..sql.scope import PSEUDO_COLUMNS, WINDOW_BOUNDS, Scope, span_of, suggestion, system_column
 from ..sql.typing.calls import call_name, is_aggregate, is_table_function
 from .logical import Node, Read
 
@@ -64,6 +64,10 @@ class Rows:
         if source is not None and source not in self.sources:
             raise no_source(source, self.sources, span)
         return tuple(e for e in self.entries if not e.hidden and source in (None, e.source))
+
+    def scope(self, registry: FunctionRegistry, clause: str) -> Scope:
+        """What expressions over the rows may name."""
+        return RowScope(self, registry, clause)
 
     def find(self, parts: Sequence[str], span: Span | None) -> Entry:
         """The entry of `NAME` or `SOURCE.NAME`; raises UnknownName, or AnalysisError where a bare name fits several."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ..errors import AnalysisError
 from ..sql.properties import StateTtl
-from .logical import FINALS_APART, Aggregate, Filter, Finals, Infer, Node, Project, has
+from .logical import FINALS_APART, Aggregate, Filter, Finals, Infer, Join, Node, Project, has
 
 
 def with_state_ttl(node: Node, ttl: StateTtl | None) -> Node:
@@ -22,6 +22,8 @@ def with_state_ttl(node: Node, ttl: StateTtl | None) -> Node:
             return replace(_checked(node, ttl), ttl_ms=ttl.ms)
         case Project() | Filter() | Infer():
             return replace(node, input=with_state_ttl(node.input, ttl))
+        case Join(is_lookup=True) if has(node.left, Aggregate):
+            return replace(node, left=with_state_ttl(node.left, ttl))
         case _ if node.is_table:
             raise AnalysisError(
                 "STATE_TTL needs a GROUP BY",

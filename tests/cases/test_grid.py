@@ -49,6 +49,8 @@ PER_PARTITION = (
     "membership-values of a table's column",
     "values-an aggregate of",
     "values-what a table has",
+    "having-what is aggregated",
+    "having-STATE_TTL",
 )  # what is late, or final, is judged by partition; and what lies in two has no order
 BY_ROW = ("functions_", "types_")  # what a row gives by itself: one combination each, all of them over the files
 ASSERTIONS = (AssertValues, AssertSource, AssertTopic)

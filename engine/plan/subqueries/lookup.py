@@ -61,9 +61,7 @@ def looked_up(
     span = span_of(asked)
     check_windows(rows, table, span_of(node))
     key = table.keys[0].expr
-    value = coerce(
-        analyze_expression(asked, RowScope(rows, names.registry, "a sub-query"), names.registry), key.type, span
-    )
+    value = coerce(analyze_expression(asked, rows.scope(names.registry, "a sub-query"), names.registry), key.type, span)
     columns = list(dict.fromkeys([*(e.expr for e in rows.entries), *(k.expr for k in rows.keys), value]))
     keys = [k.expr for k in rows.keys]
     known = {e.expr: e.name for e in rows.entries}
@@ -149,7 +147,7 @@ class Correlation:
 
 
 @dataclass(frozen=True)
-class _Inside:
+class Inside:
     """Which names are the sub-query's own."""
 
     rows: Rows
@@ -168,7 +166,7 @@ class _Inside:
 def correlation(block: Query, rows: Rows, outer: Rows, what: str) -> Correlation | None:
     """The one equality by which a block over `rows` speaks of the query around it; None where it speaks only of its own.
     Raises AnalysisError for any other condition on both. `what`: EXISTS, or what else is asked."""
-    inside = _Inside(rows)
+    inside = Inside(rows)
     parts = list(written_conjuncts(block.where))
     speaks = [part for part in parts if not inside.owns(part)]
     if not speaks:
@@ -181,7 +179,7 @@ def correlation(block: Query, rows: Rows, outer: Rows, what: str) -> Correlation
 
 def of_one_key(block: Query, rows: Rows, registry: FunctionRegistry) -> Correlation | None:
     """The same where a block's own condition names one key of the table that it reads: `key = 'this one'`."""
-    inside = _Inside(rows)
+    inside = Inside(rows)
     parts = list(written_conjuncts(block.where))
     for part in parts:
         sides = _sides(part, inside)
@@ -206,7 +204,7 @@ def _without(block: Query, parts: list[exp.Expression], left_out: exp.Expression
     return replace(block, where=where)
 
 
-def _sides(condition: exp.Expression, inside: _Inside) -> tuple[exp.Expression, exp.Expression] | None:
+def _sides(condition: exp.Expression, inside: Inside) -> tuple[exp.Expression, exp.Expression] | None:
     """An equality's side that is the sub-query's own, and the other."""
     if not isinstance(condition, exp.EQ):
         return None

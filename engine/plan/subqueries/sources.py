@@ -123,7 +123,7 @@ class Names:
 
     def _select(self, query: Query, alias: str) -> _Derived:
         query, rows = self.rows(query)
-        node = analyze_query(query, rows, self.registry, sink=alias, settings=self.settings, is_derived=True)
+        node = analyze_query(query, rows, sink=alias, settings=self.settings, names=self, is_derived=True)
         return _Derived(node, bool(rows.any_case))
 
     def _body(self, body: Body, alias: str) -> _Derived:
