@@ -26,7 +26,7 @@ from ..context import Context
 from ..evaluate import EvaluateOperator, evaluate_sql
 from ..frame import conform, is_constant, systems
 from ..marks import StreamTimes
-from ..operator import DELETED, PARTITION, PASSED, ROWTIME, SEQUENCE, STREAM_TIME, UNDO, WINDOW_START, Frame
+from ..operator import DELETED, PARTITION, PASSED, ROWTIME, SEQUENCE, STREAM_TIME, UNDO, WINDOW_END, WINDOW_START, Frame
 from ..salvage import ENVIRONMENT
 from ..windows import advance_stream_time, bounds, bounds_sql, expired, may_be_late, with_stream_time
 
@@ -117,6 +117,7 @@ class PartialAggregateOperator:
         rows = self._evaluate.evaluate(table) if self._evaluate else table
         if DELETED in rows.schema.names and UNDO not in rows.schema.names:
             rows = rows.filter(pc.invert(rows.column(DELETED)))
+        rows = rows.drop_columns(_bounds_of_source(rows.schema.names))
         rows = self._drop_without_key(rows)
         if not rows.num_rows:
             return self._grouped(self._assigned(rows)) if self._step.combine else self._assigned(rows)
@@ -167,10 +168,12 @@ class PartialAggregateOperator:
         return self._group_or_not(f"({text})", names, across=across)
 
     def _group_or_not(self, source: str, names: Sequence[str], *, across: bool) -> str:
-        kept = [n for n in systems(names) if n != DELETED or not _drops_deleted(names)]
+        theirs = _bounds_of_source(names)
+        kept = [n for n in systems(names) if n not in theirs and (n != DELETED or not _drops_deleted(names))]
         columns = [f"c{i}" for i in range(len(self._step.input_schema))]
         if self._window:
-            source = f"(SELECT *, {bounds_sql(self._window)} FROM {source})"
+            own = f"* EXCLUDE ({', '.join(theirs)})" if theirs else "*"
+            source = f"(SELECT {own}, {bounds_sql(self._window)} FROM {source})"
             kept += bounds(self._window)
         if across:
             return self._across_sql(source, [*columns, *kept])
@@ -198,6 +201,11 @@ class PartialAggregateOperator:
         states = [f"{text} AS p{i}" for i, text in enumerate(partial_texts(self._step.calls))]
         tops = [f"max({ROWTIME}) AS {ROWTIME}", f"max({SEQUENCE}) AS {SEQUENCE}"]
         return f"SELECT {', '.join([*by, *states, *tops])} FROM {source} GROUP BY {', '.join(by) or 'ALL'}"
+
+
+def _bounds_of_source(names: Sequence[str]) -> list[str]:
+    """The columns of the windows that rows' keys have carried so far, which groups are not made by."""
+    return [n for n in (WINDOW_START, WINDOW_END) if n in names]
 
 
 def _drops_deleted(names: Sequence[str]) -> bool:
