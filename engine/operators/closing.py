@@ -1,7 +1,9 @@
 """The end of windows: rows that go on once, when their window closes (EMIT FINAL), and rows that are past retention.
 
 Both go by the least stream time of the live partitions, which every frame tells to every key group, so that silent keys
-close too. How far windows have closed is kept in the state, so that a restart tells none twice.
+close too. Windows over closed windows go by how far those have closed: all rows of before are there by then, so none is late,
+and what the windows hold does not depend on when. How far windows have closed is kept in the state, so that a restart tells none
+twice.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from .aggregates.group_state import GroupState
 from .context import Context
 from .frame import set_column
 from .marks import LeastTime, Marks
-from .operator import PASSED, SEQUENCE, SEQUENCE_STEP, STREAM_TIME, WINDOW_END, WINDOW_START
+from .operator import PASSED, SEQUENCE, SEQUENCE_STEP, STREAM_TIME, WINDOW_END, WINDOW_START, closed_time
 from .windows import grace_ms, retention_ms
 
 
@@ -36,6 +38,7 @@ class Closing:
         self._session = step.partial.window.is_session
         self._bound = WINDOW_END if self._window.is_bounded else WINDOW_START
         self._final = step.emit_final
+        self._edge, self._below = step.output, step.partial.below
         self._keys = step.partial.keys
         self._layout = layout
         self._table = table
@@ -49,11 +52,25 @@ class Closing:
         self._marks.reload()
 
     def advance(self, stream_time: dict[int, int]) -> pa.Table | None:
-        """Close and expire up to the least stream time; gives the rows of windows that closed."""
-        now = self._clock.hear(stream_time)
+        """Close and expire up to the least stream time; gives the rows of windows that closed, and adds to `stream_time` how far
+        they have."""
+        now = self._clock.hear(stream_time) if self._below is None else stream_time.get(closed_time(self._below), -1)
         made = self._emit(now) if self._final else None
         self._expire(now)
+        if self._final:
+            stream_time[closed_time(self._edge)] = self._earliest_to_come()
         return made
+
+    def _earliest_to_come(self) -> int:
+        """A rowtime before which no row of a window that has not closed can be."""
+        closed = self._marks.values.get("closed", -1)
+        if closed < 0:
+            return -1
+        if self._session:
+            return closed + 1
+        if self._window.is_cumulative:
+            return closed // self._window.size_ms * self._window.size_ms
+        return closed + self._window.advance_ms
 
     def _emit(self, now: int) -> pa.Table | None:
         closed, before = self._last_closed(now), self._marks.values.get("closed", -1)

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ..state.change import OLD, ROW
 from .context import Context
+from .operator import is_closed_time
 
 
 class Marks:
@@ -52,7 +53,8 @@ class LeastTime:
     def hear(self, stream_time: Mapping[int, int]) -> int:
         """Where it stands after a frame; -1 before any was heard."""
         for partition, time in stream_time.items():
-            self._times[partition] = max(time, self._times.get(partition, time))
+            if not is_closed_time(partition):
+                self._times[partition] = max(time, self._times.get(partition, time))
         return min(self._times.values(), default=-1)
 
 
@@ -78,7 +80,8 @@ class StreamTimes:
     def hear(self, times: Mapping[int, int]) -> None:
         """Times that others have come to."""
         for name, time in times.items():
-            self.now[name] = max(time, self.now.get(name, time))
+            if not is_closed_time(name):
+                self.now[name] = max(time, self.now.get(name, time))
 
     def keep(self) -> None:
         """What stands now belongs to the batch."""

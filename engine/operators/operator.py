@@ -6,7 +6,7 @@ carries: a table an edge, and the stream times after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -48,6 +48,24 @@ def partition_of_time(name: int) -> int:
     return name if name >= 0 else (-1 - name) % _PARTITIONS_MAX
 
 
+_CLOSED_TIMES = -(1 << 60)
+
+
+def closed_time(edge: int) -> int:
+    """The name in `Frame.stream_time` of how far the windows have closed that are given on an edge, each once: no row of an
+    earlier rowtime comes there any more. Below all other names.
+
+    >>> [is_closed_time(name) for name in (closed_time(0), side_time(9, 1, 7), 0)]
+    [True, False, False]
+    """
+    return _CLOSED_TIMES - edge
+
+
+def is_closed_time(name: int) -> bool:
+    """Whether an entry of `Frame.stream_time` speaks of closed windows, and not of a partition."""
+    return name <= _CLOSED_TIMES
+
+
 @dataclass
 class Frame:
     """One pass: tables by edge, and by source partition the stream time after the rows of this frame.
@@ -55,11 +73,13 @@ class Frame:
     An edge that is absent has no rows; a system column is there only where something needs it. On the way into a stage
     `stream_time` says where partitions stand already (a restart gives the snapshot's times here; a partition that is
     live and has given nothing yet stands at -1 and keeps windows open). `parts`: how many frames were put together.
+    `began`: inside a stage, the stream times before it; of several steps that advance them none judges rows by another's.
     """
 
     edges: dict[int, pa.Table]
     stream_time: dict[int, int] = field(default_factory=dict)
     parts: int = 1
+    began: Mapping[int, int] | None = None
 
 
 @dataclass(frozen=True)

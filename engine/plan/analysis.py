@@ -19,7 +19,7 @@ from ..sql.typing.calls import contains
 from ..sql.typing.expression import analyze_expression, require_boolean
 from .grouping import Groups, GroupScope, aggregate_node, group_keys, with_rows
 from .keys import KeyNeed, Projected, arrange, check_key_types, check_names, marked
-from .logical import Aggregate, Filter, Finals, Node, Project, has, reads
+from .logical import Aggregate, Filter, Node, Project, has, reads
 from .projection import Item, SelectScope, Star, TableFunctions, analyze_items, column_node, items_of
 from .rows import Entry, Rows, RowScope, canonical
 from .steps import CUMULATIVE, Window
@@ -88,13 +88,6 @@ class _Analysis:
         if query.having is not None and not query.group_by:
             raise AnalysisError(
                 "HAVING requires a GROUP BY clause", hint="WHERE filters rows", span=span_of(query.having)
-            )
-        if query.window is not None and has(self.rows.node, Finals):
-            raise AnalysisError(
-                "WINDOW is not supported over a sub-query with EMIT FINAL",
-                detail="its rows come when their windows close, by then all of them late for windows of the same stream time",
-                hint="group by a time of the windows: GROUP BY WINDOWSTART - WINDOWSTART % 3600000",
-                span=query.window.span,
             )
         kafka = [read.alias for read in reads(self.rows.node) if read.source.formats.value == "KAFKA"]
         if kafka and (grouped or self.rows.joined):

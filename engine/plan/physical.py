@@ -162,8 +162,11 @@ class _Builder:
 
     def _aggregate(self, node: Aggregate) -> tuple[Edge, int]:
         edge, at = self.build(node.input)
+        below = None
+        if node.grouped is not None and _of_finals(node.input):
+            below = max(s.output for steps in self.steps for s in steps if isinstance(s, AggregateStep))  # the newest
         partial = PartialAggregate(
-            edge, self._edge(), node.keys, node.calls, node.grouped, node.input.schema, node.combine, node.ttl_ms
+            edge, self._edge(), node.keys, node.calls, node.grouped, node.input.schema, node.combine, node.ttl_ms, below
         )
         sent, _ = self._append(at, partial)
         self._cross(sent, at, at + 1, tuple(range(node.keys)))
@@ -257,6 +260,11 @@ class _Builder:
     def _name(self, what: str) -> str:
         self.names[what] = self.names.get(what, 0) + 1
         return f"{what}_{self.names[what]}"
+
+
+def _of_finals(node: Node) -> bool:
+    """Whether rows are windows that have closed."""
+    return isinstance(node, Finals) or (isinstance(node, Project | Filter | Infer) and _of_finals(node.input))
 
 
 def _filtered(node: Node) -> bool:

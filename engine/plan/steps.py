@@ -132,7 +132,8 @@ class AggregateCall:
 class PartialAggregate:
     """Before the exchange: windows assigned, late rows taken out, rows of one batch with one key and window combined
     (where every aggregate is combinable; else rows go on with their windows). Key columns of `input` come first. `ttl_ms`: how
-    long after its last row a group without a window is kept; its rows go on with their stream times."""
+    long after its last row a group without a window is kept; its rows go on with their stream times. `below`: where the rows
+    are windows that have closed, the edge on which these are given: their time is how far they have closed."""
 
     input: Edge
     output: Edge
@@ -142,6 +143,7 @@ class PartialAggregate:
     input_schema: Schema
     combine: bool
     ttl_ms: int | None = None
+    below: Edge | None = None
 
 
 @dataclass(frozen=True)

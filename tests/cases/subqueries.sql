@@ -132,3 +132,100 @@ ASSERT VALUES own (rowtime, id, n) VALUES (4, 1, 1);
 ASSERT VALUES friends (rowtime, id, s) VALUES (2, 1, 6);
 ASSERT VALUES friends (rowtime, id, s) VALUES (3, 1, 13);
 ASSERT VALUES friends (rowtime, id, s) VALUES (4, 1, 5);
+
+--@test: windows over windows that have closed: none is late, whatever has come by then
+CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE TABLE longer AS
+  SELECT id, SUM(n) AS n, COUNT(*) AS windows, MAX(WINDOWSTART) AS latest
+  FROM (SELECT id, COUNT(*) AS n FROM a WINDOW TUMBLING (SIZE 10 MILLISECONDS) GROUP BY id EMIT FINAL) w
+  WINDOW TUMBLING (SIZE 30 MILLISECONDS) WHERE id < 9 GROUP BY id EMIT FINAL;
+CREATE TABLE hops AS
+  SELECT id, SUM(n) AS n FROM (SELECT id, COUNT(*) AS n FROM a WINDOW TUMBLING (SIZE 10 MILLISECONDS) GROUP BY id HAVING COUNT(*) > 1 EMIT FINAL) w
+  WINDOW HOPPING (SIZE 30 MILLISECONDS, ADVANCE BY 10 MILLISECONDS) GROUP BY id;
+CREATE TABLE shorter AS
+  SELECT id, SUM(n) AS n FROM (SELECT id, COUNT(*) AS n FROM a WINDOW HOPPING (SIZE 20 MILLISECONDS, ADVANCE BY 10 MILLISECONDS) GROUP BY id EMIT FINAL) w
+  WINDOW TUMBLING (SIZE 5 MILLISECONDS, GRACE PERIOD 3 MILLISECONDS) GROUP BY id EMIT FINAL;
+CREATE TABLE visits AS
+  SELECT id, SUM(n) AS n FROM (SELECT id, COUNT(*) AS n FROM a WINDOW SESSION (3 MILLISECONDS) GROUP BY id EMIT FINAL) w
+  WINDOW SESSION (12 MILLISECONDS) GROUP BY id EMIT FINAL;
+CREATE TABLE growing AS
+  SELECT id % 2 AS odd, COUNT(*) AS n, SUM(n) AS total FROM (SELECT id, COUNT(*) AS n FROM a WINDOW CUMULATIVE (SIZE 20 MILLISECONDS, STEP 10 MILLISECONDS) GROUP BY id EMIT FINAL) w
+  WINDOW TUMBLING (SIZE 20 MILLISECONDS) GROUP BY id % 2 EMIT FINAL;
+CREATE TABLE thrice AS
+  SELECT id, SUM(n) AS n
+  FROM (SELECT id, SUM(n) AS n FROM (SELECT id, COUNT(*) AS n FROM a WINDOW TUMBLING (SIZE 5 MILLISECONDS) GROUP BY id EMIT FINAL) w
+    WINDOW TUMBLING (SIZE 10 MILLISECONDS) GROUP BY id EMIT FINAL) v
+  WINDOW TUMBLING (SIZE 20 MILLISECONDS) GROUP BY id EMIT FINAL;
+INSERT INTO a (rowtime, id, x) VALUES (0, 1, 1);
+INSERT INTO a (rowtime, id, x) VALUES (9, 1, 2);
+INSERT INTO a (rowtime, id, x) VALUES (2, 2, 3);
+INSERT INTO a (rowtime, id, x) VALUES (13, 1, 9);
+INSERT INTO a (rowtime, id, x) VALUES (14, 3, 4);
+INSERT INTO a (rowtime, id, x) VALUES (15, 1, 4);
+INSERT INTO a (rowtime, id, x) VALUES (8, 1, 5);
+INSERT INTO a (rowtime, id, x) VALUES (21, 1, 4);
+INSERT INTO a (rowtime, id, x) VALUES (29, 2, 4);
+INSERT INTO a (rowtime, id, x) VALUES (38, 1, 4);
+INSERT INTO a (rowtime, id, x) VALUES (31, 2, 4);
+INSERT INTO a (rowtime, id, x) VALUES (62, 9, 4);
+INSERT INTO a (rowtime, id, x) VALUES (200, 9, 4);
+ASSERT VALUES longer (rowtime, id, windowstart, n, windows, latest) VALUES (21, 1, 0, 5, 3, 20);
+ASSERT VALUES longer (rowtime, id, windowstart, n, windows, latest) VALUES (29, 2, 0, 2, 2, 20);
+ASSERT VALUES longer (rowtime, id, windowstart, n, windows, latest) VALUES (14, 3, 0, 1, 1, 10);
+ASSERT VALUES longer (rowtime, id, windowstart, n, windows, latest) VALUES (38, 1, 30, 1, 1, 30);
+ASSERT VALUES longer (rowtime, id, windowstart, n, windows, latest) VALUES (31, 2, 30, 1, 1, 30);
+ASSERT VALUES hops (rowtime, id, windowstart, n) VALUES (9, 1, 0, 2);
+ASSERT VALUES hops (rowtime, id, windowstart, n) VALUES (15, 1, 0, 4);
+ASSERT VALUES hops (rowtime, id, windowstart, n) VALUES (15, 1, 10, 2);
+ASSERT VALUES shorter (rowtime, id, windowstart, n) VALUES (2, 2, 0, 1);
+ASSERT VALUES shorter (rowtime, id, windowstart, n) VALUES (14, 3, 10, 2);
+ASSERT VALUES shorter (rowtime, id, windowstart, n) VALUES (15, 1, 15, 5);
+ASSERT VALUES shorter (rowtime, id, windowstart, n) VALUES (21, 1, 20, 3);
+ASSERT VALUES shorter (rowtime, id, windowstart, n) VALUES (29, 2, 25, 1);
+ASSERT VALUES shorter (rowtime, id, windowstart, n) VALUES (31, 2, 30, 3);
+ASSERT VALUES shorter (rowtime, id, windowstart, n) VALUES (38, 1, 35, 3);
+ASSERT VALUES shorter (rowtime, id, windowstart, n) VALUES (62, 9, 60, 2);
+ASSERT VALUES visits (rowtime, id, windowstart, windowstart, n) VALUES (14, 3, 14, 14, 1);
+ASSERT VALUES visits (rowtime, id, windowstart, windowstart, n) VALUES (21, 1, 21, 0, 5);
+ASSERT VALUES visits (rowtime, id, windowstart, windowstart, n) VALUES (29, 2, 29, 29, 1);
+ASSERT VALUES visits (rowtime, id, windowstart, windowstart, n) VALUES (38, 1, 38, 38, 1);
+ASSERT VALUES visits (rowtime, id, windowstart, windowstart, n) VALUES (62, 9, 62, 62, 1);
+ASSERT VALUES growing (rowtime, odd, windowstart, n, total) VALUES (2, 0, 0, 2, 2);
+ASSERT VALUES growing (rowtime, odd, windowstart, n, total) VALUES (15, 1, 0, 3, 8);
+ASSERT VALUES growing (rowtime, odd, windowstart, n, total) VALUES (31, 0, 20, 2, 3);
+ASSERT VALUES growing (rowtime, odd, windowstart, n, total) VALUES (38, 1, 20, 2, 3);
+ASSERT VALUES growing (rowtime, odd, windowstart, n, total) VALUES (62, 1, 60, 2, 2);
+ASSERT VALUES thrice (rowtime, id, windowstart, n) VALUES (15, 1, 0, 4);
+ASSERT VALUES thrice (rowtime, id, windowstart, n) VALUES (14, 3, 0, 1);
+ASSERT VALUES thrice (rowtime, id, windowstart, n) VALUES (38, 1, 20, 2);
+ASSERT VALUES thrice (rowtime, id, windowstart, n) VALUES (29, 2, 20, 1);
+ASSERT VALUES thrice (rowtime, id, windowstart, n) VALUES (62, 9, 60, 1);
+
+--@test: windows of windows that are joined, each with its own time
+CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE TABLE both AS
+  SELECT l.id AS id, l.windows AS longs, l.n AS n, s.windows AS shorts
+  FROM (SELECT id, COUNT(*) AS windows, SUM(n) AS n
+    FROM (SELECT id, SUM(n) AS n FROM (SELECT id, SUM(n) AS n FROM (SELECT id, COUNT(*) AS n FROM a WINDOW TUMBLING (SIZE 5 MILLISECONDS) GROUP BY id EMIT FINAL) t
+      WINDOW TUMBLING (SIZE 10 MILLISECONDS) GROUP BY id EMIT FINAL) u WINDOW TUMBLING (SIZE 30 MILLISECONDS) GROUP BY id EMIT FINAL) v GROUP BY id) l
+  LEFT JOIN (SELECT id, COUNT(*) AS windows
+    FROM (SELECT id, COUNT(*) AS n FROM (SELECT id, COUNT(*) AS n FROM a WINDOW SESSION (3 MILLISECONDS) GROUP BY id EMIT FINAL) w
+      WINDOW TUMBLING (SIZE 10 MILLISECONDS) GROUP BY id EMIT FINAL) x GROUP BY id) s ON l.id = s.id;
+INSERT INTO a (rowtime, id, x) VALUES (0, 1, 1);
+INSERT INTO a (rowtime, id, x) VALUES (9, 1, 2);
+INSERT INTO a (rowtime, id, x) VALUES (2, 2, 3);
+INSERT INTO a (rowtime, id, x) VALUES (13, 1, 9);
+INSERT INTO a (rowtime, id, x) VALUES (14, 3, 4);
+INSERT INTO a (rowtime, id, x) VALUES (15, 1, 4);
+INSERT INTO a (rowtime, id, x) VALUES (8, 1, 5);
+INSERT INTO a (rowtime, id, x) VALUES (21, 1, 4);
+INSERT INTO a (rowtime, id, x) VALUES (29, 2, 4);
+INSERT INTO a (rowtime, id, x) VALUES (38, 1, 4);
+INSERT INTO a (rowtime, id, x) VALUES (31, 2, 4);
+INSERT INTO a (rowtime, id, x) VALUES (62, 9, 4);
+INSERT INTO a (rowtime, id, x) VALUES (200, 9, 4);
+ASSERT VALUES both (rowtime, id, longs, n, shorts) VALUES (21, 1, 1, 5, 3);
+ASSERT VALUES both (rowtime, id, longs, n, shorts) VALUES (29, 2, 1, 1, 1);
+ASSERT VALUES both (rowtime, id, longs, n, shorts) VALUES (14, 3, 1, 1, 1);
+ASSERT VALUES both (rowtime, id, longs, n, shorts) VALUES (38, 1, 2, 6, 4);
+ASSERT VALUES both (rowtime, id, longs, n, shorts) VALUES (62, 9, 1, 1, 1);

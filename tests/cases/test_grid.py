@@ -45,6 +45,8 @@ PER_PARTITION = (
     "tables-STATE_TTL",
     "joins_subqueries-a stream joined with tables",
     "subqueries-groups of windows",
+    "subqueries-windows over windows",
+    "subqueries-windows of windows",
     "subqueries-sub-queries that PARTITION BY",
     "membership-values of a table's column",
     "values-an aggregate of",

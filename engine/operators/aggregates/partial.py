@@ -46,7 +46,8 @@ class PartialAggregateOperator:
         self._window = None if self._session else step.window
         self._timed = step.window is not None or step.ttl_ms is not None
         self._stamped = self._session or step.ttl_ms is not None
-        self._times = StreamTimes(context, "windows", kept=context.keeps_times and self._timed)
+        self._judges = self._timed and step.below is None
+        self._times = StreamTimes(context, "windows", kept=context.keeps_times and self._judges)
         self._evaluate = EvaluateOperator(before, context) if before else None
         if before:
             bind_functions(context.evaluation, [*before.columns, *([before.where] if before.where else [])])
@@ -61,19 +62,20 @@ class PartialAggregateOperator:
         self._times.reload()
 
     def run(self, frame: Frame) -> None:
-        self._times.hear(frame.stream_time)
+        self._times.hear(frame.stream_time if frame.began is None else frame.began)
         table = frame.edges.get(self._input)
         if table is not None and table.num_rows:
             made = self._batch(table)
-            if self._timed and PARTITION in made.schema.names:
+            if self._judges and PARTITION in made.schema.names:
                 advance_stream_time(made, self._times.now)
             if made.num_rows:
                 frame.edges[self._step.output] = made
         self._times.keep()
-        frame.stream_time |= self._times.now
+        for name, time in self._times.now.items():
+            frame.stream_time[name] = max(time, frame.stream_time.get(name, time))
 
     def _batch(self, table: pa.Table) -> pa.Table:
-        if self._window and may_be_late(self._window, table.column(ROWTIME), self._times.now):
+        if self._window and self._judges and may_be_late(self._window, table.column(ROWTIME), self._times.now):
             return self._carefully(table)
         if self._passes_on and table.num_rows <= FEW_ROWS and not _HANDLED.intersection(table.schema.names):
             rows = self._rows(table)
@@ -95,7 +97,13 @@ class PartialAggregateOperator:
         if tops is not None:
             advance_stream_time(tops, self._times.now)
         made = conform(made, self._step.input_schema)
-        return with_stream_time(made, self._times.now) if self._stamped else made
+        return self._with_time(made) if self._stamped else made
+
+    def _with_time(self, rows: pa.Table) -> pa.Table:
+        """The rows with the stream time of each; of windows that have closed none is late."""
+        if self._judges:
+            return with_stream_time(rows, self._times.now)
+        return rows.append_column(STREAM_TIME, pa.repeat(pa.scalar(-1, pa.int64()), rows.num_rows))
 
     def _in_arrow(self) -> bool:
         """Whether rows can be made, and their windows assigned, without DuckDB."""
@@ -122,7 +130,7 @@ class PartialAggregateOperator:
         if not rows.num_rows:
             return self._grouped(self._assigned(rows)) if self._step.combine else self._assigned(rows)
         if self._timed:
-            rows = with_stream_time(rows, self._times.now)
+            rows = self._with_time(rows)
         rows = self._assigned(rows)
         if self._window:
             late = expired(rows, self._window, rows.column(STREAM_TIME))
