@@ -163,7 +163,7 @@ ASSERT VALUES whole (windowstart, windowend, shop, eur) VALUES (10000, 20000, 'a
 --@test: WINDOW over a stream whose keys carry windows: by its rows' time, not by its keys' windows
 CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
 CREATE TABLE m WITH (kafka_topic = 'm') AS SELECT id, COUNT(*) AS n FROM a WINDOW TUMBLING (SIZE 10 MILLISECONDS) GROUP BY id;
-CREATE STREAM ms (id INT KEY, n BIGINT) WITH (kafka_topic = 'm', value_format = 'JSON', window_type = 'TUMBLING', window_size = '10 MILLISECONDS');
+CREATE STREAM ms (id INT KEY, n BIGINT) WITH (kafka_topic = 'm', value_format = 'JSON', partitions = 1, window_type = 'TUMBLING', window_size = '10 MILLISECONDS');
 CREATE TABLE longer AS SELECT id, MAX(n) AS most, MAX(WINDOWSTART) AS latest FROM ms WINDOW TUMBLING (SIZE 20 MILLISECONDS) GROUP BY id;
 CREATE TABLE visits AS SELECT id, MAX(n) AS most FROM ms WINDOW SESSION (12 MILLISECONDS) GROUP BY id;
 CREATE TABLE hops AS SELECT id, MAX(n) AS most FROM ms WINDOW HOPPING (SIZE 20 MILLISECONDS, ADVANCE BY 10 MILLISECONDS) GROUP BY id;
