@@ -62,7 +62,9 @@ CREATE STREAM answered WITH ({OPTIONS}) AS
   WHERE logs.id = answers.id;
 """
 SERVICES = 50
-COMES_AND_GOES = f"CREATE TABLE recent WITH ({OPTIONS}) AS SELECT owner, COUNT(*) AS n FROM owned GROUP BY owner;"
+COMES_AND_GOES = (
+    "CREATE TABLE recent WITH (VALUE_FORMAT='JSON') AS SELECT owner, COUNT(*) AS n FROM owned GROUP BY owner;"
+)
 PUSHES = (
     "SELECT * FROM logs EMIT CHANGES LIMIT 200;",
     "SELECT service, n FROM loads WHERE n > 3 EMIT CHANGES LIMIT 20;",

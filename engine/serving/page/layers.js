@@ -130,7 +130,7 @@ function stacked(layers) {
       layer.forEach((thing, i) => (thing.y = (down[i] + up[i]) / 2));
     }
   }
-  const top = Math.min(0, ...all.map((thing) => thing.y - thing.height / 2));
+  const top = Math.min(...all.map((thing) => thing.y - thing.height / 2));
   for (const thing of all) thing.y -= top;
   return Math.max(0, ...all.map((thing) => thing.y + thing.height / 2));
 }
