@@ -8,6 +8,7 @@ and their queries go on from their checkpoints.
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 import socket
 import threading
@@ -38,6 +39,7 @@ from .wire import pack, table_of
 
 DEATHS_PAUSE_S = (0.0, 0.2, 1.0, 5.0, 15.0)
 """The wait before a host is started again, by how often it has died within the last minute."""
+log = logging.getLogger("mergus.queries")
 CLOSE_S = 10.0
 """How long a query that is terminated may take to end its epoch before its process is ended."""
 
@@ -167,9 +169,12 @@ class Lifecycle:
         for host in entry.hosts:
             try:
                 host.close(query_id, CLOSE_S)
-            except (EnvironmentFault, UnknownName):
+            except UnknownName:
+                continue  # it has not come that far there, or has ended with its process
+            except EnvironmentFault as error:
+                log.warning("query %s does not stop, and its process is ended: %s", query_id, error.message)
                 if isinstance(host, HostProcess):
-                    host.die()  # it hangs: its process ends, and its neighbours' go on from their checkpoints
+                    host.die()  # its neighbours go on from their checkpoints
         if entry.place.startswith("alone"):
             for host in entry.hosts:
                 self._end_host(host)

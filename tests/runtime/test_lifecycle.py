@@ -90,6 +90,23 @@ def test_terminate_removes_the_state(lifecycle, topics):
     assert not lifecycle.folder("CTAS_COUNTS").exists()
 
 
+def test_the_end_of_a_query_that_its_host_no_longer_has_harms_no_other(tmp_path, topics):
+    lifecycle = Lifecycle(HostSettings(tmp_path), topics, RunSettings(in_process=False, epoch_ms=50))
+    lifecycle.start(counts())
+    lifecycle.start(passed())
+    produce(topics, EVENTS)
+    lifecycle.wait_caught_up(limit_s=30)
+    (host,) = lifecycle._entry("CSAS_PASSED").hosts
+    assert lifecycle._entry("CTAS_COUNTS").hosts == [host]
+    host.close("CSAS_PASSED")  # as when it has come to its end by itself
+    pid = host.pid
+    lifecycle.terminate("CSAS_PASSED")
+    assert [h.pid for h in lifecycle._entry("CTAS_COUNTS").hosts] == [pid]
+    assert rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all())) == WANTED
+    assert lifecycle.status("CTAS_COUNTS").metrics.restarts == 0
+    lifecycle.close()
+
+
 def test_an_idle_query_is_parked_answers_and_wakes(tmp_path, topics):
     hosts = HostSettings(tmp_path, idle_park_ms=100)
     lifecycle = Lifecycle(hosts, topics, RunSettings(in_process=True, epoch_ms=30))
