@@ -168,6 +168,7 @@ def coerce(
 
 def _check_inserted(literal: Literal, target: SqlType, span: Span | None) -> None:
     if literal.type is STRING and literal.value is not None and (is_numeric(target) or target is BOOLEAN):
+        convert_literal(literal, target, span)  # what is none says that itself
         raise TypeMismatch(
             f"STRING '{literal.value}' cannot be used where {target} is wanted",
             hint="write it without the quotes",
