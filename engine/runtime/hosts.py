@@ -163,12 +163,17 @@ class HostProcess:
 
         return answer
 
+    def end_soon(self) -> None:
+        """Have it stop its flows at the end of their epochs, and then the process, without waiting."""
+        if not self._ending:
+            self._ending = True
+            with contextlib.suppress(EnvironmentFault):  # it has gone already
+                self._send("end")
+
     def end(self, limit_s: float = 30.0) -> None:
-        """Stop its flows at the end of their epochs, then the process; ends it by force after `limit_s`."""
-        self._ending = True
-        with contextlib.suppress(EnvironmentFault):  # it has gone already
-            self._send("end")
-            self._process.join(limit_s)
+        """The same, and wait; ends the process by force after `limit_s`."""
+        self.end_soon()
+        self._process.join(limit_s)
         self.kill()
 
     def kill(self) -> None:

@@ -255,11 +255,11 @@ class Lifecycle:
         with self._lock:
             self._closing = True
             hosts, self._hosts = list(self._hosts.values()), {}
-        threads = [threading.Thread(target=_end, args=(host,)) for host in hosts]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        for host in hosts:  # all are told before any is waited for; no threads, for the interpreter may be at its end
+            if isinstance(host, HostProcess):
+                host.end_soon()
+        for host in hosts:
+            _end(host)
         self._failures.close()
 
     # ------------------------------------------------------------------------------------------------------------ hosts
