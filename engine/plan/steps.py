@@ -130,10 +130,9 @@ class AggregateCall:
 
 @dataclass(frozen=True)
 class PartialAggregate:
-    """Before the exchange: windows assigned, late rows taken out, rows of one batch with one key and window combined
-    (where every aggregate is combinable; else rows go on with their windows). Key columns of `input` come first. `ttl_ms`: how
-    long after its last row a group without a window is kept; its rows go on with their stream times. `below`: where the rows
-    are windows that have closed, the edge on which these are given: their time is how far they have closed."""
+    """Before the exchange: windows assigned, late rows taken out, rows of a batch with one key and window combined (else they
+    go on with their windows). Key columns of `input` come first. `ttl_ms`: how long after its last row a group without a window
+    is kept; its rows go on with their stream times. `below`: of rows that are closed windows the edge where these are given."""
 
     input: Edge
     output: Edge

@@ -165,7 +165,7 @@ CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSO
 CREATE TABLE m WITH (kafka_topic = 'm') AS SELECT id, COUNT(*) AS n FROM a WINDOW TUMBLING (SIZE 10 MILLISECONDS) GROUP BY id;
 CREATE STREAM ms (id INT KEY, n BIGINT) WITH (kafka_topic = 'm', value_format = 'JSON', partitions = 1, window_type = 'TUMBLING', window_size = '10 MILLISECONDS');
 CREATE TABLE longer AS SELECT id, MAX(n) AS most, MAX(WINDOWSTART) AS latest FROM ms WINDOW TUMBLING (SIZE 20 MILLISECONDS) GROUP BY id;
-CREATE TABLE visits AS SELECT id, MAX(n) AS most FROM ms WINDOW SESSION (12 MILLISECONDS) GROUP BY id;
+CREATE TABLE spells AS SELECT id, MAX(n) AS most FROM ms WINDOW SESSION (12 MILLISECONDS) GROUP BY id;
 CREATE TABLE hops AS SELECT id, MAX(n) AS most FROM ms WINDOW HOPPING (SIZE 20 MILLISECONDS, ADVANCE BY 10 MILLISECONDS) GROUP BY id;
 INSERT INTO a (rowtime, id, x) VALUES (1, 1, 1);
 INSERT INTO a (rowtime, id, x) VALUES (1, 1, 2);
@@ -179,11 +179,11 @@ ASSERT VALUES longer (rowtime, id, windowstart, most, latest) VALUES (1, 1, 0, 1
 ASSERT VALUES longer (rowtime, id, windowstart, most, latest) VALUES (1, 1, 0, 2, 0);
 ASSERT VALUES longer (rowtime, id, windowstart, most, latest) VALUES (13, 1, 0, 2, 10);
 ASSERT VALUES longer (rowtime, id, windowstart, most, latest) VALUES (40, 1, 40, 1, 40);
-ASSERT VALUES visits (rowtime, id, windowend, windowstart, most) VALUES (1, 1, 1, 1, 1);
-ASSERT VALUES visits (rowtime, id, windowend, windowstart, most) VALUES (1, 1, 1, 1, 2);
-ASSERT NULL VALUES visits (rowtime, id, windowend, windowstart) KEY (1, 1, 1, 1);
-ASSERT VALUES visits (rowtime, id, windowend, windowstart, most) VALUES (13, 1, 13, 1, 2);
-ASSERT VALUES visits (rowtime, id, windowend, windowstart, most) VALUES (40, 1, 40, 40, 1);
+ASSERT VALUES spells (rowtime, id, windowend, windowstart, most) VALUES (1, 1, 1, 1, 1);
+ASSERT VALUES spells (rowtime, id, windowend, windowstart, most) VALUES (1, 1, 1, 1, 2);
+ASSERT NULL VALUES spells (rowtime, id, windowend, windowstart) KEY (1, 1, 1, 1);
+ASSERT VALUES spells (rowtime, id, windowend, windowstart, most) VALUES (13, 1, 13, 1, 2);
+ASSERT VALUES spells (rowtime, id, windowend, windowstart, most) VALUES (40, 1, 40, 40, 1);
 ASSERT VALUES hops (rowtime, id, windowstart, most) VALUES (1, 1, 0, 1);
 ASSERT VALUES hops (rowtime, id, windowstart, most) VALUES (1, 1, 0, 2);
 ASSERT VALUES hops (rowtime, id, windowstart, most) VALUES (13, 1, 0, 2);
