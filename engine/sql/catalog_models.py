@@ -163,9 +163,9 @@ class ModelEntry:
     @property
     def canary_is_over(self) -> str | None:
         """Why its canary says nothing any more: one of the two versions that it is about is not the one that it began with."""
-        for alias, number in (
-            ((self.canary.alias, self.canary.version), (DEFAULT_ALIAS, self.canary.live)) if self.canary else ()
-        ):
+        if self.canary is None:
+            return None
+        for alias, number in ((self.canary.alias, self.canary.version), (DEFAULT_ALIAS, self.canary.live)):
             if number and self.aliases.get(alias) != number:
                 return f"{alias} is not version {number} any more"
         return None

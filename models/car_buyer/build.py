@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from sklearn.metrics import roc_auc_score
 
 from mergus.models import network
 from mergus.models.car_buyer.people import Person, people
@@ -111,14 +112,6 @@ def fit(model: Buyer, train: tuple[Any, Any], validate: tuple[Any, Any]) -> None
         variable.assign(value)
 
 
-def area_under_curve(scores: Any, labels: Any) -> float:
-    """The chance that a buyer's score is above another's."""
-    ranks = np.empty(len(scores))
-    ranks[np.argsort(scores)] = np.arange(1, len(scores) + 1)
-    positive = int(labels.sum())
-    return float((ranks[labels == 1].sum() - positive * (positive + 1) / 2) / (positive * (len(labels) - positive)))
-
-
 def evaluate(scores: Any, labels: Any) -> dict[str, float]:
     """How well scores order people, and how many of the buyers are found where `PRECISION` of those named are buyers."""
     order = np.argsort(-scores)
@@ -126,7 +119,7 @@ def evaluate(scores: Any, labels: Any) -> dict[str, float]:
     named = np.flatnonzero(hits / np.arange(1, len(labels) + 1) >= PRECISION)
     last = int(named[-1]) if len(named) else -1
     return {
-        "auc": round(area_under_curve(scores, labels), 4),
+        "auc": round(float(roc_auc_score(labels, scores)), 4),
         f"recall_at_precision_{PRECISION}": round(float(hits[last] / labels.sum()) if last >= 0 else 0.0, 4),
         "people": len(labels),
         "buyers": int(labels.sum()),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UserError
+from ...errors import UserError, reason
 from ..program import Source, Tensor, Tensors, as_declared, one_file
 from .tensorflow import tensorflow
 
@@ -30,7 +30,7 @@ class KerasProgram:
         except Exception as error:
             raise UserError(
                 f"model {source.name}: Keras cannot load the artefact",
-                detail=(str(error).strip().splitlines() or [type(error).__name__])[0],
+                detail=reason(error),
                 hint="is it a whole .keras or .h5 file, without layers of your own code?",
             ) from error
         self.input_tensors = tuple(_tensor(t) for t in self._model.inputs)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UserError
+from ...errors import UserError, reason
 from ..program import Source, Tensor, Tensors, as_declared, one_file, text_bytes
 from .registry import library
 
@@ -37,7 +37,7 @@ class OnnxProgram:
         except Exception as error:
             raise UserError(
                 f"model {source.name}: onnxruntime cannot load the artefact",
-                detail=str(error).strip().splitlines()[0],
+                detail=reason(error),
                 hint="is the .onnx file whole, and its external data beside it?",
             ) from error
         self.input_tensors = tuple(_tensor(node) for node in self._session.get_inputs())

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import EnvironmentFault, UserError
+from ...errors import EnvironmentFault, UserError, reason
 from ..program import Source, Tensor
 from .stderr import without_idle_words
 
@@ -100,7 +100,7 @@ class SavedModel:
             except Exception as second:
                 raise UserError(
                     f"model {name}: TensorFlow cannot load the artefact",
-                    detail=f"{_first_line(first)}; with the loader of version 1: {_first_line(second)}",
+                    detail=f"{reason(first)}; with the loader of version 1: {reason(second)}",
                     hint="is it a complete SavedModel folder (saved_model.pb, variables/) with a signature?",
                 ) from second
         self.inputs = self._program.inputs
@@ -199,7 +199,3 @@ def _tensor(name: str, spec: Any) -> Tensor:
     rank = spec.shape.rank
     shape = () if not rank else tuple(spec.shape.as_list()[1:])
     return Tensor(name, "string" if spec.dtype.name == "string" else spec.dtype.name, shape)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UserError
+from ...errors import UserError, reason
 from ..program import Source, Tensor, Tensors, as_declared, one_file, row_shape
 from .registry import library
 from .stderr import without_idle_words
@@ -34,7 +34,7 @@ class TfliteProgram:
         except Exception as error:
             raise UserError(
                 f"model {source.name}: LiteRT cannot load the artefact",
-                detail=(str(error).strip().splitlines() or [type(error).__name__])[0],
+                detail=reason(error),
                 hint="is the .tflite file whole?",
             ) from error
         self._inputs = self._interpreter.get_input_details()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UserError
+from ...errors import UserError, reason
 from ..program import TEXTS, Source, Tensor, Tensors, as_declared, one_file
 from .registry import library
 
@@ -49,7 +49,7 @@ class TorchScriptProgram:
         except Exception as error:
             raise UserError(
                 f"model {source.name}: PyTorch cannot load the artefact",
-                detail=(str(error).strip().splitlines() or [type(error).__name__])[0],
+                detail=reason(error),
                 hint="is the file whole, and written by torch.jit.save?",
             ) from error
 

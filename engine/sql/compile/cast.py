@@ -15,7 +15,6 @@ from ..functions import ArrowFunction
 from ..types import (
     BIGINT,
     BOOLEAN,
-    BYTES,
     DATE,
     DOUBLE,
     FLOAT,
@@ -209,6 +208,4 @@ def _scalar_to_string(text: str, source: SqlType, use: Use) -> str:
         return f"strftime({text}, '%Y-%m-%dT%H:%M:%S.%g')"
     if source is TIME:
         return f"regexp_replace(strftime(DATE '1970-01-01' + {text}, '%H:%M:%S'), ':00$', '')"  # no fraction, as ksqlDB
-    if source is BYTES:
-        return f"CAST({text} AS VARCHAR)"
     return f"CAST({text} AS VARCHAR)"
