@@ -75,7 +75,7 @@ def plan_logical(
     if sink is None:
         return optimize(_told(root))
     check_kind(root, sink)
-    made = merge_projections(fit(root, sink))
+    made = merge_projections(fit(root, sink, any_case=bool(rows.any_case)))
     return optimize(_kept(with_state_ttl(made, sink.state_ttl)))
 
 

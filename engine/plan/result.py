@@ -46,14 +46,15 @@ def check_kind(root: Node, target: SinkTarget) -> None:
         )
 
 
-def fit(root: Project, target: SinkTarget) -> Project:
+def fit(root: Project, target: SinkTarget, *, any_case: bool = False) -> Project:
     """The result coerced to the schema of the stream that INSERT INTO writes to: same names in the same places, and
-    types that widen to its."""
+    types that widen to its. `any_case`: names that files spelt fit where only the case differs."""
     into = target.into
     if into is None:
         return root
     fits = len(root.schema) == len(into) and all(
-        a.name == b.name and a.is_key == b.is_key for a, b in zip(root.schema, into, strict=True)
+        (a.name == b.name or (any_case and a.name.upper() == b.name)) and a.is_key == b.is_key
+        for a, b in zip(root.schema, into, strict=True)
     )
     if fits:
         try:
@@ -79,7 +80,7 @@ def _coerced(root: Project, index: int, wanted: SqlType) -> Expr:
 
 
 def _typed(schema: Schema, into: Schema) -> Schema:
-    return Schema(tuple(replace(c, type=w.type) for c, w in zip(schema, into, strict=True)))
+    return Schema(tuple(replace(c, name=w.name, type=w.type) for c, w in zip(schema, into, strict=True)))
 
 
 def sink_of(root: Node, target: SinkTarget, staged: Staged, settings: Mapping[str, str], *, rekeyed: bool) -> Sink:

@@ -199,7 +199,7 @@ class FileEdges:
         columns = {f"c{i}": rows.column(f"{_own(source)}c{i}") for i in sorted(source.wanted)}
         times = rows.column("timestamp")
         if source.timestamp_column is not None:
-            times = rowtimes(rows.column(f"c{source.timestamp_column}"), source.timestamp_format)
+            times = rowtimes(columns[f"c{source.timestamp_column}"], source.timestamp_format)
         columns |= {ROWTIME: times, PARTITION: rows.column("partition"), OFFSET: rows.column("offset")}
         table = pa.table(columns | {SEQUENCE: rows.column(SEQUENCE)})
         usable = pc.is_valid(table.column(ROWTIME))

@@ -52,7 +52,7 @@ class Inserter:
 
     def from_statement(self, statement: InsertValues, registry: FunctionRegistry, now_ms: int) -> pa.RecordBatch:
         """The record of INSERT INTO … VALUES."""
-        names = statement.columns or self._all_columns(statement)
+        names = [self.relation.spelt(n) for n in statement.columns] or self._all_columns(statement)
         row: dict[str, Any] = {}
         for name, node in zip(names, statement.values, strict=True):
             column = self._column(name, statement)
@@ -79,7 +79,7 @@ class Inserter:
         """The record of a JSON object whose names are columns (as spelled, or in any case). Raises AnalysisError."""
         typed: dict[str, Any] = {}
         for given, value in row.items():
-            name = given if given in self.readers or given == ROWTIME else given.upper()
+            name = given if given in self.readers or given == ROWTIME else self.relation.spelt(given.upper())
             column = self._column(name, None)
             try:
                 typed[name] = self._rowtime(value) if column is None else self.readers[name](value)

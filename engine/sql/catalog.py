@@ -30,8 +30,8 @@ class Relation:
     """A stream or table. `properties`: those of its formats (VALUE_DELIMITER, WRAP_SINGLE_VALUE …), upper-case.
     `windowed`: its keys carry windows of this kind, TUMBLING and HOPPING of `window_size_ms`. `query_id`: the query that
     makes it, None where CREATE STREAM / TABLE only declared it. `is_source`: read-only (CREATE SOURCE …). `any_case`:
-    columns were inferred from a file and keep its spelling. `state_ttl_ms`: how long its query remembers a key that is not
-    updated."""
+    columns were inferred from a file, or come from one whose were, and keep its spelling. `state_ttl_ms`: how long its query
+    remembers a key that is not updated."""
 
     name: str
     kind: str  # STREAM or TABLE
@@ -63,6 +63,11 @@ class Relation:
     def word(self) -> str:
         """`stream` or `table`, for messages."""
         return self.kind.lower()
+
+    def spelt(self, name: str) -> str:
+        """The name of the column that a statement means: with `any_case`, one in upper case is the one that fits."""
+        fitting = [c.name for c in self.schema if c.name.upper() == name] if self.any_case else []
+        return fitting[0] if self.schema.index(name) is None and len(fitting) == 1 else name
 
     def schema_text(self) -> str:
         """The schema in ksqlDB's text form."""

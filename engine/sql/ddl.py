@@ -269,21 +269,23 @@ def _file_relation(
             raise Unsupported("columns of files cannot be inferred here", hint="list the columns", span=statement.span)
         columns = infer(file)
     schema = Schema(tuple(columns))
-    check_timestamp(schema, properties)
-    return Relation(
+    relation = Relation(
         name=statement.name,
         kind=statement.kind,
         schema=schema,
         topic="",
         key_format="KAFKA",
         value_format="JSON",
-        timestamp_column=properties.timestamp,
         timestamp_format=properties.timestamp_format,
         is_source=True,
         statement=text,
         file=file,
         any_case=inferred,
     )
+    if properties.timestamp is not None:
+        properties = replace(properties, timestamp=relation.spelt(properties.timestamp))
+    check_timestamp(schema, properties)
+    return replace(relation, timestamp_column=properties.timestamp)
 
 
 # ------------------------------------------------------------------------------------------------------- AS SELECT

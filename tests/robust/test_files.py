@@ -74,3 +74,48 @@ def test_files_beside_topics(db, tmp_path):
     db.wait(60)
     rows = db.query("SELECT item, amount FROM every;").rows()
     assert (len(rows), sum(r["AMOUNT"] for r in rows)) == (301, sum(range(300)) + 7)
+
+
+def test_a_file_s_column_gives_the_time_also_where_nothing_else_reads_it(db, tmp_path):
+    (tmp_path / "in.csv").write_text(
+        "at,who\n2024-01-01T00:00:00Z,ann\n2024-01-01T00:00:50Z,bob\n,cy\n2024-01-01T00:01:10Z,ann\n"
+    )
+    db.execute(f"CREATE STREAM f WITH (path='{tmp_path}/in.csv', path_format='csv', timestamp='at');")
+    db.execute("CREATE TABLE g AS SELECT who, COUNT(*) AS n FROM f WINDOW TUMBLING (SIZE 1 MINUTE) GROUP BY who;")
+    db.wait(60)
+    minute = 1704067200000
+    rows = db.query("SELECT WINDOWSTART AS at, who, n FROM g;").rows()
+    assert sorted((r["AT"] - minute, r["who"], r["N"]) for r in rows) == [
+        (0, "ann", 1),
+        (0, "bob", 1),
+        (60_000, "ann", 1),
+    ]
+    assert db.engine.failures() == {"bad": 1, "late": 0}
+
+
+def test_names_that_a_file_spelt_are_found_in_any_case_all_the_way(db, tmp_path):
+    """Through WITH, sub-queries, unions and ORDER BY, and in the streams and tables that are made of the file."""
+    (tmp_path / "in.csv").write_text("who,Amount\nann,12.5\nbob,3.25\nann,7\n")
+    db.execute(f"CREATE STREAM f WITH (path='{tmp_path}/in.csv', path_format='csv');")
+    asked = "WITH t AS (SELECT who, amount FROM f) SELECT who, MAX(amount) AS m FROM t GROUP BY who ORDER BY who;"
+    assert [tuple(r.values()) for r in db.query(asked).rows()] == [("ann", 12.5), ("bob", 3.25)]
+    both = "SELECT who FROM (SELECT who FROM f UNION SELECT who FROM f) AS x ORDER BY who DESC;"
+    assert [tuple(r.values()) for r in db.query(both).rows()] == [("bob",), ("ann",)]
+    db.execute(
+        "CREATE STREAM p AS SELECT who, amount FROM f; CREATE TABLE q AS SELECT who, COUNT(*) AS n FROM p GROUP BY who;"
+    )
+    db.execute(
+        "CREATE STREAM typed (who STRING, amount DOUBLE) WITH (kafka_topic='t', value_format='JSON', partitions=1);"
+    )
+    db.execute("INSERT INTO typed SELECT who, amount FROM f;")
+    db.execute("INSERT INTO p (who, amount) VALUES ('ann', 1);")
+    db.wait(60)
+    assert db.query("SELECT who, n FROM q WHERE who = 'ann';").rows() == [{"who": "ann", "N": 3}]
+    assert db.query("SELECT who, amount FROM typed LIMIT 1;").rows() == [{"WHO": "ann", "AMOUNT": 12.5}]
+
+
+def test_two_spellings_of_one_name_are_told_apart(db, tmp_path):
+    (tmp_path / "in.json").write_text('{"id": 1, "ID": 2}\n')
+    db.execute(f"CREATE STREAM f (`id` INT, ID INT) WITH (path='{tmp_path}/in.json', path_format='json');")
+    with pytest.raises(mergus.MergusError, match="does not exist"):
+        db.execute("CREATE STREAM g AS SELECT Who FROM f;")

@@ -92,7 +92,9 @@ class Claims:
 
     def _wanted(self, statement: AssertValues, relation: Relation) -> dict[str, Any]:
         columns = [c for c in relation.schema if c.header is None]
-        names = statement.columns or [c.name for c in columns if c.is_key or not statement.null]
+        names = [relation.spelt(n) for n in statement.columns] or [
+            c.name for c in columns if c.is_key or not statement.null
+        ]
         if len(names) != len(statement.values):
             raise UserError(
                 f"ASSERT gives {len(statement.values)} values for {len(names)} columns", span=statement.span

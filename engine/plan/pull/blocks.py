@@ -234,7 +234,7 @@ class _Block:
         names = [item.name for item in items]
         made: list[tuple[int | Expr, OrderItem]] = []
         for item in order_by:
-            place = result_column(item, names)
+            place = result_column(item, names, any_case=bool(self.from_.rows.any_case))
             if place is None and self.select.distinct:
                 raise AnalysisError(
                     "with DISTINCT, ORDER BY names columns of the result",
@@ -256,14 +256,18 @@ class _Block:
             ordered.append(f"o{place} {way(desc=item.descending, nulls_first=item.nulls_first)}")
         distinct = "DISTINCT " if self.select.distinct else ""
         columns = tuple(ColumnDef(item.name, expr.type) for item, expr in zip(items, exprs, strict=True))
-        return Outcome(f"SELECT {distinct}{', '.join(texts)} FROM {source}", columns), ordered
+        sql = f"SELECT {distinct}{', '.join(texts)} FROM {source}"
+        return Outcome(sql, columns, bool(self.from_.rows.any_case)), ordered
 
 
-def result_column(item: OrderItem, names: Sequence[str]) -> int | None:
-    """The column of the result that an item of ORDER BY names, or counts from 1; None where it is another expression."""
+def result_column(item: OrderItem, names: Sequence[str], *, any_case: bool = False) -> int | None:
+    """The column of the result that an item of ORDER BY names, or counts from 1; None where it is another expression.
+    `any_case`: a name in upper case finds the one column that fits."""
     node = item.expression
     if isinstance(node, exp.Column) and not node.table:
-        return names.index(node.name) if node.name in names else None
+        fitting = [name for name in names if any_case and name.upper() == node.name]
+        found = node.name if node.name in names or len(fitting) != 1 else fitting[0]
+        return names.index(found) if found in names else None
     if isinstance(node, exp.Literal) and not node.is_string:
         place = int(node.name) if node.name.isdigit() else 0
         if not 1 <= place <= len(names):

@@ -28,10 +28,12 @@ Numbers = Callable[[], int]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a query gives: SQL whose columns are o0, o1 …, and their names and types."""
+    """What a query gives: SQL whose columns are o0, o1 …, and their names and types. `any_case`: they are found whatever
+    their case, as those of the files that it reads."""
 
     sql: str
     columns: tuple[ColumnDef, ...]
+    any_case: bool = False
 
     def numbered(self, numbers: Sequence[int], *, ordered: str | None = None) -> str:
         """The SQL with its columns under these numbers; `ordered`: with the place of each row under that name."""
@@ -200,7 +202,8 @@ class Sources:
     def _of_query(self, alias: str, outcome: Outcome) -> Side:
         numbers = [self.numbers() for _ in outcome.columns]
         schema = Schema(outcome.columns)
-        rows = rows_of(read_of(Relation(alias, "TABLE", schema, "", "NONE", "NONE"), alias))
+        read = read_of(Relation(alias, "TABLE", schema, "", "NONE", "NONE"), alias)
+        rows = rows_of(read, any_case=outcome.any_case)
         entries = [
             Entry(alias, c.name, c.name, Column(n, c.name, c.type)) for n, c in zip(numbers, schema, strict=True)
         ]

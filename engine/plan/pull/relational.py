@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...errors import AnalysisError, Span
 from ...sql.catalog import Catalog
@@ -117,7 +117,7 @@ class _Planner:
             if count is not None and count < 0:
                 raise AnalysisError(f"{word} must not be negative", hint="leave it out", span=whole.span)
             sql += f" {word} {count}" if count is not None else ""
-        return Outcome(sql, outcome.columns)
+        return replace(outcome, sql=sql)
 
     def _named(self, table: CommonTable) -> Outcome:
         """What WITH names, written once and read wherever it is named."""
@@ -125,7 +125,7 @@ class _Planner:
         columns = table.named(outcome.columns)
         name = f"w{next(self._names)}"
         self._common.append(f"{name} AS ({outcome.sql})")
-        return Outcome(f"SELECT * FROM {name}", columns)
+        return replace(outcome, sql=f"SELECT * FROM {name}", columns=columns)
 
     # ------------------------------------------------------------------------------------------------------------- bodies
 
@@ -147,7 +147,7 @@ class _Planner:
 
     def _term(self, item: OrderItem, outcome: Outcome) -> str:
         names = [c.name for c in outcome.columns]
-        place = result_column(item, names)
+        place = result_column(item, names, any_case=outcome.any_case)
         if place is None:
             raise AnalysisError(
                 "behind UNION and its like, ORDER BY names columns of the result",
@@ -164,7 +164,7 @@ class _Planner:
         columns = ", ".join(f"o{i}" for i in range(len(types)))
         word = f" {operation.kind}{' ALL' if operation.all else ''} "
         sql = word.join(f"(SELECT {columns} FROM ({side.sql}))" for side in sides)
-        return Outcome(sql, sides[0].columns)
+        return Outcome(sql, sides[0].columns, left.any_case or right.any_case)
 
     def coerced(self, outcome: Outcome, types: Sequence[SqlType], span: Span | None) -> Outcome:
         """The outcome with its columns in these types."""
@@ -175,4 +175,4 @@ class _Planner:
         texts = [self.texts.value(coerce(e, t, span)) for e, t in zip(given, types, strict=True)]
         columns = tuple(ColumnDef(c.name, t) for c, t in zip(outcome.columns, types, strict=True))
         selected = ", ".join(f"{text} AS o{i}" for i, text in enumerate(texts))
-        return Outcome(f"SELECT {selected} FROM ({outcome.numbered(numbers)})", columns)
+        return replace(outcome, sql=f"SELECT {selected} FROM ({outcome.numbered(numbers)})", columns=columns)

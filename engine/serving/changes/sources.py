@@ -82,6 +82,7 @@ def create_as(statement: CreateSourceAs, text: str, world: World) -> Change:
     target = _target(statement, properties, world)
     plan = _planned(statement.query, query_id, target, world)
     relation = _made_by(statement, properties, plan, text)
+    relation = replace(relation, any_case=any(catalog.get(name).any_case for name in _names(plan)))
     if old is not None:
         ddl.check_upgrade(old, relation, statement.span)
         if query_id in world.plans:
