@@ -202,6 +202,7 @@ def _server_properties(folder: Path, broker_port: int, controller_port: int) -> 
         "transaction.state.log.num.partitions": "4",
         "auto.create.topics.enable": "false",
         "message.max.bytes": str(16 * 1024 * 1024),
+        "log.retention.ms": "-1",  # records of tests are of 1970: the first look at the logs would remove them
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 

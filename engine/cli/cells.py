@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 Cell = Callable[[Any], str]
@@ -20,8 +21,10 @@ def cell_writer(kind: pa.DataType) -> Cell:
 
     >>> cell_writer(pa.map_(pa.string(), pa.list_(pa.int32())))([("a", [1, None])])
     '{"a": [1, null]}'
+    >>> cell_writer(pa.float32())(1.100000023841858)
+    '1.1'
     """
-    write = _nested(kind) if pa.types.is_nested(kind) else scalar_text
+    write = _nested(kind) if pa.types.is_nested(kind) else _scalar(kind)
     return lambda value: "NULL" if value is None else write(value)
 
 
@@ -34,6 +37,11 @@ def scalar_text(value: Any) -> str:
             return base64.b64encode(value).decode()
         case _:
             return str(value)
+
+
+def _scalar(kind: pa.DataType) -> Cell:
+    """A 32-bit number by its own shortest text, as JSON and CSV have it."""
+    return (lambda v: scalar_text(float(str(np.float32(v))))) if pa.types.is_float32(kind) else scalar_text
 
 
 def _nested(kind: pa.DataType) -> Cell:
@@ -55,7 +63,7 @@ def _nested(kind: pa.DataType) -> Cell:
         or pa.types.is_decimal(kind)
         or pa.types.is_boolean(kind)
     ):
-        return _or_null(scalar_text)
+        return _or_null(_scalar(kind))
     return _or_null(_quoted)
 
 

@@ -204,7 +204,7 @@ def _sql_type(kind: duckdb.sqltypes.DuckDBPyType, name: str) -> SqlType:
         case "map":
             return Map(_sql_type(children["key"], name), _sql_type(children["value"], name))
         case "struct":
-            return Struct(tuple((field, _sql_type(child, name)) for field, child in children.items()))
+            return Struct(tuple((field, _sql_type(child, name)) for field, child in children.items()), any_case=True)
         case _:
             known: SqlType | None = _SCALARS.get(str(kind).lower(), _SCALARS.get(str(kind.id).lower()))
             if known is None:
@@ -216,7 +216,8 @@ def _of_structure(structure: Any, name: str) -> SqlType:
     """The type of a value in JSON's structure: `{"x": "DOUBLE"}`, `["UBIGINT"]`, `"VARCHAR"`."""
     match structure:
         case dict():
-            return Struct(tuple((field, _of_structure(kind, name)) for field, kind in structure.items()))
+            fields = tuple((field, _of_structure(kind, name)) for field, kind in structure.items())
+            return Struct(fields, any_case=True)
         case [item]:
             return Array(_of_structure(item, name))
         case _:

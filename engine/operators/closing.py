@@ -3,7 +3,7 @@
 Both go by the least stream time of the live partitions, which every frame tells to every key group, so that silent keys
 close too. Windows over closed windows go by how far those have closed: all rows of before are there by then, so none is late,
 and what the windows hold does not depend on when. How far windows have closed is kept in the state, so that a restart tells none
-twice.
+twice. Where the input has ended (files), all close, and what they hold is kept.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .aggregates.group_state import GroupState
 from .context import Context
 from .frame import set_column
 from .marks import LeastTime, Marks
-from .operator import PASSED, SEQUENCE, SEQUENCE_STEP, STREAM_TIME, WINDOW_END, WINDOW_START, closed_time
+from .operator import INPUT_ENDED, PASSED, SEQUENCE, SEQUENCE_STEP, STREAM_TIME, WINDOW_END, WINDOW_START, closed_time
 from .windows import grace_ms, retention_ms
 
 
@@ -55,7 +55,7 @@ class Closing:
         """Close and expire up to the least stream time; gives the rows of windows that closed, and adds to `stream_time` how far
         they have."""
         now = self._clock.hear(stream_time) if self._below is None else stream_time.get(closed_time(self._below), -1)
-        made = self._emit(now) if self._final else None
+        made = self._emit(stream_time.get(INPUT_ENDED, now)) if self._final else None
         self._expire(now)
         if self._final:
             stream_time[closed_time(self._edge)] = self._earliest_to_come()

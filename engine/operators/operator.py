@@ -62,8 +62,15 @@ def closed_time(edge: int) -> int:
 
 
 def is_closed_time(name: int) -> bool:
-    """Whether an entry of `Frame.stream_time` speaks of closed windows, and not of a partition."""
+    """Whether an entry of `Frame.stream_time` speaks of what has closed, and not of a partition."""
     return name <= _CLOSED_TIMES
+
+
+INPUT_ENDED = -(1 << 62)
+"""The name in `Frame.stream_time` that says that no record will ever follow: every window has come to its end. Its time is
+END_OF_TIME; stream times themselves stay as they are, for what is forgotten goes by them."""
+
+END_OF_TIME = 1 << 62
 
 
 @dataclass

@@ -101,7 +101,12 @@ def _criteria(left: Rows, right: Rows, on: exp.Expression, registry: FunctionReg
         )
     if not isinstance(on, exp.EQ):
         raise AnalysisError("a join condition is an equality: ON a.x = b.y", span=span)
-    both = replace(right, entries=(*left.entries, *right.entries), sources=(*left.sources, *right.sources))
+    both = replace(
+        right,
+        entries=(*left.entries, *right.entries),
+        sources=(*left.sources, *right.sources),
+        any_case=left.any_case | right.any_case,
+    )
     first, second = _source_of(on.this, both, on), _source_of(on.expression, both, on)
     if first == second:
         raise AnalysisError(f"both sides of the join condition reference {first}", hint=_EACH_SIDE, span=span)

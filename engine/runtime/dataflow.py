@@ -26,7 +26,7 @@ from bytewax.testing import cluster_main, run_main
 
 from ..errors import InternalError
 from ..io.topics import TopicIdentity
-from ..operators.operator import Frame, partition_of_time
+from ..operators.operator import END_OF_TIME, INPUT_ENDED, Frame, is_closed_time, partition_of_time
 from .checkpoint import Checkpoint, CheckpointStore, Positions, StreamTimes
 from .control import FlowControl
 from .keyed_step import End, KeyedStep
@@ -102,7 +102,8 @@ class Worker:
 
     def own(self, times: StreamTimes) -> StreamTimes:
         """Those of the partitions that this worker reads."""
-        return {name: time for name, time in times.items() if partition_of_time(name) in self.readers.parts}
+        partitions = {n: time for n, time in times.items() if not is_closed_time(n)}
+        return {n: time for n, time in partitions.items() if partition_of_time(n) in self.readers.parts}
 
 
 class FlowRun:
@@ -299,14 +300,18 @@ class FlowRun:
             worker.positions |= value.positions
         batches = [b for v in values for b in v.batches]
         size = sum(v.size for v in values)
-        if not batches:
+        ended = any(v.ended for v in values)
+        if not batches and not ended:
             return None, Piece(epoch, None, size)
-        for value in values:
-            self._silence.heard(value.part)
-        rows = sum(v.rows for v in values)
-        self.metrics.batch(rows)
-        fetched = min(v.fetched_at for v in values if v.batches)
-        frame = worker.task.decode(batches)
+        frame, fetched = Frame({}), 0.0
+        if batches:
+            for value in values:
+                self._silence.heard(value.part)
+            self.metrics.batch(sum(v.rows for v in values))
+            fetched = min(v.fetched_at for v in values if v.batches)
+            frame = worker.task.decode(batches)
+        if ended:
+            frame.stream_time[INPUT_ENDED] = END_OF_TIME
         if not worker.times:
             known = self._times_at_start()
             worker.times = worker.own(known)

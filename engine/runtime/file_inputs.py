@@ -1,7 +1,8 @@
 """Files as a flow's inputs: rows of columns instead of records of bytes, read once to the end, beside topics or alone.
 
 A row travels as a record does, with a topic index, partition 0, its number as offset and the time when reading began; its
-columns c0, c1 … lie where a record has key and value. `FileEdges` makes the edge tables of them.
+columns c0, c1 … lie where a record has key and value. `FileEdges` makes the edge tables of them. Rows of several files, with
+no topic beside them, are put in order by the times that their columns give.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from .source import BoundedReader
 
 class FileReader:
     """Reads one source's files. `start`: how many rows to pass by; `own` False: another worker reads them. `connection` is
-    this reader's own, open to the files alone; `open_log` is asked for when a row is malformed."""
+    this reader's own, open to the files alone; `open_log` is asked for when a row is malformed. `ordered`: rows have the times
+    of the TIMESTAMP column already here, for they are put in order by them."""
 
     def __init__(
         self,
@@ -41,7 +43,10 @@ class FileReader:
         own: bool,
         allowed: Sequence[Path] | None,
         open_log: Callable[[], ProcessingLog],
+        ordered: bool = False,
     ) -> None:
+        self._time = source.timestamp_column if ordered else None
+        self._time_format = source.timestamp_format
         self.topics: Sequence[str] = [source.input_name]
         self._own = _own(source)
         self._at = 0
@@ -58,6 +63,10 @@ class FileReader:
             columns = [(c.name, c.type) for c in source.schema]
             self._connection = connect(files.files)
             self._rows = files.read(self._connection, columns, self._rejected.append)
+
+    @property
+    def has_more(self) -> bool:
+        return not self.finished
 
     def poll(self, max_records: int, timeout_ms: float = 0.0) -> pa.RecordBatch | None:
         while not self.finished:
@@ -101,11 +110,16 @@ class FileReader:
             "topic": pa.repeat(pa.scalar(0, pa.int32()), count),
             "partition": pa.repeat(pa.scalar(0, pa.int32()), count),
             "offset": pa.array(np.arange(self._at, self._at + count)),
-            "timestamp": pa.repeat(pa.scalar(self._now_ms, pa.int64()), count),
+            "timestamp": self._times(rows),
         }
         columns |= {f"{self._own}{n}": column for n, column in zip(rows.schema.names, rows.columns, strict=True)}
         self._at += count
         return pa.RecordBatch.from_pydict(columns)
+
+    def _times(self, rows: pa.RecordBatch) -> pa.Array:
+        if self._time is not None:
+            return rowtimes(rows.column(f"c{self._time}"), self._time_format)
+        return pa.repeat(pa.scalar(self._now_ms, pa.int64()), rows.num_rows)
 
     def positions(self) -> Positions:
         return {(self.topics[0], 0): max(self._at, self._start)}
@@ -140,6 +154,10 @@ class FileInputs:
         self._readers: dict[str, FileReader] = {}
         self.topics = list(dict.fromkeys(s.input_name for s in sources))
 
+    @property
+    def come_to_an_end(self) -> bool:
+        return not self._others.topics
+
     def partitions(self) -> int:
         return self._others.partitions() if self._others.topics else 1
 
@@ -156,6 +174,7 @@ class FileInputs:
             own=0 in parts,
             allowed=self._allowed,
             open_log=self._open_log,
+            ordered=self.come_to_an_end and len(self._files) > 1,
         )
         if 0 in parts:
             self._readers[name] = reader
@@ -192,7 +211,8 @@ class FileEdges:
         edges = {}
         for topic, source in self._sources.items():
             own = table if len(self._sources) == 1 else table.filter(pc.equal(table.column("topic"), topic))
-            edges[source.edge] = self._edge(source, own)
+            if own.num_rows:  # else the columns of this file are in none of the batches
+                edges[source.edge] = self._edge(source, own)
         return Frame(edges)
 
     def _edge(self, source: Source, rows: pa.Table) -> pa.Table:

@@ -22,6 +22,10 @@ class Unbounded:
         self.topics = reader.topics
 
     @property
+    def has_more(self) -> bool:
+        return False
+
+    @property
     def finished(self) -> bool:
         """Whether every partition has been read to its `until`."""
         if self._until is None:
@@ -65,6 +69,10 @@ class TopicInputs:
         self._latest = latest
         self._made_of = self.identities() if latest else {}
         self._until = self._ends if bounded else None
+
+    @property
+    def come_to_an_end(self) -> bool:
+        return False
 
     def partitions(self) -> int:
         return max(self._partitions(name) for name in self.topics)

@@ -32,7 +32,8 @@ _PATIENCE = 16  # empty polls at the shortest interval before it grows: records 
 @dataclass(frozen=True)
 class Records:
     """What a part hands out: records in the order to work on them, the positions after them, their size, and when (a
-    monotonic clock) they were fetched. No batches: news of an epoch, that output may be published, or of positions alone."""
+    monotonic clock) they were fetched. No batches: news of an epoch, that output may be published, of positions alone, or that
+    the input has `ended`."""
 
     epoch: int
     part: int
@@ -41,6 +42,7 @@ class Records:
     size: int = 0
     fetched_at: float = 0.0
     rows: int = 0
+    ended: bool = False
 
 
 class Inputs(Protocol):
@@ -49,6 +51,11 @@ class Inputs(Protocol):
     @property
     def topics(self) -> Sequence[str]:
         """The topics by index."""
+        ...
+
+    @property
+    def come_to_an_end(self) -> bool:
+        """Whether no record will ever follow those that are there: files, and no topic beside them."""
         ...
 
     def partitions(self) -> int:
@@ -75,6 +82,11 @@ class Inputs(Protocol):
 
 class BoundedReader(Reader, Protocol):
     """A reader that may come to an end (files)."""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether records are known to lie there that were not fetched, whatever the ends at the start were."""
+        ...
 
     @property
     def finished(self) -> bool:
@@ -185,7 +197,9 @@ class WorkerReaders:
         behind = set()
         for index, topic in enumerate(self._inputs.topics):
             end = self._backlog.get((topic, part))
-            if end is not None:
+            if self._readers[index].has_more:
+                behind.add(index)
+            elif end is not None:
                 if self._fetched.get((topic, part), end) < end:
                     behind.add(index)
                 else:
@@ -234,6 +248,7 @@ class SourcePart(StatefulSourcePartition[Any, SourceSnapshot]):
         self._busy = False  # records in this epoch
         self._news = True  # the next batch is the epoch's first
         self._empty = 0
+        self._ended = False  # whether it has told that the input has
 
     def next_batch(self) -> list[tuple[str, Records]]:
         """What is there. The first call of an epoch also means that the epochs before are durable."""
@@ -260,7 +275,10 @@ class SourcePart(StatefulSourcePartition[Any, SourceSnapshot]):
             if records is not None:
                 items.append((self._lane, records))
             elif self._readers.finished and not items:
-                raise StopIteration
+                if self._ended or not self._source.inputs.come_to_an_end:
+                    raise StopIteration
+                self._ended = self._busy = True
+                items.append((self._lane, Records(self._epoch, self._part, ended=True)))
         return items
 
     def _take(self) -> Records | None:

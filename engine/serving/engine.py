@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -369,9 +370,12 @@ class Engine:
         return [s.query_id for s in statuses if s.state == "ERROR"]
 
     def failures(self) -> dict[str, int]:
-        """Rows that could not be processed and rows that came late, over all queries since their start."""
-        metrics = [status.metrics for status in self.lifecycle.statuses().values()]
-        return {"bad": sum(m.rows_bad for m in metrics), "late": sum(m.rows_late for m in metrics)}
+        """Rows that could not be processed and rows that came late, over all queries since their start, and over SELECTs that
+        came to their end."""
+        made = Counter(self.questions.failures())
+        for status in self.lifecycle.statuses().values():
+            made.update(bad=status.metrics.rows_bad, late=status.metrics.rows_late)
+        return {"bad": made["bad"], "late": made["late"]}
 
     def health(self) -> dict[str, bool]:
         """What /healthcheck answers: whether the command log and the topics can be reached."""

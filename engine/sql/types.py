@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 import pyarrow as pa
@@ -87,9 +87,10 @@ class Map:
 
 @dataclass(frozen=True)
 class Struct:
-    """Named fields in order; names keep their case."""
+    """Named fields in order; names keep their case. `any_case`: they are a file's, inferred, and found in any case."""
 
     fields: Columns
+    any_case: bool = field(default=False, compare=False, repr=False)
 
     def __str__(self) -> str:
         return "STRUCT<" + ", ".join(f"{quote_if_needed(n)} {t}" for n, t in self.fields) + ">"

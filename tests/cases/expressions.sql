@@ -72,3 +72,16 @@ INSERT INTO people (id) VALUES (3);
 ASSERT VALUES short (id, i) VALUES (1, 'AL');
 ASSERT VALUES short (id) VALUES (2);
 ASSERT VALUES short (id) VALUES (3);
+
+--@test: IS TRUE, IS FALSE and what is neither
+CREATE STREAM flags (id INT KEY, b BOOLEAN) WITH (kafka_topic = 'flags', value_format = 'JSON', partitions = 1);
+CREATE STREAM told AS SELECT id, b IS TRUE AS t, b IS NOT TRUE AS nt, b IS FALSE AS f, b IS NOT FALSE AS nf FROM flags;
+CREATE STREAM kept AS SELECT id, b FROM flags WHERE b IS NOT TRUE AND (id > 0) IS TRUE;
+INSERT INTO flags (id, b) VALUES (1, TRUE);
+INSERT INTO flags (id, b) VALUES (2, FALSE);
+INSERT INTO flags (id) VALUES (3);
+ASSERT VALUES told (id, t, nt, f, nf) VALUES (1, TRUE, FALSE, FALSE, TRUE);
+ASSERT VALUES told (id, t, nt, f, nf) VALUES (2, FALSE, TRUE, TRUE, FALSE);
+ASSERT VALUES told (id, t, nt, f, nf) VALUES (3, FALSE, TRUE, FALSE, TRUE);
+ASSERT VALUES kept (id, b) VALUES (2, FALSE);
+ASSERT VALUES kept (id, b) VALUES (3, NULL);

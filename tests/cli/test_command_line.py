@@ -72,6 +72,15 @@ def test_nested_values_in_tables_and_csv():
     assert text.splitlines()[1] == '"{""a"":1}","[2.50,null]","[""2024-02-29""]"'
 
 
+def test_rows_that_selects_have_lost_are_counted(tmp_path):
+    (tmp_path / "in.csv").write_text("a\n1\nx\n3\n")
+    made = f"CREATE STREAM f (a INT) WITH (path='{tmp_path}/in.csv', path_format='csv');"
+    for asked in ("SELECT * FROM f;", "SELECT * FROM f EMIT CHANGES;"):
+        done = mergus("run", "--format", "csv", "-e", made + asked)
+        assert (done.returncode, done.stdout) == (0, b"A\n1\n3\n")
+        assert b"1 rows could not be processed, 0 came late" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [

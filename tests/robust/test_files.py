@@ -119,3 +119,17 @@ def test_two_spellings_of_one_name_are_told_apart(db, tmp_path):
     db.execute(f"CREATE STREAM f (`id` INT, ID INT) WITH (path='{tmp_path}/in.json', path_format='json');")
     with pytest.raises(mergus.MergusError, match="does not exist"):
         db.execute("CREATE STREAM g AS SELECT Who FROM f;")
+
+
+def test_fields_that_a_file_spelt_are_found_in_any_case(db, tmp_path):
+    (tmp_path / "in.json").write_text('{"user": {"Name": "Ann", "age": 30, "AGE": 31}}\n{"user": null}\n')
+    db.execute(f"CREATE STREAM f WITH (path='{tmp_path}/in.json', path_format='json');")
+    db.execute("CREATE STREAM g AS SELECT user AS u FROM f;")
+    db.wait(60)
+    for asked in ("SELECT user->name AS n FROM f;", "SELECT u->NAME AS n FROM g;"):
+        assert [r["N"] for r in db.query(asked).rows()] == ["Ann", None]
+    with pytest.raises(mergus.MergusError, match="does not exist"):
+        db.query("SELECT user->nobody FROM f;")
+    db.execute("CREATE STREAM h (u STRUCT<`Name` STRING>) WITH (kafka_topic='h', value_format='JSON', partitions=1);")
+    with pytest.raises(mergus.MergusError, match="does not exist"):  # a type that a statement spells is exact
+        db.query("SELECT u->name FROM h;")

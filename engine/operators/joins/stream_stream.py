@@ -21,6 +21,8 @@ from ...state.duckdb import Prepared
 from ..context import Context
 from ..frame import one_chunk
 from ..operator import (
+    END_OF_TIME,
+    INPUT_ENDED,
     KEY_GROUP,
     LEFT_TIME,
     PARTITION,
@@ -78,7 +80,10 @@ class StreamStreamJoinOperator:
             made.append(pairs)
         else:
             table = pairs = None
-        alone, waiting = self._unmatched.run(table, pairs, self._shared_times())
+        now = self._shared_times()
+        if INPUT_ENDED in frame.stream_time:
+            now = dict.fromkeys(now, END_OF_TIME)
+        alone, waiting = self._unmatched.run(table, pairs, now)
         made += alone
         if table is not None:
             self._keep(table, waiting)

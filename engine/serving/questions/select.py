@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from ...plan.pull.settings import check_limit, check_stream, check_table
 from ...plan.steps import QueryPlan
 from ...plan.target import SinkTarget
 from ...runtime.flow import FlowStatus
+from ...runtime.metrics import QueryMetrics
 from ...runtime.pull.scan import Tables
 from ...sql.properties import read_properties
 from ...sql.statements.statement import CreateSourceAs, Explain, InsertInto, Print, Query, RelationalQuery, Statement
@@ -62,6 +64,7 @@ class Questions:
         self._numbers = itertools.count(1)
         self._running: dict[str, Push] = {}
         self._lock = threading.Lock()
+        self._failed: Counter[str] = Counter()
         settings = opening.host_settings(engine.config, engine.folder.path)
         self._relational = RelationalQuestions(engine, spill=settings.data / "spill", memory_mb=settings.memory_mb)
 
@@ -74,6 +77,10 @@ class Questions:
     def running(self) -> list[str]:
         """The ids of the push queries at work."""
         return sorted(self._running)
+
+    def failures(self) -> Mapping[str, int]:
+        """Rows that were bad, and late, in SELECTs that came to their end."""
+        return self._failed
 
     def statements(self) -> dict[str, str]:
         """The push queries at work as they were written, by id."""
@@ -214,7 +221,7 @@ class Questions:
         plan = plan_query(query, engine.catalog, engine.registry, query_id=query_id, sink=None, settings=settings)
         check_partitions(plan.logical, engine.topics.describe)
         bounded = pull or engine.bounded or all(source.file is not None for source in plan.sources)
-        tail = _Tail(engine, plan, self._forget, None if pull else WAITING_BATCHES_MAX)
+        tail = _Tail(engine, plan, self._forget, self._count, None if pull else WAITING_BATCHES_MAX)
         push = Push(text, plan.schema, tail.batches(), tail.stop, query_id, plan.limit)
         with self._lock:
             self._running[query_id] = push
@@ -227,6 +234,10 @@ class Questions:
             raise
         return push
 
+    def _count(self, metrics: QueryMetrics) -> None:
+        with self._lock:
+            self._failed.update(bad=metrics.rows_bad, late=metrics.rows_late)
+
     def _forget(self, query_id: str) -> None:
         with self._lock:
             self._running.pop(query_id, None)
@@ -234,10 +245,18 @@ class Questions:
 
 class _Tail:
     """Takes what a push query gives on the runtime's threads, and hands it to the client's. `waiting_max`: so many batches may
-    wait there, or as many as there are."""
+    wait there, or as many as there are. `count` is told what it has counted at its own end."""
 
-    def __init__(self, engine: Engine, plan: QueryPlan, forget: Callable[[str], None], waiting_max: int | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        plan: QueryPlan,
+        forget: Callable[[str], None],
+        count: Callable[[QueryMetrics], None],
+        waiting_max: int | None,
+    ) -> None:
         self._engine = engine
+        self._count = count
         self._waiting_max = waiting_max
         self._plan = plan
         self._forget: Callable[[str], None] | None = forget
@@ -258,6 +277,7 @@ class _Tail:
 
     def ended(self, status: FlowStatus) -> None:
         """The query has finished, or failed."""
+        self._count(status.metrics)
         if status.state == "ERROR":
             self._queue.put(EnvironmentFault("the push query has failed", detail=status.error))
         self._queue.put(None)

@@ -115,9 +115,11 @@ class ExpressionParser(TypeParser):
             # sqlglot names these by when they are true: NullSafeEQ is IS NOT DISTINCT FROM
             kind = exp.NullSafeEQ if negated else exp.NullSafeNEQ
             return kind(this=left, expression=self.value())
-        if not self.take("NULL"):
-            raise self.unexpected("NULL, NOT NULL or [NOT] DISTINCT FROM")
-        node = exp.Is(this=left, expression=exp.Null())
+        values = {"NULL": exp.Null(), "TRUE": exp.true(), "FALSE": exp.false()}
+        value = next((made for word, made in values.items() if self.take(word)), None)
+        if value is None:
+            raise self.unexpected("[NOT] NULL, TRUE, FALSE or DISTINCT FROM")
+        node = exp.Is(this=left, expression=value)
         return exp.Not(this=node) if negated else node
 
     def _list(self, closing: TokenType, shown: str) -> list[exp.Expression]:

@@ -140,11 +140,13 @@ def _not(node: exp.Expression, context: Context) -> Expr:
 def _is(node: exp.Expression, context: Context) -> Expr:
     right = node.args["expression"]
     operand = analyze(node.this, context)
+    if isinstance(right, exp.Boolean):
+        return compare.distinct(True, operand, analyze(right, context), span_of(node))
     if isinstance(right, exp.Null):
         return compare.is_null(operand, False, span_of(node))
     if isinstance(right, exp.Not) and isinstance(right.this, exp.Null):
         return compare.is_null(operand, True, span_of(node))
-    raise TypeMismatch("IS is followed by NULL, NOT NULL or [NOT] DISTINCT FROM", span=span_of(node))
+    raise TypeMismatch("IS is followed by [NOT] NULL, TRUE, FALSE or DISTINCT FROM", span=span_of(node))
 
 
 def _between(node: exp.Expression, context: Context) -> Expr:
@@ -251,6 +253,8 @@ def field_of(operand: Expr, name: str, node: exp.Expression) -> Expr:
     if not isinstance(operand.type, Struct):
         raise TypeMismatch(f"-> takes a STRUCT, not {operand.type}", span=span_of(node))
     names = [field for field, _ in operand.type.fields]
+    fitting = [field for field in names if operand.type.any_case and field.upper() == name]
+    name = fitting[0] if name not in names and len(fitting) == 1 else name
     if name not in names:
         raise AnalysisError(
             f"field {name} does not exist",
