@@ -40,6 +40,7 @@ class Ksql(Dialect):
             "->": TokenType.ARROW,
             "=>": TokenType.FARROW,
             ":=": TokenType.COLON_EQ,
+            "::": TokenType.DCOLON,
             "<=": TokenType.LTE,
             ">=": TokenType.GTE,
             "<>": TokenType.NEQ,

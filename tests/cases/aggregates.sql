@@ -104,3 +104,19 @@ ASSERT VALUES about (id, people, slow) VALUES (1, 2, true);
 ASSERT VALUES teams (team, tens) VALUES ('x', 100);
 ASSERT VALUES teams (team, tens) VALUES ('x', 5);
 ASSERT VALUES teams (team, tens) VALUES ('x', NULL);
+
+--@test: FILTER gives an aggregate the rows of its condition only
+CREATE STREAM orders (who STRING KEY, amount INT, kind STRING) WITH (kafka_topic = 'orders', value_format = 'JSON', partitions = 1);
+CREATE TABLE sums AS
+  SELECT who, COUNT(*) AS n, COUNT(*) FILTER (WHERE kind = 'web') AS web, SUM(amount) FILTER (WHERE kind = 'web' AND amount > 1) AS total,
+         LATEST_BY_OFFSET(amount) FILTER (WHERE kind <> 'web') AS other
+  FROM orders GROUP BY who HAVING COUNT(*) FILTER (WHERE amount IS NULL) = 0;
+INSERT INTO orders VALUES ('ann', 1, 'web');
+INSERT INTO orders VALUES ('ann', 5, 'web');
+INSERT INTO orders VALUES ('ann', 7, 'shop');
+INSERT INTO orders (who, amount) VALUES ('ann', 9);
+INSERT INTO orders (who, kind) VALUES ('bob', 'web');
+ASSERT VALUES sums (who, n, web, total, other) VALUES ('ann', 1, 1, 0, NULL);
+ASSERT VALUES sums (who, n, web, total, other) VALUES ('ann', 2, 2, 5, NULL);
+ASSERT VALUES sums (who, n, web, total, other) VALUES ('ann', 3, 2, 5, 7);
+ASSERT VALUES sums (who, n, web, total, other) VALUES ('ann', 4, 2, 5, 7);

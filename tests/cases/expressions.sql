@@ -85,3 +85,11 @@ ASSERT VALUES told (id, t, nt, f, nf) VALUES (2, FALSE, TRUE, TRUE, FALSE);
 ASSERT VALUES told (id, t, nt, f, nf) VALUES (3, FALSE, TRUE, FALSE, TRUE);
 ASSERT VALUES kept (id, b) VALUES (2, FALSE);
 ASSERT VALUES kept (id, b) VALUES (3, NULL);
+
+--@test: value::type casts, and binds closer than any operator
+CREATE STREAM texts (id INT KEY, t STRING, d DOUBLE) WITH (kafka_topic = 'texts', value_format = 'JSON', partitions = 1);
+CREATE STREAM cast_short AS SELECT id, t::BIGINT + 1 AS n, -d::INT AS i, id::STRING || t AS s, (ARRAY[1, 2]::ARRAY<STRING>)[1] AS a FROM texts;
+INSERT INTO texts (id, t, d) VALUES (1, '42', 2.9);
+INSERT INTO texts (id, t, d) VALUES (2, 'many', -2.9);
+ASSERT VALUES cast_short (id, n, i, s, a) VALUES (1, 43, -2, '142', '1');
+ASSERT VALUES cast_short (id, n, i, s, a) VALUES (2, NULL, 2, '2many', '1');

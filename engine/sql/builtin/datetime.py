@@ -293,6 +293,22 @@ FUNCTIONS: tuple[Function, ...] = (
         overload("TIMESTAMP, STRING, STRING -> TIMESTAMP", rows("convert_tz", _convert_zone)),
         example="CONVERT_TZ(at, 'UTC', 'Asia/Tokyo')",
     ),
+    _f(
+        "DATE_TRUNC",
+        "The beginning of the YEAR, QUARTER, MONTH, WEEK (Monday), DAY, HOUR, MINUTE or SECOND that a timestamp or date is in.",
+        overload("STRING, TIMESTAMP -> TIMESTAMP", "date_trunc({0}, ({1})::TIMESTAMP)::TIMESTAMP_MS"),
+        overload("STRING, DATE -> DATE", "date_trunc({0}, {1})::DATE"),
+        example="DATE_TRUNC('HOUR', at)",
+    ),
+    _f(
+        "DATE_PART",
+        "A field of a timestamp, date or time of day: YEAR, QUARTER, MONTH, WEEK, DAY, DOW (Sunday 0), DOY, HOUR, MINUTE, SECOND;"
+        " EXTRACT(HOUR FROM at) means the same.",
+        overload("STRING, TIMESTAMP -> BIGINT", "date_part({0}, ({1})::TIMESTAMP)::BIGINT"),
+        overload("STRING, DATE -> BIGINT", "date_part({0}, {1})::BIGINT"),
+        overload("STRING, TIME -> BIGINT", "date_part({0}, {1})::BIGINT"),
+        example="DATE_PART('HOUR', at)",
+    ),
     _shifting("TIMESTAMPADD", "A timestamp later by so many units.", _shift("+"), "TIMESTAMP"),
     _shifting("TIMESTAMPSUB", "A timestamp earlier by so many units.", _shift("-"), "TIMESTAMP"),
     _shifting("DATEADD", "A date later by so many units.", _shift("+"), "DATE"),

@@ -15,6 +15,7 @@ from sqlglot.tokenizer_core import TokenType
 from ...errors import ParseError, Unsupported
 from ..dialect import with_place
 from .cursor import unit_ms
+from .filtered import filter_call
 from .type import TypeParser
 
 _COMPARISONS: dict[TokenType, type[exp.Expression]] = {
@@ -182,6 +183,8 @@ class ExpressionParser(TypeParser):
                 index = self.expression()
                 self.expect_sign(TokenType.R_BRACKET, "]")
                 node = exp.Bracket(this=node, expressions=[index])
+            elif self.take_sign(TokenType.DCOLON):
+                node = exp.Cast(this=node, to=self.type_node())
             elif self.is_at(TokenType.ARROW) and not self.is_at(TokenType.STAR, 1):
                 self.advance()
                 node = exp.JSONExtract(this=node, expression=self.identifier("the field's"))
@@ -299,7 +302,24 @@ class ExpressionParser(TypeParser):
             return self._model_version(start)
         self._check_model_call(name)
         self.expect_sign(TokenType.L_PAREN, "(")
-        return self._placed(exp.Anonymous(this=name, expressions=self._arguments(name)), start)
+        if name == "EXTRACT" and self.word(1) == "FROM":
+            return self._extract(start)
+        call = exp.Anonymous(this=name, expressions=self._arguments(name))
+        if self.sees("FILTER") and self.is_at(TokenType.L_PAREN, 1):
+            span = self.span()
+            self.at += 2
+            self.expect("WHERE")
+            filter_call(call, self.expression(), span)
+            self.expect_sign(TokenType.R_PAREN, ")")
+        return self._placed(call, start)
+
+    def _extract(self, start: int) -> exp.Expression:
+        """EXTRACT(HOUR FROM at), which is DATE_PART('HOUR', at)."""
+        part = exp.Literal.string(self.advance().text.upper())
+        self.expect("FROM")
+        call = exp.Anonymous(this="DATE_PART", expressions=[part, self.expression()])
+        self.expect_sign(TokenType.R_PAREN, ")")
+        return self._placed(call, start)
 
     def _arguments(self, name: str) -> list[exp.Expression]:
         """What stands between the parentheses, the closing one taken."""
@@ -332,15 +352,8 @@ class ExpressionParser(TypeParser):
         if self._at_lambda():
             return self._lambda()
         token = self.token()
-        if first and name in TIME_FUNCTIONS and token is not None and unit_ms(self.word()) is not None:
-            self.advance()
-            return self._placed(exp.Literal.string(token.text.upper()), token.start)
-        if (
-            first
-            and name in TIME_FUNCTIONS
-            and token is not None
-            and self.word() in ("YEAR", "YEARS", "MONTH", "MONTHS")
-        ):
+        is_unit = unit_ms(self.word()) is not None or self.word() in ("YEAR", "YEARS", "MONTH", "MONTHS")
+        if first and name in TIME_FUNCTIONS and token is not None and is_unit:
             self.advance()
             return self._placed(exp.Literal.string(token.text.upper()), token.start)
         if self.sees("DISTINCT"):
