@@ -91,6 +91,7 @@ class Engine:
         self._changing = threading.RLock()
         self.inserts = Inserts(topics, self.connection, clock)
         self.keeper = ModelKeeper(self)
+        self.topics_keeper = opening.topics_keeper(config, topics)
 
     @classmethod
     def open(
@@ -116,6 +117,7 @@ class Engine:
             engine = cls(config, clock, folder, topics, lifecycle, bounded=bounded)
             engine._replay()
             engine.keeper.start()
+            engine.topics_keeper.start()
         except BaseException:
             folder.close()
             raise
@@ -124,6 +126,7 @@ class Engine:
     def close(self) -> None:
         """Stop every query at the end of its epoch, and give the folder back."""
         self.keeper.close()
+        self.topics_keeper.close()
         self.questions.close()
         self.lifecycle.close()
         self.inserts.close()
@@ -230,6 +233,7 @@ class Engine:
             plans=self.plans,
             ask=partial(first_table, self),
             bring_again=partial(bring_again, self.topics, self.plans),
+            on_kafka=self.config["kafka.bootstrap"] is not None,
         )
 
     def _change(self, parsed: Parsed, settings: Mapping[str, str]) -> Result:

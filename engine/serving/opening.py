@@ -12,6 +12,7 @@ from ..clock import Clock
 from ..config import Config
 from ..errors import UserError
 from ..inference.versions import ModelStore
+from ..io.embedded.keeper import TopicsKeeper
 from ..io.embedded.store import Durability
 from ..io.embedded.topics import EmbeddedTopics
 from ..io.files import FileSource
@@ -44,6 +45,15 @@ def topics(config: Config, folder: Path, clock: Clock) -> Topics:
     if config["kafka.bootstrap"] is not None:
         return KafkaTopics(config["kafka.bootstrap"], config.kafka())
     return EmbeddedTopics(folder / "topics", clock=clock, durability=durability(config))
+
+
+def topics_keeper(config: Config, topics: Topics) -> TopicsKeeper:
+    """What cleans embedded topics; Kafka's brokers do that themselves."""
+    return TopicsKeeper(
+        topics if isinstance(topics, EmbeddedTopics) else None,
+        retention_every_ms=config["topic.retention.check.ms"],
+        compaction_every_ms=config["topic.compaction.check.ms"],
+    )
 
 
 def schema_registry(config: Config, folder: Path) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from mergus.engine.clock import FixedClock, SystemClock
 from mergus.engine.errors import EnvironmentFault
-from mergus.engine.io.embedded.batches import complete, decode, encode
+from mergus.engine.io.embedded.batches import Stored, complete, decode, encode
 from mergus.engine.io.embedded.topics import EmbeddedTopics
 from mergus.engine.io.topics import HEADERS
 
@@ -128,7 +128,12 @@ def test_batches_of_all_shapes_come_back_in_order() -> None:
     ]
     made = [pa.record_batch(dict(shapes[(i * i + i // 5) % len(shapes)])) for i in range(60)]
     whole = [complete(records, lambda: 5) for records in made]
-    rows = [row for records in whole for row in encode(records)]
-    stored = [(row.count, row.shape, row.min_timestamp, bytes(row.body)) for row in rows]
+    stored: list[Stored] = []
+    offset = 0
+    for row in (row for records in whole for row in encode(records)):
+        offset += offset % 3 == 0  # a gap
+        stored.append((offset, row.count, row.shape, row.min_timestamp, bytes(row.body)))
+        offset += row.count
     given = pa.concat_batches(decode(stored, ["key", "value", "headers"]))
-    assert given.to_pylist() == pa.concat_batches(whole).to_pylist()
+    assert given.drop_columns("offset").to_pylist() == pa.concat_batches(whole).to_pylist()
+    assert given.column("offset").to_pylist() == [row[0] + i for row in stored for i in range(row[1])]

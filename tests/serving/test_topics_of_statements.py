@@ -69,6 +69,26 @@ def test_a_query_s_topic_is_as_its_source_s(db):
         "COUNTS": (2, 3, None),
     }
     assert found["COUNTS"].config == {"cleanup.policy": "compact"}
+    assert found["SAME"].config == {"cleanup.policy": "delete", "retention.ms": "60000"}
+
+
+def test_the_cleanup_policy_is_of_what_is_made(db):
+    """Windows leave an embedded topic by RETENTION_MS only: samples are often of years ago."""
+    db.execute(S.format(""))
+    window = "SELECT k, COUNT(*) AS n FROM s WINDOW TUMBLING (SIZE 1 HOUR, RETENTION 1 DAY) GROUP BY k"
+    db.execute(f"CREATE TABLE w AS {window};")
+    db.execute(f"CREATE TABLE v WITH (retention_ms=7) AS {window};")
+    with_topic = "WITH (kafka_topic='{}', value_format='JSON', partitions=1{})"
+    db.execute("CREATE TABLE t (k STRING PRIMARY KEY) " + with_topic.format("t", "") + ";")
+    windowed = ", window_type='TUMBLING', window_size='1 HOUR'"
+    db.execute("CREATE TABLE u (k STRING PRIMARY KEY) " + with_topic.format("u", windowed) + ";")
+    assert {name: topic(db, name).config for name in ("s", "t", "u", "W", "V")} == {
+        "s": {"cleanup.policy": "delete"},
+        "t": {"cleanup.policy": "compact"},
+        "u": {"cleanup.policy": "compact,delete"},
+        "W": {"cleanup.policy": "compact,delete"},
+        "V": {"cleanup.policy": "compact,delete", "retention.ms": "7"},
+    }
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 Many records are an Arrow record batch without its schema, which `shape` stands for: reading it copies nothing. A single
 record without headers is its key and its value side by side: an Arrow batch would be four times as large and ten times
-as slow to make, and a producer at a terminal writes nothing else.
+as slow to make, and a producer at a terminal writes nothing else. Offsets follow one another from the row's own, unless
+compaction has left a gap: then they lie in the batch, and so does when tombstones that it has seen may go.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ import pyarrow.compute as pc
 
 from ..topics import HEADERS
 
-KEY, VALUE, HEADER, TIMES, SINGLE = 1, 2, 4, 8, 16
+KEY, VALUE, HEADER, TIMES, SINGLE, OFFSETS, GOING = 1, 2, 4, 8, 16, 32, 64
 """Bits of a shape: which columns are there; TIMES unless all timestamps are the row's; SINGLE: not Arrow."""
+
+GOES_MS = "goes_ms"
+"""When a tombstone may go (milliseconds since 1970 UTC); NULL for other records, and before its first compaction."""
 
 ROWS_MAX = 16_384
 BYTES_MAX = 8 << 20
@@ -32,8 +36,15 @@ _FIELDS = (
     (KEY, pa.field("key", pa.binary())),
     (VALUE, pa.field("value", pa.binary())),
     (HEADER, pa.field("headers", HEADERS)),
+    (OFFSETS, pa.field("offset", pa.int64())),
+    (GOING, pa.field(GOES_MS, pa.int64())),
 )
-_SCHEMAS = {shape: pa.schema([field for bit, field in _FIELDS if shape & bit]) for shape in range(16)}
+_SCHEMAS = {
+    shape: pa.schema([field for bit, field in _FIELDS if shape & bit])
+    for shape in range(2 * GOING)
+    if not shape & SINGLE
+}
+_KINDS = {field.name: field.type for _, field in _FIELDS}
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,10 @@ class Row:
     max_timestamp: int
     body: Any  # a buffer
     size: int
+
+
+Stored = tuple[int, int, int, int, bytes]
+"""Offset of the first record, count, shape, min timestamp, body."""
 
 
 def complete(records: pa.RecordBatch, now_ms: Callable[[], int]) -> pa.RecordBatch:
@@ -68,27 +83,41 @@ def encode(records: pa.RecordBatch) -> list[Row]:
     if count > 1 and (count > ROWS_MAX or records.nbytes > BYTES_MAX):
         half = min(ROWS_MAX, (count + 1) // 2) if records.nbytes > BYTES_MAX else ROWS_MAX
         return encode(records[:half]) + encode(records[half:])
+    return [_encode_arrow(records)]
+
+
+def encode_kept(records: pa.RecordBatch) -> Row:
+    """What compaction keeps: `complete` records with their offsets and GOES_MS, as one row of the first one's offset."""
+    offsets, goes = records.column("offset"), records.column(GOES_MS)
+    gaps = offsets[-1].as_py() - offsets[0].as_py() >= len(records)
+    bits = (OFFSETS if gaps else 0) | (GOING if goes.null_count < len(records) else 0)
+    if len(records) == 1 and not bits and not records.column("headers")[0].is_valid:
+        return _encode_single(records)
+    return _encode_arrow(records, bits)
+
+
+def _encode_arrow(records: pa.RecordBatch, bits: int = 0) -> Row:
+    """`bits`: which of the columns behind the first four are kept."""
     times = pc.min_max(records.column(0))
     first, last = times["min"].as_py(), times["max"].as_py()
-    shape = TIMES if first != last else 0
+    shape = bits | (TIMES if first != last else 0)
     for bit, place in ((KEY, 1), (VALUE, 2), (HEADER, 3)):
-        shape |= bit if records.column(place).null_count < count else 0
+        shape |= bit if records.column(place).null_count < len(records) else 0
+    shape = shape or TIMES  # without a column Arrow would forget how many there are
     kept = [records.column(place) for place, (bit, _) in enumerate(_FIELDS) if shape & bit]
-    if not kept:  # Arrow would forget how many there are
-        shape, kept = TIMES, [records.column(0)]
     body = pa.RecordBatch.from_arrays(kept, schema=_SCHEMAS[shape]).serialize()
-    return [Row(count, shape, first, last, body, body.size)]
+    return Row(len(records), shape, first, last, body, body.size)
 
 
 def _encode_single(records: pa.RecordBatch) -> Row:
-    timestamp, key, value, _ = (column[0].as_py() for column in records.columns)
+    timestamp, key, value, _ = (column[0].as_py() for column in records.columns[:4])
     shape = SINGLE | (KEY if key is not None else 0) | (VALUE if value is not None else 0)
     body = _KEY_LENGTH.pack(len(key or b"")) + (key or b"") + (value or b"")
     return Row(1, shape, timestamp, timestamp, body, len(body))
 
 
-def decode(rows: Sequence[tuple[int, int, int, bytes]], columns: Sequence[str]) -> list[pa.RecordBatch]:
-    """Stored (count, shape, min timestamp, body), in order, as batches of timestamp and `columns`.
+def decode(rows: Sequence[Stored], columns: Sequence[str]) -> list[pa.RecordBatch]:
+    """Stored rows of one partition, in order, as batches of offset, timestamp and `columns`.
 
     Neighbouring single records come as one batch, and so do neighbouring small batches: what is made of a batch costs more
     than the records of a small one.
@@ -98,52 +127,61 @@ def decode(rows: Sequence[tuple[int, int, int, bytes]], columns: Sequence[str]) 
         alike = list(some)
         if shape & SINGLE:
             batches.append(_decode_singles(alike, columns))
-        elif len(alike) == 1 or sum(row[0] for row in alike) > _SMALL * len(alike):
+        elif len(alike) == 1 or sum(row[1] for row in alike) > _SMALL * len(alike):
             batches += [_decode_arrow([row], columns) for row in alike]
         else:
             batches.append(_decode_arrow(alike, columns))
     return batches
 
 
-def _alike(row: tuple[int, int, int, bytes]) -> int:
+def _alike(row: Stored) -> int:
     """The shape that decides how a row is decoded: single records are decoded one by one whatever theirs."""
-    return SINGLE if row[1] & SINGLE else row[1]
+    return SINGLE if row[2] & SINGLE else row[2]
 
 
-def _decode_arrow(rows: Sequence[tuple[int, int, int, bytes]], columns: Sequence[str]) -> pa.RecordBatch:
+def _decode_arrow(rows: Sequence[Stored], columns: Sequence[str]) -> pa.RecordBatch:
     """Rows of one shape."""
-    shape = rows[0][1]
-    parts = [pa.ipc.read_record_batch(pa.py_buffer(body), _SCHEMAS[shape]) for _, _, _, body in rows]
+    shape = rows[0][2]
+    parts = [pa.ipc.read_record_batch(pa.py_buffer(body), _SCHEMAS[shape]) for *_, body in rows]
     stored = parts[0] if len(parts) == 1 else pa.concat_batches(parts)
     count, there = len(stored), dict(zip(stored.schema.names, stored.columns, strict=True))
-    given = [there["timestamp"] if shape & TIMES else _times(rows)]
+    given = [there["offset"] if shape & OFFSETS else _offsets(rows)]
+    given.append(there["timestamp"] if shape & TIMES else _times(rows))
     for name in columns:
         column = there.get(name)
-        given.append(pa.nulls(count, HEADERS if name == "headers" else pa.binary()) if column is None else column)
-    return pa.RecordBatch.from_arrays(given, names=["timestamp", *columns])
+        given.append(pa.nulls(count, _KINDS[name]) if column is None else column)
+    return pa.RecordBatch.from_arrays(given, names=["offset", "timestamp", *columns])
 
 
-def _times(rows: Sequence[tuple[int, int, int, bytes]]) -> pa.Array:
+def _offsets(rows: Sequence[Stored]) -> pa.Array:
+    """Offsets that follow one another inside each row."""
+    first, last = rows[0][0], rows[-1][0] + rows[-1][1]
+    if last - first == sum(row[1] for row in rows):
+        return pa.arange(first, last)
+    return pa.concat_arrays([pa.arange(row[0], row[0] + row[1]) for row in rows])
+
+
+def _times(rows: Sequence[Stored]) -> pa.Array:
     """Each row's one timestamp, for all its records."""
     if len(rows) == 1:
-        return pa.repeat(pa.scalar(rows[0][2], pa.int64()), rows[0][0])
-    return pa.array(np.repeat([row[2] for row in rows], [row[0] for row in rows]))
+        return pa.repeat(pa.scalar(rows[0][3], pa.int64()), rows[0][1])
+    return pa.array(np.repeat([row[3] for row in rows], [row[1] for row in rows]))
 
 
-def _decode_singles(rows: Sequence[tuple[int, int, int, bytes]], columns: Sequence[str]) -> pa.RecordBatch:
+def _decode_singles(rows: Sequence[Stored], columns: Sequence[str]) -> pa.RecordBatch:
     """A loop over rows: each is a blob of its own that came as a Python object."""
-    given = [pa.array([timestamp for _, _, timestamp, _ in rows], pa.int64())]
+    given = [_offsets(rows), pa.array([row[3] for row in rows], pa.int64())]
     size = _KEY_LENGTH.size
     for name in columns:
-        if name == "headers":
-            given.append(pa.nulls(len(rows), HEADERS))
+        if name not in ("key", "value"):
+            given.append(pa.nulls(len(rows), _KINDS[name]))
             continue
         found: list[bytes | None] = []
-        for _, shape, _, body in rows:
+        for _, _, shape, _, body in rows:
             end = size + _KEY_LENGTH.unpack_from(body)[0]
             if name == "key":
                 found.append(body[size:end] if shape & KEY else None)
             else:
                 found.append(body[end:] if shape & VALUE else None)
         given.append(pa.array(found, pa.binary()))
-    return pa.RecordBatch.from_arrays(given, names=["timestamp", *columns])
+    return pa.RecordBatch.from_arrays(given, names=["offset", "timestamp", *columns])

@@ -10,11 +10,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from ...errors import UnknownName
 from ..topics import HEADERS, TopicPartition
-from .batches import decode
+from .batches import Stored, decode
 from .store import Store, faults, first_row
 
 _SOONEST_S = 0.0005
@@ -129,25 +130,33 @@ class EmbeddedReader:
             return parts
         start = first_row(self._ids[i])
         rows = self._store.connection.execute(
-            "SELECT id, count, shape, min_timestamp, body FROM batches WHERE id < ? AND id >= coalesce("
+            "SELECT id - ?, count, shape, min_timestamp, body FROM batches WHERE id < ? AND id >= coalesce("
             "(SELECT max(id) FROM batches WHERE id BETWEEN ? AND ?), ?) ORDER BY id",
-            (start + end, start, start + self._positions[i], start),
+            (start, start + end, start, start + self._positions[i], start),
         )
         try:
             while wanted > 0 and (some := self._fetch(rows, wanted)):
-                batches = decode([row[1:] for row in some], self._columns)
+                batches = decode(some, self._columns)
                 batch = batches[0] if len(batches) == 1 else pa.concat_batches(batches)
-                base = some[0][0] - start
-                passed = max(0, self._positions[i] - base)
+                passed = self._passed(i, batch.column(0))
                 if passed < len(batch):
-                    wanted -= self._deliver(i, self._placed(i, base, batch)[passed:], wanted, parts)
+                    wanted -= self._deliver(i, self._placed(i, batch)[passed:], wanted, parts)
         finally:
             rows.close()
+        if wanted > 0:  # compaction or retention may have left nothing there
+            self._positions[i] = max(self._positions[i], end)
         return parts
 
-    def _fetch(self, rows: Any, wanted: int) -> list[tuple[int, int, int, int, bytes]]:
-        """The next rows, neighbours in offsets, until they hold `wanted` records."""
-        some: list[tuple[int, int, int, int, bytes]] = []
+    def _passed(self, i: int, offsets: pa.Array) -> int:
+        """How many of the first of these lie before the position."""
+        at = self._positions[i]
+        if offsets[0].as_py() >= at:
+            return 0
+        return int(np.searchsorted(offsets.to_numpy(), at))
+
+    def _fetch(self, rows: Any, wanted: int) -> list[Stored]:
+        """The next rows until they hold `wanted` records."""
+        some: list[Stored] = []
         held = 0
         for row in rows:
             some.append(row)
@@ -167,14 +176,13 @@ class EmbeddedReader:
         self._positions[i] = given.column(2)[len(given) - 1].as_py() + 1
         return len(given)
 
-    def _placed(self, i: int, base: int, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """`batch` with topic, partition and offsets from `base` on."""
+    def _placed(self, i: int, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """`batch` with topic and partition."""
         topic, partition = self._partitions[i]
         count = len(batch)
         place = [
             pa.repeat(pa.scalar(self.topics.index(topic), pa.int32()), count),
             pa.repeat(pa.scalar(partition, pa.int32()), count),
-            pa.arange(base, base + count),
         ]
         return pa.RecordBatch.from_arrays(place + batch.columns, schema=self.schema)
 

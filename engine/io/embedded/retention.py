@@ -1,8 +1,8 @@
 """Retention of the embedded topics: `retention.ms` and `retention.bytes` of a topic's configuration, as Kafka means them.
 
 Batches are dropped whole, oldest first, by whoever appends; a topic that is never written to again is cleaned by the
-server's `enforce_retention`. Unlike Kafka's, a topic without these settings keeps everything: nobody sized its disk for
-a week. A compacted topic (`cleanup.policy=compact`) is kept too: its old rows are the table.
+server (`keeper.py`). Unlike Kafka's, a topic without these settings keeps everything: nobody sized its disk for a week.
+A topic that is only compacted (`cleanup.policy=compact`) is kept too: its old rows are the table.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from ...errors import UserError
 from .store import first_row
 
 CHECK_EVERY_MS = 5_000
-_PAGES_A_TIME = 2_000  # freed pages given back to the disk in one transaction
+PAGES_A_TIME = 256
+"""Freed pages that are given back to the disk in one transaction, in a few milliseconds; the cleaner gives back the rest."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,11 @@ class Retention:
     def of(config: Mapping[str, str]) -> Retention:
         """Read a topic's configuration; raises UserError for what is not a number."""
         if "delete" not in config.get("cleanup.policy", "delete"):
-            return Retention(None, None)
+            return KEEPS_ALL
         return Retention(_number(config, "retention.ms"), _number(config, "retention.bytes"))
+
+
+KEEPS_ALL = Retention(None, None)
 
 
 def _number(config: Mapping[str, str], name: str) -> int | None:
@@ -62,15 +66,18 @@ class RetentionWatch:
 
 def enforce_retention(connection: sqlite3.Connection, partition_id: int, now_ms: int) -> int:
     """Drop the batches of one partition that are past its topic's retention; how many records those were."""
-    (text, size, begin, end) = connection.execute(
+    found = connection.execute(
         "SELECT t.config, p.bytes, p.begin_offset, p.end_offset FROM partitions p JOIN topics t ON t.id = p.topic_id"
         " WHERE p.id = ?",
         (partition_id,),
     ).fetchone()
+    if found is None:  # the topic was deleted
+        return 0
+    text, size, begin, end = found
     keep = Retention.of(json.loads(text))
     if keep.ms is None and keep.bytes is None:
         return 0
-    start, dropped_bytes, new_begin = first_row(partition_id), 0, begin
+    start, dropped, dropped_bytes, new_begin = first_row(partition_id), 0, 0, end
     oldest_first = connection.execute(
         "SELECT id, count, max_timestamp, length(body) FROM batches WHERE id >= ? AND id < ? ORDER BY id",
         (start, start + end),
@@ -79,20 +86,23 @@ def enforce_retention(connection: sqlite3.Connection, partition_id: int, now_ms:
         too_old = keep.ms is not None and max_timestamp < now_ms - keep.ms
         too_much = keep.bytes is not None and size - dropped_bytes - length >= keep.bytes
         if not too_old and not too_much:
+            new_begin = max(begin, row - start)
             break
+        dropped += count
         dropped_bytes += length
-        new_begin = row - start + count
     oldest_first.close()
-    if new_begin > begin:
+    if dropped:
         connection.execute("DELETE FROM batches WHERE id >= ? AND id < ?", (start, start + new_begin))
         connection.execute(
-            "UPDATE partitions SET begin_offset = ?, bytes = bytes - ? WHERE id = ?",
-            (new_begin, dropped_bytes, partition_id),
+            "UPDATE partitions SET begin_offset = ?, bytes = bytes - ?, clean_offset = max(clean_offset, ?),"
+            " clean_bytes = max(0, clean_bytes - ?) WHERE id = ?",
+            (new_begin, dropped_bytes, new_begin, dropped_bytes, partition_id),
         )
         give_back_pages(connection)
-    return int(new_begin - begin)
+    return dropped
 
 
-def give_back_pages(connection: sqlite3.Connection) -> None:
-    """Return some of the file's unused pages to the disk; the rest is used again by what comes."""
-    connection.execute(f"PRAGMA incremental_vacuum({_PAGES_A_TIME})").fetchall()
+def give_back_pages(connection: sqlite3.Connection, pages: int = PAGES_A_TIME) -> None:
+    """Return so many of the file's unused pages to the disk; the rest is used again by what comes."""
+    for _ in range(pages):  # Python's driver takes one step of this statement, whatever number it names
+        connection.execute("PRAGMA incremental_vacuum(1)")

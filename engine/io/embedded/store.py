@@ -7,6 +7,9 @@ file lock, which the kernel hands over at once, where SQLite's own waiting sleep
 A row is a batch of records of one partition. Its rowid is `partition id << 40 | base offset`: the table itself lies in
 the order in which it is read, and needs no index. A committed batch survives the death of any process; whether it also
 survives the loss of power is `durability`.
+
+Of a partition that is compacted, `clean_bytes` lie before `clean_offset`, where no key occurs twice, and the last of its
+tombstones there may go at `tombstones_ms`.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ Durability = Literal["process", "power"]
 """What committed records survive: the death of processes, or also that of the machine (an fsync a commit)."""
 
 OFFSET_BITS = 40
-LAYOUT = 1
+LAYOUT = 2
 
 _BUSY_MS = 30_000
 _SYNCHRONOUS = {"process": "NORMAL", "power": "FULL"}
@@ -34,12 +37,18 @@ CREATE TABLE topics (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, replicas INTEGER NOT NULL, config TEXT NOT NULL);
 CREATE TABLE partitions (
     id INTEGER PRIMARY KEY AUTOINCREMENT, topic_id INTEGER NOT NULL REFERENCES topics, number INTEGER NOT NULL,
-    begin_offset INTEGER NOT NULL DEFAULT 0, end_offset INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0);
+    begin_offset INTEGER NOT NULL DEFAULT 0, end_offset INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,
+    clean_offset INTEGER NOT NULL DEFAULT 0, clean_bytes INTEGER NOT NULL DEFAULT 0, tombstones_ms INTEGER);
 CREATE INDEX partitions_of_topic ON partitions (topic_id, number);
 CREATE TABLE batches (
     id INTEGER PRIMARY KEY, count INTEGER NOT NULL, shape INTEGER NOT NULL,
     min_timestamp INTEGER NOT NULL, max_timestamp INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE producers (id TEXT PRIMARY KEY, epoch INTEGER NOT NULL, marker TEXT);
+"""
+_FROM_LAYOUT_1 = """
+ALTER TABLE partitions ADD COLUMN clean_offset INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE partitions ADD COLUMN clean_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE partitions ADD COLUMN tombstones_ms INTEGER;
 """
 
 
@@ -76,6 +85,8 @@ class Store:
         (layout,) = connection.execute("PRAGMA user_version").fetchone()
         if layout == 0:
             connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;")
+        elif layout == 1:
+            connection.executescript(f"BEGIN; {_FROM_LAYOUT_1} PRAGMA user_version = {LAYOUT}; COMMIT;")
         elif layout != LAYOUT:
             raise EnvironmentFault(
                 f"the embedded topics at {self.path} have another layout",

@@ -10,15 +10,18 @@ import builtins
 import json
 import re
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
 from ...clock import Clock
 from ...errors import Conflict, UnknownName, UserError
 from ..topics import DEFAULT_REPLICAS, TopicIdentity, TopicInfo, TopicPartition
+from .cleaner import KEYS_MAX, Cleaner
+from .compaction import Compaction
 from .reader import EmbeddedReader
-from .retention import Retention, enforce_retention, give_back_pages
+from .retention import KEEPS_ALL, Retention, enforce_retention, give_back_pages
 from .store import OFFSET_BITS, Durability, Store, faults, first_row
 from .writer import EmbeddedTransactionalWriter, EmbeddedWriter
 
@@ -150,10 +153,17 @@ class EmbeddedTopics:
         """Drop what is past retention in every topic, also those that nobody writes to; how many records those were."""
         dropped = 0
         for info in self.list():
-            for partition_id in self._ids(info.name):
-                with self._lock, self._store.transaction() as connection:
-                    dropped += enforce_retention(connection, partition_id, self._clock.now_ms())
+            if Retention.of(info.config) == KEEPS_ALL:
+                continue
+            with suppress(UnknownName):  # it was deleted meanwhile
+                for partition_id in self._ids(info.name):
+                    with self._lock, self._store.transaction() as connection:
+                        dropped += enforce_retention(connection, partition_id, self._clock.now_ms())
         return dropped
+
+    def cleaner(self, rest: Callable[[float], bool] = lambda rest_s: False, *, keys_max: int = KEYS_MAX) -> Cleaner:
+        """What compacts the topics whose `cleanup.policy` says so, with a connection of its own."""
+        return Cleaner(self._directory, self._clock, self._durability, rest, keys_max)
 
     def close(self) -> None:
         """Give back the connection; readers and writers are closed by who asked for them."""
@@ -173,3 +183,4 @@ def _check(name: str, partitions: int, config: Mapping[str, str]) -> None:
     if not 1 <= partitions <= PARTITIONS_MAX:
         raise UserError(f"a topic has 1 to {PARTITIONS_MAX} partitions, not {partitions}")
     Retention.of(config)
+    Compaction.of(config)

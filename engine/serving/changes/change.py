@@ -88,7 +88,8 @@ class World:
     accepted before are entered again, or taken as if they were: topics come into being when they are named.
     `schema_registry`: where schemas lie (`io.schemas.opening`), None where there is no registry. `now_ms`: when the
     statement was said; `models_used`: the queries that call a model, each with its reference (`@ALIAS`, `$3` or empty);
-    `plans`: of the queries that run; `ask` answers a pull query; `bring_again` brings back what a model has failed on."""
+    `plans`: of the queries that run; `ask` answers a pull query; `bring_again` brings back what a model has failed on;
+    `on_kafka`: where the topics are."""
 
     catalog: Catalog
     registry: FunctionRegistry
@@ -105,3 +106,4 @@ class World:
     plans: Mapping[str, QueryPlan] = field(default_factory=dict)
     ask: Callable[[str], pa.Table] | None = None
     bring_again: Callable[[ModelEntry], Brought] | None = None
+    on_kafka: bool = False

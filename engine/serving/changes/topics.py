@@ -41,20 +41,31 @@ def sink_topic(relation: Relation, plan: QueryPlan, given: Sequence[Property], w
     source = world.topic(plan.sources[0].topic)
     if source is None:
         return (topic_of(relation, relation.partitions or 1),)
-    return (topic_of(relation, relation.partitions or source.partitions, source),)
+    kept_ms = plan.window.retention_ms if plan.window is not None and relation.is_table and world.on_kafka else None
+    return (topic_of(relation, relation.partitions or source.partitions, source, kept_ms),)
 
 
-def topic_of(relation: Relation, partitions: int, source: TopicInfo | None = None) -> TopicInfo:
-    """The topic that a relation writes to, as it is to be made; `source`: the one that a query makes it of."""
+def topic_of(
+    relation: Relation, partitions: int, source: TopicInfo | None = None, windows_ms: int | None = None
+) -> TopicInfo:
+    """The topic that a relation writes to, as it is to be made; `source`: the one that a query makes it of;
+    `windows_ms`: how long the windows of a table are kept there, as ksqlDB keeps them in Kafka."""
     replicas, retention_ms = relation.replicas, relation.retention_ms
     if source is not None:
         replicas = source.replicas if replicas is None else replicas
-        retention_ms = source.retention_ms if retention_ms is None else retention_ms
-    if relation.is_table and relation.windowed is None:
-        config = {"cleanup.policy": "compact"}
-    else:
-        config = {} if retention_ms is None else {"retention.ms": str(retention_ms)}
+        inherited_ms = source.retention_ms if windows_ms is None else windows_ms
+        retention_ms = inherited_ms if retention_ms is None else retention_ms
+    config = {"cleanup.policy": _policy(relation)}
+    if retention_ms is not None and "delete" in config["cleanup.policy"]:
+        config["retention.ms"] = str(retention_ms)
     return TopicInfo(relation.topic, partitions, DEFAULT_REPLICAS if replicas is None else replicas, config)
+
+
+def _policy(relation: Relation) -> str:
+    """What Kafka calls it: the last record of a key stays, what is past retention goes, or both."""
+    if not relation.is_table:
+        return "delete"
+    return "compact" if relation.windowed is None else "compact,delete"
 
 
 def _check_given(relation: Relation, given: Sequence[Property], world: World) -> None:
