@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 import mergus
 from mergus.engine.clock import SystemClock
 from mergus.engine.io.embedded.topics import EmbeddedTopics
+from mergus.engine.runtime import processing_log
 from tests.mergus_server import Server, kill_9, start, until
 
 TIMES = [3, pytest.param(20, marks=pytest.mark.slow)]
@@ -38,13 +39,20 @@ CHAINED = """
 CREATE STREAM passed AS SELECT k, v * 2 AS w FROM events WHERE v % 2 = 0;
 CREATE TABLE sums AS SELECT k, SUM(w) AS total, COUNT(*) AS n FROM passed GROUP BY k;
 CREATE TABLE how_many AS SELECT n, COUNT(*) AS keys FROM counts GROUP BY n;
+CREATE TABLE declared (k STRING PRIMARY KEY, n BIGINT, total BIGINT) WITH (kafka_topic='{topic}_counts', value_format='JSON');
+CREATE TABLE mirrored AS SELECT k, n, total FROM declared;
+CREATE STREAM changes (k STRING KEY, n BIGINT) WITH (kafka_topic='{topic}_counts', value_format='JSON');
+CREATE TABLE greatest AS SELECT k, MAX(n) AS n FROM changes GROUP BY k;
 """
 TABLES = {
     "counts": "SELECT k, n, total, top FROM counts;",
     "minutes": "SELECT k, windowstart, n FROM minutes;",
     "sums": "SELECT k, total, n FROM sums;",
     "how_many": "SELECT n, keys FROM how_many WHERE keys > 0;",
+    "mirrored": "SELECT k, n, total FROM mirrored;",
+    "greatest": "SELECT k, n FROM greatest;",
 }
+COMPACTED = {"min.cleanable.dirty.ratio": "0.1", "segment.bytes": "500"}
 OPTIONS = ("--setting", "epoch.ms=100", "--setting", "batch.rows.max=2000", "--setting", "log.level=error")
 
 
@@ -192,34 +200,53 @@ def kafka_records(bootstrap: str, topic: str) -> list[list[pa.RecordBatch]]:
     return made
 
 
-def embedded(folder: Path, times: int, *, hosts: bool) -> None:
-    server = start(folder, *OPTIONS)
+def embedded(folder: Path, times: int, *, hosts: bool, options: tuple[str, ...] = OPTIONS) -> None:
+    server = start(folder, *options)
     try:
         sql = (DIRECT + CHAINED).format(topic="events")
-        server.statement(SOURCE.format(topic="events") + sql)
         topics = EmbeddedTopics(folder / "topics", clock=SystemClock())
+        for name, policy in (("counts", "compact"), ("minutes", "compact,delete")):
+            topics.create(f"events_{name}", PARTS, config={"cleanup.policy": policy, **COMPACTED})
+        server.statement(SOURCE.format(topic="events") + sql)
         load = EmbeddedLoad(topics, "events", seed=times)
         try:
             if hosts:
                 kill_hosts(server, load, times)
             else:
-                server = kill_servers(folder, server, load, times, OPTIONS)
+                server = kill_servers(folder, server, load, times, options)
         finally:
             load.stop()
         settled(server, load.count, [])
         assert server.stop() == 0  # what chained queries still owe is settled by an end in order
-        server = start(folder, *OPTIONS)
+        server = start(folder, *options)
         tables = list(TABLES)
         wanted = uninterrupted(embedded_records(topics, "events"), "events", sql, tables)
         compare(settled(server, load.count, tables), wanted)
+        check_compacted(topics)
         topics.close()
     finally:
         server.stop()
 
 
+def check_compacted(topics: EmbeddedTopics) -> None:
+    """Some of the tables' topics is gone, and nobody was told that records were removed before they were read."""
+    for name in ("events_counts", "events_minutes"):
+        kept = embedded_records(topics, name)
+        ends = topics.end_offsets(name)
+        assert sum(batch.num_rows for part in kept for batch in part) < sum(ends.values())
+        for part, batches in enumerate(kept):
+            offsets = [at for batch in batches for at in batch.column("offset").to_pylist()]
+            assert offsets == sorted(set(offsets))
+            assert offsets[-1] == ends[part] - 1
+    log = topics.reader({(processing_log.TOPIC, 0): 0}, ("value",)).poll(10_000)
+    assert log is None or not any(b"removed" in text for text in log.column("value").to_pylist())
+
+
 @pytest.mark.parametrize("times", TIMES)
 def test_a_killed_server(tmp_path, times):
-    embedded(tmp_path / "data", times, hosts=False)
+    """It is killed while it compacts, too: it hardly does anything else."""
+    options = (*OPTIONS, "--setting", "topic.compaction.check.ms=5")
+    embedded(tmp_path / "data", times, hosts=False, options=options)
 
 
 @pytest.mark.parametrize("times", TIMES)
