@@ -1,11 +1,14 @@
 """What WITH says of a topic: taken where it is made, refused where the topic that is there has something else."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import mergus
 from mergus.engine.errors import AnalysisError, Conflict
+from mergus.engine.serving.changes.statement import prepare
+from mergus.engine.sql.parser.parse import parse_statement
 
 S = "CREATE STREAM s (k STRING KEY, a INT) WITH (kafka_topic='s', value_format='JSON', partitions=2{});"
 
@@ -89,6 +92,19 @@ def test_the_cleanup_policy_is_of_what_is_made(db):
         "W": {"cleanup.policy": "compact,delete"},
         "V": {"cleanup.policy": "compact,delete", "retention.ms": "7"},
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "kept_ms"),
+    [("", "60000"), (", RETENTION 1 DAY", "86400000"), (" retention_ms=7", "7")],
+)
+def test_windows_on_kafka_are_kept_as_long_as_ksqldb_keeps_them(db, given, kept_ms):
+    db.execute(S.format(", retention_ms=60000"))
+    with_, window = (f"WITH ({given})", "") if "=" in given else ("", given)
+    text = f"CREATE TABLE w {with_} AS SELECT k, COUNT(*) AS n FROM s WINDOW TUMBLING (SIZE 1 HOUR{window}) GROUP BY k"
+    world = replace(db.engine.world({}), on_kafka=True)
+    (made,) = prepare(parse_statement(text, world.catalog.types), text, world).create_topics
+    assert made.config == {"cleanup.policy": "compact,delete", "retention.ms": kept_ms}
 
 
 @pytest.mark.parametrize(
