@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from mergus.engine.clock import FixedClock
 from mergus.engine.errors import UserError
+from mergus.engine.io.embedded.compaction import Pass
 from mergus.engine.io.embedded.topics import EmbeddedTopics
 from mergus.engine.io.topics import HEADERS
 
@@ -183,28 +184,43 @@ def test_compacted_and_past_retention() -> None:
         assert layout(topics)[0] == layout(topics)[1]
 
 
-def test_one_process_cleans_at_a_time_and_a_deleted_topic_ends_a_pass() -> None:
+def test_one_process_cleans_at_a_time() -> None:
     with opened(EAGER, FixedClock()) as topics:
         for _ in range(3):
-            write(topics, updates(*[(f"k{i}", "x" * 300_000) for i in range(8)]))
-        seen: list[int] = []
+            write(topics, updates(("a", "1"), ("b", "1")))
         other = topics.cleaner()
-
-        def rest(rest_s: float) -> bool:
-            seen.append(other.run())
-            if len(seen) == 3:
-                topics.delete("t")
-            return False
-
-        cleaner = topics.cleaner(rest)
-        cleaner.run()
+        seen: list[int] = []
+        cleaner = topics.cleaner(lambda rest_s: seen.append(other.run()) or False)
+        assert cleaner.run() == 2
         assert seen
         assert not any(seen)
-        assert topics.describe("t") is None
-        (left,) = topics._store.connection.execute("SELECT count(*) FROM batches").fetchone()
-        assert left == 0
         cleaner.close()
         other.close()
+
+
+@pytest.mark.parametrize("by", ["delete", "retention"])
+def test_what_is_taken_from_under_a_pass_does_not_come_back(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FixedClock(1_000_000)
+    with opened({**EAGER, "cleanup.policy": "compact,delete", "retention.ms": "1000"}, clock) as topics:
+        for at in (clock.current_ms, clock.current_ms + 500, clock.current_ms + 1500):
+            write(topics, [{**r, "timestamp": at} for r in updates(("a", "1"), ("b", "1"), ("b", "2"))])
+
+        def kept(self: Pass, records: pa.RecordBatch, find: Any = Pass._kept) -> Any:
+            if by == "delete":
+                topics.delete("t")
+            else:
+                clock.current_ms += 1200
+                topics.enforce_retention()
+            return find(self, records)
+
+        monkeypatch.setattr(Pass, "_kept", kept)
+        assert compact(topics) == 0
+        if by == "delete":
+            (left,) = topics._store.connection.execute("SELECT count(*) FROM batches").fetchone()
+            assert left == 0
+        else:
+            assert [r["offset"] for r in read(topics)] == [3, 4, 5, 6, 7, 8]
+            assert layout(topics)[0] == layout(topics)[1]
 
 
 def test_a_pass_remembers_so_many_keys_and_the_next_goes_on() -> None:
