@@ -30,7 +30,7 @@ RATIO = 0.5
 TAIL_BYTES = 4 << 20
 TOMBSTONES_MS = 86_400_000
 
-_PIECE_BYTES = 1 << 20  # of rows that are written anew in one transaction, in about 5 ms
+_PIECE_BYTES = 1 << 20  # of rows that are written anew in one transaction, in milliseconds
 _PIECE_RECORDS = 65_536
 _PIECE_ROWS = 4_096
 _SMALL = 64  # records of a row, on average: smaller neighbours are laid together
