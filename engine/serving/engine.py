@@ -383,7 +383,7 @@ class Engine:
 
     def health(self) -> dict[str, bool]:
         """What /healthcheck answers: whether the command log and the topics can be reached."""
-        commands, topics = _reached(self.commands.commands), _reached(self.topics.list)
+        commands, topics = opening.reached(self.commands.commands), opening.reached(self.topics.list)
         return {"metastore": commands, "kafka": topics, "commandRunner": commands}
 
     def metrics_text(self) -> str:
@@ -393,12 +393,3 @@ class Engine:
     def info(self) -> dict[str, Any]:
         """What /info answers."""
         return opening.info(self.config)
-
-
-def _reached(ask: Callable[[], object]) -> bool:
-    try:
-        ask()
-    except MergusError as error:
-        log.warning("not healthy: %s", error.message)
-        return False
-    return True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 from ..clock import Clock
 from ..config import Config
-from ..errors import UserError
+from ..errors import MergusError, UserError
 from ..inference.versions import ModelStore
 from ..io.embedded.keeper import TopicsKeeper
 from ..io.embedded.store import Durability
@@ -28,6 +30,7 @@ from ..sql.schema import ColumnDef
 from ..sql.udf.load import add_functions, load_functions, trusted
 from ..state.duckdb import connect_to_files
 
+log = logging.getLogger("mergus.engine")
 SHIPPED = Path(__file__).resolve().parents[2] / "udfs"
 _DURABILITIES: dict[str, Durability] = {"normal": "process", "full": "power"}
 
@@ -160,3 +163,13 @@ def info(config: Config) -> dict[str, Any]:
     cluster = "embedded" if config["kafka.bootstrap"] is None else "kafka"
     server = {"version": _release(), "kafkaClusterId": cluster, "ksqlServiceId": "mergus_", "serverStatus": "RUNNING"}
     return {"KsqlServerInfo": server}
+
+
+def reached(ask: Callable[[], object]) -> bool:
+    """Whether what is asked answers; the log says why it does not."""
+    try:
+        ask()
+    except MergusError as error:
+        log.warning("not healthy: %s", error.message)
+        return False
+    return True
