@@ -43,7 +43,7 @@ class Closing:
         self._layout = layout
         self._table = table
         self._context = context
-        self._clock = LeastTime()
+        self._clock = LeastTime(step.partial.number)
         self._marks = Marks(context, f"{step.state}_marks")
         self._expired = -1
 

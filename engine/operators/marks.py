@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ..state.change import OLD, ROW
 from .context import Context
-from .operator import is_closed_time
+from .operator import is_closed_time, window_time, window_times
 
 
 class Marks:
@@ -45,16 +45,17 @@ class Marks:
 
 
 class LeastTime:
-    """The least stream time of the live partitions, as the frames have told it: what ends for keys that fell silent too."""
+    """The least stream time of the live partitions before a query's grouping `number`, as the frames have told it: what ends for
+    keys that fell silent too."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self._number = number
         self._times: dict[int, int] = {}
 
     def hear(self, stream_time: Mapping[int, int]) -> int:
         """Where it stands after a frame; -1 before any was heard."""
-        for partition, time in stream_time.items():
-            if not is_closed_time(partition):
-                self._times[partition] = max(time, self._times.get(partition, time))
+        for partition, time in window_times(stream_time, self._number).items():
+            self._times[partition] = max(time, self._times.get(partition, time))
         return min(self._times.values(), default=-1)
 
 
@@ -87,3 +88,33 @@ class StreamTimes:
         """What stands now belongs to the batch."""
         if self._marks is not None:
             self._marks.write({str(name): time for name, time in self.now.items()})
+
+
+class WindowTimes(StreamTimes):
+    """Those before a query's grouping `number`, by partition. A partition that is live and has given it nothing stands at -1.
+
+    What an earlier version has left behind, which knew one time for all groupings, is every grouping's.
+    """
+
+    def __init__(self, context: Context, number: int, *, kept: bool) -> None:
+        self._number = number
+        super().__init__(context, "windows", kept=kept)
+
+    def reload(self) -> None:
+        super().reload()
+        if self._marks is not None:
+            self.now = window_times(self.now, self._number) or window_times(self.now, 0)
+
+    def hear(self, times: Mapping[int, int]) -> None:
+        own, live = window_times(times, self._number), window_times(times, 0)
+        if own or self.now or self._marks is not None:
+            live = dict.fromkeys(live.keys() - self.now.keys(), -1)
+        super().hear(live | own)
+
+    def told(self) -> dict[int, int]:
+        """By the names that they have in a frame."""
+        return {window_time(self._number, partition): time for partition, time in self.now.items()}
+
+    def keep(self) -> None:
+        if self._marks is not None:
+            self._marks.write({str(name): time for name, time in self.told().items()})

@@ -43,9 +43,34 @@ def side_time(join: int, side: int, partition: int) -> int:
     return -1 - partition - (2 * join + side) * _PARTITIONS_MAX
 
 
+def window_time(number: int, partition: int) -> int:
+    """The name in `Frame.stream_time` of a partition's stream time before a query's grouping `number`
+    (`PartialAggregate.number`): the partition's own for the first.
+
+    >>> window_time(0, 7), partition_of_time(window_time(2, 7))
+    (7, 7)
+    """
+    return number * _PARTITIONS_MAX + partition
+
+
+def window_times(times: Mapping[int, int], number: int) -> dict[int, int]:
+    """Of the entries of a `Frame.stream_time` those of the grouping `number`, by partition.
+
+    >>> window_times({3: 50, window_time(1, 3): 40, side_time(0, 1, 3): 30}, 1)
+    {3: 40}
+    """
+    first, last = window_time(number, 0), window_time(number + 1, 0)
+    return {name - first: time for name, time in times.items() if first <= name < last}
+
+
+def groupings_of(times: Mapping[int, int]) -> list[int]:
+    """The groupings that a `Frame.stream_time` speaks of."""
+    return sorted({name // _PARTITIONS_MAX for name in times if name >= 0})
+
+
 def partition_of_time(name: int) -> int:
     """The partition that an entry of `Frame.stream_time` speaks of."""
-    return name if name >= 0 else (-1 - name) % _PARTITIONS_MAX
+    return name % _PARTITIONS_MAX if name >= 0 else (-1 - name) % _PARTITIONS_MAX
 
 
 _CLOSED_TIMES = -(1 << 60)
@@ -75,18 +100,19 @@ END_OF_TIME = 1 << 62
 
 @dataclass
 class Frame:
-    """One pass: tables by edge, and by source partition the stream time after the rows of this frame.
+    """One pass: tables by edge, and the stream times after the rows of this frame, by the names above: each grouping's and each
+    join's are of the rows that it sees, and none judges rows by another's.
 
     An edge that is absent has no rows; a system column is there only where something needs it. On the way into a stage
     `stream_time` says where partitions stand already (a restart gives the snapshot's times here; a partition that is
     live and has given nothing yet stands at -1 and keeps windows open). `parts`: how many frames were put together.
-    `began`: inside a stage, the stream times before it; of several steps that advance them none judges rows by another's.
+    `began`: inside a stage, the stream times before it.
     """
 
     edges: dict[int, pa.Table]
     stream_time: dict[int, int] = field(default_factory=dict)
     parts: int = 1
-    began: Mapping[int, int] | None = None
+    began: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ class Stage:
 
     def process(self, frame: Frame) -> Frame:
         """Run all steps over one frame; gives the edges that the next stage, or the sink, reads."""
-        work = Frame(dict(frame.edges), dict(frame.stream_time), frame.parts, began=dict(frame.stream_time))
+        work = Frame(dict(frame.edges), dict(frame.stream_time), frame.parts, began=frame.stream_time)
         if self._stateful:
             with self.store.transaction():
                 self._run(work)

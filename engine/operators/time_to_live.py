@@ -46,7 +46,7 @@ class TimeToLive:
         self._table = table
         self._connection = context.connection
         self._having = having
-        self._clock = LeastTime()
+        self._clock = LeastTime(step.partial.number)
         self._swept = -1
         self._last = Prepared(context.connection, self._last_sql, size=table.size)
 

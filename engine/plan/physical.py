@@ -165,8 +165,18 @@ class _Builder:
         below = None
         if node.grouped is not None and _of_finals(node.input):
             below = max(s.output for steps in self.steps for s in steps if isinstance(s, AggregateStep))  # the newest
+        timed = node.grouped is not None or node.ttl_ms is not None
         partial = PartialAggregate(
-            edge, self._edge(), node.keys, node.calls, node.grouped, node.input.schema, node.combine, node.ttl_ms, below
+            edge,
+            self._edge(),
+            node.keys,
+            node.calls,
+            node.grouped,
+            node.input.schema,
+            node.combine,
+            node.ttl_ms,
+            below,
+            self._number() if timed and below is None else 0,
         )
         sent, _ = self._append(at, partial)
         self._cross(sent, at, at + 1, tuple(range(node.keys)))
@@ -256,6 +266,11 @@ class _Builder:
     def _edge(self) -> Edge:
         self.edges += 1
         return self.edges - 1
+
+    def _number(self) -> int:
+        """The next one of a grouping that has stream times."""
+        partials = [step for steps in self.steps for step in steps if isinstance(step, PartialAggregate)]
+        return sum((s.window is not None or s.ttl_ms is not None) and s.below is None for s in partials)
 
     def _name(self, what: str) -> str:
         self.names[what] = self.names.get(what, 0) + 1

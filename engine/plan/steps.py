@@ -34,8 +34,7 @@ class Formats:
 
 @dataclass(frozen=True)
 class Window:
-    """A window of event time. `advance_ms` equals `size_ms` for TUMBLING, and is by how much the ends of CUMULATIVE ones grow; of
-    a SESSION both are its gap."""
+    """A window of event time. `advance_ms` is `size_ms` for TUMBLING, of CUMULATIVE the step; of a SESSION both are its gap."""
 
     kind: str  # TUMBLING, HOPPING, CUMULATIVE, SESSION
     size_ms: int
@@ -132,7 +131,8 @@ class AggregateCall:
 class PartialAggregate:
     """Before the exchange: windows assigned, late rows taken out, rows of a batch with one key and window combined (else they
     go on with their windows). Key columns of `input` come first. `ttl_ms`: how long after its last row a group without a window
-    is kept; its rows go on with their stream times. `below`: of rows that are closed windows the edge where these are given."""
+    is kept; its rows go on with their stream times. `below`: of rows that are closed windows the edge where these are given.
+    `number`: which of the query's groupings with a window or a time to live it is: each has stream times of its own."""
 
     input: Edge
     output: Edge
@@ -143,6 +143,7 @@ class PartialAggregate:
     combine: bool
     ttl_ms: int | None = None
     below: Edge | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -174,9 +175,8 @@ class TwoSides:
 
 @dataclass(frozen=True)
 class StreamTableJoin(TwoSides):
-    """Each row of `left` (stream) with the row of `right` (table) of the same key as of the stream row. Output columns:
-    left's, then right's. `kind`: INNER or LEFT. `is_lookup`: rows keep their own key, and those without a value to join by.
-    `windowed`: both sides' keys are of these windows."""
+    """Each row of `left` (stream) with the row of `right` (table) of its key as of then. Output columns: left's, then right's.
+    `kind`: INNER or LEFT. `is_lookup`: rows keep their own key, and those without a value to join by. `windowed`: both keys'."""
 
     kind: str
     schema: Schema

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..operators.operator import groupings_of, window_time, window_times
+
 IDLE_TIMEOUT = "idle_timeout"
 """The property that says it, in milliseconds; 0: a silent partition holds windows open for ever, as in ksqlDB."""
 
@@ -28,7 +30,8 @@ class Silence:
             self._heard[partition] = self._clock()
 
     def lift(self, stream_time: dict[int, int], partitions: Callable[[], int]) -> None:
-        """Raise the stream times of the partitions that were silent before the newest records to the others' greatest.
+        """Raise the stream times of the partitions that were silent before the newest records to the others' greatest, grouping
+        by grouping.
 
         >>> now = [0.0]
         >>> silence = Silence(1000, lambda: now[0])
@@ -43,7 +46,9 @@ class Silence:
             return
         until = max(self._heard.values()) - self._timeout
         silent = [p for p in range(partitions()) if self._heard.get(p, self._began) < until]
-        lively = [time for p, time in stream_time.items() if p >= 0 and p not in silent]
-        if silent and lively:
-            furthest = max(lively)
-            stream_time |= {p: max(furthest, stream_time.get(p, -1)) for p in silent}
+        for number in groupings_of(stream_time):
+            times = window_times(stream_time, number)
+            lively = [time for p, time in times.items() if p not in silent]
+            if silent and lively:
+                furthest = max(lively)
+                stream_time |= {window_time(number, p): max(furthest, times.get(p, -1)) for p in silent}

@@ -229,3 +229,19 @@ ASSERT VALUES both (rowtime, id, longs, n, shorts) VALUES (29, 2, 1, 1, 1);
 ASSERT VALUES both (rowtime, id, longs, n, shorts) VALUES (14, 3, 1, 1, 1);
 ASSERT VALUES both (rowtime, id, longs, n, shorts) VALUES (38, 1, 2, 6, 4);
 ASSERT VALUES both (rowtime, id, longs, n, shorts) VALUES (62, 9, 1, 1, 1);
+
+--@test: windows of a filtered stream beside those of all of it: each by the stream time of the rows that it sees
+CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE TABLE both AS
+  SELECT l.id AS id, l.n AS n, h.n AS high
+  FROM (SELECT id, SUM(n) AS n FROM (SELECT id, COUNT(*) AS n FROM a WINDOW TUMBLING (SIZE 10 MILLISECONDS) GROUP BY id EMIT FINAL) w GROUP BY id) l
+  LEFT JOIN (SELECT id, SUM(n) AS n FROM (SELECT id, COUNT(*) AS n FROM a WINDOW TUMBLING (SIZE 10 MILLISECONDS) WHERE x > 5 GROUP BY id EMIT FINAL) v
+    GROUP BY id) h ON l.id = h.id;
+INSERT INTO a (rowtime, id, x) VALUES (0, 1, 6);
+INSERT INTO a (rowtime, id, x) VALUES (30, 1, 2);
+INSERT INTO a (rowtime, id, x) VALUES (1, 1, 7);
+INSERT INTO a (rowtime, id, x) VALUES (2, 1, 3);
+INSERT INTO a (rowtime, id, x) VALUES (40, 1, 8);
+INSERT INTO a (rowtime, id, x) VALUES (31, 1, 9);
+ASSERT VALUES both (rowtime, id, n) VALUES (0, 1, 1);
+ASSERT VALUES both (rowtime, id, n, high) VALUES (30, 1, 2, 2);

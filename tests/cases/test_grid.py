@@ -47,6 +47,7 @@ PER_PARTITION = (
     "subqueries-groups of windows",
     "subqueries-windows over windows",
     "subqueries-windows of windows",
+    "subqueries-windows of a filtered",
     "subqueries-sub-queries that PARTITION BY",
     "membership-values of a table's column",
     "values-an aggregate of",

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from .clauses import Aggregate, Is, Window
 from .froms import (
     SOURCES,
-    FinalsOf,
     Source,
     from_sql,
     groups_within,
@@ -20,7 +19,7 @@ from .froms import (
     opened,
     sources_of,
 )
-from .reference import Event, Filter, Operator, Read, Row
+from .reference import Event, Filter, Operator, Row
 from .reference_groups import Given, Groups, MortalGroups, TableGroups
 from .values import ValueOf
 
@@ -71,11 +70,7 @@ class Query:
         """The reference's operators for the query."""
         if isinstance(self.source, ValueOf) and self.source.text(key_of(self.source)) not in self.sql():
             return replace(self, source=self.source.left).open(partitions)  # nobody asks for the value
-        if isinstance(self.source, FinalsOf):
-            of = self.source.of
-            made = self.source.window.over(Read(of), f"{of}.ID", self.source.results, partitions, final=True)
-        else:
-            made = opened(self.source)
+        made = opened(self.source, partitions)
         if self.where is not None:
             made = Filter(made, self.where.holds, table=is_table(self.source))
         if self.by is not None:

@@ -14,6 +14,7 @@ from .clauses import Aggregate, Is, Window
 from .froms import (
     TABLES,
     Arm,
+    FinalGroupsOf,
     FinalsOf,
     ForeignKeyOf,
     GroupsOf,
@@ -115,7 +116,9 @@ def with_value(draw: st.DrawFn, left: Source) -> ValueOf:
 def derived_table(draw: st.DrawFn) -> Source:
     """Groups in a sub-query, by themselves or joined."""
     groups, kind = GroupsOf("L"), draw(st.sampled_from(KINDS))
-    match draw(st.sampled_from(["alone", "left", "right", "both", "with a value"])):
+    match draw(st.sampled_from(["alone", "left", "right", "both", "with a value", "of finals"])):
+        case "of finals":
+            return TableTableOf(FinalGroupsOf(draw(finals())), FinalGroupsOf(draw(finals()), "H"), kind)
         case "with a value":
             return draw(with_value("A"))
         case "alone":
@@ -167,9 +170,15 @@ def window(draw: st.DrawFn) -> Window:
 
 
 @st.composite
+def finals(draw: st.DrawFn) -> FinalsOf:
+    where = st.builds(Is, st.sampled_from(["L.X", "L.Y"]), st.sampled_from([">", "<>"]), st.integers(0, 3))
+    return FinalsOf("L", draw(window()), draw(st.none() | where))
+
+
+@st.composite
 def of_finals(draw: st.DrawFn) -> Query:
     """Groups of windows that have closed. In which order those of several keys come is not said."""
-    source = FinalsOf("L", draw(window()))
+    source = draw(finals())
     column = st.sampled_from(["F.X", "F.Y"])
     where = draw(st.none() | st.builds(Is, column, st.sampled_from([">", "<>", "<="]), st.integers(0, 3)))
     aggregates = (Aggregate("COUNT"), draw(st.builds(Aggregate, st.sampled_from(ANY_ORDER), column)))

@@ -30,6 +30,7 @@ Source = Union[
     "UnionOf",
     "GroupsOf",
     "FinalsOf",
+    "FinalGroupsOf",
     "TablesOf",
     ValueOf,
 ]
@@ -89,9 +90,6 @@ class TableTableOf:
     def sql(self) -> str:
         join = "JOIN" if self.kind == "INNER" else f"{self.kind} JOIN"
         return f"{from_sql(self.left)} {join} {from_sql(self.right)} ON {key_of(self.left)} = {key_of(self.right)}"
-
-    def open(self) -> Operator:
-        return TableTable(opened(self.left), opened(self.right), self.kind)
 
 
 @dataclass(frozen=True)
@@ -177,18 +175,45 @@ class GroupsOf:
 
 @dataclass(frozen=True)
 class FinalsOf:
-    """(SELECT ID, COUNT(*) AS X, SUM(Y) AS Y FROM stream WINDOW window GROUP BY ID EMIT FINAL) F: a stream."""
+    """(SELECT ID, COUNT(*) AS X, SUM(Y) AS Y FROM stream WINDOW window WHERE where GROUP BY ID EMIT FINAL) F: a stream."""
 
     of: str
     window: Window
+    where: Is | None = None
 
     def sql(self) -> str:
         items = f"{self.of}.ID AS ID, CAST(COUNT(*) AS INT) AS X, SUM({self.of}.Y) AS Y"
-        return f"(SELECT {items} FROM {self.of} WINDOW {self.window.sql()} GROUP BY {self.of}.ID EMIT FINAL) F"
+        where = "" if self.where is None else f" WHERE {self.where.sql()}"
+        return f"(SELECT {items} FROM {self.of} WINDOW {self.window.sql()}{where} GROUP BY {self.of}.ID EMIT FINAL) F"
+
+    def open(self, partitions: int) -> Operator:
+        read: Operator = Read(self.of)
+        if self.where is not None:
+            read = Filter(read, self.where.holds, table=False)
+        return self.window.over(read, f"{self.of}.ID", self.results, partitions, final=True)
 
     def results(self, given: list[Given]) -> Row:
         total = Aggregate("SUM", f"{self.of}.Y").of(given)
         return {"F.ID": given[0].row[f"{self.of}.ID"], "F.X": len(given), "F.Y": total}
+
+
+@dataclass(frozen=True)
+class FinalGroupsOf:
+    """(SELECT ID, COUNT(*) AS X, SUM(X) AS Y FROM windows that have closed GROUP BY ID) G: a table."""
+
+    of: FinalsOf
+    name: str = "G"
+
+    def sql(self) -> str:
+        items = "F.ID AS ID, CAST(COUNT(*) AS INT) AS X, SUM(F.X) AS Y"
+        return f"(SELECT {items} FROM {self.of.sql()} GROUP BY F.ID) {self.name}"
+
+    def open(self, partitions: int) -> Operator:
+        def results(given: list[Given]) -> Row:
+            values = (given[0].row["F.ID"], len(given), sum(g.row["F.X"] for g in given))
+            return dict(zip((f"{self.name}.ID", f"{self.name}.X", f"{self.name}.Y"), values, strict=True))
+
+        return Groups(self.of.open(partitions), "F.ID", results)
 
 
 @dataclass(frozen=True)
@@ -221,7 +246,7 @@ def names_of(source: Source) -> list[str]:
             return [source]
         case UnionOf():
             return ["U"]
-        case GroupsOf(name=name):
+        case GroupsOf(name=name) | FinalGroupsOf(name=name):
             return [name]
         case FinalsOf():
             return ["F"]
@@ -240,7 +265,7 @@ def sources_of(source: Source) -> list[str]:
             return [source]
         case UnionOf(arms=arms):
             return list(dict.fromkeys(name for arm in arms for name in sources_of(arm.source)))
-        case GroupsOf(of=of) | FinalsOf(of=of) | TablesOf(of=of):
+        case GroupsOf(of=of) | FinalsOf(of=of) | FinalGroupsOf(of=of) | TablesOf(of=of):
             return sources_of(of)
         case ValueOf(left=left, of=of):
             return list(dict.fromkeys([*sources_of(left), of]))
@@ -253,7 +278,7 @@ def groups_within(source: Source) -> bool:
     match source:
         case str() | UnionOf() | FinalsOf():
             return False
-        case GroupsOf():
+        case GroupsOf() | FinalGroupsOf():
             return True
         case TablesOf(of=of):
             return groups_within(of)
@@ -275,8 +300,12 @@ def columns_of(source: Source) -> list[str]:
     return [*values, source.text(key_of(source.left))] if isinstance(source, ValueOf) else values
 
 
-def opened(source: Source) -> Operator:
-    assert not isinstance(source, FinalsOf)  # what closes a window is a matter of the partitions
+def opened(source: Source, partitions: int = 1) -> Operator:
+    """`partitions`: what closes a window is a matter of theirs, where one closes."""
+    if isinstance(source, FinalsOf | FinalGroupsOf):
+        return source.open(partitions)
+    if isinstance(source, TableTableOf):
+        return TableTable(opened(source.left, partitions), opened(source.right, partitions), source.kind)
     if isinstance(source, ValueOf):
         left = opened(source.left)
         return source.open(left, key_of(source.left), of_table=source.of in TABLES, table=is_table(source.left))
@@ -302,4 +331,4 @@ def is_table(source: Source) -> bool:
     """Whether a FROM is a table."""
     if isinstance(source, ValueOf):
         return is_table(source.left)
-    return isinstance(source, TableTableOf | ForeignKeyOf | GroupsOf | TablesOf) or source in TABLES
+    return isinstance(source, TableTableOf | ForeignKeyOf | GroupsOf | FinalGroupsOf | TablesOf) or source in TABLES

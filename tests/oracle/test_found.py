@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from .cases import Case, Query, Record, Setup
-from .clauses import Aggregate, Window
-from .froms import ForeignKeyOf, StreamStreamOf, StreamTableOf, TableTableOf
+from .clauses import Aggregate, Is, Window
+from .froms import FinalGroupsOf, FinalsOf, ForeignKeyOf, StreamStreamOf, StreamTableOf, TableTableOf
 from .test_oracle import check
 
 EVERY_CUT = tuple(Setup(cut, 1, workers) for cut in (1, 3, None) for workers in (1, 2))
@@ -83,6 +83,21 @@ FOUND = {
         ),
         tuple(Record("L", key, (1, 1), time) for key, time in enumerate((0, 30, 1, 60, 31, 2))),
         EVERY_CUT,
+    ),
+    "what is late for a grouping is a matter of the rows that it sees": Case(
+        Query(
+            TableTableOf(
+                FinalGroupsOf(FinalsOf("L", Window("TUMBLING", 10, None, 0))),
+                FinalGroupsOf(FinalsOf("L", Window("TUMBLING", 10, None, 0), Is("L.X", ">", 3)), "H"),
+                "LEFT",
+            ),
+            None,
+            ("G.X", "G.Y", "H.X", "H.Y"),
+        ),
+        tuple(
+            Record("L", 1, (x, 1), time) for x, time in ((5, 0), (0, 30), (5, 1), (5, 40), (5, 31), (0, 90), (5, 60))
+        ),
+        (*EVERY_CUT, Setup(1, 1, 1, 0), Setup(1, 1, 1, 2), Setup(1, 1, 1, 4), Setup(3, 3, 2, 1)),
     ),
 }
 

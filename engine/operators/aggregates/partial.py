@@ -25,7 +25,7 @@ from ...state.table import FEW_ROWS
 from ..context import Context
 from ..evaluate import EvaluateOperator, evaluate_sql
 from ..frame import conform, is_constant, systems
-from ..marks import StreamTimes
+from ..marks import WindowTimes
 from ..operator import DELETED, PARTITION, PASSED, ROWTIME, SEQUENCE, STREAM_TIME, UNDO, WINDOW_END, WINDOW_START, Frame
 from ..salvage import ENVIRONMENT
 from ..windows import advance_stream_time, bounds, bounds_sql, expired, may_be_late, with_stream_time
@@ -47,7 +47,7 @@ class PartialAggregateOperator:
         self._timed = step.window is not None or step.ttl_ms is not None
         self._stamped = self._session or step.ttl_ms is not None
         self._judges = self._timed and step.below is None
-        self._times = StreamTimes(context, "windows", kept=context.keeps_times and self._judges)
+        self._times = WindowTimes(context, step.number, kept=context.keeps_times and self._judges)
         self._evaluate = EvaluateOperator(before, context) if before else None
         if before:
             bind_functions(context.evaluation, [*before.columns, *([before.where] if before.where else [])])
@@ -62,7 +62,8 @@ class PartialAggregateOperator:
         self._times.reload()
 
     def run(self, frame: Frame) -> None:
-        self._times.hear(frame.stream_time if frame.began is None else frame.began)
+        if self._judges:
+            self._times.hear(frame.began)
         table = frame.edges.get(self._input)
         if table is not None and table.num_rows:
             made = self._batch(table)
@@ -70,9 +71,10 @@ class PartialAggregateOperator:
                 advance_stream_time(made, self._times.now)
             if made.num_rows:
                 frame.edges[self._step.output] = made
-        self._times.keep()
-        for name, time in self._times.now.items():
-            frame.stream_time[name] = max(time, frame.stream_time.get(name, time))
+        if self._judges:
+            self._times.keep()
+            for name, time in self._times.told().items():
+                frame.stream_time[name] = max(time, frame.stream_time.get(name, time))
 
     def _batch(self, table: pa.Table) -> pa.Table:
         if self._window and self._judges and may_be_late(self._window, table.column(ROWTIME), self._times.now):
