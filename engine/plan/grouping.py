@@ -14,7 +14,7 @@ from sqlglot import exp
 from ..errors import AnalysisError, Span, TypeMismatch
 from ..sql.builtin.aggregates_lists import limited
 from ..sql.expressions import Column, Expr, Literal
-from ..sql.functions import AggregateFunction, AggregateSpec, FunctionRegistry
+from ..sql.functions import AggregateFunction, AggregateSpec, FunctionRegistry, PythonAggregate
 from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import WINDOW_BOUNDS, Scope, span_of, system_column
 from ..sql.types import INTEGER, NULL
@@ -160,6 +160,12 @@ def group_keys(nodes: Sequence[exp.Expression], rows: Rows, registry: FunctionRe
     return keys
 
 
+def _in_window(spec: AggregateSpec | PythonAggregate, window: Window | None) -> AggregateSpec | PythonAggregate:
+    if window is None or not window.is_session or not isinstance(spec, AggregateSpec):
+        return spec
+    return spec.of_sessions or spec
+
+
 def aggregate_node(below: Node, scope: GroupScope, *, emit_final: bool) -> Aggregate:
     """The aggregation of the rows of `below` by the scope's keys, once all its calls are known."""
     columns: list[Expr] = [key.expr for key in scope.keys]
@@ -171,7 +177,9 @@ def aggregate_node(below: Node, scope: GroupScope, *, emit_final: bool) -> Aggre
                 columns.append(arg)
                 name = arg.name if isinstance(arg, Column) else f"argument {len(columns) - len(scope.keys)}"
                 defs.append(ColumnDef(name, arg.type))
-        calls.append(AggregateCall(use.spec, tuple(columns.index(a) for a in use.args), use.name))
+        calls.append(
+            AggregateCall(_in_window(use.spec, scope.window), tuple(columns.index(a) for a in use.args), use.name)
+        )
     if not below.is_table:
         grouped: Node = Project(below, tuple(columns), Schema(tuple(defs)))
         return Aggregate(grouped, len(scope.keys), tuple(calls), scope.window, emit_final)

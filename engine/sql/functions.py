@@ -126,11 +126,15 @@ class ScalarFunction:
 class StateColumn:
     """One column of an aggregate's state. SQL texts with placeholders: `partial` aggregates the batch's rows ({0}, {1} …
     the arguments, {seq} the order) inside a GROUP BY and is a complete state for a key not seen before; `merge` combines
-    the stored state {s} with the batch's {b}. In `merge` other state columns of the same aggregate are {s0} {b0} …"""
+    the stored state {s} with the batch's {b}. In `merge` other state columns of the same aggregate are {s0} {b0} …
+    `arrived`: SQL for the greatest {seq} that the state {s} holds, where it holds them. `former`: the DuckDB type that an
+    earlier version kept it as, and SQL that makes it of that."""
 
     duckdb_type: str
     partial: str
     merge: str
+    arrived: str = ""
+    former: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -138,13 +142,15 @@ class AggregateSpec:
     """An aggregate resolved for its argument types: state, and `final`, SQL over the state columns {0}, {1} …
     `undo` (part 3): one SQL text a state column over {s} and {b}, or None where a table's change cannot be taken back.
     `overflow`: what is told where `final` is NULL, which it is only where the result does not fit: a text with {value}, the
-    first state column's, and {group}."""
+    first state column's, and {group}. `of_sessions`: what it is in SESSION windows, where that is something else: of two states
+    that are merged there neither has all its rows before the other's."""
 
     state: tuple[StateColumn, ...]
     final: str
     type: SqlType
     undo: tuple[str, ...] | None = None
     overflow: str = ""
+    of_sessions: AggregateSpec | None = None
 
     @property
     def can_undo(self) -> bool:

@@ -60,10 +60,17 @@ class StateStore:
         row = self.connection.execute(f"SELECT max(epoch) FROM {self.database}.durable").fetchone()
         return row[0] if row else None
 
-    def table(self, name: str, keys: Sequence[Column], values: Sequence[Column]) -> StateTable:
-        """The state table of that name, made when there is none; raises Conflict when one of another layout is there."""
+    def table(
+        self,
+        name: str,
+        keys: Sequence[Column],
+        values: Sequence[Column],
+        former: Mapping[str, tuple[str, str]] | None = None,
+    ) -> StateTable:
+        """The state table of that name, made when there is none; raises Conflict when one of another layout is there.
+        `former`: columns that an earlier version had with another type, and SQL that makes them of that."""
         if name not in self._tables:
-            self._tables[name] = StateTable(self, name, tuple(keys), tuple(values))
+            self._tables[name] = StateTable(self, name, tuple(keys), tuple(values), former or {})
         return self._tables[name]
 
     @property

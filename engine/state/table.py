@@ -9,7 +9,7 @@ batches change in memory until the epoch closes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,14 @@ _IMAGED_MAX = 10_000
 class StateTable:
     """Rows addressed by `keys`. Made by `StateStore.table`; used by the store's thread inside its transactions."""
 
-    def __init__(self, store: StateStore, name: str, keys: tuple[Column, ...], values: tuple[Column, ...]) -> None:
+    def __init__(
+        self,
+        store: StateStore,
+        name: str,
+        keys: tuple[Column, ...],
+        values: tuple[Column, ...],
+        former: Mapping[str, tuple[str, str]],
+    ) -> None:
         self.name = f"{store.database}.{name}"
         self.recent: RecentRows | None = None
         self._plain = all(t in PLAIN for _, t in keys)
@@ -45,7 +52,7 @@ class StateTable:
         self._store = store
         self._undo = f"{self.name}_undo"
         self.connection = store.connection
-        self._make(name, (*keys, *values))
+        self._make(name, (*keys, *values), former)
         self._epochs: set[int] = {row[0] for row in self._all(f"SELECT DISTINCT _epoch FROM {self._undo}")}
         self._imaged: set[tuple[Any, ...]] = set()  # keys whose image of the epoch `_imaged_in` is kept
         self._imaged_in = store.epoch
@@ -86,11 +93,15 @@ class StateTable:
     def _all(self, sql: str) -> list[tuple[int, ...]]:
         return self.connection.execute(sql).fetchall()
 
-    def _make(self, name: str, columns: Sequence[Column]) -> None:
-        fingerprint = ", ".join(f"{n} {t}" for n, t in columns) + f"; {', '.join(self.keys)}"
+    def _make(self, name: str, columns: Sequence[Column], former: Mapping[str, tuple[str, str]]) -> None:
+        fingerprint = self._fingerprint(columns)
         layout = f"{self._store.database}.layout"
         known = self.connection.execute(f"SELECT fingerprint FROM {layout} WHERE state = ?", [name]).fetchone()
         if known is not None and known[0] != fingerprint:
+            olds = [(n, former[n][0] if n in former else t) for n, t in columns]
+            if known[0] == self._fingerprint(olds):
+                self._bring_on(name, columns, former)
+                return
             raise Conflict(
                 f"the stored state {name} has another layout than the query needs",
                 detail=f"stored: {known[0]}\nneeded: {fingerprint}",
@@ -105,6 +116,21 @@ class StateTable:
                     f"CREATE TABLE {self._undo} (_epoch BIGINT, _image BIGINT, _existed BOOLEAN, {text})"
                 )
                 self.connection.execute(f"INSERT INTO {layout} VALUES (?, ?)", [name, fingerprint])
+
+    def _fingerprint(self, columns: Sequence[Column]) -> str:
+        return ", ".join(f"{n} {t}" for n, t in columns) + f"; {', '.join(self.keys)}"
+
+    def _bring_on(self, name: str, columns: Sequence[Column], former: Mapping[str, tuple[str, str]]) -> None:
+        """Make what an earlier version has stored into what is kept now."""
+        with self._store.transaction():
+            self._store.change()
+            for column, kind in columns:
+                for table in (self.name, self._undo) if column in former else ():
+                    self.connection.execute(f"ALTER TABLE {table} ALTER {column} TYPE {kind} USING {former[column][1]}")
+            self.connection.execute(
+                f"UPDATE {self._store.database}.layout SET fingerprint = ? WHERE state = ?",
+                [self._fingerprint(columns), name],
+            )
 
     # -------------------------------------------------------------------------------------------------------- change
     def apply(self, change: pa.Table) -> None:

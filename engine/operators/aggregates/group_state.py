@@ -66,6 +66,16 @@ class GroupState:
                     made.append((f"s{len(made)}", duckdb_type(aggregator.state_type)))
         return [*made, (ROWTIME, "BIGINT"), (KEY_GROUP, "INTEGER"), *([(STREAM_TIME, "BIGINT")] * self.mortal)]
 
+    def former(self) -> dict[str, tuple[str, str]]:
+        """State columns that an earlier version has kept otherwise: its DuckDB type, and SQL that makes them of that."""
+        made = {}
+        for call, place in zip(self.step.partial.calls, self.places(), strict=True):
+            if isinstance(call.spec, AggregateSpec):
+                for p, column in zip(place, call.spec.state, strict=True):
+                    if column.former is not None:
+                        made[f"s{p}"] = (column.former[0], fill(column.former[1], {"s": f"s{p}"}))
+        return made
+
     @property
     def mortal(self) -> bool:
         """Whether groups have a time to live: each keeps the stream time of the last row that came to it."""

@@ -35,6 +35,7 @@ from ..operator import (
 )
 from ..rounds import rounds
 from ..windows import grace_ms
+from .arrivals import Arrivals
 from .group_state import GroupState, having_of
 from .overflow import tell_overflows
 from .python import PythonGroups
@@ -59,7 +60,8 @@ class SessionAggregateOperator:
         self._having = having_of(after)
         if self._having is not None:
             bind_functions(context.connection, [self._having])
-        self._table = context.store.table(step.state, layout.keys(), layout.values())
+        self._table = context.store.table(step.state, layout.keys(), layout.values(), layout.former())
+        self._arrivals = Arrivals(layout, self._table, context)
         self._closing = Closing(step, layout, self._table, context)
         self._ordered = any(_minds_order(call.spec) for call in step.partial.calls)
         self._kept = kept_ms(self._window, final=step.emit_final)
@@ -85,12 +87,13 @@ class SessionAggregateOperator:
         if made:
             whole = pa.concat_tables(made, promote_options="default")
             if not self._step.emit_final:
-                whole = whole.sort_by(SEQUENCE)
+                whole = self._arrivals.as_sent(whole).sort_by(SEQUENCE)
             frame.edges[self._step.output] = conform(whole, self._step.schema)
 
     def reload(self) -> None:
         """The state has been rolled back."""
         self._closing.reload()
+        self._arrivals.reload()
 
     # ------------------------------------------------------------------------------------------------------- the batch
     def _batch(self, table: pa.Table) -> list[pa.Table]:
@@ -99,6 +102,7 @@ class SessionAggregateOperator:
             table = table.append_column(KEY_GROUP, pa.nulls(table.num_rows, pa.int32()))
         if self._step.emit_final:
             table = self._closing.without_closed(table)
+        table = self._arrivals.numbered(table)
         if table.num_rows == 1:
             return self._round(table)
         fast, slow = self._apart(table)

@@ -129,9 +129,40 @@ def _by_offset(earliest: bool) -> Resolve:
         first, second = ("{s}", "{b}") if earliest else ("{b}", "{s}")
         merge = f"coalesce({first}, {second})" if ignore else first
         state = StateColumn(duckdb_type(types[0]), f"{name}({{0}}, {{seq}})", merge)
-        return AggregateSpec((state,), "{0}", types[0])
+        sessions = AggregateSpec((_numbered(state.duckdb_type, earliest, bool(ignore)),), _VALUE, types[0])
+        return AggregateSpec((state,), "{0}", types[0], of_sessions=sessions)
 
     return resolve
+
+
+_VALUE = "struct_extract({0}, 'v')"
+
+
+def _numbered(kind: str, earliest: bool, ignore: bool) -> StateColumn:
+    """The value with its number of arrival, NULL where there is none. A value without a number is of an earlier version: it
+    came before those that have one."""
+    present = " FILTER (WHERE {0} IS NOT NULL)" if ignore else ""
+    partial = f"{'arg_min' if earliest else 'arg_max'}(struct_pack(v := {{0}}, n := {{seq}}), {{seq}}){present}"
+    first, second = ("{s}", "{b}") if earliest else ("{b}", "{s}")
+    sign = "<" if earliest else ">"
+    number, another = (f"coalesce(struct_extract({each}, 'n'), -1)" for each in (first, second))
+    other = f"{another} {sign} {number}"
+    merge = f"CASE WHEN {first} IS NULL OR {other} THEN coalesce({second}, {first}) ELSE {first} END"
+    former = "struct_pack(v := {s}, n := NULL::BIGINT)"
+    former = f"CASE WHEN {{s}} IS NOT NULL THEN {former} END" if ignore else former
+    arrived = "struct_extract({s}, 'n')"
+    return StateColumn(f"STRUCT(v {kind}, n BIGINT)", partial, merge, arrived, (kind, former))
+
+
+def _n_numbered(kind: str, part: str, ignore: bool) -> StateColumn:
+    """The same of several values, in order of arrival; `kind` is that of one."""
+    present = " FILTER (WHERE {0} IS NOT NULL)" if ignore else ""
+    partial = f"(coalesce(list(struct_pack(v := {{0}}, n := {{seq}}) ORDER BY {{seq}}){present}, [])){part}"
+    keyed = "list_transform(list_concat({s}, {b}), lambda x, i: struct_pack(n := coalesce(x.n, -1), at := i, x := x))"
+    merge = f"(list_transform(list_sort({keyed}), lambda q: q.x)){part}"
+    former = "list_transform({s}, lambda x: struct_pack(v := x, n := NULL::BIGINT))"
+    arrived = "list_max(list_transform({s}, lambda x: x.n))"
+    return StateColumn(f"STRUCT(v {kind}, n BIGINT)[]", partial, merge, arrived, (f"{kind}[]", former))
 
 
 def _n_by_offset(earliest: bool) -> Resolve:
@@ -145,7 +176,9 @@ def _n_by_offset(earliest: bool) -> Resolve:
         made = Array(types[0])
         partial = f"({_PRESENT if ignore else _ROWS}){part}"
         state = StateColumn(duckdb_type(made), partial, f"(list_concat({{s}}, {{b}})){part}")
-        return AggregateSpec((state,), "{0}", made)
+        values = "list_transform({0}, lambda x: x.v)"
+        sessions = AggregateSpec((_n_numbered(duckdb_type(types[0]), part, bool(ignore)),), values, made)
+        return AggregateSpec((state,), "{0}", made, of_sessions=sessions)
 
     return resolve
 
