@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from .clauses import Aggregate, Is, Window
 from .froms import (
     SOURCES,
+    FinalsOf,
     Source,
     from_sql,
     groups_within,
@@ -20,7 +21,7 @@ from .froms import (
     sources_of,
 )
 from .reference import Event, Filter, Operator, Row
-from .reference_groups import Given, Groups, MortalGroups, TableGroups
+from .reference_groups import DAY_MS, Given, Groups, MortalGroups, TableGroups
 from .values import ValueOf
 
 
@@ -82,6 +83,9 @@ class Query:
             listed = next((a.column for a in self.aggregates if a.name == "COLLECT_LIST"), None)
             groups = TableGroups(before, by, self.results, listed)
             return Filter(groups, lambda row: row["V0"] > 0, table=True) if groups_within(self.source) else groups
+        if isinstance(self.source, FinalsOf) and self.window is not None:
+            never_late = replace(self.window, grace=DAY_MS)  # of windows that have closed none is
+            return never_late.over(before, by, self.results, partitions, final=False)
         if self.window is not None:
             return self.window.over(before, by, self.results, partitions, final=self.final)
         if self.ttl is not None:

@@ -53,6 +53,16 @@ class Window:
         return kind(before, by, results, size=self.size, advance=self.advance or self.size, **when)
 
 
+CALLS = {
+    "TOPK": "TOPK({}, 2)",
+    "TOPKDISTINCT": "TOPKDISTINCT({}, 2)",
+    "EARLIEST_TWO": "EARLIEST_BY_OFFSET({}, 2)",
+    "LATEST_TWO": "LATEST_BY_OFFSET({}, 2, false)",
+    "EARLIEST_ANY": "EARLIEST_BY_OFFSET({}, false)",
+}
+"""Aggregates that take more than a column."""
+
+
 @dataclass(frozen=True)
 class Aggregate:
     """An aggregate over a column; COUNT without one counts rows."""
@@ -61,8 +71,7 @@ class Aggregate:
     column: str | None = None
 
     def sql(self) -> str:
-        more = ", 2" if self.name in ("TOPK", "TOPKDISTINCT") else ""
-        return f"{self.name}({self.column or '*'}{more})"
+        return CALLS.get(self.name, f"{self.name}({{}})").format(self.column or "*")
 
     def of(self, given: Sequence[Given]) -> Any:
         """What it says of a group's rows. NULLs are left out, but by COLLECT_LIST and COLLECT_SET."""
@@ -70,10 +79,8 @@ class Aggregate:
             return len(given)
         values = [g.row.get(self.column) for g in given]
         known = [v for v in values if v is not None]
-        in_order = [
-            v
-            for _, v in sorted((g.number, g.row.get(self.column)) for g in given if g.row.get(self.column) is not None)
-        ]
+        arrived = [g.row.get(self.column) for g in sorted(given, key=lambda g: g.number)]
+        in_order = [v for v in arrived if v is not None]
         return {
             "COUNT": lambda: len(known),
             "SUM": lambda: sum(known),
@@ -82,6 +89,9 @@ class Aggregate:
             "MAX": lambda: max(known, default=None),
             "LATEST_BY_OFFSET": lambda: in_order[-1] if in_order else None,
             "EARLIEST_BY_OFFSET": lambda: in_order[0] if in_order else None,
+            "EARLIEST_TWO": lambda: in_order[:2],
+            "LATEST_TWO": lambda: arrived[-2:],
+            "EARLIEST_ANY": lambda: arrived[0],
             "COLLECT_LIST": lambda: values,
             "COLLECT_SET": lambda: list(dict.fromkeys(values)),
             "TOPK": lambda: sorted(known, reverse=True)[:2],

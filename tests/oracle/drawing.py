@@ -36,7 +36,15 @@ KINDS = ("INNER", "LEFT", "RIGHT", "FULL")
 CUTS = (3, 17, None, 3, 17, None, 1)
 RECORDS_MAX = {1: 6, 3: 12, 17: 34, None: 30}  # by cut: what costs is a batch
 ANY_ORDER = ("COUNT", "SUM", "AVG", "MIN", "MAX", "TOPK", "TOPKDISTINCT")
-IN_ORDER = ("LATEST_BY_OFFSET", "EARLIEST_BY_OFFSET", "COLLECT_LIST", "COLLECT_SET")
+IN_ORDER = (
+    "LATEST_BY_OFFSET",
+    "EARLIEST_BY_OFFSET",
+    "EARLIEST_TWO",
+    "LATEST_TWO",
+    "EARLIEST_ANY",
+    "COLLECT_LIST",
+    "COLLECT_SET",
+)
 UNDOABLE = ("COUNT", "SUM", "AVG", "COLLECT_LIST")
 
 number = st.none() | st.integers(0, 4)
@@ -118,7 +126,8 @@ def derived_table(draw: st.DrawFn) -> Source:
     groups, kind = GroupsOf("L"), draw(st.sampled_from(KINDS))
     match draw(st.sampled_from(["alone", "left", "right", "both", "with a value", "of finals"])):
         case "of finals":
-            return TableTableOf(FinalGroupsOf(draw(finals())), FinalGroupsOf(draw(finals()), "H"), kind)
+            left = draw(st.sampled_from(["B", FinalGroupsOf(draw(finals()))]))
+            return TableTableOf(left, FinalGroupsOf(draw(finals()), "H"), kind)
         case "with a value":
             return draw(with_value("A"))
         case "alone":
@@ -182,7 +191,8 @@ def of_finals(draw: st.DrawFn) -> Query:
     column = st.sampled_from(["F.X", "F.Y"])
     where = draw(st.none() | st.builds(Is, column, st.sampled_from([">", "<>", "<="]), st.integers(0, 3)))
     aggregates = (Aggregate("COUNT"), draw(st.builds(Aggregate, st.sampled_from(ANY_ORDER), column)))
-    return Query(source, where, (), draw(st.sampled_from(["F.X", "F.ID"])), aggregates)
+    by = draw(st.sampled_from(["F.X", "F.ID"]))
+    return Query(source, where, (), by, aggregates, draw(st.none() | window()))
 
 
 @st.composite
