@@ -41,6 +41,9 @@ class Silence:
         >>> now[0] = 2.0
         >>> silence.heard(0); silence.lift(times, lambda: 2); times
         {0: 5000, 1: 5000}
+        >>> times = {window_time(1, 0): 40, window_time(1, 1): 7}
+        >>> silence.lift(times, lambda: 2); window_times(times, 1)
+        {0: 40, 1: 40}
         """
         if not self._heard or not stream_time:
             return
