@@ -6,7 +6,7 @@ itself only; it goes to the processing log with its bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import duckdb
 import numpy as np
@@ -31,7 +31,7 @@ from .operator import (
     Frame,
     Report,
 )
-from .rowtime import rowtimes
+from .rowtime import UNUSABLE, rowtimes, usable
 
 Records = pa.RecordBatch | pa.Table
 
@@ -124,14 +124,16 @@ class SourceDecoder:
     def decode(self, records: pa.Table) -> pa.Table:
         """The rows that can be read."""
         bad: dict[int, str] = {}
+        bad_keys: dict[int, str] = {}
         columns: dict[str, pa.Array] = {}
         values = _chunk(records, "value")
         null = pc.is_null(values)
         if self._value_decoder:
             self._take(self._value_decoder.decode(values, self._connection), self._values, columns, bad)
-        self._take_key(records, columns, bad)
+        self._take_key(records, columns, bad, bad_keys)
         for i in self._headers:
             columns[f"c{i}"] = header_column(_chunk(records, "headers"), self.source.schema.columns[i].header or "")
+        bad |= {row: f"key: {why}" for row, why in bad_keys.items()}
         columns[ROWTIME] = self._times(records, columns, null, bad)
         columns |= {PARTITION: _chunk(records, "partition"), OFFSET: _chunk(records, "offset")}
         columns[SEQUENCE] = _chunk(records, SEQUENCE)
@@ -140,7 +142,7 @@ class SourceDecoder:
         if pc.any(null).as_py():
             columns[DELETED] = null
         made = pa.table(columns)
-        return self._without(records, made, bad) if bad else made
+        return self._without(records, made, bad, bad_keys) if bad else made
 
     def _take(self, decoded: Decoded, places: Sequence[int], columns: dict[str, pa.Array], bad: dict[int, str]) -> None:
         for i, column in zip(places, decoded.columns, strict=True):
@@ -149,17 +151,19 @@ class SourceDecoder:
         for row, reason in decoded.errors:
             bad.setdefault(row, reason)
 
-    def _take_key(self, records: pa.Table, columns: dict[str, pa.Array], bad: dict[int, str]) -> None:
+    def _take_key(
+        self, records: pa.Table, columns: dict[str, pa.Array], bad: dict[int, str], bad_keys: dict[int, str]
+    ) -> None:
         if "key" not in records.schema.names:
             return
         keys = _chunk(records, "key")
         if self.source.windowed is not None:
-            keys = self._take_window(keys, columns, bad)
+            keys = self._take_window(keys, columns, bad_keys)
         if self.source.is_table:
             for row in pc.indices_nonzero(pc.is_null(keys)).to_pylist():
                 bad.setdefault(row, "a table's record has no key")
         if self._key_decoder:
-            self._take(self._key_decoder.decode(keys, self._connection), self._keys, columns, bad)
+            self._take(self._key_decoder.decode(keys, self._connection), self._keys, columns, bad_keys)
 
     def _take_window(self, keys: pa.Array, columns: dict[str, pa.Array], bad: dict[int, str]) -> pa.Array:
         """Kafka Streams' layout: the key's bytes, the window's end where the start does not tell it, the start."""
@@ -181,33 +185,32 @@ class SourceDecoder:
         own = _chunk(records, "timestamp")
         place = self.source.timestamp_column
         if place is None:
-            times = pc.if_else(pc.less(own, 0), None, own) if _negative(own) else own
+            times = usable(own)
         else:
             times = rowtimes(columns[f"c{place}"], self.source.timestamp_format)
-            times = pc.if_else(null, own, times)  # a tombstone has no columns: its own time stands
+            times = pc.if_else(null, usable(own), times)  # a tombstone has no columns: its own time stands
         if times.null_count:
             for row in pc.indices_nonzero(pc.is_null(times)).to_pylist():
-                bad.setdefault(row, "no usable timestamp: NULL, negative, or not of the format")
+                bad.setdefault(row, UNUSABLE)
         return times
 
-    def _without(self, records: pa.Table, made: pa.Table, bad: dict[int, str]) -> pa.Table:
-        for row, reason in sorted(bad.items()):
-            place = (records.column(n)[row].as_py() for n in ("partition", "offset"))
-            partition, offset = place
-            record = records.column("value")[row].as_py()
-            self._report(Failure(reason, "deserialization", self.source.topic, partition, offset, None, record))
+    def _without(self, records: pa.Table, made: pa.Table, bad: dict[int, str], bad_keys: Collection[int]) -> pa.Table:
+        """The rows that are not bad; the others are reported, with the bytes that could not be read: a key's, or the value."""
+        rows = sorted(bad)
+        told = records.take(pa.array(rows))
+        columns = [told.column(name).to_pylist() for name in ("partition", "offset", "value")]
+        keys = told.column("key").to_pylist() if bad_keys else [None] * len(rows)
+        for row, partition, offset, value, key in zip(rows, *columns, keys, strict=True):
+            record = key if row in bad_keys else value
+            self._report(Failure(bad[row], "deserialization", self.source.topic, partition, offset, None, record))
         keep = np.ones(made.num_rows, dtype=bool)
-        keep[list(bad)] = False
+        keep[rows] = False
         return made.filter(pa.array(keep))
 
 
 def _chunk(table: pa.Table, name: str) -> pa.Array:
     column = table.column(name)
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _negative(times: pa.Array) -> bool:
-    return bool(len(times) and (times.null_count or pc.min(times).as_py() < 0))
 
 
 def _big_endian(eight: pa.Array, lengths: pa.Array, width: int) -> pa.Array:

@@ -20,7 +20,7 @@ from ..io.topics import HEADERS
 from ..plan.steps import Sink
 from .frame import one_chunk
 from .operator import CARRIED, DELETED, PARTITION, ROWTIME, WINDOW_END, WINDOW_START, Failure, Frame, Report
-from .rowtime import rowtimes
+from .rowtime import UNUSABLE, rowtimes
 
 
 class SinkEncoder:
@@ -93,7 +93,7 @@ class SinkEncoder:
         if null is not None:
             times = pc.if_else(null, own, times)
         for row in pc.indices_nonzero(pc.is_null(times)).to_pylist():
-            bad[row] = "no usable timestamp: NULL, negative, or not of the format"
+            bad[row] = UNUSABLE
         return times
 
     def _without(self, table: pa.Table, records: pa.RecordBatch, bad: dict[int, str]) -> pa.RecordBatch | None:

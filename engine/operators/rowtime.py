@@ -1,6 +1,7 @@
 """Rowtime from a column: milliseconds, a TIMESTAMP, or text in a pattern of java.time's DateTimeFormatter.
 
-A row without a usable time (NULL, before 1970, text that does not fit) has none: its record goes to the processing log.
+A row without a usable time (NULL, before 1970, after what a TIMESTAMP holds, text that does not fit) has none: its record
+goes to the processing log.
 """
 
 from __future__ import annotations
@@ -12,6 +13,11 @@ from ..errors import UserError
 from ..sql.builtin.time_columns import parsed
 from ..sql.builtin.time_patterns import parse_moment, to_millis
 
+LATEST_MS = (1 << 63) // 1000
+"""The last millisecond that a TIMESTAMP holds. Arithmetic of windows cannot overflow below it; what is later is a mistake,
+such as a time in nanoseconds, and as a stream's time would close every window for good."""
+UNUSABLE = "no usable timestamp: NULL, negative, after the year 294246, or not of the format"
+
 
 def rowtimes(column: pa.ChunkedArray, pattern: str | None) -> pa.Array:
     """Milliseconds since 1970 UTC for each value; NULL where there is no usable time."""
@@ -22,7 +28,19 @@ def rowtimes(column: pa.ChunkedArray, pattern: str | None) -> pa.Array:
         made = _read(made, pattern)
     else:
         made = made.cast(pa.int64())
-    return pc.if_else(pc.less(made, 0), None, made)
+    return usable(made)
+
+
+def usable(times: pa.Array) -> pa.Array:
+    """Milliseconds since 1970 UTC, NULL where they are no time of a row.
+
+    >>> usable(pa.array([-1, 0, LATEST_MS, LATEST_MS + 1, None])).to_pylist()
+    [None, 0, 9223372036854775, None, None]
+    """
+    ends = pc.min_max(times).as_py()
+    if ends["min"] is None or (ends["min"] >= 0 and ends["max"] <= LATEST_MS):
+        return times
+    return pc.if_else(pc.and_(pc.greater_equal(times, 0), pc.less_equal(times, LATEST_MS)), times, None)
 
 
 def _read(texts: pa.Array, pattern: str) -> pa.Array:

@@ -20,7 +20,7 @@ from ..io.file_rows import RejectedRow
 from ..io.files import FileSource
 from ..io.topics import TopicIdentity
 from ..operators.operator import OFFSET, PARTITION, ROWTIME, SEQUENCE, SEQUENCE_STEP, Failure, Frame, Report
-from ..operators.rowtime import rowtimes
+from ..operators.rowtime import UNUSABLE, rowtimes
 from ..plan.steps import Source
 from .checkpoint import Positions
 from .inputs import TopicInputs
@@ -225,8 +225,7 @@ class FileEdges:
         usable = pc.is_valid(table.column(ROWTIME))
         for row in itertools.compress(range(table.num_rows), pc.invert(usable).to_pylist()) if times.null_count else ():
             offset = table.column(OFFSET)[row].as_py()
-            reason = "no usable timestamp: NULL, negative, or not of the format"
-            self._report(Failure(reason, "deserialization", source.input_name, 0, offset))
+            self._report(Failure(UNUSABLE, "deserialization", source.input_name, 0, offset))
         return table.filter(usable) if times.null_count else table
 
 

@@ -15,6 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..operators.rowtime import LATEST_MS
+
 Place = npt.NDArray[np.int64]
 
 
@@ -73,6 +75,7 @@ class Heads:
 
     def _places(self, topic: int, table: pa.Table) -> Place:
         times = pc.fill_null(table.column("timestamp"), 0).to_numpy()
+        times = np.where(times > LATEST_MS, 0, times)  # what the decoder refuses orders nothing
         places: Place = np.maximum.accumulate(times)
         before = self.latest[topic]
         return places if before is None else np.maximum(places, before)

@@ -2,12 +2,16 @@
 
 A stream over it is SQL's to query. Entries are JSON, one a record; the record's bytes are base64. A query that fails
 writes one too. Entries are written beside the output, not with it: after a crash some may come twice.
+
+A topic of which nothing can be read must not become a log several times its size, nor the query wait for that: beyond a
+number a second, rows are counted, and one entry a batch and kind tells how many and from where on.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 
 import orjson
 import pyarrow as pa
@@ -26,13 +30,16 @@ STATEMENT = (
 """What makes the log a stream; the server runs it when it starts."""
 
 RECORD_BYTES_MAX = 64 * 1024
+BURST = 10_000
+PER_SECOND = 1_000
+"""How many entries a worker of a query may write at once, and on average."""
 
 
 def prepare(topics: Topics) -> None:
     """Make the log's topic where there is none."""
     if topics.describe(TOPIC) is None:
         try:
-            topics.create(TOPIC, 1, config={"retention.ms": "604800000"})
+            topics.create(TOPIC, 1, config={"retention.ms": "604800000", "retention.bytes": str(1 << 30)})
         except Conflict:
             return  # another process was quicker
 
@@ -47,14 +54,31 @@ class ProcessingLog:
         self._count = count
         self._writer: Writer | None = None
         self._entries: list[bytes] = []
+        self._left = float(BURST)
+        self._left_at_ms = now_ms()
+        self._counted: dict[str, tuple[Failure, int]] = {}
 
     def report(self, failure: Failure) -> None:
         """Note one failure; `flush` writes it."""
         self._count(failure.kind)
-        self._entries.append(entry(self.query_id, failure, self._now_ms()))
+        now_ms = self._now_ms()
+        passed_ms = max(0, now_ms - self._left_at_ms)
+        self._left = min(BURST, self._left + passed_ms * PER_SECOND / 1000)
+        self._left_at_ms = now_ms
+        if self._left >= 1:
+            self._left -= 1
+            self._entries.append(entry(self.query_id, failure, now_ms))
+        else:
+            first, count = self._counted.get(failure.kind, (failure, 0))
+            self._counted[failure.kind] = (first, count + 1)
 
     def flush(self) -> None:
         """Write what was noted."""
+        for first, count in self._counted.values():
+            reason = f"{count} more rows from here on, told by number only: more than {PER_SECOND} a second"
+            told = replace(first, reason=reason, record=None, column=None)
+            self._entries.append(entry(self.query_id, told, self._now_ms()))
+        self._counted.clear()
         if not self._entries:
             return
         entries, self._entries = self._entries, []

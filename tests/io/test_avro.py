@@ -4,6 +4,7 @@ import datetime
 import io
 import json
 import struct
+import time
 from decimal import Decimal
 
 import fastavro
@@ -207,3 +208,27 @@ def test_any_bytes_are_read_or_reported(bodies):
     _, found = decoded(payloads, described)
     assert all(len(c) == len(payloads) for c in found.columns)
     assert {row for row, _ in found.errors} >= {row for row, p in enumerate(payloads) if p[:1] != b"\0"}
+
+
+def test_bytes_that_begin_in_as_many_ways_as_there_are_rows(registry):
+    """In one pass: with one for each beginning, such a batch took minutes, and the query with it."""
+    one, other = ({"type": "record", "name": n, "fields": [{"name": "A", "type": "int"}]} for n in ("R", "S"))
+    good = [*written(registry, one, {"A": 1}, subject="r"), *written(registry, other, {"A": 2}, subject="s")]
+    rubbish = [struct.pack(">I", i) + b"\x01xy" for i in range(1 << 24, (1 << 24) + 20_000)]
+    unknown = [b"\0" + struct.pack(">I", i) + b"\x01xy" for i in range(1_000, 2_000)]
+    payloads = [*rubbish, good[0], None, *unknown, good[1]]
+    started = time.monotonic()
+    (values,), found = decoded(payloads, columns(("A", "INT")))
+    assert time.monotonic() - started < 20
+    assert [(i, v) for i, v in enumerate(values) if v is not None] == [(20_000, 1), (21_002, 2)]
+    assert [row for row, _ in found.errors] == [*range(20_000), *range(20_002, 21_002)]
+    assert found.is_null.to_pylist().count(True) == 1
+
+
+def test_a_schema_may_be_registered_after_its_records(registry):
+    schema = {"type": "record", "name": "R", "fields": [{"name": "A", "type": "int"}]}
+    decoder = AVRO.decoder(columns(("A", "INT")), PROPERTIES, is_key=False)
+    batch = pa.array([b"\0\0\0\0\x01\x0a"])
+    assert [row for row, _ in decoder.decode(batch, None).errors] == [0]
+    written(registry, schema, {"A": 5})
+    assert decoder.decode(batch, None).columns[0].to_pylist() == [5]

@@ -6,6 +6,7 @@ import datetime
 import decimal
 import subprocess
 import sys
+import time
 import uuid
 from typing import Any
 
@@ -20,6 +21,7 @@ from mergus.engine.errors import AnalysisError, UnknownName
 from mergus.engine.io.formats.format import FormatColumn
 from mergus.engine.io.formats.protobuf import ProtobufFormat, ProtobufNosrFormat, message_header
 from mergus.engine.io.formats.protobuf_compile import compiled
+from mergus.engine.io.formats.protobuf_decode import ProtobufDecoder
 from mergus.engine.io.schemas.opening import open_registry
 from mergus.engine.io.schemas.schema import Reference, Schema
 from mergus.engine.sql.types import (
@@ -354,6 +356,31 @@ def test_a_schema_may_be_registered_after_its_records() -> None:
     text = 'syntax = "proto3"; message A { int32 a = 1; }'
     assert open_registry(properties["SCHEMA_REGISTRY"]).register("t-value", Schema("PROTOBUF", text)) == 1
     assert decoder.decode(batch, CONNECTION).columns[0].to_pylist() == [5]
+
+
+def test_message_indexes_without_an_end_cost_no_more_than_their_record() -> None:
+    """A number that grows with each of a million bytes takes minutes."""
+    properties = setting()
+    decoder = FORMAT.decoder([FormatColumn("A", INTEGER)], properties, is_key=False)
+    started = time.monotonic()
+    found = decoder.decode(pa.array([b"\0\0\0\0\1" + b"\xff" * 2_000_000]), CONNECTION)
+    assert [row for row, _ in found.errors] == [0]
+    assert time.monotonic() - started < 5
+
+
+def test_a_schema_that_is_none_is_asked_for_once_a_batch() -> None:
+    asked = []
+
+    def schema_of(number: int) -> Any:
+        asked.append(number)
+        raise AnalysisError("no such schema")
+
+    decoder = ProtobufDecoder([FormatColumn("A", INTEGER)], schema_of)
+    batch = pa.array([b"\0\0\0\0\1" + bytes([2, 2 * i]) + b"x" for i in range(50)])
+    assert len(decoder.decode(batch, CONNECTION).errors) == 50
+    assert asked == [1]
+    decoder.decode(batch, CONNECTION)
+    assert asked == [1, 1]
 
 
 def test_schemas_are_compiled_beside_tensorflow():

@@ -57,7 +57,9 @@ class Bench:
         self.driver.topics.partitions |= self.partitions
 
     def put(self, topic: str, key: Any, value: Any, timestamp: int = 0) -> None:
-        raw = None if key is None else key.to_bytes(4, "big", signed=True) if isinstance(key, int) else key.encode()
+        if isinstance(key, int):
+            key = key.to_bytes(4, "big", signed=True)
+        raw = key.encode() if isinstance(key, str) else key
         text = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
         self.driver.topics.append(topic, raw, text, timestamp)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import duckdb
 import pytest
@@ -11,6 +12,7 @@ from mergus.engine.operators.decode import Decoding
 from mergus.engine.operators.driver import Running, batches
 from mergus.engine.operators.exchange import with_groups
 from mergus.engine.operators.frame import merge_frames
+from mergus.engine.operators.rowtime import LATEST_MS
 
 from .queries import Bench, hopping, source, tumbling
 
@@ -171,6 +173,30 @@ def test_bad_bytes_go_to_the_log_with_their_record(instance: duckdb.DuckDBPyConn
         ("deserialization", "s", 1),
     ]
     assert bench.driver.failures[0].record == b"{nonsense"
+
+
+def test_of_a_bad_key_its_own_bytes_are_told(instance: duckdb.DuckDBPyConnection) -> None:
+    bench = Bench(instance, [source("S", "ID STRING KEY, V BIGINT")])
+    bench.put("s", "a", {"V": 1}, 0)
+    bench.put("s", b"\xff\xfe", {"V": 2}, 1)
+    bench.put("s", b"\xff", b"{nonsense", 2)
+    bench.driver.run(bench.plan("ID; V", "S"), None)
+    assert [v for _, v, _ in bench.out()] == [{"V": 1}]
+    assert [(f.reason, f.record) for f in bench.driver.failures] == [
+        ("key: not UTF-8 at byte 0", b"\xff\xfe"),
+        ("key: not UTF-8 at byte 0", b"\xff"),
+    ]
+
+
+@pytest.mark.parametrize("window", [tumbling(1000), hopping(10_000, 3_000)])
+def test_a_time_beyond_all_times_costs_its_record(instance: duckdb.DuckDBPyConnection, window: Any) -> None:
+    """It overflowed the arithmetic of windows, and as the stream's time closed them all."""
+    bench = Bench(instance, [EVENTS])
+    for moment in (1_000, 2**63 - 1, LATEST_MS + 1, 253_402_300_800_000, 2_000):
+        bench.put("s", 1, {"V": moment}, moment)
+    bench.driver.run(bench.plan("ID; COUNT(*) AS N", "S", table=True, group_by="ID", window=window), None)
+    assert [f.offset for f in bench.driver.failures if f.kind == "deserialization"] == [1, 2]
+    assert bench.out()
 
 
 def test_frames_that_share_a_few_of_many_keys(instance):

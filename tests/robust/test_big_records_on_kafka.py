@@ -61,3 +61,18 @@ def test_a_record_that_the_broker_refuses_is_said(kafka, tmp_path):
         until(lambda: said in str(db.engine.statuses()["CSAS_U_0"].error), "the query's failure")
         until(lambda: db.query("SELECT * FROM n;").rows() != [], "the neighbour's row")
         assert db.query("SELECT * FROM n;").rows() == [{"A": 3_000_000, "N": 1}]
+
+
+def test_a_time_that_the_broker_refuses_is_told_with_its_reason(kafka, tmp_path):
+    """One row of a batch: of its neighbours, which go with it, the broker says only that another record was the cause."""
+    topic = "far" + uuid.uuid4().hex[:8]
+    with mergus.connect(tmp_path, kafka=kafka) as db:
+        db.execute(f"CREATE STREAM s (t BIGINT) WITH (kafka_topic='{topic}', value_format='JSON', partitions=1);")
+        admin = AdminClient({"bootstrap.servers": kafka})
+        strict = NewTopic(f"{topic}_out", 1, 1, config={"message.timestamp.after.max.ms": "3600000"})
+        (made,) = admin.create_topics([strict]).values()
+        made.result(30)
+        db.insert("S", [{"T": 1_000}, {"T": 1_700_000_000_000_000}, {"T": 2_000}])
+        db.execute(f"CREATE STREAM u WITH (kafka_topic='{topic}_out', timestamp='t') AS SELECT t FROM s;")
+        until(lambda: "INVALID_TIMESTAMP" in str(db.engine.statuses()["CSAS_U_0"].error), "the broker's reason")
+        assert "is it in milliseconds?" in str(db.engine.statuses()["CSAS_U_0"].error)

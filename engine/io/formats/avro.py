@@ -29,7 +29,7 @@ from .avro_values import Convert, Unreadable, found_in, reading, record_writing,
 from .cells import cells
 from .format import Decoded, FormatColumn
 from .json import is_wrapped
-from .schema_header import HEADER_BYTES, behind, header, schema_id_in
+from .schema_header import HEADER_BYTES, assembled, behind, by_head, header, schema_id_in
 
 _BAD = (ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, StopIteration, UnicodeDecodeError)
 
@@ -93,48 +93,31 @@ class AvroDecoder:
         self.types = [arrow_type(c.type) for c in columns]
         self.wrapped = wrapped
         self.registry = registry_of(properties, "AVRO")
-        self.readers: dict[bytes, _Reader | str] = {}
+        self.readers: dict[int, _Reader | str] = {}
 
     def decode(self, payload: pa.Array, connection: duckdb.DuckDBPyConnection) -> Decoded:
-        """Columns of a batch. Most batches are of one schema; of several, each is read by its own."""
+        """Columns of a batch, each record read by its own schema."""
         is_null = pc.is_null(payload)
         errors: dict[int, str] = {}
-        heads = pc.binary_slice(payload, 0, HEADER_BYTES)
-        kinds = [h for h in pc.unique(heads).to_pylist() if h is not None]
-        if not kinds:
-            return Decoded([pa.nulls(len(payload), t) for t in self.types], is_null, [])
-        if len(kinds) == 1:
-            columns = self._of_kind(kinds[0], payload, errors)
-        else:
-            columns = self._of_kinds(kinds, heads, payload, errors)
+        pieces = []
+        for head, rows in by_head(payload, HEADER_BYTES):
+            reader = self._reader(head)
+            if isinstance(reader, str):
+                errors |= dict.fromkeys(rows.tolist(), reader)
+            elif len(rows) == len(payload):
+                pieces.append((rows, self._read(reader, payload, errors)))
+            else:
+                own: dict[int, str] = {}
+                pieces.append((rows, self._read(reader, payload.take(pa.array(rows)), own)))
+                errors |= {int(rows[row]): why for row, why in own.items()}
+        columns = assembled(pieces, self.types, len(payload))
         if not self.wrapped and self.columns and self.columns[0].wanted:
             is_null = pc.and_(pc.is_null(columns[0]), pa.array([r not in errors for r in range(len(payload))]))
         return Decoded(columns, is_null, sorted(errors.items()))
 
-    def _of_kinds(
-        self, kinds: Sequence[bytes], heads: pa.Array, payload: pa.Array, errors: dict[int, str]
-    ) -> list[pa.Array]:
+    def _read(self, reader: _Reader, payload: pa.Array, errors: dict[int, str]) -> list[pa.Array]:
+        """The columns of records of one schema."""
         columns = [pa.nulls(len(payload), t) for t in self.types]
-        for kind in kinds:
-            of_kind = pc.fill_null(pc.equal(heads, pa.scalar(kind, pa.binary())), False)
-            places = pc.indices_nonzero(of_kind)
-            own: dict[int, str] = {}
-            made = self._of_kind(kind, payload.take(places), own)
-            order = pc.cast(places, pa.int64()).to_pylist()
-            errors |= {order[row]: why for row, why in own.items()}
-            # pc.replace_with_mask knows no nested types, so the rows are put in their places by a take over both
-            index = list(range(len(payload)))
-            for at, row in enumerate(order):
-                index[row] = len(payload) + at
-            columns = [pa.concat_arrays([c, m]).take(pa.array(index)) for c, m in zip(columns, made, strict=True)]
-        return columns
-
-    def _of_kind(self, kind: bytes, payload: pa.Array, errors: dict[int, str]) -> list[pa.Array]:
-        reader = self._reader(kind)
-        columns = [pa.nulls(len(payload), t) for t in self.types]
-        if isinstance(reader, str):
-            errors |= dict.fromkeys(pc.indices_nonzero(pc.is_valid(payload)).to_pylist(), reader)
-            return columns
         if reader.flat is not None and len(payload) >= ROWS_MIN:
             try:
                 return self._flat(reader, reader.flat, payload, columns, errors)
@@ -177,20 +160,25 @@ class AvroDecoder:
             return None
         return made
 
-    def _reader(self, kind: bytes) -> _Reader | str:
+    def _reader(self, head: bytes) -> _Reader | str:
         """The reader of a schema, or why there is none. A registry that cannot be reached is no record's fault."""
-        if kind not in self.readers:
-            self.readers[kind] = self._made(kind)
-        return self.readers[kind]
-
-    def _made(self, kind: bytes) -> _Reader | str:
-        number = schema_id_in(kind)
+        number = schema_id_in(head)
         if number is None:
             return "not a record with a schema: it does not begin with a zero byte and a schema's id"
+        if number not in self.readers:
+            try:
+                schema = self.registry.by_id(number)
+            except MergusError as why:
+                if why.kind != "user":
+                    raise
+                return f"schema {number}: {why.message}"  # not remembered: it may be registered later
+            self.readers[number] = self._made(number, schema)
+        return self.readers[number]
+
+    def _made(self, number: int, schema: Schema) -> _Reader | str:
+        if schema.type != "AVRO":
+            return f"schema {number} is of type {schema.type}"
         try:
-            schema = self.registry.by_id(number)
-            if schema.type != "AVRO":
-                return f"schema {number} is of type {schema.type}"
             return _Reader(schema, self.registry.resolve, self.columns, wrapped=self.wrapped)
         except MergusError as why:
             if why.kind != "user":

@@ -23,11 +23,12 @@ from ...sql.types import arrow_type
 from .format import Decoded, FormatColumn
 from .protobuf_compile import Compiled
 from .protobuf_read import Reader, joined, message_reader
-from .schema_header import HEADER_BYTES, behind, schema_id_in
+from .schema_header import HEADER_BYTES, assembled, behind, by_head, schema_id_in
 
 Descriptor = Any
 _numbers = itertools.count()
 FIRST_MESSAGE = (0,)
+_INDEX_BITS = 35  # of a number of 32 bits, seven a byte
 
 
 def rows_class(schema: Compiled, message: Descriptor) -> Any:
@@ -96,9 +97,8 @@ class Part:
 
 def parts(payload: pa.Array, errors: list[tuple[int, str]]) -> Iterator[Part]:
     """A batch by the header of its records; records without a header are added to `errors`, NULLs left out."""
-    heads = pc.binary_slice(payload, 0, HEADER_BYTES + 1).dictionary_encode()
-    for code, head in enumerate(heads.dictionary.to_pylist()):
-        rows = pc.indices_nonzero(pc.equal(heads.indices, code))
+    for head, places in by_head(payload, HEADER_BYTES + 1):
+        rows = pa.array(places)
         schema_id = schema_id_in(head)
         if schema_id is None or len(head) == HEADER_BYTES:
             errors += [(row, "no schema id before the message: unknown magic byte") for row in rows.to_pylist()]
@@ -122,7 +122,7 @@ def _indexed(rows: pa.Array, schema_id: int, payload: pa.Array, errors: list[tup
         by_indexes.setdefault(indexes, []).append((row, raw[end:]))
     for indexes, found in by_indexes.items():
         places, bodies = zip(*found, strict=True)
-        yield Part(pa.array(places, pa.uint64()), schema_id, indexes, pa.array(bodies, pa.binary()))
+        yield Part(pa.array(places, pa.int64()), schema_id, indexes, pa.array(bodies, pa.binary()))
 
 
 def message_indexes(raw: bytes) -> tuple[tuple[int, ...], int]:
@@ -144,6 +144,8 @@ def _zigzag(raw: bytes, at: int) -> tuple[int, int]:
         if raw[at] < 0x80:
             return (number >> 1) ^ -(number & 1), at + 1
         at, shift = at + 1, shift + 7
+        if shift >= _INDEX_BITS:  # bytes that are no index may go on for megabytes, and the number grow with them
+            raise IndexError
 
 
 class ProtobufDecoder:
@@ -161,19 +163,25 @@ class ProtobufDecoder:
         self.schema_of = schema_of
         self.fixed = fixed
         self.known: dict[tuple[int, tuple[int, ...]], MessageDecoder] = {}
+        self.asked: dict[int, Compiled | str] = {}  # in this batch: an id that is refused now may be registered later
 
     def decode(self, payload: pa.Array, connection: duckdb.DuckDBPyConnection) -> Decoded:
         """A NULL payload is a tombstone; an empty one is a message of defaults only where there is no header."""
         errors: list[tuple[int, str]] = []
+        self.asked.clear()
         is_null = pc.is_null(payload)
-        rows = pa.array(np.arange(len(payload)), pa.uint64())
+        rows = pa.array(np.arange(len(payload), dtype=np.int64))
         if payload.null_count:
-            rows = pc.indices_nonzero(pc.is_valid(payload))
+            rows = pc.indices_nonzero(pc.is_valid(payload)).cast(pa.int64())
             payload = payload.take(rows)
         bare = self.schema_of is None
         found = [Part(rows, 0, FIRST_MESSAGE, payload)] if bare else self._placed(rows, payload, errors)
-        pieces = [(part.rows, self._part(part, errors)) for part in found if len(part.rows)]
-        wanted = self._assembled(pieces, len(is_null))
+        pieces = []
+        for part in found:
+            read = self._part(part, errors)
+            if read is not None:
+                pieces.append((part.rows.to_numpy(), read))
+        wanted = assembled(pieces, [self.types[i] for i in self.places], len(is_null))
         columns = [pa.nulls(len(is_null), t) for t in self.types]
         for place, column in zip(self.places, wanted, strict=True):
             columns[place] = column
@@ -185,11 +193,12 @@ class ProtobufDecoder:
         errors += [(rows[row].as_py(), why) for row, why in bad]
         return found
 
-    def _part(self, part: Part, errors: list[tuple[int, str]]) -> list[pa.Array]:
+    def _part(self, part: Part, errors: list[tuple[int, str]]) -> list[pa.Array] | None:
+        """The wanted columns of its rows, None where they are all errors."""
         decoder = self._decoder(part.schema_id, part.indexes)
         if isinstance(decoder, str):
             errors += [(row, decoder) for row in part.rows.to_pylist()]
-            return [pa.nulls(len(part.rows), self.types[i]) for i in self.places]
+            return None
         columns, bad = decoder.decode(part.body)
         errors += [(part.rows[row].as_py(), why) for row, why in bad]
         return columns
@@ -199,35 +208,26 @@ class ProtobufDecoder:
         if known is not None:
             return known
         made = self._made(schema_id, indexes)
-        if isinstance(made, MessageDecoder):  # a refusal is asked for again: the schema may be registered later
+        if isinstance(made, MessageDecoder):
             self.known[schema_id, indexes] = made
         return made
 
     def _made(self, schema_id: int, indexes: tuple[int, ...]) -> MessageDecoder | str:
         if self.fixed is not None and self.schema_of is None:
-            schema, message = self.fixed()
-            return MessageDecoder(schema, message, self.columns)
-        assert self.schema_of is not None
-        try:
-            schema = self.schema_of(schema_id)
-        except UserError as why:
-            return f"schema {schema_id} cannot be had: {why.message}"
+            return MessageDecoder(*self.fixed(), self.columns)
+        if schema_id not in self.asked:
+            self.asked[schema_id] = self._asked(schema_id)
+        schema = self.asked[schema_id]
+        if isinstance(schema, str):
+            return schema
         found = schema.at(indexes)
         if found is None:
             return f"schema {schema_id} has no message at {list(indexes)}"
         return MessageDecoder(schema, found, self.columns)
 
-    def _assembled(self, pieces: list[tuple[pa.Array, list[pa.Array]]], rows: int) -> list[pa.Array]:
-        if len(pieces) == 1 and len(pieces[0][0]) == rows:
-            return pieces[0][1]
-        there = np.full(rows, -1, np.int64)  # of each row its place in the concatenated pieces, -1 where it has none
-        start = 0
-        for places, _ in pieces:
-            there[places.to_numpy()] = np.arange(start, start + len(places))
-            start += len(places)
-        indices = pa.array(there, pa.int64(), mask=there < 0)
-        out: list[pa.Array] = []
-        for number, place in enumerate(self.places):
-            chunks = [columns[number] for _, columns in pieces] or [pa.nulls(0, self.types[place])]
-            out.append(pa.concat_arrays(chunks).take(indices))
-        return out
+    def _asked(self, schema_id: int) -> Compiled | str:
+        assert self.schema_of is not None
+        try:
+            return self.schema_of(schema_id)
+        except UserError as why:
+            return f"schema {schema_id} cannot be had: {why.message}"

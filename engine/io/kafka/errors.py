@@ -12,6 +12,8 @@ _HINTS = {
     "_SSL": "check the ssl.* settings and the broker's certificate",
     "TOPIC_AUTHORIZATION_FAILED": "give this user the right to the topic",
     "MSG_SIZE_TOO_LARGE": "raise message.max.bytes here and max.message.bytes of the topic",
+    "INVALID_TIMESTAMP": "a row's time is too far in the future for the topic: is it in milliseconds? Or raise its"
+    " message.timestamp.after.max.ms",
     "INVALID_REPLICATION_FACTOR": "the cluster has fewer brokers than replicas asked for",
 }
 

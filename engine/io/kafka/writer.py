@@ -43,7 +43,8 @@ class KafkaWriter:
     def _delivered(self, error: KafkaError | None, _: Message) -> None:
         if error is not None:
             self._failed += 1
-            self._failure = self._failure or error
+            if self._failure is None or self._failure.code() == KafkaError._INVALID_DIFFERENT_RECORD:
+                self._failure = error  # of its neighbours in a batch a refused record is the one that tells why
 
     def write(self, topic: str, records: pa.RecordBatch) -> None:
         """Hand over `records`; raises UnknownName for a topic that is not there."""

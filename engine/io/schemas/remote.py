@@ -11,6 +11,8 @@ from .refusals import Incompatible, Missing, Refused
 from .schema import Reference, Registered, Schema, SchemaType
 
 T = TypeVar("T")
+_MISSING = (40401, 40402, 40403)
+"""What the registry itself says of a subject, version or schema that it has not; any other 404 is of something before it."""
 
 
 class RemoteRegistry:
@@ -66,7 +68,7 @@ class RemoteRegistry:
                 return question()
         except SchemaRegistryError as why:
             code, message = int(why.error_code), str(why.error_message)
-            if why.http_status_code == 404:
+            if why.http_status_code == 404 and code in _MISSING:
                 raise Missing(code, message) from None
             if why.http_status_code == 409:
                 raise Incompatible(message) from None
