@@ -67,6 +67,48 @@ def test_a_refusal_is_the_rows_fault_and_not_tried_again(tmp_path: Path) -> None
     assert len(there.asked) == 1
 
 
+@pytest.mark.parametrize("status", [301, 401, 403, 404, 405, 501])
+def test_what_says_nothing_of_the_rows_is_not_their_fault(tmp_path: Path, status: int) -> None:
+    """A token that has run out made every row NULL, after two requests for each."""
+    there = There((status, {"error": "go away"}))
+    with pytest.raises(EnvironmentFault, match=f"refuses: {status} go away"):
+        endpoint(there, tmp_path).post(URL, {})
+    assert len(there.asked) == 1
+
+
+def test_an_answer_that_cannot_be_unpacked_is_asked_for_again(tmp_path: Path) -> None:
+    there = There()
+    answers = [httpx.Response(200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(b"none")), None]
+    file = tmp_path / "endpoint.json"
+    file.write_text(json.dumps({"url": URL}))
+    asking = Asking(Source("M", file, {}), pause=there.pauses.append)
+    transport = httpx.MockTransport(lambda _: answers.pop(0) or httpx.Response(200, json={}))
+    assert Endpoint(Source("M", file, {}), asking=asking, transport=transport).get(URL) == {}
+    assert len(there.pauses) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, [], "text", {"outputs": {}}, {"outputs": [1]}, {"outputs": [{"name": "y"}]},
+     {"outputs": [{"name": "y", "datatype": "INT64", "shape": [1], "data": [1.5]}]},
+     {"outputs": [{"name": "y", "datatype": "INT8", "shape": [1], "data": [300]}]}],
+)  # fmt: skip
+def test_what_is_no_answer_is_not_the_rows_fault(tmp_path: Path, answer: Any) -> None:
+    there = There((200, METADATA), (200, answer))
+    program = OpenInferenceProgram(Source("M", tmp_path), endpoint(there, tmp_path))
+    with pytest.raises(EnvironmentFault, match="not of the protocol's form"):
+        program({"x": np.array([1.0])})
+
+
+def test_a_tensor_s_data_may_have_a_list_for_each_dimension(tmp_path: Path) -> None:
+    output = {"name": "y", "datatype": "BYTES", "shape": [2, 2], "data": [["a", "b"], ["c", "d"]]}
+    numbers = {"name": "z", "datatype": "INT64", "shape": [2, 1], "data": [[1], [2.0]]}
+    there = There((200, METADATA), (200, {"outputs": [output, numbers]}))
+    made = OpenInferenceProgram(Source("M", tmp_path), endpoint(there, tmp_path))({"x": np.array([1.0, 2.0])})
+    assert made["y"].tolist() == [[b"a", b"b"], [b"c", b"d"]]
+    assert made["z"].tolist() == [[1], [2]]
+
+
 def test_after_failures_in_a_row_nobody_is_asked_for_a_while(tmp_path: Path) -> None:
     there = There(*[None] * 5, (200, {}), (200, {}))
     asked = endpoint(there, tmp_path, {"remote.retries": "4"})

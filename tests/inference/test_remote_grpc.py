@@ -155,12 +155,25 @@ def test_what_fails_is_tried_again_and_a_refusal_is_the_rows_fault(there: There,
     there.failing = [code.INVALID_ARGUMENT]
     with pytest.raises(RecordError, match="INVALID_ARGUMENT as it was told"):
         ask()
+    for refused in (code.UNAUTHENTICATED, code.NOT_FOUND):
+        there.failing = [refused]
+        with pytest.raises(EnvironmentFault, match=f"refuses: {refused.name}"):
+            ask()
     there.failing = [code.UNAVAILABLE] * 5
     with pytest.raises(EnvironmentFault, match="cannot be asked"):
         ask()
     with pytest.raises(EnvironmentFault, match="asked again in 10"):  # five in a row: the breaker is open
         ask()
     endpoint.close()
+
+
+def test_a_question_too_large_is_asked_in_halves(there: There, tmp_path: Path) -> None:
+    """The server takes four megabytes, as gRPC's servers do unless told."""
+    program = providers.load("open_inference", source(there, tmp_path, "/v2/models/m", **{"remote.retries": "0"}))
+    rows = 700_000
+    with pytest.raises(RecordError, match="RESOURCE_EXHAUSTED"):
+        program({"x": np.zeros((rows, 2)), "t": np.array([b""] * rows, dtype=object)})
+    program.unload()
 
 
 def test_a_label_is_said_and_a_path_that_names_no_model_is_refused(there: There, tmp_path: Path) -> None:

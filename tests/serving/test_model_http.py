@@ -42,6 +42,10 @@ def db(tmp_path_factory):
         made.execute(
             f"CREATE MODEL raw INPUT (r BYTES) OUTPUT (o BYTES) WITH (provider='python', path='{folder}/raw.py');"
         )
+        made.execute(
+            "CREATE MODEL whole INPUT (x BIGINT) OUTPUT (y BIGINT)"
+            f" WITH (provider='python', path='{folder}/double.py');"
+        )
         yield made
 
 
@@ -174,6 +178,16 @@ def test_a_split_is_the_one_of_sql(db, client) -> None:
         ("POST", "/v2/models/m/infer", {"inputs": [tensor("z", "FP64", [1], [1])]}, 400, "input x is missing"),
         ("POST", "/v2/models/m/infer", {"inputs": 1}, 400, "list of tensors"),
         ("POST", "/v2/models/m/infer", {"inputs": [tensor("x", "FP64", [1], [1])], "outputs": [{"name": "q"}]}, 400, "Q"),
+        ("GET", "/v2/models/m/versions/%C2%B2", None, 404, "no version ²"),
+        ("GET", "/v2/models/m/versions/" + "9" * 5000, None, 404, "no version 999"),
+        ("GET", "/v1/models/m/versions/" + "9" * 5000, None, 404, "no version 999"),
+        ("POST", "/v1/models/whole:predict", {"instances": [1, 2.5]}, 400, "2.5 is no whole number"),
+        ("POST", "/v2/models/whole/infer", {"inputs": [tensor("x", "FP64", [1], [2.5])]}, 400, "2.5 is no whole number"),
+        ("POST", "/v2/models/m/infer", {"inputs": [tensor("x", "FP64", [2**70, 0], [])]}, 400, "none of a tensor"),
+        ("POST", "/v2/models/m/infer", {"inputs": [tensor("x", "FP64", [1 << 25, 0], [])]}, 400, "none of a tensor"),
+        ("POST", "/v2/models/m/infer", {"inputs": [tensor("x", "FP64", [1] * 70, [1])]}, 400, "none of a tensor"),
+        ("POST", "/v2/models/m/infer", {"inputs": [tensor("x", "FP64", [1], [1])] * 2}, 400, "two tensors of one name"),
+        ("POST", "/v2/models/m/infer", {"inputs": [{"name": "x", "datatype": "FP64", "shape": [1]}]}, 400, "no 'data'"),
         ("POST", "/inferences", {"text": "a", "model": "m"}, 400, "takes DOUBLE"),
         ("POST", "/inferences", {}, 400, "text"),
     ],
@@ -182,6 +196,16 @@ def test_refusals(client, method: str, path: str, body: Any, status: int, said: 
     answer = client.request(method, path, json=body)
     assert answer.status_code == status
     assert said in answer.json()["error"]
+
+
+def test_whole_numbers_may_be_written_with_a_point(client) -> None:
+    assert predict(client, "whole", {"instances": [1.0, 2]})["predictions"] == [2, 4]
+
+
+def test_tensors_as_bytes_are_refused_in_words(client) -> None:
+    answer = client.post("/v2/models/m/infer", content=b"{}12345678", headers={"Inference-Header-Content-Length": "2"})
+    assert answer.status_code == 400
+    assert "binary_data" in answer.json()["error"]
 
 
 def test_one_text(client) -> None:

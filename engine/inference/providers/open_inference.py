@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import EnvironmentFault
 from ..program import TEXTS, Program, Source, Tensor, Tensors, object_array, row_shape, text_bytes, texts
 from .open_inference_grpc import DATATYPES, DTYPES, OpenInferenceGrpcProgram
-from .remote import Endpoint, is_grpc
+from .remote import Endpoint, flattened, is_grpc, numbers, reading
 from .remote_grpc import GrpcEndpoint
 
 
@@ -30,15 +30,21 @@ class OpenInferenceProgram:
 
     def __init__(self, source: Source, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
+        self._source = source
         told = endpoint.get(endpoint.url)
-        self.input_tensors = _tensors(told.get("inputs")) or source.inputs or ()
-        self.output_tensors = _tensors(told.get("outputs")) or source.outputs or ()
+        with reading(source):
+            self.input_tensors = _tensors(told.get("inputs")) or source.inputs or ()
+            self.output_tensors = _tensors(told.get("outputs")) or source.outputs or ()
 
     def __call__(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
         """Ask once for the whole batch."""
         given = [_sent(t, tensors[t.name]) for t in self.input_tensors]
         answer = self._endpoint.post(f"{self._endpoint.url}/infer", {"inputs": given})
-        return {str(o["name"]): _received(o) for o in answer["outputs"]}
+        with reading(self._source):
+            made = {str(o["name"]): _received(o) for o in answer["outputs"]}
+            if not made:
+                raise ValueError("it has no outputs")
+            return made
 
     def unload(self) -> None:
         """Close the connections."""
@@ -61,11 +67,11 @@ def _sent(tensor: Tensor, values: np.ndarray[Any, Any]) -> dict[str, Any]:
 
 
 def _received(output: Mapping[str, Any]) -> np.ndarray[Any, Any]:
-    dtype, shape, data = DTYPES.get(output["datatype"], ""), output["shape"], output["data"]
+    dtype, shape, data = DTYPES.get(output["datatype"], ""), output["shape"], flattened(output["data"])
     if not dtype or len(data) != math.prod(shape):
         raise EnvironmentFault(
             f"the model's server gave {output['name']} in a shape or type of its own", detail=str(shape)
         )
     if dtype != "string":
-        return np.asarray(data, dtype=np.dtype(dtype)).reshape(shape)
+        return numbers(data, np.dtype(dtype)).reshape(shape)
     return text_bytes(object_array(data, shape))

@@ -1,9 +1,10 @@
 """A model on another server: connections kept open, retries with growing pauses, and a circuit breaker. Here for all ways
 to ask, with the one over HTTP and JSON; gRPC's is `remote_grpc.py`.
 
-What the server says about a request (4xx, INVALID_ARGUMENT) is the rows' fault, and the runtime finds the bad row. A server
-that cannot be reached, is overloaded or fails is the environment's: after the last retry the query fails and goes on from its
-checkpoint later, so that no row is answered with NULL for it. After several such failures in a row nobody is asked for a while.
+What the server says about the rows of a request (400, 413, 422, INVALID_ARGUMENT) is their fault, and the runtime finds the
+bad row. A server that cannot be reached, is overloaded or fails, does not let us in (401), has no such model (404) or gives
+what is no answer is the environment's: after the last retry the query fails and goes on from its checkpoint later, so that no
+row is answered with NULL for it. After several such failures in a row nobody is asked for a while.
 """
 
 from __future__ import annotations
@@ -13,18 +14,23 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+import numpy as np
 
 from ...errors import EnvironmentFault, RecordError, UserError
 from ..program import Source
 from .registry import library
 
-OVERLOADED = (429, 500, 502, 503, 504)
+OVERLOADED = (408, 425, 429, 500, 502, 503, 504)
+OF_ROWS = (400, 413, 422)
 PAUSE_S, PAUSE_MAX_S = 0.1, 5.0
 FAILURES_MAX = 5
 OPEN_S = 10.0
+_HINTS = dict.fromkeys((401, 403), "'remote.token.env' names the environment variable that holds a token")
 T = TypeVar("T")
 
 
@@ -116,7 +122,7 @@ class Endpoint:
         self._asking = asking or Asking(source)
         self.url = self._asking.url
         http: Any = library("httpx")
-        self._failed: type[Exception] = http.TransportError
+        self._failed: type[Exception] = http.RequestError
         token = self._asking.token
         headers = {} if token is None else {"Authorization": token}
         self._client = http.Client(timeout=self._asking.timeout_s, headers=headers, transport=transport)
@@ -141,12 +147,48 @@ class Endpoint:
             raise Unavailable(f"{type(error).__name__}: {error}") from error
         if answer.status_code in OVERLOADED:
             raise Unavailable(f"{answer.status_code}: {_said(answer)}")
-        if answer.status_code >= 400:
+        if answer.status_code in OF_ROWS:
             raise RecordError(f"the model's server refuses: {answer.status_code} {_said(answer)}")
+        if answer.status_code >= 300:
+            raise EnvironmentFault(
+                f"model {self._asking.name}: its server refuses: {answer.status_code} {_said(answer)}",
+                detail=url,
+                hint=_HINTS.get(answer.status_code, "is PATH right?"),
+            )
         try:
             return json.loads(answer.content)
         except ValueError:
             raise EnvironmentFault(f"model {self._asking.name}: its server's answer is not JSON", detail=url) from None
+
+
+@contextmanager
+def reading(source: Source) -> Iterator[None]:
+    """What raises inside because an answer is not of the protocol's form is the environment's fault, not that of rows."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as why:
+        raise EnvironmentFault(
+            f"model {source.name}: its server's answer is not of the protocol's form",
+            detail=f"{type(why).__name__}: {why}",
+        ) from why
+
+
+def numbers(flat: list[Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """Numbers of JSON as a tensor's. Raises ValueError for a fraction where whole numbers are told: it would be cut off."""
+    if dtype.kind in "iu" and any(isinstance(n, float) and not n.is_integer() for n in flat):
+        raise ValueError(f"a fraction among numbers of type {dtype}")
+    return np.asarray(flat, dtype=dtype)
+
+
+def flattened(data: Any) -> list[Any]:
+    """The values of a tensor, whether its data is one list or has a list for each dimension.
+
+    >>> flattened([[1, 2], [3, 4]])
+    [1, 2, 3, 4]
+    """
+    while data and isinstance(data[0], list):
+        data = [value for row in data for value in row]
+    return list(data)
 
 
 def _said(answer: Any) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from ...errors import RecordError, UserError
+from ...errors import EnvironmentFault, RecordError, UserError
 from ..program import Source
 from .registry import library
 from .remote import Asking, Unavailable
@@ -32,6 +32,10 @@ _TYPES = {
 }
 _LATER = ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "ABORTED", "CANCELLED", "INTERNAL", "UNKNOWN")
 """The statuses that are not the rows' fault."""
+_REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED", "NOT_FOUND", "UNIMPLEMENTED")
+"""Nor are these; asking again is of no use."""
+_TOO_LARGE = "larger than max"
+"""What gRPC says of a message that the server does not take for its size: fewer rows may do."""
 Fields = Sequence[str]
 """`name type number`, with `*` behind the type where it repeats; a type that is no scalar is another message."""
 
@@ -93,7 +97,13 @@ class GrpcEndpoint:
             failed: Any = error
             status = failed.code().name
             said = f"{status} {str(failed.details())[:200]}"
-            if status in _LATER:
+            if status in _REFUSED:
+                hint = "'remote.token.env' names a token" if status in _REFUSED[:2] else "is PATH right?"
+                name = self._asking.name
+                raise EnvironmentFault(
+                    f"model {name}: its server refuses: {said}", detail=self.path, hint=hint
+                ) from error
+            if status in _LATER and _TOO_LARGE not in said:
                 raise Unavailable(said) from error
             raise RecordError(f"the model's server refuses: {said}") from error
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import UserError
 from ..program import TEXTS, Program, Source, Tensor, Tensors, object_array, row_shape, texts
-from .remote import Endpoint, is_grpc
+from .remote import Endpoint, flattened, is_grpc, numbers, reading
 from .remote_grpc import GrpcEndpoint
 from .tfserving_grpc import TfServingGrpcProgram
 
@@ -46,24 +46,30 @@ class TfServingProgram:
 
     def __init__(self, source: Source, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
+        self._source = source
         self._signature = source.options.get("signature", "serving_default")
-        told = endpoint.get(f"{endpoint.url}/metadata")["metadata"]["signature_def"]["signature_def"]
+        answer = endpoint.get(f"{endpoint.url}/metadata")
+        with reading(source):
+            told = answer["metadata"]["signature_def"]["signature_def"]
         if self._signature not in told:
             raise UserError(
                 f"model {source.name}: its server has no signature {self._signature}",
                 detail=f"it has {', '.join(sorted(told))}",
             )
-        self.input_tensors = _tensors(told[self._signature]["inputs"])
-        self.output_tensors = _tensors(told[self._signature]["outputs"])
+        with reading(source):
+            self.input_tensors = _tensors(told[self._signature]["inputs"])
+            self.output_tensors = _tensors(told[self._signature]["outputs"])
 
     def __call__(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
         """Ask once for the whole batch, by columns."""
         inputs = {t.name: _sent(t, tensors[t.name]) for t in self.input_tensors}
         body = {"signature_name": self._signature, "inputs": inputs}
-        outputs = self._endpoint.post(f"{self._endpoint.url}:predict", body)["outputs"]
-        if len(self.output_tensors) == 1:
-            outputs = {self.output_tensors[0].name: outputs}
-        return {t.name: _received(t, outputs[t.name]) for t in self.output_tensors}
+        answer = self._endpoint.post(f"{self._endpoint.url}:predict", body)
+        with reading(self._source):
+            outputs = answer["outputs"]
+            if len(self.output_tensors) == 1:
+                outputs = {self.output_tensors[0].name: outputs}
+            return {t.name: _received(t, outputs[t.name]) for t in self.output_tensors}
 
     def unload(self) -> None:
         """Close the connections."""
@@ -85,7 +91,8 @@ def _sent(tensor: Tensor, values: np.ndarray[Any, Any]) -> Any:
 
 def _received(tensor: Tensor, values: Any) -> np.ndarray[Any, Any]:
     if tensor.dtype != "string":
-        return np.asarray(values, dtype=np.dtype(tensor.dtype))
+        dtype = np.dtype(tensor.dtype)
+        return numbers(flattened(values), dtype).reshape(np.shape(values))
     made = np.array(values, dtype=object)
     flat = [base64.b64decode(v["b64"]) if isinstance(v, dict) else str(v).encode() for v in made.reshape(-1).tolist()]
     return object_array(flat, made.shape)

@@ -35,7 +35,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 def routes(engine: Engine) -> list[Route | Mount]:
     """What there is besides ksqlDB's paths."""
     http = _Models(engine)
-    one, version, label = "/{name}", "/{name}/versions/{reference:int}", "/{name}/labels/{reference}"
+    one, version, label = "/{name}", "/{name}/versions/{reference}", "/{name}/labels/{reference}"
     v1_routes = [Route(f"{path}:predict", _guarded(http.predict), methods=["POST"]) for path in (version, label, one)]
     v1_routes += [Route(f"{path}/metadata", _guarded(http.v1_metadata)) for path in (version, label, one)]
     v1_routes += [Route(path, _guarded(http.v1_status)) for path in (version, label, one)]
@@ -142,6 +142,8 @@ class _Models:
 
     async def infer(self, request: Request) -> Response:
         """POST /v2/models/m[/versions/3]/infer."""
+        if "Inference-Header-Content-Length" in request.headers:
+            raise BadRequest("tensors as bytes behind the JSON are not taken: set binary_data to false")
         body = await json_object(request)
         return _json(await run_in_threadpool(lambda: v2.infer(self.engine, self._called(request), body)))
 

@@ -32,6 +32,9 @@ _DATATYPES: dict[SqlType, str] = {
     STRING: "BYTES",
     BYTES: "BYTES",
 }
+_DIMENSIONS_MAX = 32
+_EMPTY_MAX = 1 << 20
+"""Of how many rows a tensor without values may be: each is a list, though nothing was sent."""
 _NUMBERS = ("INT", "UINT", "FP", "BF")
 BASE64 = "base64"
 """What `content_type` says of data that is bytes, not text."""
@@ -62,6 +65,9 @@ def infer(engine: Engine, called: Called, body: Mapping[str, Any]) -> dict[str, 
     given = body.get("inputs")
     if not isinstance(given, list) or not all(isinstance(t, dict) and isinstance(t.get("name"), str) for t in given):
         raise AnalysisError("'inputs' is a list of tensors with name, shape, datatype and data")
+    names = [t["name"].upper() for t in given]
+    if len(set(names)) < len(names):
+        raise AnalysisError("'inputs' has two tensors of one name")
     tensors = by_port(called, {t["name"]: t for t in given})
     columns = [column_of(called, p, _values(p, t)) for p, t in zip(called.inputs, tensors, strict=True)]
     if len({len(c) for c in columns}) > 1:
@@ -108,9 +114,13 @@ def _values(port: Port, tensor: Mapping[str, Any]) -> list[Any]:
     dtype = _datatype(layout(port.type)[0])
     if datatype != dtype and not (_is_number(datatype) and _is_number(dtype)):
         raise AnalysisError(f"input {port.name} is {dtype}, not {datatype}")
-    flat = list(_flat(tensor.get("data")))
+    if "data" not in tensor:
+        raise AnalysisError(f"input {port.name} has no 'data'", hint="tensors come as JSON, not as bytes behind it")
+    flat = list(_flat(tensor["data"]))
     if len(flat) != math.prod(shape):
         raise AnalysisError(f"input {port.name}: shape {shape} wants {math.prod(shape)} values, not {len(flat)}")
+    if len(shape) > _DIMENSIONS_MAX or math.prod(n or 1 for n in shape) > max(len(flat), _EMPTY_MAX):
+        raise AnalysisError(f"input {port.name}: shape {str(shape)[:40]} is none of a tensor in a request")
     parameters = tensor.get("parameters")
     if isinstance(parameters, dict) and parameters.get("content_type") == BASE64:
         flat = [_decoded(port, value) for value in flat]

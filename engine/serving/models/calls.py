@@ -21,7 +21,20 @@ from ...sql.catalog_models import ModelEntry, ModelVersion
 from ...sql.functions import ModelCall, ScalarFunction
 from ...sql.scope import suggestion
 from ...sql.transform import INPUT, OUTPUT, kept_transforms
-from ...sql.types import BYTES, DATE, TIME, TIMESTAMP, Array, Scalar, SqlType, Struct, Vector, arrow_type
+from ...sql.types import (
+    BIGINT,
+    BYTES,
+    DATE,
+    INTEGER,
+    TIME,
+    TIMESTAMP,
+    Array,
+    Scalar,
+    SqlType,
+    Struct,
+    Vector,
+    arrow_type,
+)
 from ..json_values import value_reader
 
 if TYPE_CHECKING:
@@ -104,7 +117,13 @@ def find(engine: Engine, name: str, reference: str = "") -> Called:
 
 
 def _version(entry: ModelEntry, reference: str) -> ModelVersion:
-    return entry.version(int(reference)) if reference.isdigit() else entry.alias(reference.upper())
+    for version in entry.versions:
+        if str(version.number) == reference:
+            return version
+    if reference.isdigit():  # text of a path: digits of any script, and as many as a path may have
+        known = ", ".join(str(v.number) for v in entry.versions)
+        raise UnknownName(f"model {entry.name} has no version {reference[:20]}", hint=f"its versions are {known}")
+    return entry.alias(reference.upper())
 
 
 def _tensor_names(version: ModelVersion, side: str) -> dict[str, str]:
@@ -173,6 +192,8 @@ def column_of(called: Called, port: Port, values: Sequence[Any]) -> pa.Array:
         return _read(called, port, values)
     if isinstance(port.type, Scalar) and values and all(isinstance(v, list) and len(v) == 1 for v in values):
         values = [v[0] for v in values]
+    if _is_whole(port.type):
+        _refuse_fractions(called, port, values)
     try:
         return pa.array(_bytes(values) if _holds_bytes(port.type) else values, arrow_type(port.type))
     except (pa.ArrowException, TypeError, ValueError, OverflowError, binascii.Error) as why:
@@ -199,6 +220,21 @@ def _exact(value: Any) -> Any:
             return {k: _exact(v) for k, v in value.items()}
         case _:
             return value
+
+
+def _is_whole(kind: SqlType) -> bool:
+    return _is_whole(kind.item) if isinstance(kind, Array) else kind in (INTEGER, BIGINT)
+
+
+def _refuse_fractions(called: Called, port: Port, values: Sequence[Any]) -> None:
+    """Arrow would cut them off. Raises AnalysisError."""
+    for value in values:
+        if isinstance(value, list):
+            _refuse_fractions(called, port, value)
+        elif isinstance(value, float) and not value.is_integer():
+            raise AnalysisError(
+                f"model {called.name}: input {port.name} is {port.type}", detail=f"{value} is no whole number"
+            )
 
 
 def _holds_bytes(kind: SqlType) -> bool:
