@@ -87,6 +87,28 @@ def test_an_answer_that_cannot_be_unpacked_is_asked_for_again(tmp_path: Path) ->
     assert len(there.pauses) == 1
 
 
+def test_an_answer_that_drips_comes_to_an_end(tmp_path: Path) -> None:
+    now = [0.0]
+
+    def drops() -> Any:
+        for _ in range(100):
+            now[0] += 3.0
+            yield b" "
+
+    class Dripping(httpx.SyncByteStream):
+        def __iter__(self) -> Any:
+            return drops()
+
+    file = tmp_path / "endpoint.json"
+    file.write_text(json.dumps({"url": URL}))
+    told = Source("M", file, {"remote.retries": "0"})
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Dripping()))
+    with pytest.raises(EnvironmentFault, match="cannot be asked") as failed:
+        Endpoint(told, transport=transport, clock=lambda: now[0]).get(URL)
+    assert "no whole answer within 10 s" in (failed.value.detail or "")
+    assert now[0] == 12.0
+
+
 @pytest.mark.parametrize(
     "answer",
     [{}, [], "text", {"outputs": {}}, {"outputs": [1]}, {"outputs": [{"name": "y"}]},

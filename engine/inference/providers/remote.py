@@ -118,8 +118,16 @@ class Asking:
 class Endpoint:
     """One server's JSON over HTTP. Safe to share between threads."""
 
-    def __init__(self, source: Source, *, asking: Asking | None = None, transport: Any = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        asking: Asking | None = None,
+        transport: Any = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._asking = asking or Asking(source)
+        self._clock = clock
         self.url = self._asking.url
         http: Any = library("httpx")
         self._failed: type[Exception] = http.RequestError
@@ -142,23 +150,34 @@ class Endpoint:
 
     def _asked(self, method: str, url: str, body: str | None) -> Any:
         try:
-            answer = self._client.request(method, url, content=body, headers={"Content-Type": "application/json"})
+            with self._client.stream(method, url, content=body, headers={"Content-Type": "application/json"}) as answer:
+                content = self._whole(answer)
         except self._failed as error:
             raise Unavailable(f"{type(error).__name__}: {error}") from error
         if answer.status_code in OVERLOADED:
-            raise Unavailable(f"{answer.status_code}: {_said(answer)}")
+            raise Unavailable(f"{answer.status_code}: {_said(content)}")
         if answer.status_code in OF_ROWS:
-            raise RecordError(f"the model's server refuses: {answer.status_code} {_said(answer)}")
+            raise RecordError(f"the model's server refuses: {answer.status_code} {_said(content)}")
         if answer.status_code >= 300:
             raise EnvironmentFault(
-                f"model {self._asking.name}: its server refuses: {answer.status_code} {_said(answer)}",
+                f"model {self._asking.name}: its server refuses: {answer.status_code} {_said(content)}",
                 detail=url,
                 hint=_HINTS.get(answer.status_code, "is PATH right?"),
             )
         try:
-            return json.loads(answer.content)
+            return json.loads(content)
         except ValueError:
             raise EnvironmentFault(f"model {self._asking.name}: its server's answer is not JSON", detail=url) from None
+
+    def _whole(self, answer: Any) -> bytes:
+        """An answer's body. The client's time-out is for each piece of it: one that drips would never come to an end."""
+        end = self._clock() + self._asking.timeout_s
+        content = bytearray()
+        for piece in answer.iter_bytes():
+            content += piece
+            if self._clock() > end:
+                raise Unavailable(f"no whole answer within {self._asking.timeout_s:g} s")
+        return bytes(content)
 
 
 @contextmanager
@@ -191,12 +210,12 @@ def flattened(data: Any) -> list[Any]:
     return list(data)
 
 
-def _said(answer: Any) -> str:
+def _said(content: bytes) -> str:
     """What a refusal says, its JSON unpacked."""
     try:
-        body = json.loads(answer.content)
+        body = json.loads(content)
     except ValueError:
-        return str(answer.text)[:200]
+        return content.decode(errors="replace")[:200]
     return str(body.get("error", body) if isinstance(body, dict) else body)[:200]
 
 
