@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,8 @@ from ..runtime import hosts
 from ..serving.engine import Engine
 from ..serving.http.server import bind, run
 from .options import log_to_stderr, quiet, settings
+
+FILES_MAX = 65_536
 
 
 def server(
@@ -47,6 +50,7 @@ def server(
         Any other setting, as name=value; may be repeated.
     """
     quiet()
+    open_files_as_allowed()
     given = {
         "data": None if data is None else str(data),
         "kafka.bootstrap": kafka,
@@ -70,6 +74,15 @@ def server(
         listening.close()
         engine.close()
     return 0
+
+
+def open_files_as_allowed() -> None:
+    """Take as many file handles as this process, and those that it starts, may have: a query needs about ten, and what is
+    usual at first (1,024) is for programs that call select()."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, FILES_MAX)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _tell(url: str) -> None:

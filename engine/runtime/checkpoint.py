@@ -17,6 +17,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pickle
+import shutil
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -34,6 +35,8 @@ Latest = dict[tuple[str, int], int]
 (`merge.py`)."""
 StreamTimes = dict[int, int]
 _PARTITION = "part-0.sqlite3"
+_DAMAGED = "the data folder is damaged: restore it, or drop the query and create it anew"
+_DISK_OR_FILES = "see whether its disk is full, and how many files a process may open (ulimit -n)"
 _EPOCH_BYTES = 20  # no more than the disk writes in one go
 
 
@@ -105,7 +108,23 @@ class CheckpointStore:
             fresh.write_bytes(b" " * _EPOCH_BYTES)
             fresh.replace(self._poison)
         if not (self.folder / _PARTITION).exists():
-            init_db_dir(self.folder, 1)  # type: ignore[no-untyped-call]
+            self._make_store()
+
+    def _make_store(self) -> None:
+        """Beside its place, and moved there whole: one that is half made when the process dies could never be read."""
+        making = self.folder / "new"
+        shutil.rmtree(making, ignore_errors=True)
+        making.mkdir()
+        try:
+            init_db_dir(making, 1)  # type: ignore[no-untyped-call]
+        except Exception:
+            raise
+        except BaseException as panic:  # what Bytewax's own library says of a file is no Exception
+            raise EnvironmentFault(
+                f"cannot make the checkpoint in {self.folder}", detail=str(panic), hint=_DISK_OR_FILES
+            ) from panic
+        (making / _PARTITION).replace(self.folder / _PARTITION)
+        making.rmdir()
 
     def poison(self, epoch: int) -> None:
         """Epoch `epoch` must not be believed, even when it closes."""
@@ -130,13 +149,19 @@ class CheckpointStore:
             raise EnvironmentFault(
                 f"cannot read the checkpoint in {self.folder}",
                 detail=str(why),
-                hint="the data folder is damaged: restore it, or drop the query and create it anew",
+                hint=_DISK_OR_FILES if _of_machine(why) else _DAMAGED,
             ) from why
         return _checkpoint(resume, parts, steps, self._void())
 
     def _void(self) -> int | None:
         text = self._poison.read_text().strip() if self._poison.exists() else ""
         return int(text) if text else None
+
+
+def _of_machine(why: sqlite3.Error) -> bool:
+    """Whether the machine is at fault, and not what lies in the file."""
+    code = getattr(why, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM)
 
 
 def _resume_epoch(store: sqlite3.Connection) -> int | None:

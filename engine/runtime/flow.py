@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from ..errors import EnvironmentFault, MergusError
+from ..errors import EnvironmentFault
 from ..io.topics import TopicIdentity
 from ..plan.pull.plan import PullPlan
 from .checkpoint import Checkpoint, CheckpointStore, Positions
@@ -183,14 +183,21 @@ class Flow:
     # ------------------------------------------------------------------------------------------------------------ life
     def _live(self) -> None:
         try:
-            with _owned(self.settings.folder, f"lock{self.settings.process or ''}"):
-                while self._next_run():
-                    pass
-        except MergusError as error:
-            self._failed(FlowFailure.of(error, 0))
+            while (failure := _attempt(self._while_owned)) is not None:
+                self._failed(failure)
+                with self._news:
+                    if self._news.wait_for(lambda: self._wanted == "CLOSED", self._retry_s):
+                        return
+                self._retry_s = min(self._retry_s * 2, RETRY_LAST_S)
         finally:
             with self.reading.ended():
                 self.query.close()
+
+    def _while_owned(self) -> None:
+        """Run again and again until it is closed."""
+        with _owned(self.settings.folder, f"lock{self.settings.process or ''}"):
+            while self._next_run():
+                pass
 
     def _next_run(self) -> bool:
         if self._wanted == "PAUSED" and self._state == "ERROR":
@@ -303,9 +310,10 @@ class Flow:
             self.metrics.state_bytes = sum(w.task.state_bytes() for w in list(run.workers.values()))
         self.metrics.parked = int(self.parked)
         failure = self._failure  # the last one, also when the flow has been started again since
+        begins = self._state == "PAUSED" and self._wanted == "RUNNING"
         return FlowStatus(
             self.settings.query_id,
-            "ERROR" if self._trying else self._state,
+            "ERROR" if self._trying else "RUNNING" if begins else self._state,
             self.parked,
             failure.message if failure else None,
             failure.trace if failure else None,
@@ -344,7 +352,7 @@ class Flow:
 def _attempt(do: Callable[[], object]) -> FlowFailure | None:
     try:
         do()
-    except Exception as error:  # noqa: BLE001 - a flow's failure is its own: it is shown, and the flow starts again
+    except BaseException as error:  # noqa: BLE001 - a flow's failure, a panic of Bytewax's too, is shown and tried again
         return FlowFailure.of(error, 0)
     return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import multiprocessing
 import os
 import signal
@@ -35,9 +36,12 @@ from .host import Event, FlowSpec, HostSettings, serve
 from .pull.scan import Tables
 from .wire import pack, table_bytes, table_of
 
+log = logging.getLogger("mergus.queries")
 ANSWER_S = 60.0
 STATUS_S = 5.0
 """How long a status may take: a host that a function holds up must not hold up who looks at the others."""
+PING_S = 2.0
+"""How long a host may take to say that it is there: a thread of it does nothing else."""
 _starting = threading.Lock()
 _PRELOADED = ["mergus.engine.runtime.host"]
 
@@ -70,6 +74,10 @@ def _nameless_main() -> Iterator[None]:
             sys.modules["__main__"] = main
 
 
+class HostAway(EnvironmentFault):
+    """A host process has ended, or does not answer: what it was told to run is started by another, or when it answers again."""
+
+
 class HostProcess:
     """A host in a process of its own. Methods may be called from any thread; `tell` gets its events, `died` is called
     once when it has gone without being asked to."""
@@ -86,6 +94,8 @@ class HostProcess:
         self._sending = threading.Lock()
         self._ending = False
         self._unanswered: Future[Any] | None = None  # a status that took too long
+        self._unanswered_ping: Future[Any] | None = None
+        self._ending_heard: Future[Any] | None = None
         context = fork_server()
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, settings), name=f"mergus {name}", daemon=True)
@@ -147,10 +157,10 @@ class HostProcess:
         return made
 
     def ask_statuses(self, *, ends: bool = False) -> Callable[[], list[FlowStatus]]:
-        """Ask how its queries stand; what is given waits for the answer. Both raise EnvironmentFault: when it does not say so
+        """Ask how its queries stand; what is given waits for the answer. Both raise HostAway: when it does not say so
         in time, and at once for as long as it has not answered after that."""
         if self._unanswered is not None and not self._unanswered.done():
-            raise self._silent()
+            raise self._no_answer()
         asked, until = self._send("statuses", ends), time.monotonic() + STATUS_S
 
         def answer() -> list[FlowStatus]:
@@ -158,7 +168,8 @@ class HostProcess:
                 made: list[FlowStatus] = asked.result(max(0.0, until - time.monotonic()))
             except TimeoutError:
                 self._unanswered = asked
-                raise self._silent() from None
+                self._ping()
+                raise self._no_answer() from None
             return made
 
         return answer
@@ -167,13 +178,17 @@ class HostProcess:
         """Have it stop its flows at the end of their epochs, and then the process, without waiting."""
         if not self._ending:
             self._ending = True
-            with contextlib.suppress(EnvironmentFault):  # it has gone already
+            with contextlib.suppress(HostAway):  # it has gone already
+                self._ending_heard = self._send("ping")
                 self._send("end")
 
     def end(self, limit_s: float = 30.0) -> None:
-        """The same, and wait; ends the process by force after `limit_s`."""
+        """The same, and wait; ends the process by force after `limit_s`, and sooner where it does not even hear that."""
         self.end_soon()
-        self._process.join(limit_s)
+        with contextlib.suppress(HostAway, TimeoutError):
+            if not self.silent and self._ending_heard is not None:
+                self._ending_heard.result(min(limit_s, STATUS_S))
+                self._process.join(limit_s)
         self.kill()
 
     def kill(self) -> None:
@@ -187,17 +202,39 @@ class HostProcess:
         self._process.kill()
         self._process.join()
 
+    @property
+    def silent(self) -> bool:
+        """Whether it has been seen to do nothing at all (it is stopped, or a function keeps Python to itself)."""
+        return self._unanswered_ping is not None and not self._unanswered_ping.done()
+
     def _ask(self, command: str, *args: Any, limit_s: float = ANSWER_S) -> Any:
         return self._answer(self._send(command, *args), limit_s)
 
     def _answer(self, asked: Future[Any], limit_s: float = ANSWER_S) -> Any:
-        try:
-            return asked.result(limit_s)
-        except TimeoutError:
-            raise self._silent() from None
+        """Who asks a host that does not even answer a ping waits no longer: requests that wait would use up the server's
+        threads, and hold up all others."""
+        first_s = min(limit_s, 0.0 if self.silent else STATUS_S)
+        for wait_s in (first_s, limit_s - first_s):
+            try:
+                return asked.result(wait_s)
+            except TimeoutError:
+                self._ping()
+        raise self._no_answer()
 
-    def _silent(self) -> EnvironmentFault:
-        return EnvironmentFault(
+    def _ping(self) -> None:
+        """Raises HostAway where it does not answer, and logs that once."""
+        if self.silent:
+            raise self._no_answer()
+        asked = self._send("ping")
+        try:
+            asked.result(PING_S)
+        except TimeoutError:
+            self._unanswered_ping = asked
+            log.error("host process %d does not answer; queries: %s", self.pid, ", ".join(sorted(self.queries)))
+            raise self._no_answer() from None
+
+    def _no_answer(self) -> HostAway:
+        return HostAway(
             f"host process {self.pid} does not answer",
             hint="a function that one of its queries calls may hang; TERMINATE the query, or end the process",
         )
@@ -214,8 +251,8 @@ class HostProcess:
                 raise self._gone() from None
         return answer
 
-    def _gone(self) -> EnvironmentFault:
-        return EnvironmentFault(f"host process {self.pid} has ended", hint="it is started again; ask again in a moment")
+    def _gone(self) -> HostAway:
+        return HostAway(f"host process {self.pid} has ended", hint="it is started again; ask again in a moment")
 
     def _listen(self) -> None:
         try:

@@ -1,8 +1,8 @@
 """The queries of a server: which run, in which host, and what becomes of them when something dies.
 
-A query is RUNNING, PAUSED, ERROR (it failed and will be tried again) or FINISHED (its input was bounded). What must
-survive the server is in the command log; here is only what runs. Hosts that die are started again with growing pauses,
-and their queries go on from their checkpoints.
+A query is RUNNING, PAUSED, ERROR (it failed and will be tried again), UNRESPONSIVE (its process does not answer) or
+FINISHED (its input was bounded). What must survive the server is in the command log; here is only what runs. Hosts that
+die are started again with growing pauses, and their queries go on from their checkpoints.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,11 @@ from ..plan.one_worker import needs_one_worker
 from ..plan.pull.plan import PullPlan
 from ..plan.steps import QueryPlan
 from .dataflow import FlowSettings
+from .entry import Entry, as_one, last_known, unresponsive, wanted
 from .failures import Failures
 from .flow import FlowStatus
 from .host import Event, FlowSpec, Host, HostSettings
-from .hosts import HostProcess, model_place, placement
+from .hosts import HostAway, HostProcess, model_place, placement
 from .metrics import QueryMetrics, exposition
 from .pull.scan import Tables, in_turn
 from .silence import IDLE_TIMEOUT
@@ -40,6 +41,8 @@ from .wire import pack, table_of
 DEATHS_PAUSE_S = (0.0, 0.2, 1.0, 5.0, 15.0)
 """The wait before a host is started again, by how often it has died within the last minute."""
 log = logging.getLogger("mergus.queries")
+END_S = 30.0
+"""How long all hosts together may take to end when the server does."""
 CLOSE_S = 10.0
 """How long a query that is terminated may take to end its epoch before its process is ended."""
 
@@ -56,21 +59,6 @@ class RunSettings:
     in_process: bool = False
 
 
-@dataclass
-class _Entry:
-    """A query that was started and not ended."""
-
-    plan: QueryPlan
-    spec: FlowSpec
-    place: str
-    hosts: list[Host | HostProcess] = field(default_factory=list)
-    paused: bool = False
-    gone: QueryMetrics = field(default_factory=lambda: QueryMetrics(""))  # what hosts that have died had counted
-    take: Callable[[pa.Table], None] | None = None
-    ended: Callable[[FlowStatus], None] | None = None
-    last: FlowStatus | None = None
-
-
 class Lifecycle:
     """Starts, stops and looks after queries. Methods may be called from any thread. `topics`: the server's own."""
 
@@ -78,7 +66,7 @@ class Lifecycle:
         self._settings = hosts
         self._run = run or RunSettings()
         self._topics = topics
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._hosts: dict[str, Host | HostProcess] = {}
         self._deaths: dict[str, list[float]] = {}
         self._closing = False
@@ -134,13 +122,24 @@ class Lifecycle:
         with self._lock:
             taken = [entry.place for entry in self._entries.values()]
             place = placement(plan, workers * processes, taken)
-            entry = _Entry(plan, spec, place, paused=paused, take=take, ended=ended)
+            entry = Entry(plan, spec, place, paused=paused, take=take, ended=ended)
             self._entries[plan.query_id] = entry
             entry.hosts = self._hosts_for(entry, processes)
         if not paused:
-            self._begin(entry)
+            self._begin_by_hosts(entry)
 
-    def _begin(self, entry: _Entry) -> None:
+    def _begin_by_hosts(self, entry: Entry) -> None:
+        """That a host ends, or hangs, is no fault of a persistent query's: it begins when the host is there again. A push
+        query is refused."""
+        try:
+            self._begin(entry)
+        except HostAway as error:
+            if entry.take is not None:
+                self._entries.pop(entry.plan.query_id, None)
+                raise
+            log.warning("query %s has not begun yet: %s", entry.plan.query_id, error.message)
+
+    def _begin(self, entry: Entry) -> None:
         count = len(entry.hosts)
         addresses = _free_addresses(count) if count > 1 else ()
         for process, host in enumerate(entry.hosts):
@@ -158,7 +157,7 @@ class Lifecycle:
         """Go on after a pause; also tries a failed query again at once."""
         entry = self._entry(query_id)
         entry.paused = False
-        self._begin(entry)
+        self._begin_by_hosts(entry)
 
     def terminate(self, query_id: str, *, keep_state: bool = False) -> None:
         """End it for good and remove its state; with `keep_state` another plan may go on with that."""
@@ -219,8 +218,10 @@ class Lifecycle:
         made: dict[str, FlowStatus] = {}
         for query_id, entry in list(self._entries.items()):
             known = found.get(query_id)
-            entry.last = _together(known) if known else _last_known(query_id, entry)
-            made[query_id] = replace(entry.last, metrics=entry.last.metrics.plus(entry.gone))
+            entry.last = as_one(known) if known else last_known(query_id, entry)
+            status = replace(entry.last, metrics=entry.last.metrics.plus(entry.gone))
+            silent = entry.silent
+            made[query_id] = status if silent is None else unresponsive(status, silent)
         return made
 
     def status(self, query_id: str) -> FlowStatus:
@@ -258,12 +259,13 @@ class Lifecycle:
         for host in hosts:  # all are told before any is waited for; no threads, for the interpreter may be at its end
             if isinstance(host, HostProcess):
                 host.end_soon()
+        until = time.monotonic() + END_S
         for host in hosts:
-            _end(host)
+            _end(host, max(0.0, until - time.monotonic()))
         self._failures.close()
 
     # ------------------------------------------------------------------------------------------------------------ hosts
-    def _entry(self, query_id: str) -> _Entry:
+    def _entry(self, query_id: str) -> Entry:
         entry = self._entries.get(query_id)
         if entry is None:
             raise UnknownName(f"query {query_id} does not exist", hint="SHOW QUERIES lists those that do")
@@ -277,7 +279,7 @@ class Lifecycle:
         """The processes that run queries now."""
         return [host for host in self._hosts_now() if isinstance(host, HostProcess)]
 
-    def _hosts_for(self, entry: _Entry, processes: int) -> list[Host | HostProcess]:
+    def _hosts_for(self, entry: Entry, processes: int) -> list[Host | HostProcess]:
         if self._run.in_process:
             return [self._host("here")]
         names = [entry.place] if processes == 1 else [f"{entry.place} {i}" for i in range(processes)]
@@ -311,10 +313,10 @@ class Lifecycle:
         pause_s = DEATHS_PAUSE_S[min(len(deaths), len(DEATHS_PAUSE_S) - 1)]
         threading.Timer(pause_s, self._start_again, [host, hit]).start()
 
-    def _lost(self, entry: _Entry, reason: str, *, again: bool) -> None:
+    def _lost(self, entry: Entry, reason: str, *, again: bool) -> None:
         """A persistent query goes on from its checkpoint; a push query, which cannot take back what it gave, has failed."""
         query_id = entry.plan.query_id
-        last = _last_known(query_id, entry)
+        last = last_known(query_id, entry)
         if entry.take is None:
             self._failures.note(query_id, reason, reason)
             entry.gone = replace(last.metrics.plus(entry.gone), state_bytes=0, parts={})
@@ -323,7 +325,7 @@ class Lifecycle:
         elif entry.ended is not None:
             entry.ended(replace(last, error=reason, state="ERROR"))
 
-    def _start_again(self, host: HostProcess, hit: list[_Entry]) -> None:
+    def _start_again(self, host: HostProcess, hit: list[Entry]) -> None:
         with self._lock:
             if self._closing or self._hosts.get(host.name) is not host:
                 return
@@ -335,7 +337,7 @@ class Lifecycle:
             for entry in hit:
                 entry.gone.restarts += 1
                 entry.hosts = [self._host(h.name) for h in entry.hosts if isinstance(h, HostProcess)]
-                entry.last = replace(_last_known(entry.plan.query_id, entry), state=_wanted(entry))
+                entry.last = replace(last_known(entry.plan.query_id, entry), state=wanted(entry))
         for entry in hit:
             if not entry.paused:
                 with contextlib.suppress(EnvironmentFault):  # it died again: that is told by itself
@@ -356,9 +358,9 @@ class Lifecycle:
                 entry.ended(value)
 
 
-def _end(host: Host | HostProcess) -> None:
+def _end(host: Host | HostProcess, limit_s: float) -> None:
     if isinstance(host, HostProcess):
-        host.end()
+        host.end(limit_s)
     else:
         host.close_all()
 
@@ -370,28 +372,3 @@ def _free_addresses(count: int) -> tuple[str, ...]:
     for each in sockets:
         each.close()
     return addresses
-
-
-def _last_known(query_id: str, entry: _Entry) -> FlowStatus:
-    """Of a query whose host does not answer: it cannot be said to have caught up."""
-    if entry.last is not None:
-        return replace(entry.last, under_way=not entry.paused)
-    return FlowStatus(query_id, _wanted(entry), False, None, None, QueryMetrics(query_id), under_way=not entry.paused)
-
-
-def _wanted(entry: _Entry) -> str:
-    return "PAUSED" if entry.paused else "RUNNING"
-
-
-def _together(statuses: Iterable[FlowStatus]) -> FlowStatus:
-    """One status of a query's several processes: each reads its own share of the partitions."""
-    first, *rest = statuses
-    for other in rest:
-        positions = {p: max(o, other.positions.get(p, o)) for p, o in (other.positions | first.positions).items()}
-        metrics = first.metrics.plus(other.metrics)
-        metrics.lag_records = sum(max(0, end - positions.get(p, end)) for p, end in first.ends.items())
-        worse = other if first.state == "RUNNING" else first
-        first = replace(
-            worse, positions=positions, metrics=metrics, under_way=first.under_way or other.under_way, ends=first.ends
-        )
-    return first

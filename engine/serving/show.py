@@ -24,8 +24,9 @@ HIDDEN_TOPICS = ("_", "mergus_")
 
 @dataclass(frozen=True)
 class Shown:
-    """What SHOW may look at: `topics` asks for them, `states` is each query's state (RUNNING, PAUSED, ERROR), `properties`
-    (name, value, origin) in order, `pushed` the push queries at work by id, `plans` those of the persistent ones."""
+    """What SHOW may look at: `topics` asks for them, `states` is each query's state (RUNNING, PAUSED, ERROR, UNRESPONSIVE),
+    `properties` (name, value, origin) in order, `pushed` the push queries at work by id, `plans` those of the persistent
+    ones."""
 
     catalog: Catalog
     registry: FunctionRegistry

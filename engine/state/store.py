@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import duckdb
@@ -186,10 +186,10 @@ class StateStore:
             self._detach()
 
     def _detach(self) -> None:
-        for table in self._tables.values():
-            table.close()
+        with ExitStack() as last_first, faults("cannot close the state"):  # all of it, whatever some of that raises
+            last_first.callback(self._instance.execute, f"DETACH {self.database}")
+            last_first.callback(self.evaluation.close)
+            last_first.callback(self.connection.close)
+            for table in self._tables.values():
+                last_first.callback(table.close)
         self._tables.clear()
-        self.connection.close()
-        self.evaluation.close()
-        with faults("cannot close the state"):
-            self._instance.execute(f"DETACH {self.database}")

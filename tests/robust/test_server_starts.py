@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import re
+import resource
 import socket
 import sqlite3
+from pathlib import Path
 
 import pytest
 
+from mergus.engine.cli.server import FILES_MAX
 from mergus.engine.runtime.data_folder import VERSION
 from tests.house.test_deploy import METRICS
 from tests.mergus_server import Refused, refused_start, running_server, until
@@ -123,3 +127,14 @@ def test_what_is_counted(tmp_path):
             for n in re.findall(r'^(\w+){.*query="', server.metrics(), re.MULTILINE)
         }
         assert samples >= METRICS
+
+
+def test_it_takes_all_the_file_handles_that_it_may_have(tmp_path):
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = functools.partial(resource.setrlimit, resource.RLIMIT_NOFILE, (100, most))
+    with running_server(tmp_path / "data", *QUIET, preexec_fn=few) as server:
+        server.statement(STATEMENTS)
+        for pid in (server.pid, *server.hosts()):
+            limits = Path(f"/proc/{pid}/limits").read_text()
+            (soft,) = re.findall(r"Max open files +(\d+)", limits)
+            assert int(soft) == min(most, FILES_MAX)

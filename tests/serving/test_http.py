@@ -193,3 +193,20 @@ def test_a_text_that_is_not_one_query_does_nothing_where_queries_are_asked(serve
             answer = server.post(path, json={name: text})
             assert (answer.status_code, answer.json()["@type"]) == (400, "statement_error"), text
     assert pull(server, "SELECT * FROM t WHERE k = 'nobody';")[1] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/ksql", r"""{"ksql": "INSERT INTO s (k, a) VALUES ('\ud800', 1);"}"""),
+        ("/ksql", r"""{"ksql": "SHOW \uDFFF STREAMS;"}"""),
+        ("/query-stream", r"""{"sql": "SELECT * FROM t WHERE k = '\ud800';"}"""),
+        ("/query-stream", r"""{"sql": "SELECT * FROM t;", "sessionVariables": {"a": "\ud800"}}"""),
+    ],
+)
+def test_half_a_pair_of_surrogates_is_refused(server, path, body):
+    answer = server.post(path, content=body)
+    assert answer.status_code == 400
+    assert "surrogates" in answer.json()["message"]
+    whole = r"""{"sql": "SELECT '\ud83d\ude00' AS smile FROM t WHERE k = 'none';"}"""
+    assert server.post("/query-stream", content=whole).status_code == 200

@@ -227,3 +227,18 @@ def test_rows_of_one_transaction_change_again_and_again(
 
 def columns_of(table: pa.Table) -> dict[str, pa.ChunkedArray]:
     return dict(zip(table.schema.names, table.columns, strict=True))
+
+
+def test_a_store_that_cannot_give_back_a_table_leaves_its_file_free(tmp_path, instance, monkeypatch):
+    store = StateStore(instance, tmp_path / "0.duckdb")
+    change(store, {"a": 1})
+
+    def refuse():
+        raise duckdb.TransactionException("the current transaction is aborted")
+
+    monkeypatch.setattr(open_table(store), "close", refuse)
+    with pytest.raises(duckdb.TransactionException):
+        store.close()
+    again = StateStore(instance, tmp_path / "0.duckdb")
+    assert content(again) == {"a": 1}
+    again.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from ...errors import Conflict
 from ...plan.pull.plan import PullPlan
@@ -84,10 +84,11 @@ class Reading:
             )
         with self._changed:
             self._changed.wait_for(lambda: not self._scans)
-            for task in self._tasks:
-                task.close()
-            self._tasks = []
+            tasks, self._tasks = self._tasks, []
             try:
+                with ExitStack() as last_first:  # all of them, whatever one of them raises
+                    for task in tasks:
+                        last_first.callback(task.close)
                 yield
             finally:
                 self._closing = False

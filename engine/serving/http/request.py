@@ -13,6 +13,7 @@ from ..session import Session
 from ..settings import checked_property
 
 BODY_MAX = 32 << 20
+_SURROGATE = rb"\ud"
 _WEIGHT = re.compile(r"[01](?:\.\d{0,3})?")
 
 
@@ -39,8 +40,13 @@ async def body_of(request: Request) -> bytes:
 
 async def json_object(request: Request) -> dict[str, Any]:
     """The body as a JSON object."""
+    content = await body_of(request)
     try:
-        body = json.loads(await body_of(request))
+        body = json.loads(content)
+        if _SURROGATE in content.lower():
+            json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise BadRequest("the body holds half of a pair of surrogates, which is no character") from None
     except (ValueError, RecursionError):
         raise BadRequest("the body is not JSON") from None
     if not isinstance(body, dict):
