@@ -45,7 +45,7 @@ from ..state.duckdb import connect, seal
 from . import opening
 from .changes.change import Change, Start, World
 from .changes.statement import changes_something, is_there, prepare
-from .changes.topics import topic_of
+from .changes.topics import delete_topic, topic_of
 from .describe.functions import describe_function
 from .describe.models import describe_model, models_used
 from .describe.sources import describe_sources, watched_of
@@ -208,8 +208,8 @@ class Engine:
                 return self.questions.explained(explain, text, settings)
             case AlterSystem(name=name, value=value, span=span):
                 name, value = checked_property(name, value, span)
-                self.system[name] = value
                 self.commands.append(text, time_ms=self.clock.now_ms())
+                self.system[name] = value
                 return Done(text, f"System property '{name}' was set to '{value}'.", warnings=warnings_about(name))
             case other:
                 return session.answer(other, text) or answer_about_topics(self, other, text)
@@ -247,35 +247,34 @@ class Engine:
             change = prepare(parsed.statement, parsed.text, self.world(settings, now_ms=now_ms))
             sequence = -1
             if not change.nothing:
-                self._carry_out(change, settings)
+                register(change.register, self.schema_registry)
+                for topic in change.create_topics:
+                    self._make_topic(topic)
                 query_id = change.start[0].entry.query_id if change.start else None
                 sequence = self.commands.append(
                     parsed.text, settings={**settings, **change.notes}, query_id=query_id, time_ms=now_ms
                 )
-                models = self.catalog.models
-                self._enter(change)
-                if change.catalog.models != models:
-                    self.models.publish(change.catalog.models)
-                for start in change.start:
-                    self._start(start)
-                for query_id in change.resume:
-                    self.lifecycle.resume(query_id)
+                self._carry_out(change)
         return Done(parsed.text, change.message, change.entity, change.query_id, sequence, change.warnings)
 
-    def _carry_out(self, change: Change, settings: Mapping[str, str]) -> None:
-        """What comes before the change is on record: schemas, topics, and the end of what ends."""
-        register(change.register, self.schema_registry)
-        for topic in change.create_topics:
-            self._make_topic(topic)
+    def _carry_out(self, change: Change) -> None:
+        """What comes when the change is on record, and not before: it cannot be taken back where that is refused."""
+        models, plans = self.catalog.models, self.plans.copy()
+        self._enter(change)
         for query_id in change.pause:
             self.lifecycle.pause(query_id)
         for query_id in change.terminate:
             self.lifecycle.terminate(query_id, keep_state=query_id in change.kept)
-            if query_id not in change.kept and query_id in self.plans:
-                forget_again(self.plans[query_id], self.topics)
+            if query_id not in change.kept and query_id in plans:
+                forget_again(plans[query_id], self.topics)
+        if change.catalog.models != models:
+            self.models.publish(change.catalog.models)
+        for start in change.start:
+            self._start(start)
+        for query_id in change.resume:
+            self.lifecycle.resume(query_id)
         for name in change.delete_topics:
-            if self.topics.describe(name) is not None:
-                self.topics.delete(name)
+            delete_topic(self.topics, name)
         delete(change.delete_topics, self.schema_registry)
 
     def _make_topic(self, topic: TopicInfo) -> None:

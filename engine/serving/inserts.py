@@ -180,8 +180,13 @@ class Inserts:
     def _write(self, topic: str, records: pa.RecordBatch) -> None:
         if self._writer is None:
             self._writer = self._topics.writer()
-        self._writer.write(topic, records)
-        self._writer.flush()
+        try:
+            self._writer.write(topic, records)
+            self._writer.flush()
+        except BaseException:
+            refused, self._writer = self._writer, None
+            refused.abandon()  # else what was refused would be written with the next that is not
+            raise
 
     def close(self) -> None:
         """Give the writer back."""

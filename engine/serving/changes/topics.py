@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...errors import AnalysisError, Conflict, Span, UnknownName
-from ...io.topics import DEFAULT_REPLICAS, TopicInfo
+from ...errors import AnalysisError, Conflict, EnvironmentFault, MergusError, Span, UnknownName
+from ...io.topics import DEFAULT_REPLICAS, TopicInfo, Topics
 from ...plan.steps import QueryPlan
 from ...sql.catalog import Relation
 from ...sql.statements.statement import Property
@@ -66,6 +66,19 @@ def _policy(relation: Relation) -> str:
     if not relation.is_table:
         return "delete"
     return "compact" if relation.windowed is None else "compact,delete"
+
+
+def delete_topic(topics: Topics, name: str) -> None:
+    """DELETE TOPIC of a statement that is carried out but for that; one that has gone is no matter."""
+    try:
+        if topics.describe(name) is not None:
+            topics.delete(name)
+    except MergusError as error:
+        raise EnvironmentFault(
+            f"the statement is carried out, but topic {name} is not deleted",
+            detail=error.message,
+            hint="make a stream over the topic, and DROP that with DELETE TOPIC",
+        ) from error
 
 
 def _check_given(relation: Relation, given: Sequence[Property], world: World) -> None:
