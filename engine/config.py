@@ -21,12 +21,13 @@ SECRET_WORDS = ("password", "secret", "token", "credential", "sasl.jaas", "key.p
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of a server: `parse` makes the value from text and raises ValueError."""
+    """One setting of a server: `parse` makes the value from text and raises ValueError; `least`: of a number."""
 
     name: str
     default: Any
     meaning: str
     parse: type = str
+    least: int = 1
 
 
 SETTINGS = (
@@ -38,12 +39,12 @@ SETTINGS = (
     Setting("queries", None, "a file of statements that is run at start", str),
     Setting("workers", 1, "workers (threads) a query, in each of its processes", int),
     Setting("processes", 1, "processes a query: reading Kafka and Python functions run beside each other only so", int),
-    Setting("threads", 0, "threads of the whole engine for DuckDB and models; 0: as many as cores", int),
+    Setting("threads", 0, "threads of the whole engine for DuckDB and models; 0: as many as cores", int, 0),
     Setting("memory.mb", 2048, "memory budget of all processes' DuckDB together, in MiB", int),
     Setting("epoch.ms", 500, "length of an epoch: how often queries take a checkpoint", int),
     Setting("batch.rows.max", 50_000, "most records in one batch", int),
     Setting("inflight.bytes.max", 64 << 20, "most bytes read and not yet processed, a query", int),
-    Setting("idle.park.ms", 30_000, "a query without records for so long is parked", int),
+    Setting("idle.park.ms", 30_000, "a query without records for so long is parked", int, 0),
     Setting("topic.retention.check.ms", 60_000, "how often embedded topics drop what is past retention; 0: never", int),
     Setting("topic.compaction.check.ms", 1_000, "how often tables' embedded topics are compacted; 0: never", int),
     Setting(
@@ -113,14 +114,17 @@ def _parsed(name: str, value: Any, origin: str) -> Any:
         raise UserError(f'unknown setting "{name}"', detail=f"from the {origin}", hint=hint)
     if value is None:
         return None
+    if value == "":
+        raise UserError(f'setting "{name}" is empty', detail=f"from the {origin}", hint="leave it out for its default")
     try:
-        if setting.parse is bool:
-            return _boolean(value)
-        return setting.parse(value)
+        made: Any = {bool: _boolean, int: _whole, str: _text}[setting.parse](value)
     except ValueError:
         raise UserError(
             f'setting "{name}" takes {_article(setting.parse)}', detail=f"got {value!r} from the {origin}"
         ) from None
+    if setting.parse is int and made < setting.least:
+        raise UserError(f'setting "{name}" is at least {setting.least}, not {made}', detail=f"from the {origin}")
+    return made
 
 
 def _article(kind: type) -> str:
@@ -135,6 +139,18 @@ def _boolean(value: Any) -> bool:
         return True
     if text in ("false", "no", "off", "0"):
         return False
+    raise ValueError(value)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, str) or type(value) is int:
+        return int(value)
+    raise ValueError(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str) or type(value) is int:
+        return str(value)
     raise ValueError(value)
 
 
@@ -167,7 +183,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise UserError(f"there is no configuration file {path}") from None
     except OSError as why:
         raise EnvironmentFault(f"cannot read {path}", detail=str(why)) from None
-    except tomllib.TOMLDecodeError as why:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as why:
         raise UserError(f"{path} is not TOML", detail=str(why)) from None
 
 

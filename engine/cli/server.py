@@ -97,4 +97,6 @@ def _start_queries(engine: Engine, path: Path) -> None:
         text = path.read_text()
     except OSError as why:
         raise UserError(f"cannot read {path}", detail=why.strerror) from None
+    except UnicodeDecodeError as why:
+        raise UserError(f"{path} is not text in UTF-8", detail=str(why)) from None
     engine.execute_all(text, skip_existing=True)

@@ -65,6 +65,20 @@ class DataFolder:
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, str(os.getpid()).encode(), 0)
 
+    def check(self) -> None:
+        """Raises EnvironmentFault where the folder is not there any more, or another has taken its place: what is written to
+        files that nobody finds again must not be called written."""
+        try:
+            found = os.stat(self.path / "lock")
+            there = os.path.samestat(found, os.fstat(self._lock))
+        except OSError:
+            there = False
+        if not there:
+            raise EnvironmentFault(
+                f"the data folder {self.path} has been removed or replaced while this server uses it",
+                hint="stop the server, bring the folder back as it was, and start it again",
+            )
+
     @property
     def commands(self) -> Path:
         """The command log's file."""

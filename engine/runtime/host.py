@@ -41,6 +41,7 @@ from .flow import Flow, FlowStatus
 from .garbage import set_modules_apart
 from .metrics import QueryMetrics
 from .pipeline import Engine, PlanQuery
+from .pull.reading import away
 from .pull.scan import NumberedScans, Scan
 from .watch import Watch
 from .wire import table_bytes, table_of, unpack
@@ -223,8 +224,11 @@ class Host:
         return flow is not None and flow.reading.is_open
 
     def pull(self, query_id: str, pull: PullPlan) -> Scan:
-        """A pull query's answer from the state here."""
-        return self._flow(query_id).pull(pull)
+        """A pull query's answer from the state here. Raises EnvironmentFault while the query is not here yet, or any more."""
+        flow = self._flows.get(query_id)
+        if flow is None:
+            raise away(query_id)
+        return flow.pull(pull)
 
     def infer(self, model: Any, rows: pa.Table) -> tuple[pa.Table, list[tuple[int, str]]]:
         """A model's answers to rows that no query gave: c0 the values, c1 the version of each; and the rows that failed."""

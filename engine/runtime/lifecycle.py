@@ -34,6 +34,7 @@ from .flow import FlowStatus
 from .host import Event, FlowSpec, Host, HostSettings
 from .hosts import HostAway, HostProcess, model_place, placement
 from .metrics import QueryMetrics, exposition
+from .pull.reading import away
 from .pull.scan import Tables, in_turn
 from .silence import IDLE_TIMEOUT
 from .wire import pack, table_of
@@ -123,8 +124,8 @@ class Lifecycle:
             taken = [entry.place for entry in self._entries.values()]
             place = placement(plan, workers * processes, taken)
             entry = Entry(plan, spec, place, paused=paused, take=take, ended=ended)
+            entry.hosts = self._hosts_for(entry, processes)  # before others see it: who asks none gets no answer
             self._entries[plan.query_id] = entry
-            entry.hosts = self._hosts_for(entry, processes)
         if not paused:
             self._begin_by_hosts(entry)
 
@@ -190,7 +191,10 @@ class Lifecycle:
     # --------------------------------------------------------------------------------------------------------- answers
     def pull(self, query_id: str, pull: PullPlan) -> Tables:
         """A pull query over the table that a query keeps, piece by piece; sees whole batches."""
-        return in_turn([host.pull(query_id, pull) for host in self._entry(query_id).hosts], pull.limit)
+        entry = self._entries.get(query_id)
+        if entry is None:  # the catalog has it: it is being started, replaced or ended
+            raise away(query_id)
+        return in_turn([host.pull(query_id, pull) for host in entry.hosts], pull.limit)
 
     def infer(self, model: Any, rows: pa.Table) -> tuple[pa.Table, list[tuple[int, str]]]:
         """A model's answers to rows that no query gave, from the host where its queries run: c0 the values, c1 the version

@@ -192,6 +192,7 @@ class Engine:
                 return self.questions.ask(query, text, settings)
             case InsertValues() as insert:
                 relation = self.catalog.get(insert.name, insert.span)
+                self.folder.check()
                 self.inserts.values(insert, relation, self.registry)
                 return Done(text, "")
             case Show(what=("STREAMS" | "TABLES") as kind, extended=True, span=span):
@@ -243,6 +244,7 @@ class Engine:
             self.questions.end(pushed)
             return Done(parsed.text, "Query terminated.", ("terminate", pushed, "execute"))
         with self._changing:
+            self.folder.check()
             now_ms = self.clock.now_ms()
             change = prepare(parsed.statement, parsed.text, self.world(settings, now_ms=now_ms))
             sequence = -1
@@ -339,6 +341,7 @@ class Engine:
 
     def insert_rows(self, target: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[MergusError | None]:
         """Write JSON objects as records; for each, None or why it is refused. Raises where `target` takes none."""
+        self.folder.check()
         return self.inserts.rows(self.catalog.get(target), rows)
 
     # ----------------------------------------------------------------------------------------------------- looking about
@@ -382,7 +385,8 @@ class Engine:
 
     def health(self) -> dict[str, bool]:
         """What /healthcheck answers: whether the command log and the topics can be reached."""
-        commands, topics = opening.reached(self.commands.commands), opening.reached(self.topics.list)
+        commands = opening.reached(self.folder.check) and opening.reached(self.commands.commands)
+        topics = opening.reached(self.topics.list)
         return {"metastore": commands, "kafka": topics, "commandRunner": commands}
 
     def metrics_text(self) -> str:

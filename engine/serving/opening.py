@@ -71,7 +71,10 @@ def registry(config: Config) -> FunctionRegistry:
     for function in load_functions(SHIPPED):
         made.add(trusted(function))
     if config["functions"] is not None:
-        add_functions(made, Path(config["functions"]))
+        folder = Path(config["functions"])
+        if not folder.is_dir():
+            raise UserError(f"there is no folder {folder}", detail='the setting "functions" names it')
+        add_functions(made, folder)
     return made
 
 
@@ -97,9 +100,6 @@ def host_settings(config: Config, folder: Path) -> HostSettings:
 
 def run_settings(config: Config, in_process: bool) -> RunSettings:
     """How queries run unless a statement says otherwise."""
-    for name in ("workers", "processes"):
-        if config[name] < 1:
-            raise UserError(f'setting "{name}" is at least 1, not {config[name]}')
     return RunSettings(
         workers=config["workers"],
         processes=1 if in_process else config["processes"],

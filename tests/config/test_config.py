@@ -31,6 +31,16 @@ def test_kafka_settings_from_the_environment():
         ({"worker": 3}, 'did you mean "workers"'),
         ({"workers": "many"}, "a whole number"),
         ({"functions.inline": "perhaps"}, "true or false"),
+        ({"workers": 1.5}, "a whole number"),
+        ({"workers": True}, "a whole number"),
+        ({"workers": [1]}, "a whole number"),
+        ({"workers": 0}, "at least 1, not 0"),
+        ({"threads": "-2"}, "at least 0, not -2"),
+        ({"epoch.ms": "0"}, "at least 1, not 0"),
+        ({"batch.rows.max": 0}, "at least 1, not 0"),
+        ({"memory.mb": -5}, "at least 1, not -5"),
+        ({"data": ["a"]}, "takes text"),
+        ({"kafka.bootstrap": ""}, "is empty"),
     ],
 )
 def test_what_is_refused(layer, message):
@@ -40,6 +50,7 @@ def test_what_is_refused(layer, message):
 
 def test_a_file_that_is_not_toml(tmp_path):
     file = tmp_path / "mergus.toml"
-    file.write_text("workers = = 2")
-    with pytest.raises(UserError, match="is not TOML"):
-        load({}, {}, file)
+    for content in (b"workers = = 2", b"\xff\xfe\x00"):
+        file.write_bytes(content)
+        with pytest.raises(UserError, match="is not TOML"):
+            load({}, {}, file)

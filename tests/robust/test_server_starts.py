@@ -138,3 +138,32 @@ def test_it_takes_all_the_file_handles_that_it_may_have(tmp_path):
             limits = Path(f"/proc/{pid}/limits").read_text()
             (soft,) = re.findall(r"Max open files +(\d+)", limits)
             assert int(soft) == min(most, FILES_MAX)
+
+
+def test_a_data_folder_that_is_moved_away_is_told(tmp_path):
+    """What is written to files that nobody finds again must not be answered as written."""
+    with running_server(tmp_path / "data", *QUIET) as server:
+        server.statement(STATEMENTS)
+        (tmp_path / "data").rename(tmp_path / "away")
+        for statement in ("INSERT INTO s (rowtime, k, a) VALUES (0, 'x', 1);", "DROP TABLE t;"):
+            with pytest.raises(Refused, match="removed or replaced") as refused:
+                server.statement(statement)
+            assert refused.value.status == 503
+        with pytest.raises(Refused) as refused:
+            server.open("/healthcheck")
+        assert refused.value.status == 503
+        (tmp_path / "away").rename(tmp_path / "data")
+        server.statement("INSERT INTO s (rowtime, k, a) VALUES (0, 'x', 1);")
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [("functions={}/none", "there is no folder"), ("queries={}/bytes", "is not text in UTF-8")],
+)
+def test_files_that_settings_name(tmp_path, option, says):
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    setting = option.format(tmp_path)
+    status, words = refused_start(tmp_path / "data", "--listen", "127.0.0.1:0", "--setting", setting)
+    assert status == 1
+    assert says in words
+    assert "Traceback" not in words

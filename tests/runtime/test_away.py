@@ -86,6 +86,25 @@ def test_the_end_does_not_wait_for_a_host_that_does_not_answer(lifecycle, stoppe
     assert time.monotonic() - begun < 10
 
 
+def test_a_table_is_asked_between_two_lives_of_its_query(lifecycle, topics, monkeypatch):
+    """Who asks is told to ask again: the table is there, and the question right."""
+    hosts_for, asked = lifecycle._hosts_for, []
+
+    def meanwhile(entry, processes):
+        with pytest.raises(hosts.EnvironmentFault, match=r"not there now\n.*being started"):
+            pulled(lifecycle, "CTAS_COUNTS", pull_all())
+        asked.append(entry)
+        return hosts_for(entry, processes)
+
+    monkeypatch.setattr(lifecycle, "_hosts_for", meanwhile)
+    lifecycle.start(counts())
+    assert len(asked) == 1
+    (host,) = lifecycle.host_processes()
+    host.close("CTAS_COUNTS")
+    with pytest.raises(hosts.EnvironmentFault, match="not there now"):
+        pulled(lifecycle, "CTAS_COUNTS", pull_all())
+
+
 def test_a_query_whose_folder_cannot_be_held_is_in_error_and_tried_again(lifecycle, topics):
     in_the_way = lifecycle.folder("CTAS_COUNTS") / "lock"
     in_the_way.mkdir(parents=True)

@@ -51,6 +51,17 @@ def test_a_private_folder_is_removed(tmp_path):
     assert not (tmp_path / "p").exists()
 
 
+def test_a_folder_that_is_removed_or_replaced_under_its_holder_is_seen(tmp_path):
+    with DataFolder(tmp_path / "d") as held:
+        held.check()
+        (tmp_path / "d").rename(tmp_path / "e")
+        with pytest.raises(EnvironmentFault, match="removed or replaced"):
+            held.check()
+        DataFolder(tmp_path / "d").close()
+        with pytest.raises(EnvironmentFault, match="removed or replaced"):
+            held.check()
+
+
 def test_statements_come_back_in_order_with_their_settings(tmp_path):
     log = CommandLog(tmp_path / "commands.db")
     log.append("CREATE STREAM a …", settings={"auto.offset.reset": "latest"})

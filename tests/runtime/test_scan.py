@@ -76,7 +76,7 @@ def test_a_query_that_stops_breaks_a_scan_off(lifecycle, monkeypatch):
     pieces = lifecycle.pull("CTAS_COUNTS", pull_all())
     next(pieces)
     lifecycle.pause("CTAS_COUNTS")
-    with pytest.raises(Conflict, match="has stopped, or started again, while its table was read"):
+    with pytest.raises(EnvironmentFault, match="has stopped, or started again, while its table was read"):
         list(pieces)
     assert len(rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all()))) == KEYS
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from ...errors import Conflict
+from ...errors import EnvironmentFault
 from ...plan.pull.plan import PullPlan
 from ..dataflow import FlowRun
 from ..work import WorkerTask
@@ -19,6 +19,16 @@ from .scan import Scan, Tables, in_turn
 
 GRACE_S = 2.0
 """How long a scan may go on when the tasks that it reads are to be closed."""
+
+
+AGAIN = "ask again in a moment"
+
+
+def away(query_id: str) -> EnvironmentFault:
+    """What is said to who asks a table between two lives of its query."""
+    return EnvironmentFault(
+        f"query {query_id} is not there now", detail="it is being started, replaced or ended", hint=AGAIN
+    )
 
 
 class Reading:
@@ -77,9 +87,8 @@ class Reading:
             scans = list(self._scans)
         for scan in scans:
             scan.break_off(
-                Conflict(
-                    f"query {self._query_id} has stopped, or started again, while its table was read",
-                    hint="ask again in a moment",
+                EnvironmentFault(
+                    f"query {self._query_id} has stopped, or started again, while its table was read", hint=AGAIN
                 )
             )
         with self._changed:
@@ -106,7 +115,7 @@ class Reading:
                     self._scans.add(scan)
                     return tasks
             if time.monotonic() > end:
-                raise Conflict(f"query {self._query_id} is starting", hint="ask again in a moment")
+                raise EnvironmentFault(f"query {self._query_id} is starting", hint=AGAIN)
             time.sleep(0.002)  # a run that could not open its tasks is on its way out
 
     def _tasks_now(self) -> list[WorkerTask]:
