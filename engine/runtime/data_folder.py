@@ -20,6 +20,8 @@ from types import TracebackType
 from ..errors import EnvironmentFault
 
 VERSION = 1
+TRANSIENT = "transient_"
+"""How the ids of push queries begin, whose state nobody comes back to."""
 
 
 class DataFolder:
@@ -41,6 +43,8 @@ class DataFolder:
             check_version(path)
             for name in ("topics", "state", "models", "log"):
                 (path / name).mkdir(exist_ok=True)
+            for left in (path / "state").glob(f"{TRANSIENT}*"):  # of a server that was killed
+                shutil.rmtree(left, ignore_errors=True)
         except OSError as why:
             os.close(self._lock)
             raise EnvironmentFault(

@@ -62,6 +62,14 @@ def test_a_folder_that_is_removed_or_replaced_under_its_holder_is_seen(tmp_path)
             held.check()
 
 
+def test_what_push_queries_of_a_killed_server_left_is_removed(tmp_path):
+    DataFolder(tmp_path).close()
+    for query_id in ("transient_1_1700000000000", "CTAS_T_0"):
+        (tmp_path / "state" / query_id / "checkpoint").mkdir(parents=True)
+    with DataFolder(tmp_path):
+        assert [p.name for p in (tmp_path / "state").iterdir()] == ["CTAS_T_0"]
+
+
 def test_statements_come_back_in_order_with_their_settings(tmp_path):
     log = CommandLog(tmp_path / "commands.db")
     log.append("CREATE STREAM a …", settings={"auto.offset.reset": "latest"})

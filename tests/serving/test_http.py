@@ -210,3 +210,9 @@ def test_half_a_pair_of_surrogates_is_refused(server, path, body):
     assert "surrogates" in answer.json()["message"]
     whole = r"""{"sql": "SELECT '\ud83d\ude00' AS smile FROM t WHERE k = 'none';"}"""
     assert server.post("/query-stream", content=whole).status_code == 200
+
+
+def test_half_a_pair_of_surrogates_among_inserts_costs_its_row_only(server):
+    rows = r"""{"k": "\ud800", "a": 1}""" + "\n" + '{"k": "a", "a": "\\udfff"}\n{"k": "behind", "a": 1}\n'
+    answer = server.post("/inserts-stream", content='{"target": "s"}\n' + rows)
+    assert [json.loads(line)["status"] for line in answer.text.splitlines()] == ["error", "error", "ok"]

@@ -49,7 +49,7 @@ from .answers import (
 )
 from .origin import OwnPages
 from .printed_lines import printed_lines
-from .request import BODY_MAX, BadRequest, json_object, preferred, session_of, text_of
+from .request import BODY_MAX, BadRequest, holds_half_a_pair, json_object, preferred, session_of, text_of
 from .stream import (
     ARRAY,
     ARROW,
@@ -364,9 +364,10 @@ class _Http:
 def _json(line: bytes) -> Any:
     """What a line says, numbers with all their digits; None where it is not JSON (a `null` is as wrong)."""
     try:
-        return parse(line)
+        made = parse(line)
     except RecordError:
         return None
+    return None if holds_half_a_pair(line) else made
 
 
 def _acknowledged(number: int, error: MergusError | None) -> bytes:

@@ -38,17 +38,30 @@ async def body_of(request: Request) -> bytes:
     return bytes(content)
 
 
+def holds_half_a_pair(content: bytes) -> bool:
+    r"""Whether JSON that can be read has text that is none: one of two surrogates without the other.
+
+    >>> holds_half_a_pair(rb'{"a": "\ud83d\ude00"}'), holds_half_a_pair(rb'{"a": "\uD83D!"}')
+    (False, True)
+    """
+    if _SURROGATE not in content.lower():
+        return False
+    try:
+        json.dumps(json.loads(content), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 async def json_object(request: Request) -> dict[str, Any]:
     """The body as a JSON object."""
     content = await body_of(request)
     try:
         body = json.loads(content)
-        if _SURROGATE in content.lower():
-            json.dumps(body, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise BadRequest("the body holds half of a pair of surrogates, which is no character") from None
     except (ValueError, RecursionError):
         raise BadRequest("the body is not JSON") from None
+    if holds_half_a_pair(content):
+        raise BadRequest("the body holds half of a pair of surrogates, which is no character")
     if not isinstance(body, dict):
         raise BadRequest("the body is not a JSON object")
     return body

@@ -27,6 +27,7 @@ from ...plan.pull.relational import is_relational
 from ...plan.pull.settings import check_limit, check_stream, check_table
 from ...plan.steps import QueryPlan
 from ...plan.target import SinkTarget
+from ...runtime.data_folder import TRANSIENT
 from ...runtime.flow import FlowStatus
 from ...runtime.metrics import QueryMetrics
 from ...runtime.pull.scan import Tables
@@ -217,7 +218,7 @@ class Questions:
     ) -> Push:
         """`pull`: over all that a stream's topic holds now, to its end, however slowly it is read."""
         engine = self._engine
-        query_id = f"transient_{next(self._numbers)}_{engine.clock.now_ms()}"
+        query_id = f"{TRANSIENT}{next(self._numbers)}_{engine.clock.now_ms()}"
         plan = plan_query(query, engine.catalog, engine.registry, query_id=query_id, sink=None, settings=settings)
         check_partitions(plan.logical, engine.topics.describe)
         bounded = pull or engine.bounded or all(source.file is not None for source in plan.sources)
