@@ -45,8 +45,10 @@ SETTINGS = (
     Setting("batch.rows.max", 50_000, "most records in one batch", int),
     Setting("inflight.bytes.max", 64 << 20, "most bytes read and not yet processed, a query", int),
     Setting("idle.park.ms", 30_000, "a query without records for so long is parked", int, 0),
-    Setting("topic.retention.check.ms", 60_000, "how often embedded topics drop what is past retention; 0: never", int),
-    Setting("topic.compaction.check.ms", 1_000, "how often tables' embedded topics are compacted; 0: never", int),
+    Setting(
+        "topic.retention.check.ms", 60_000, "how often embedded topics drop what is past retention; 0: never", int, 0
+    ),
+    Setting("topic.compaction.check.ms", 1_000, "how often tables' embedded topics are compacted; 0: never", int, 0),
     Setting(
         "topic.sync", "normal", "topics and state. normal: safe when the process dies; full: when power fails", str
     ),
