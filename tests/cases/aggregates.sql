@@ -111,9 +111,9 @@ CREATE TABLE sums AS
   SELECT who, COUNT(*) AS n, COUNT(*) FILTER (WHERE kind = 'web') AS web, SUM(amount) FILTER (WHERE kind = 'web' AND amount > 1) AS total,
          LATEST_BY_OFFSET(amount) FILTER (WHERE kind <> 'web') AS other
   FROM orders GROUP BY who HAVING COUNT(*) FILTER (WHERE amount IS NULL) = 0;
-INSERT INTO orders VALUES ('ann', 1, 'web');
-INSERT INTO orders VALUES ('ann', 5, 'web');
-INSERT INTO orders VALUES ('ann', 7, 'shop');
+INSERT INTO orders (who, amount, kind) VALUES ('ann', 1, 'web');
+INSERT INTO orders (who, amount, kind) VALUES ('ann', 5, 'web');
+INSERT INTO orders (who, amount, kind) VALUES ('ann', 7, 'shop');
 INSERT INTO orders (who, amount) VALUES ('ann', 9);
 INSERT INTO orders (who, kind) VALUES ('bob', 'web');
 ASSERT VALUES sums (who, n, web, total, other) VALUES ('ann', 1, 1, 0, NULL);

@@ -27,8 +27,8 @@ ASSERT VALUES numbers (id, same, same_day, now) VALUES (2, false, false, true);
 CREATE STREAM moments (id INT KEY, at TIMESTAMP, d DATE, t TIME, unit STRING) WITH (kafka_topic = 'moments', value_format = 'JSON', partitions = 1);
 CREATE STREAM parts AS SELECT id, DATE_TRUNC('hour', at) AS h, DATE_TRUNC('MONTH', d) AS m, DATE_TRUNC(unit, at) AS u,
   EXTRACT(HOUR FROM at) AS hour, DATE_PART('DOW', d) AS dow, EXTRACT(minute FROM t) AS minute FROM moments;
-INSERT INTO moments VALUES (1, '2024-02-29T13:14:15.678', '2024-02-29', '23:59:58', 'week');
-INSERT INTO moments VALUES (2, '1969-12-31T23:59:59.999', '1969-12-31', '00:00:00', 'fortnight');
+INSERT INTO moments (id, at, d, t, unit) VALUES (1, '2024-02-29T13:14:15.678', '2024-02-29', '23:59:58', 'week');
+INSERT INTO moments (id, at, d, t, unit) VALUES (2, '1969-12-31T23:59:59.999', '1969-12-31', '00:00:00', 'fortnight');
 INSERT INTO moments (id) VALUES (3);
 ASSERT VALUES parts (id, h, m, u, hour, dow, minute) VALUES (1, '2024-02-29T13:00:00', '2024-02-01', '2024-02-26T00:00:00', 13, 4, 59);
 ASSERT VALUES parts (id, h, m, u, hour, dow, minute) VALUES (2, '1969-12-31T23:00:00', '1969-12-01', NULL, 23, 3, 0);

@@ -71,18 +71,18 @@ ASSERT NULL VALUES bursts (windowstart, windowend, id) KEY (30000, 30000, 1);
 ASSERT VALUES bursts (windowstart, windowend, id, vs, top) VALUES (16000, 30000, 1, ARRAY[4, 2, 5], 5);
 
 --@test: SESSION windows that a row brings together: the earliest and the latest by arrival, not by session
-CREATE STREAM taps (id INT KEY, v INT, w STRING) WITH (kafka_topic = 'taps', value_format = 'JSON', partitions = 1);
+CREATE STREAM knocks (id INT KEY, v INT, w STRING) WITH (kafka_topic = 'knocks', value_format = 'JSON', partitions = 1);
 CREATE TABLE ends AS
   SELECT id, EARLIEST_BY_OFFSET(v) AS first, EARLIEST_BY_OFFSET(w, false) AS first_w, LATEST_BY_OFFSET(v) AS last, LATEST_BY_OFFSET(w) AS last_w
-  FROM taps WINDOW SESSION (10 SECONDS) GROUP BY id;
+  FROM knocks WINDOW SESSION (10 SECONDS) GROUP BY id;
 CREATE TABLE several AS
   SELECT id, EARLIEST_BY_OFFSET(v, 2) AS first, LATEST_BY_OFFSET(v, 3) AS last, EARLIEST_BY_OFFSET(w, 2, false) AS first_w, LATEST_BY_OFFSET(w, 2) AS last_w
-  FROM taps WINDOW SESSION (10 SECONDS) GROUP BY id HAVING COUNT(*) > 4;
-INSERT INTO taps (rowtime, id, v, w) VALUES (30000, 1, 1, NULL);
-INSERT INTO taps (rowtime, id, v, w) VALUES (10000, 1, 2, 'b');
-INSERT INTO taps (rowtime, id, v, w) VALUES (31000, 1, 3, 'c');
-INSERT INTO taps (rowtime, id, v, w) VALUES (11000, 1, 4, 'd');
-INSERT INTO taps (rowtime, id, v, w) VALUES (20500, 1, 5, NULL);
+  FROM knocks WINDOW SESSION (10 SECONDS) GROUP BY id HAVING COUNT(*) > 4;
+INSERT INTO knocks (rowtime, id, v, w) VALUES (30000, 1, 1, NULL);
+INSERT INTO knocks (rowtime, id, v, w) VALUES (10000, 1, 2, 'b');
+INSERT INTO knocks (rowtime, id, v, w) VALUES (31000, 1, 3, 'c');
+INSERT INTO knocks (rowtime, id, v, w) VALUES (11000, 1, 4, 'd');
+INSERT INTO knocks (rowtime, id, v, w) VALUES (20500, 1, 5, NULL);
 ASSERT VALUES ends (windowstart, windowend, id, first, last) VALUES (30000, 30000, 1, 1, 1);
 ASSERT VALUES ends (windowstart, windowend, id, first, first_w, last, last_w) VALUES (10000, 10000, 1, 2, 'b', 2, 'b');
 ASSERT NULL VALUES ends (windowstart, windowend, id) KEY (30000, 30000, 1);

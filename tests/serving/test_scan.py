@@ -158,14 +158,6 @@ def test_who_leaves_a_stream_ends_its_query(db, topic):
     until(lambda: db.engine.questions.running() == [])
 
 
-def test_a_slow_reader_of_a_stream_gets_all_of_it(db, topic, monkeypatch):
-    monkeypatch.setattr("mergus.engine.serving.questions.select.WAITING_BATCHES_MAX", 1)
-    batches = db.scan("SELECT v FROM big;").batches()
-    rows = next(batches).num_rows
-    time.sleep(1)
-    assert rows + sum(batch.num_rows for batch in batches) == 25_000
-
-
 def test_closing_does_not_wait_for_a_piece_that_does_not_come():
     asked, stopped = threading.Event(), threading.Event()
 

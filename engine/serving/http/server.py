@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config as HypercornConfig
@@ -19,6 +20,7 @@ from .application import application
 KEEP_ALIVE_S = 75.0
 """How long a connection is kept on which nothing is asked, as other servers do. A stop does not wait for it."""
 GRACE_S = 5.0
+"""How long a stop waits for the answers under way."""
 
 
 def bind(listen: str) -> socket.socket:
@@ -50,8 +52,14 @@ def run(engine: Engine, listening: socket.socket, ready: Callable[[str], None]) 
     asyncio.run(_serve(engine, listening, ready))
 
 
+def _but_for_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Python 3.11 tells of a connection's task that was cancelled as of a fault."""
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)
+
+
 async def _serve(engine: Engine, listening: socket.socket, ready: Callable[[str], None]) -> None:
-    stop = asyncio.Event()
+    stop, closed = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
@@ -68,5 +76,15 @@ async def _serve(engine: Engine, listening: socket.socket, ready: Callable[[str]
     async def stopped() -> None:
         await stop.wait()
         await asyncio.to_thread(engine.questions.close)  # push queries end, so that their connections can
+        closed.set()
 
-    await serve(application(engine), config, shutdown_trigger=stopped)  # type: ignore[arg-type]
+    serving = asyncio.create_task(serve(application(engine), config, shutdown_trigger=stopped))  # type: ignore[arg-type]
+    await asyncio.wait({serving, asyncio.create_task(closed.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({serving}, timeout=GRACE_S + 1)
+    loop.set_exception_handler(_but_for_cancelled)
+    while not serving.done():  # a connection whose client never reads waits for it until it is cancelled twice
+        for task in asyncio.all_tasks() - {asyncio.current_task(), serving}:
+            if getattr(task.get_coro(), "__name__", "") != "handle_lifespan":  # hypercorn ends that itself, in its turn
+                task.cancel()
+        await asyncio.wait({serving}, timeout=0.5)
+    await serving

@@ -7,18 +7,14 @@ beginning to where it ends now. A push query is a dataflow of its own, thrown aw
 from __future__ import annotations
 
 import itertools
-import queue
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ...errors import EnvironmentFault, MergusError, UnknownName, UserError
-from ...operators.operator import DELETED
+from ...errors import MergusError, UnknownName, UserError
 from ...plan.copartition import check_partitions
 from ...plan.planner import plan_query
 from ...plan.predictions import expand_predictions
@@ -28,7 +24,6 @@ from ...plan.pull.settings import check_limit, check_stream, check_table
 from ...plan.steps import QueryPlan
 from ...plan.target import SinkTarget
 from ...runtime.data_folder import TRANSIENT
-from ...runtime.flow import FlowStatus
 from ...runtime.metrics import QueryMetrics
 from ...runtime.pull.scan import Tables
 from ...sql.properties import read_properties
@@ -40,13 +35,10 @@ from ..describe.sources import describe_plan, watched_of
 from ..results import Listing, Push, Rows
 from .pull import PullPlans
 from .relational import RelationalQuestions
+from .tail import Tail
 
 if TYPE_CHECKING:
     from ..engine import Engine
-
-WAITING_BATCHES_MAX = 1_000
-"""A client that reads slower than its query gives may fall so many batches behind; then the query is ended."""
-WAKE_S = 1.0
 
 
 def reads_what_is_there(statement: Statement, *, bounded: bool) -> bool:
@@ -216,13 +208,13 @@ class Questions:
         latest: bool,
         pull: bool = False,
     ) -> Push:
-        """`pull`: over all that a stream's topic holds now, to its end, however slowly it is read."""
+        """`pull`: over all that a stream's topic holds now, to its end."""
         engine = self._engine
         query_id = f"{TRANSIENT}{next(self._numbers)}_{engine.clock.now_ms()}"
         plan = plan_query(query, engine.catalog, engine.registry, query_id=query_id, sink=None, settings=settings)
         check_partitions(plan.logical, engine.topics.describe)
         bounded = pull or engine.bounded or all(source.file is not None for source in plan.sources)
-        tail = _Tail(engine, plan, self._forget, self._count, None if pull else WAITING_BATCHES_MAX)
+        tail = Tail(engine, plan, self._forget, self._count)
         push = Push(text, plan.schema, tail.batches(), tail.stop, query_id, plan.limit)
         with self._lock:
             self._running[query_id] = push
@@ -242,83 +234,6 @@ class Questions:
     def _forget(self, query_id: str) -> None:
         with self._lock:
             self._running.pop(query_id, None)
-
-
-class _Tail:
-    """Takes what a push query gives on the runtime's threads, and hands it to the client's. `waiting_max`: so many batches may
-    wait there, or as many as there are. `count` is told what it has counted at its own end."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        plan: QueryPlan,
-        forget: Callable[[str], None],
-        count: Callable[[QueryMetrics], None],
-        waiting_max: int | None,
-    ) -> None:
-        self._engine = engine
-        self._count = count
-        self._waiting_max = waiting_max
-        self._plan = plan
-        self._forget: Callable[[str], None] | None = forget
-        self._queue: queue.SimpleQueue[pa.Table | MergusError | None] = queue.SimpleQueue()
-        self._stopped = threading.Event()
-
-    def take(self, table: pa.Table) -> None:
-        """A batch from the query."""
-        if self._stopped.is_set():
-            return
-        if self._waiting_max is not None and self._queue.qsize() >= self._waiting_max:
-            self._queue.put(EnvironmentFault("the push query was ended: its reader is too far behind"))
-            self._stopped.set()
-            return
-        if not self._plan.is_table and DELETED in table.schema.names:
-            table = table.filter(pc.invert(table.column(DELETED)))  # a stream's record without a value is no row
-        self._queue.put(table)
-
-    def ended(self, status: FlowStatus) -> None:
-        """The query has finished, or failed."""
-        self._count(status.metrics)
-        if status.state == "ERROR":
-            self._queue.put(EnvironmentFault("the push query has failed", detail=status.error))
-        self._queue.put(None)
-
-    def stop(self) -> None:
-        """The client wants no more."""
-        self._stopped.set()
-        self._queue.put(None)
-        self._end()
-
-    def batches(self) -> Iterator[pa.Table]:
-        """What comes, up to LIMIT."""
-        left = self._plan.limit
-        try:
-            while left is None or left > 0:
-                item = self._next()
-                if item is None:
-                    return
-                if isinstance(item, MergusError):
-                    raise item
-                table = item if left is None else item.slice(0, left)
-                left = None if left is None else left - table.num_rows
-                if table.num_rows:
-                    yield table
-        finally:
-            self._end()
-
-    def _next(self) -> pa.Table | MergusError | None:
-        """Wakes now and then: a signal that came just before an endless wait would be heard at its end only. The queue is a
-        SimpleQueue, which a signal's exception leaves whole: Queue's own lock may be let go of twice."""
-        while True:
-            with suppress(queue.Empty):
-                return self._queue.get(timeout=WAKE_S)
-
-    def _end(self) -> None:
-        self._stopped.set()
-        forget, self._forget = self._forget, None
-        if forget is not None:
-            forget(self._plan.query_id)
-            self._engine.lifecycle.terminate(self._plan.query_id)
 
 
 def _told(push: Push) -> Tables:
