@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from functools import lru_cache
 from multiprocessing.context import ForkServerContext
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -40,8 +41,10 @@ log = logging.getLogger("mergus.queries")
 ANSWER_S = 60.0
 STATUS_S = 5.0
 """How long a status may take: a host that a function holds up must not hold up who looks at the others."""
-PING_S = 2.0
-"""How long a host may take to say that it is there: a thread of it does nothing else."""
+PING_S = 15.0
+"""How long a host may take to say that it is there. A thread of it does little else, but on a busy machine TensorFlow's
+import keeps that from its turn for seconds."""
+LOOK_S = 0.5
 _starting = threading.Lock()
 _PRELOADED = ["mergus.engine.runtime.host"]
 
@@ -74,6 +77,15 @@ def _nameless_main() -> Iterator[None]:
             sys.modules["__main__"] = main
 
 
+def _is_stopped(pid: int) -> bool:
+    """Whether the system does not let a process run (SIGSTOP); False where it does not say (/proc is Linux's)."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state in "Tt"
+
+
 class HostAway(EnvironmentFault):
     """A host process has ended, or does not answer: what it was told to run is started by another, or when it answers again."""
 
@@ -94,7 +106,8 @@ class HostProcess:
         self._sending = threading.Lock()
         self._ending = False
         self._unanswered: Future[Any] | None = None  # a status that took too long
-        self._unanswered_ping: Future[Any] | None = None
+        self._pinged: tuple[Future[Any], float] | None = None  # a ping that has not been answered, and since when
+        self._told: Future[Any] | None = None  # the ping of which the log says that it is not answered
         self._ending_heard: Future[Any] | None = None
         context = fork_server()
         self._pipe, theirs = context.Pipe()
@@ -187,7 +200,7 @@ class HostProcess:
         self.end_soon()
         with contextlib.suppress(HostAway, TimeoutError):
             if not self.silent and self._ending_heard is not None:
-                self._ending_heard.result(min(limit_s, STATUS_S))
+                self._answer(self._ending_heard, min(limit_s, PING_S))
                 self._process.join(limit_s)
         self.kill()
 
@@ -204,8 +217,10 @@ class HostProcess:
 
     @property
     def silent(self) -> bool:
-        """Whether it has been seen to do nothing at all (it is stopped, or a function keeps Python to itself)."""
-        return self._unanswered_ping is not None and not self._unanswered_ping.done()
+        """Whether it does nothing at all: it is stopped, or has not answered a ping (a function keeps Python to itself)."""
+        if self._pinged is None or self._pinged[0].done():
+            return False
+        return time.monotonic() - self._pinged[1] > PING_S or _is_stopped(self.pid)
 
     def _ask(self, command: str, *args: Any, limit_s: float = ANSWER_S) -> Any:
         return self._answer(self._send(command, *args), limit_s)
@@ -213,27 +228,26 @@ class HostProcess:
     def _answer(self, asked: Future[Any], limit_s: float = ANSWER_S) -> Any:
         """Who asks a host that does not even answer a ping waits no longer: requests that wait would use up the server's
         threads, and hold up all others."""
-        first_s = min(limit_s, 0.0 if self.silent else STATUS_S)
-        for wait_s in (first_s, limit_s - first_s):
+        until, wait_s = time.monotonic() + limit_s, 0.0 if self.silent else min(limit_s, STATUS_S)
+        while True:
             try:
                 return asked.result(wait_s)
             except TimeoutError:
                 self._ping()
-        raise self._no_answer()
+                left_s = until - time.monotonic()
+                if left_s <= 0 or self.silent:
+                    raise self._no_answer() from None
+                wait_s = min(left_s, LOOK_S)
 
     def _ping(self) -> None:
-        """Raises HostAway where it does not answer, and logs that once."""
-        if self.silent:
-            raise self._no_answer()
-        asked = self._send("ping")
-        try:
-            asked.result(PING_S)
-        except TimeoutError:
-            self._unanswered_ping = asked
-            log.error("host process %d does not answer; queries: %s", self.pid, ", ".join(sorted(self.queries)))
-            raise self._no_answer() from None
+        """See to it that a ping is under way, or not answered."""
+        if self._pinged is None or self._pinged[0].done():
+            self._pinged = self._send("ping"), time.monotonic()
 
     def _no_answer(self) -> HostAway:
+        if self.silent and self._pinged is not None and self._told is not self._pinged[0]:
+            self._told = self._pinged[0]
+            log.error("host process %d does not answer; queries: %s", self.pid, ", ".join(sorted(self.queries)))
         return HostAway(
             f"host process {self.pid} does not answer",
             hint="a function that one of its queries calls may hang; TERMINATE the query, or end the process",

@@ -44,7 +44,7 @@ DEATHS_PAUSE_S = (0.0, 0.2, 1.0, 5.0, 15.0)
 log = logging.getLogger("mergus.queries")
 END_S = 30.0
 """How long all hosts together may take to end when the server does."""
-CLOSE_S = 10.0
+CLOSE_S = 20.0
 """How long a query that is terminated may take to end its epoch before its process is ended."""
 
 
