@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 
@@ -43,3 +45,30 @@ class FixedClock:
     def monotonic(self) -> float:
         """The same, in seconds."""
         return self.current_ms / 1000
+
+
+class Keeper(ABC):
+    """A thread that looks after something every `every_s`, from `start` to `close`; a subclass says what by `tick`."""
+
+    def __init__(self, name: str, every_s: float) -> None:
+        self._every_s = every_s
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._live, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Look no more; what is under way is finished."""
+        self._end.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _live(self) -> None:
+        while not self._end.wait(self._every_s):
+            self.tick()
+
+    @abstractmethod
+    def tick(self) -> None:
+        """Look once."""

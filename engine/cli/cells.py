@@ -10,8 +10,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
+
+from ..io.formats.json_text import shortest
 
 Cell = Callable[[Any], str]
 
@@ -41,7 +42,7 @@ def scalar_text(value: Any) -> str:
 
 def _scalar(kind: pa.DataType) -> Cell:
     """A 32-bit number by its own shortest text, as JSON and CSV have it."""
-    return (lambda v: scalar_text(float(str(np.float32(v))))) if pa.types.is_float32(kind) else scalar_text
+    return (lambda v: scalar_text(shortest(v))) if pa.types.is_float32(kind) else scalar_text
 
 
 def _nested(kind: pa.DataType) -> Cell:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from ..errors import AnalysisError, UnknownName, Unsupported
-from ..sql.catalog import Catalog
+from ..sql.catalog import Catalog, Relation
 from ..sql.functions import FunctionRegistry, ModelCall, Overload, ScalarFunction
 from ..sql.schema import Schema
 from ..sql.scope import suggestion
@@ -38,7 +38,7 @@ def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistr
     entry = catalog.get(source.name, source.span)
     schema = entry.schema
     if entry.any_case:
-        prediction = _as_spelled(prediction, [c.name for c in schema], catalog)
+        prediction = _as_spelt(prediction, entry, catalog)
     outputs = _outputs(prediction, [c.name for c in schema], catalog, registry)
     named = {**_version(prediction.model, outputs, registry), **outputs}
     if prediction.task is not None:
@@ -59,16 +59,11 @@ def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistr
     )
 
 
-def _as_spelled(prediction: Prediction, columns: list[str], catalog: Catalog) -> Prediction:
+def _as_spelt(prediction: Prediction, source: Relation, catalog: Catalog) -> Prediction:
     """Columns of a file as the file spells them, where they are written in upper case and one fits."""
     given = prediction.columns or _inputs(prediction, catalog)
-
-    def spelled(name: str) -> str:
-        same = [c for c in columns if c.upper() == name]
-        return same[0] if len(same) == 1 and name not in columns else name
-
-    label = None if prediction.label is None else spelled(prediction.label)
-    return replace(prediction, columns=tuple(map(spelled, given)), label=label)
+    label = None if prediction.label is None else source.spelt(prediction.label)
+    return replace(prediction, columns=tuple(map(source.spelt, given)), label=label)
 
 
 def _items(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from ..errors import Conflict, Span, UnknownName
 from .catalog_models import ModelEntry
 from .schema import Schema
-from .scope import suggestion
+from .scope import as_spelt, suggestion
 from .types import SqlType
 
 
@@ -66,8 +66,7 @@ class Relation:
 
     def spelt(self, name: str) -> str:
         """The name of the column that a statement means: with `any_case`, one in upper case is the one that fits."""
-        fitting = [c.name for c in self.schema if c.name.upper() == name] if self.any_case else []
-        return fitting[0] if self.schema.index(name) is None and len(fitting) == 1 else name
+        return as_spelt(name, [c.name for c in self.schema]) if self.any_case else name
 
     def schema_text(self) -> str:
         """The schema in ksqlDB's text form."""

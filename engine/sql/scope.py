@@ -93,6 +93,18 @@ def _listing(what: str, names: Sequence[str]) -> str | None:
     return f"the {what}s here are {shown}"
 
 
+def as_spelt(name: str, known: Iterable[str]) -> str:
+    """The one of `known` that a name in upper case means where a file has spelt them: itself, or the only one that differs in
+    case alone.
+
+    >>> as_spelt("WHO", ["who", "Id"]), as_spelt("ID", ["id", "Id"]), as_spelt("ID", ["id", "ID"])
+    ('who', 'ID', 'ID')
+    """
+    names = list(known)
+    fitting = [n for n in names if n.upper() == name]
+    return fitting[0] if name not in names and len(fitting) == 1 else name
+
+
 def suggestion(name: str, known: Iterable[str]) -> str | None:
     """`did you mean X?` for the nearest known SQL name; one that is not all upper case is shown in back-quotes."""
     names = list(known)

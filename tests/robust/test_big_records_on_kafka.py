@@ -16,14 +16,16 @@ pytestmark = pytest.mark.kafka
 SIZE = 10_000_000
 
 
+def create(kafka, *topics):
+    admin = AdminClient({"bootstrap.servers": kafka})
+    for made in admin.create_topics(list(topics)).values():
+        made.result(30)
+
+
 def test_ten_megabytes(kafka, tmp_path):
     topic = "big" + uuid.uuid4().hex[:8]
     limits = {"max.message.bytes": "12000000"}
-    admin = AdminClient({"bootstrap.servers": kafka})
-    for made in admin.create_topics(
-        [NewTopic(topic, 1, 1, config=limits), NewTopic(f"{topic}_out", 1, 1, config=limits)]
-    ).values():
-        made.result(30)
+    create(kafka, NewTopic(topic, 1, 1, config=limits), NewTopic(f"{topic}_out", 1, 1, config=limits))
     producer = Producer({"bootstrap.servers": kafka, "message.max.bytes": "12000000"})
     for text in ("a", "b" * SIZE, "c"):
         producer.produce(topic, json.dumps({"A": text}).encode())
@@ -50,10 +52,7 @@ def test_a_record_that_the_broker_refuses_is_said(kafka, tmp_path):
     topic = "big" + uuid.uuid4().hex[:8]
     with mergus.connect(tmp_path, kafka=kafka) as db:
         db.execute(f"CREATE STREAM s (a INT) WITH (kafka_topic='{topic}', value_format='JSON', partitions=1);")
-        admin = AdminClient({"bootstrap.servers": kafka})
-        small = NewTopic(f"{topic}_out", 1, 1, config={"max.message.bytes": "1000000"})
-        (made,) = admin.create_topics([small]).values()
-        made.result(30)
+        create(kafka, NewTopic(f"{topic}_out", 1, 1, config={"max.message.bytes": "1000000"}))
         db.execute(f"CREATE STREAM u WITH (kafka_topic='{topic}_out') AS SELECT LPAD('x', a, 'y') AS t FROM s;")
         db.execute(f"CREATE TABLE n WITH (kafka_topic='{topic}_n') AS SELECT a, COUNT(*) AS n FROM s GROUP BY a;")
         db.insert("S", [{"A": 3_000_000}])
@@ -68,10 +67,7 @@ def test_a_time_that_the_broker_refuses_is_told_with_its_reason(kafka, tmp_path)
     topic = "far" + uuid.uuid4().hex[:8]
     with mergus.connect(tmp_path, kafka=kafka) as db:
         db.execute(f"CREATE STREAM s (t BIGINT) WITH (kafka_topic='{topic}', value_format='JSON', partitions=1);")
-        admin = AdminClient({"bootstrap.servers": kafka})
-        strict = NewTopic(f"{topic}_out", 1, 1, config={"message.timestamp.after.max.ms": "3600000"})
-        (made,) = admin.create_topics([strict]).values()
-        made.result(30)
+        create(kafka, NewTopic(f"{topic}_out", 1, 1, config={"message.timestamp.after.max.ms": "3600000"}))
         db.insert("S", [{"T": 1_000}, {"T": 1_700_000_000_000_000}, {"T": 2_000}])
         db.execute(f"CREATE STREAM u WITH (kafka_topic='{topic}_out', timestamp='t') AS SELECT t FROM s;")
         until(lambda: "INVALID_TIMESTAMP" in str(db.engine.statuses()["CSAS_U_0"].error), "the broker's reason")

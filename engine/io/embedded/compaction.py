@@ -12,11 +12,12 @@ has read the value, finds it.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -33,8 +34,10 @@ TOMBSTONES_MS = 86_400_000
 _PIECE_BYTES = 1 << 20  # of rows that are written anew in one transaction, in milliseconds
 _PIECE_RECORDS = 65_536
 _PIECE_ROWS = 4_096
+_WHOLE = "a whole number, not negative"
 _SMALL = 64  # records of a row, on average: smaller neighbours are laid together
 
+Number = TypeVar("Number", int, float)
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 
@@ -52,31 +55,24 @@ class Compaction:
         if "compact" not in config.get("cleanup.policy", ""):
             return None
         return Compaction(
-            _ratio(config, "min.cleanable.dirty.ratio", RATIO),
-            _whole(config, "segment.bytes", TAIL_BYTES),
-            _whole(config, "delete.retention.ms", TOMBSTONES_MS),
+            _setting(config, "min.cleanable.dirty.ratio", RATIO, float, 1, "a number from 0 to 1"),
+            _setting(config, "segment.bytes", TAIL_BYTES, int, math.inf, _WHOLE),
+            _setting(config, "delete.retention.ms", TOMBSTONES_MS, int, math.inf, _WHOLE),
         )
 
 
-def _ratio(config: Mapping[str, str], name: str, default: float) -> float:
+def _setting(
+    config: Mapping[str, str], name: str, default: Number, read: Callable[[str], Number], most: float, what: str
+) -> Number:
+    """A number from 0 to `most`; raises UserError that says `what` it must be."""
     text = config.get(name, str(default))
     try:
-        number = float(text)
+        number = read(text)
+        fits = 0 <= number <= most
     except ValueError:
-        number = -1.0
-    if not 0 <= number <= 1:
-        raise UserError(f"topic setting {name} must be a number from 0 to 1: {text}")
-    return number
-
-
-def _whole(config: Mapping[str, str], name: str, default: int) -> int:
-    text = config.get(name, str(default))
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise UserError(f"topic setting {name} must be a whole number, not negative: {text}")
+        fits = False
+    if not fits:
+        raise UserError(f"topic setting {name} must be {what}: {text}")
     return number
 
 

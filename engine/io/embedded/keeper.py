@@ -7,10 +7,10 @@ one file: retention is a short transaction, and one process at a time compacts.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from ...clock import Keeper
 from ...errors import MergusError
 from .cleaner import Cleaner
 
@@ -29,43 +29,38 @@ class Cleaned(Protocol):
         ...
 
 
-class TopicsKeeper:
-    """One thread, from `start` to `close`, that looks at retention and at compaction so often; 0: never. No topics: it does
-    nothing."""
+class TopicsKeeper(Keeper):
+    """Looks at retention and at compaction so often; 0: never. No topics: it does nothing."""
 
     def __init__(self, topics: Cleaned | None, *, retention_every_ms: int, compaction_every_ms: int) -> None:
         self._topics = topics
         self._cleaner: Cleaner | None = None  # made when it is first needed: most engines of a test end before
-        self._end = threading.Event()
         work = ((retention_every_ms, self._retain), (compaction_every_ms, self._compact))
         self._work = [(every / 1000, look) for every, look in work if every > 0]
-        self._thread = threading.Thread(target=self._live, name="topics keeper", daemon=True)
+        self._waited = [0.0 for _ in self._work]
+        super().__init__("topics keeper", min((every for every, _ in self._work), default=0.0))
 
     def start(self) -> None:
         """Look from now on."""
         if self._work and self._topics is not None:
-            self._thread.start()
+            super().start()
 
     def close(self) -> None:
         """Look no more; the transaction under way is finished."""
-        self._end.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _live(self) -> None:
-        waited = [0.0 for _ in self._work]
-        step_s = min(every for every, _ in self._work)
-        while not self._end.wait(step_s):
-            for place, (every_s, look) in enumerate(self._work):
-                waited[place] += step_s
-                if waited[place] >= every_s:
-                    waited[place] = 0.0
-                    try:
-                        look()
-                    except MergusError as error:
-                        log.warning("the topics could not be looked after: %s", error)
+        super().close()
         if self._cleaner is not None:
             self._cleaner.close()
+
+    def tick(self) -> None:
+        """Look at what is due."""
+        for place, (every_s, look) in enumerate(self._work):
+            self._waited[place] += self._every_s
+            if self._waited[place] >= every_s:
+                self._waited[place] = 0.0
+                try:
+                    look()
+                except MergusError as error:
+                    log.warning("the topics could not be looked after: %s", error)
 
     def _retain(self) -> None:
         if self._topics is not None:

@@ -62,8 +62,17 @@ def _number(value: float) -> str:
     return '"NaN"' if math.isnan(value) else '"Infinity"' if value > 0 else '"-Infinity"'
 
 
+def shortest(value: float) -> float:
+    """The 64-bit number of the same shortest text as a 32-bit one.
+
+    >>> shortest(1.100000023841858)
+    1.1
+    """
+    return float(str(np.float32(value)))
+
+
 def _float32(value: float) -> str:
-    return _number(float(str(np.float32(value))))
+    return _number(shortest(value))
 
 
 def widened(column: pa.Array, sql_type: SqlType) -> pa.Array:

@@ -17,7 +17,7 @@ from ...sql.compile.expression import cannot_fail
 from ...sql.expressions import Column, Expr
 from ...sql.functions import AggregateSpec, FunctionRegistry
 from ...sql.schema import ColumnDef
-from ...sql.scope import WINDOW_BOUNDS, Scope, span_of
+from ...sql.scope import WINDOW_BOUNDS, Scope, as_spelt, span_of
 from ...sql.statements.relational import OrderItem, Select
 from ...sql.statements.statement import Query, SourceRef
 from ...sql.types import NULL
@@ -265,8 +265,7 @@ def result_column(item: OrderItem, names: Sequence[str], *, any_case: bool = Fal
     `any_case`: a name in upper case finds the one column that fits."""
     node = item.expression
     if isinstance(node, exp.Column) and not node.table:
-        fitting = [name for name in names if any_case and name.upper() == node.name]
-        found = node.name if node.name in names or len(fitting) != 1 else fitting[0]
+        found = as_spelt(node.name, names) if any_case else node.name
         return names.index(found) if found in names else None
     if isinstance(node, exp.Literal) and not node.is_string:
         place = int(node.name) if node.name.isdigit() else 0

@@ -7,12 +7,12 @@ models. It looks once a second, on a thread of its own; `tick` is one look.
 from __future__ import annotations
 
 import logging
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from ...clock import Keeper
 from ...errors import EnvironmentFault, MergusError
 from ...inference import topic_artefacts
 from ...inference.watched import Print, fingerprint, newest
@@ -29,32 +29,17 @@ EVERY_S = 1.0
 log = logging.getLogger("mergus.models")
 
 
-class ModelKeeper:
-    """Looks after the models of one engine. The thread starts with `start`, and ends with `close`."""
+class ModelKeeper(Keeper):
+    """Looks after the models of one engine."""
 
     def __init__(self, engine: Engine) -> None:
+        super().__init__("model keeper", EVERY_S)
         self._engine = engine
         self._seen: dict[str, tuple[Path, Print]] = {}
         self._refused: dict[str, tuple[Path, Print]] = {}
         self._ends: dict[str, dict[int, int]] = {}
         self._kept = engine.models.folder / "canaries.json"
         self._watched = read_watched(self._kept)
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._live, name="model keeper", daemon=True)
-
-    def start(self) -> None:
-        """Look from now on."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Look no more; what is under way is finished."""
-        self._end.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _live(self) -> None:
-        while not self._end.wait(EVERY_S):
-            self.tick()
 
     def tick(self) -> None:
         """Look once at every model."""

@@ -16,7 +16,7 @@ from sqlglot import exp
 from ...errors import AnalysisError, Span, TypeMismatch, Unsupported
 from ..expressions import Call, Case, Cast, Expr, Field, Literal, Parameter
 from ..functions import FunctionRegistry, SqlTemplate
-from ..scope import Scope, span_of, suggestion
+from ..scope import Scope, as_spelt, span_of, suggestion
 from ..types import BIGINT, BOOLEAN, DOUBLE, INTEGER, NULL, STRING, Array, Map, SqlType, Struct, Vector, parse_type
 from . import compare, constructors, numeric
 from .coercion import castable, coerce, common_type, decimal_of
@@ -253,8 +253,7 @@ def field_of(operand: Expr, name: str, node: exp.Expression) -> Expr:
     if not isinstance(operand.type, Struct):
         raise TypeMismatch(f"-> takes a STRUCT, not {operand.type}", span=span_of(node))
     names = [field for field, _ in operand.type.fields]
-    fitting = [field for field in names if operand.type.any_case and field.upper() == name]
-    name = fitting[0] if name not in names and len(fitting) == 1 else name
+    name = as_spelt(name, names) if operand.type.any_case else name
     if name not in names:
         raise AnalysisError(
             f"field {name} does not exist",
