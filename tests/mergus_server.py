@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 COMMAND = [sys.executable, "-m", "mergus.engine.cli.main", "server"]
 LIMIT_S = 60.0
 
@@ -85,10 +87,10 @@ class Server:
         with self.open("/metrics") as answer:
             return str(answer.read().decode())
 
-    def metric(self, name: str, query: str | None = None) -> float:
-        """The sum of a metric over its labels, or of one query."""
-        begins = (name + "{", name + " ") if query is None else (f'{name}{{query="{query}"',)
-        return sum(float(line.rsplit(" ", 1)[1]) for line in self.metrics().splitlines() if line.startswith(begins))
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples that have these labels."""
+        samples = (s for family in text_string_to_metric_families(self.metrics()) for s in family.samples)
+        return sum(s.value for s in samples if s.name == name and labels.items() <= s.labels.items())
 
     def hosts(self) -> list[int]:
         """The processes that run its queries: forked by its fork server, so the server's grandchildren."""

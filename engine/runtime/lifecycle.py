@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
 import socket
 import threading
@@ -237,9 +238,12 @@ class Lifecycle:
         return self.statuses(ends=True)[query_id]
 
     def metrics(self) -> bytes:
-        """What /metrics answers."""
-        queries = self.statuses(ends=True).values()
-        return exposition(lambda: [status.metrics for status in queries], lambda: together(self.version_stats()))
+        """What /metrics answers of queries, models and processes."""
+        statuses = self.statuses(ends=True)
+        queries = [status.metrics for status in statuses.values()]
+        states = {query_id: status.state for query_id, status in statuses.items()}
+        pids = {host.name: host.pid for host in self.host_processes()} | {"server": os.getpid()}
+        return exposition(queries, states, together(self.version_stats()), pids)
 
     def wait_caught_up(self, query_ids: Collection[str] | None = None, limit_s: float = 3600.0) -> list[FlowStatus]:
         """Return when the queries (None: all) have worked in all that their topics hold, and what they wrote meanwhile,

@@ -10,6 +10,7 @@ import bisect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -17,7 +18,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from ..inference.stats import ModelStats, Version
 from ..operators.measured import Measured, Part
 from .families import families
-from .model_metrics import ModelCollector
+from .model_metrics import ModelsCollector
+from .process_metrics import ProcessesCollector
 
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 BATCH_BOUNDS = (1.0, 10.0, 100.0, 1_000.0, 10_000.0, 25_000.0, 50_000.0, 100_000.0)
@@ -146,31 +148,43 @@ _HISTOGRAMS: Mapping[str, tuple[str, Callable[[QueryMetrics], Histogram]]] = {
 }
 
 
-class MetricsCollector:
-    """Gives Prometheus the newest snapshot of every query; `queries` is asked at each scrape."""
+STATES = ("RUNNING", "PAUSED", "ERROR", "UNRESPONSIVE", "FINISHED")
 
-    def __init__(self, queries: Callable[[], Iterable[QueryMetrics]]) -> None:
+
+class QueriesCollector:
+    """Gives Prometheus the snapshots of queries, and each one's state as a set of which one is 1."""
+
+    def __init__(self, queries: Sequence[QueryMetrics], states: Mapping[str, str]) -> None:
         self._queries = queries
+        self._states = states
 
     def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:
         """One family a metric, one sample a query."""
-        queries = list(self._queries())
-        labelled = [((query.query_id,), query) for query in queries]
+        labelled = [((query.query_id,), query) for query in self._queries]
         yield from families(CounterMetricFamily, ["query"], _COUNTERS, labelled)
         yield from families(GaugeMetricFamily, ["query"], _GAUGES, labelled)
         for name, (text, of) in _HISTOGRAMS.items():
             family = HistogramMetricFamily(name, text, labels=["query"])
-            for query in queries:
+            for query in self._queries:
                 histogram = of(query)
                 family.add_metric([query.query_id], histogram.buckets(), histogram.total)
             yield family
+        states = GaugeMetricFamily("mergus_query_state", "1 for the state that it is in", labels=["query", "state"])
+        for query_id, now in self._states.items():
+            for state in STATES:
+                states.add_metric([query_id, state], float(state == now))
+        yield states
 
 
 def exposition(
-    queries: Callable[[], Iterable[QueryMetrics]], models: Callable[[], Mapping[Version, ModelStats]] = dict
+    queries: Sequence[QueryMetrics],
+    states: Mapping[str, str] = MappingProxyType({}),
+    models: Mapping[Version, ModelStats] = MappingProxyType({}),
+    pids: Mapping[str, int] = MappingProxyType({}),
 ) -> bytes:
-    """The text that /metrics answers."""
+    """What /metrics answers of queries, their states by id, versions of models, and processes by name."""
     registry = CollectorRegistry()
-    registry.register(MetricsCollector(queries))
-    registry.register(ModelCollector(models))
+    registry.register(QueriesCollector(queries, states))
+    registry.register(ModelsCollector(models))
+    registry.register(ProcessesCollector(pids))
     return generate_latest(registry)

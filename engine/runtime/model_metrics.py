@@ -26,14 +26,13 @@ _GAUGES: Mapping[str, tuple[str, Callable[[ModelStats], float]]] = {
 _LABELS = ["model", "version"]
 
 
-class ModelCollector:
-    """Gives Prometheus what every version has done; `versions` is asked at each scrape."""
+class ModelsCollector:
+    """Gives Prometheus what every version has done."""
 
-    def __init__(self, versions: Callable[[], Mapping[Version, ModelStats]]) -> None:
+    def __init__(self, versions: Mapping[Version, ModelStats]) -> None:
         self._versions = versions
 
     def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
         """One family a metric, one sample a version."""
-        versions = self._versions()
-        yield from families(CounterMetricFamily, _LABELS, _COUNTERS, versions.items())
-        yield from families(GaugeMetricFamily, _LABELS, _GAUGES, versions.items())
+        yield from families(CounterMetricFamily, _LABELS, _COUNTERS, self._versions.items())
+        yield from families(GaugeMetricFamily, _LABELS, _GAUGES, self._versions.items())

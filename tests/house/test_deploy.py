@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+from mergus.engine.config import load
+from mergus.engine.runtime.lifecycle import END_S
+from mergus.engine.runtime.metrics import STATES, exposition
+from mergus.engine.serving.http.access import RequestMetrics
 from tests.house.tree import ROOT
 
-METRICS = {
-    "mergus_query_batch_rows",
-    "mergus_query_lag_records",
-    "mergus_query_latency_seconds",
-    "mergus_query_restarts_total",
-    "mergus_query_rows_bad_total",
-    "mergus_query_rows_in_total",
-    "mergus_query_rows_late_total",
-    "mergus_query_rows_out_total",
-    "mergus_query_state_bytes",
+NOT_SHOWN = {
+    "mergus_model_load_seconds",
+    "mergus_process_max_fds",
+    "mergus_process_start_time_seconds",
+    "mergus_process_virtual_memory_bytes",
 }
+
+
+def metrics_told() -> set[str]:
+    """The families that /metrics answers with, on Linux."""
+    text = exposition([], pids={"server": os.getpid()}).decode() + RequestMetrics().exposition()
+    return {name for name in re.findall(r"^# TYPE (\w+)", text, re.MULTILINE) if not name.endswith("_created")}
+
+
+def families_in(expressions: str) -> set[str]:
+    """The families that PromQL asks for."""
+    return {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"mergus_\w+", expressions)}
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +85,30 @@ def test_prometheus_scrapes_the_engine_where_it_listens(compose: dict[str, Any])
     assert f"0.0.0.0:{port}" in compose["services"][host]["command"]
 
 
-def test_the_dashboard_shows_every_metric_of_a_query_and_no_other() -> None:
+@pytest.mark.skipif(not os.path.exists("/proc"), reason="what is told of processes is read from /proc")
+def test_the_dashboard_shows_every_metric_and_no_other() -> None:
     dashboard = json.loads((ROOT / "deploy/grafana/dashboards/mergus.json").read_text())
     asked = " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
-    names = {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"mergus_\w+", asked)}
-    assert names == METRICS
+    assert families_in(asked) == metrics_told() - NOT_SHOWN
+
+
+def test_alerts_ask_for_metrics_that_there_are(compose: dict[str, Any]) -> None:
+    described = yaml.safe_load((ROOT / "deploy/prometheus.yml").read_text())
+    mounted = {volume.split(":")[1]: volume.split(":")[0] for volume in compose["services"]["prometheus"]["volumes"]}
+    (file,) = described["rule_files"]
+    alerts = [rule for group in yaml.safe_load((ROOT / mounted[file]).read_text())["groups"] for rule in group["rules"]]
+    asked = " ".join(rule["expr"] for rule in alerts)
+    assert families_in(asked) <= metrics_told()
+    assert {state for found in re.findall(r'state=~"([A-Z|]+)"', asked) for state in found.split("|")} <= set(STATES)
+    assert [rule["alert"] for rule in alerts if not rule["annotations"]["summary"]] == []
+
+
+def test_the_engine_has_what_it_shall_use_and_the_time_to_end(compose: dict[str, Any]) -> None:
+    engine = compose["services"]["mergus"]
+    config = load({}, engine["environment"])
+    assert config["kafka.bootstrap"].split(":")[0] in compose["services"]
+    assert urlsplit(config["schema.registry.url"]).hostname in compose["services"]
+    assert int(engine["stop_grace_period"].removesuffix("s")) > END_S
 
 
 def test_the_dashboard_reads_the_provisioned_source() -> None:

@@ -93,12 +93,14 @@ def test_neighbours_are_unharmed(server, topics, kind):
     after = table(server, f"after_{kind}", topic)
     until(lambda: count(server, f"after_{kind}") == 13, "the neighbour started after")
     if kind in ROWS_BAD | {"never_returns"}:
-        until(lambda: server.metric("mergus_query_rows_in_total", broken) == 13, "all rows to be read")
+        until(lambda: server.metric("mergus_query_rows_in_total", query=broken) == 13, "all rows to be read")
     if kind in ROWS_BAD:
-        until(lambda: server.metric("mergus_query_rows_bad_total", broken) == 1, "the row to be counted")
+        until(lambda: server.metric("mergus_query_rows_bad_total", query=broken) == 1, "the row to be counted")
         assert sorted(server.rows(f"SELECT v FROM broken_{kind} WHERE v > 15;")) == [[20], [21]]
     elif "ends" in kind:
-        until(lambda: server.metric("mergus_query_restarts_total", broken) >= 2, "the process to be started again")
+        until(
+            lambda: server.metric("mergus_query_restarts_total", query=broken) >= 2, "the process to be started again"
+        )
         until(lambda: server.state(broken) == "ERROR", "the state to tell")
         reasons = server.rows("SELECT query, reason FROM mergus_processing_log;")
         assert any(query == broken and "has ended: status 7" in reason for query, reason in reasons)
@@ -107,7 +109,7 @@ def test_neighbours_are_unharmed(server, topics, kind):
     assert time.monotonic() - begun < 30
     produce(topics, topic, [30])
     until(lambda: count(server, f"before_{kind}") == count(server, f"after_{kind}") == 14, "the neighbours to go on")
-    assert [server.metric("mergus_query_restarts_total", query) for query in (before, after)] == [0.0, 0.0]
+    assert [server.metric("mergus_query_restarts_total", query=query) for query in (before, after)] == [0.0, 0.0]
     server.statement(f"TERMINATE {before}; TERMINATE {after}; DROP FUNCTION bad_{kind};")
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from mergus.engine.cli.server import FILES_MAX
 from mergus.engine.runtime.data_folder import VERSION
-from tests.house.test_deploy import METRICS
+from tests.house.test_deploy import metrics_told
 from tests.mergus_server import Refused, refused_start, running_server, until
 
 STATEMENTS = """
@@ -120,13 +120,15 @@ def test_what_is_counted(tmp_path):
         assert float(counts["rows out"]) == 2
         assert float(counts["state bytes"]) > 0
         assert told["sourceDescription"]["writeQueries"][0]["state"] == "RUNNING"
-        families = dict(re.findall(r"^# TYPE (\w+) (\w+)$", server.metrics(), re.MULTILINE))
-        assert set(families) >= METRICS  # what the dashboard asks for
-        samples = {
-            re.sub(r"_(bucket|sum|count)$", "", n)
-            for n in re.findall(r'^(\w+){.*query="', server.metrics(), re.MULTILINE)
-        }
-        assert samples >= METRICS
+        assert server.metric("mergus_query_state", state="RUNNING", query="CTAS_T_0") == 1
+        assert server.metric("mergus_query_state", state="ERROR") == 0
+        assert server.metric("mergus_process_resident_memory_bytes", process="server") > 1 << 20
+        assert server.metric("mergus_process_resident_memory_bytes", process="shared 0") > 1 << 20
+        assert server.metric("mergus_http_requests_total", path="/ksql", status="200") >= 5
+        with pytest.raises(Refused):
+            server.open("/v2/models/nobody")
+        assert server.metric("mergus_http_requests_total", path="/v2/…", status="404") == 1
+        assert set(re.findall(r"^# TYPE (\w+)", server.metrics(), re.MULTILINE)) >= metrics_told()
 
 
 def test_it_takes_all_the_file_handles_that_it_may_have(tmp_path):

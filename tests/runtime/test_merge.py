@@ -88,7 +88,7 @@ def test_metrics_by_their_names():
     metrics.delivered(5, [0.002, 0.3])
     metrics.failed("late")
     metrics.failed("expression")
-    text = exposition(lambda: [metrics]).decode()
+    text = exposition([metrics], {"CTAS_X_1": "PAUSED"}).decode()
     for line in (
         'mergus_query_rows_in_total{query="CTAS_X_1"} 20.0',
         'mergus_query_rows_out_total{query="CTAS_X_1"} 5.0',
@@ -97,6 +97,8 @@ def test_metrics_by_their_names():
         'mergus_query_restarts_total{query="CTAS_X_1"} 2.0',
         'mergus_query_lag_records{query="CTAS_X_1"} 3.0',
         'mergus_query_state_bytes{query="CTAS_X_1"} 4.0',
+        'mergus_query_state{query="CTAS_X_1",state="PAUSED"} 1.0',
+        'mergus_query_state{query="CTAS_X_1",state="RUNNING"} 0.0',
         'mergus_query_batch_rows_bucket{le="100.0",query="CTAS_X_1"} 1.0',
         'mergus_query_latency_seconds_bucket{le="0.0025",query="CTAS_X_1"} 1.0',
         'mergus_query_latency_seconds_count{query="CTAS_X_1"} 2.0',

@@ -7,7 +7,6 @@ Nothing of a request's or answer's body is logged.
 from __future__ import annotations
 
 import logging
-import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from itertools import chain, islice
@@ -20,7 +19,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from ...errors import MergusError, ParseError, RecordError, UserError
 from ...io.formats.json_exact import parse
@@ -35,6 +34,7 @@ from ..topic_answers import PrintedTopic
 from . import models as http_models
 from . import page as http_page
 from . import schemas as http_schemas
+from .access import AccessLog, RequestMetrics
 from .answers import (
     BAD_REQUEST,
     NOT_FOUND,
@@ -72,7 +72,8 @@ _NO_OBJECT = UserError("the line is not a JSON object")
 
 def application(engine: Engine) -> ASGIApp:
     """The ASGI application over an engine."""
-    http = _Http(engine)
+    requests = RequestMetrics()
+    http = _Http(engine, requests)
     routes: list[BaseRoute] = [
         Route("/ksql", http.statements, methods=["POST"]),
         Route("/query", http.query, methods=["POST"]),
@@ -102,7 +103,7 @@ def application(engine: Engine) -> ASGIApp:
         Exception: _internal,
     }
     own_pages = Middleware(OwnPages, engine.config["http.hosts"])
-    return _AccessLog(Starlette(routes=routes, middleware=[own_pages], exception_handlers=handlers))
+    return AccessLog(Starlette(routes=routes, middleware=[own_pages], exception_handlers=handlers), requests)
 
 
 def _bad_request(request: Request, why: Exception) -> Response:
@@ -122,39 +123,12 @@ def _internal(request: Request, why: Exception) -> Response:
     return JSONResponse(generic_error(SERVER_ERROR, "an error of the server's own; its log says more"), 500)
 
 
-class _AccessLog:
-    """One line a request: method, path, status, time. A path that is none of ours may hold anything, so it is not told."""
-
-    def __init__(self, app: Starlette) -> None:
-        self.app = app
-        self.paths = {route.path for route in app.routes if isinstance(route, Route)}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        begun, status = time.monotonic(), 0
-
-        async def told(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, told)
-        finally:
-            took_ms = 1000 * (time.monotonic() - begun)
-            level = logging.DEBUG if scope["path"] in ("/metrics", "/healthcheck") else logging.INFO
-            path = scope["path"] if scope["path"] in self.paths else "(another path)"
-            log.log(level, "%s %s %d %.1f ms", scope["method"], path, status, took_ms)
-
-
 class _Http:
     """The handlers."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, requests: RequestMetrics) -> None:
         self.engine = engine
+        self.requests = requests
         self.commands: dict[str, dict[str, Any]] = {}
 
     # ------------------------------------------------------------------------------------------------------- statements
@@ -350,7 +324,7 @@ class _Http:
 
     async def metrics(self, request: Request) -> Response:
         """GET /metrics, for Prometheus."""
-        text = await run_in_threadpool(self.engine.metrics_text)
+        text = await run_in_threadpool(self.engine.metrics_text) + self.requests.exposition()
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def topology(self, request: Request) -> Response:
