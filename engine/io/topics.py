@@ -12,6 +12,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from ..errors import MergusError
+
 HEADERS = pa.list_(pa.struct([("key", pa.string()), ("value", pa.binary())]))
 RECORD_SCHEMA = pa.schema(
     [
@@ -95,6 +97,10 @@ class Writer(Protocol):
 
     def flush(self) -> None:
         """Return when all that was written is durable; raises EnvironmentFault when it cannot be."""
+        ...
+
+    def deliver(self, topic: str, records: pa.RecordBatch) -> Sequence[MergusError | None]:
+        """Write records, flush, and say of each None, or why it alone is refused; raises where none can be written."""
         ...
 
     def pending(self) -> bool:

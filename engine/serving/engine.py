@@ -10,7 +10,7 @@ import logging
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -339,7 +339,7 @@ class Engine:
         if not change.nothing:
             self._enter(change)
 
-    def insert_rows(self, target: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[MergusError | None]:
+    def insert_rows(self, target: str, rows: Sequence[Mapping[str, Any]]) -> list[MergusError | None]:
         """Write JSON objects as records; for each, None or why it is refused. Raises where `target` takes none."""
         self.folder.check()
         return self.inserts.rows(self.catalog.get(target), rows)

@@ -7,7 +7,7 @@ key must not be NULL; windowed sources and sources made read-only take no insert
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -33,6 +33,10 @@ from .json_values import value_reader
 
 ROWTIME = "ROWTIME"
 REFUSED = ("ROWPARTITION", "ROWOFFSET", "WINDOWSTART", "WINDOWEND")
+ROWS_MAX = 5_000
+"""Most rows that are written in one transaction, while others wait for their turn."""
+Row = dict[str, Any]
+Refusal = MergusError | None
 
 
 class Inserter:
@@ -63,11 +67,11 @@ class Inserter:
                 raise AnalysisError(
                     f"the value of {name} cannot be computed", detail=reason(why), span=statement.span
                 ) from None
-        try:
-            return self.records([row], now_ms)
-        except AnalysisError as error:
-            error.span = statement.span
-            raise
+        made, (refused,) = self.records([row], now_ms)
+        if refused is not None:
+            refused.span = statement.span
+            raise refused
+        return made
 
     def _constant(self, node: exp.Expression, expected: SqlType, registry: FunctionRegistry) -> Any:
         """A value of VALUES. Text for BYTES is base64, as everywhere where JSON has them."""
@@ -75,9 +79,22 @@ class Inserter:
             return from_base64(str(node.this).strip())
         return evaluate_constant(self.connection, analyze_expression(node, NoColumns(), registry, expected=expected))
 
-    def from_json(self, row: Mapping[str, Any], now_ms: int) -> pa.RecordBatch:
-        """The record of a JSON object whose names are columns (as spelled, or in any case). Raises AnalysisError."""
-        typed: dict[str, Any] = {}
+    def from_json(self, rows: Sequence[Mapping[str, Any]], now_ms: int) -> tuple[pa.RecordBatch, list[Refusal]]:
+        """The records of JSON objects whose names are columns (as spelled, or in any case), and of each object None, or why
+        it makes none."""
+        typed: list[Row] = []
+        refused: list[Refusal] = []
+        for row in rows:
+            try:
+                typed.append(self._typed(row))
+                refused.append(None)
+            except AnalysisError as why:
+                refused.append(why)
+        made, more = self.records(typed, now_ms)
+        return made, _filled(refused, more)
+
+    def _typed(self, row: Mapping[str, Any]) -> Row:
+        typed: Row = {}
         for given, value in row.items():
             name = given if given in self.readers or given == ROWTIME else self.relation.spelt(given.upper())
             column = self._column(name, None)
@@ -86,27 +103,30 @@ class Inserter:
             except (RecordError, TypeError, ValueError) as why:
                 wanted = BIGINT if column is None else column.type
                 raise AnalysisError(f"column {name} is {wanted}", detail=str(why)) from None
-        return self.records([typed], now_ms)
+        return typed
 
-    def records(self, rows: Sequence[Mapping[str, Any]], now_ms: int) -> pa.RecordBatch:
-        """Records of PRODUCE_SCHEMA from rows of values by column name, NULL where a row does not name one."""
+    def records(self, rows: Sequence[Row], now_ms: int) -> tuple[pa.RecordBatch, list[Refusal]]:
+        """Records of PRODUCE_SCHEMA from rows of values by column name, NULL where a row does not name one, and of each row
+        None, or why it makes none."""
+        refused = [self._missing(row) for row in rows]
+        rows = [row for row, why in zip(rows, refused, strict=True) if why is None]
         keys, values = self.relation.schema.keys, self.relation.schema.values
-        self._check_keys(keys, rows)
-        key, _ = self.key_encoder.encode(_arrays(keys, rows), _all_null(keys, rows), self.connection)
-        value = self._values(values, rows)
+        key, bad = self.key_encoder.encode(_arrays(keys, rows), _all_null(keys, rows), self.connection)
+        value, bad_values = self._values(values, rows)
+        unwritable = {
+            row: AnalysisError("the values cannot be written", detail=why) for row, why in [*bad, *bad_values]
+        }
         times = [row.get(ROWTIME) for row in rows]
         timestamps = pa.array([now_ms if t is None else t for t in times], pa.int64())
-        if any(t is not None and t < 0 for t in times):
-            raise AnalysisError("ROWTIME must not be negative")
-        return pa.record_batch({"timestamp": timestamps, "key": key, "value": value})
+        made = pa.record_batch({"timestamp": timestamps, "key": key, "value": value})
+        if unwritable:
+            made = made.filter(pa.array([row not in unwritable for row in range(len(rows))]))
+        return made, _filled(refused, [unwritable.get(row) for row in range(len(rows))])
 
-    def _values(self, columns: Sequence[ColumnDef], rows: Sequence[Mapping[str, Any]]) -> pa.Array:
+    def _values(self, columns: Sequence[ColumnDef], rows: Sequence[Row]) -> tuple[pa.Array, list[tuple[int, str]]]:
         if self.value_encoder is None:
-            return pa.array([_empty_record(self.relation)] * len(rows), pa.binary())
-        made, errors = self.value_encoder.encode(_arrays(columns, rows), _false(rows), self.connection)
-        if errors:
-            raise AnalysisError("the values cannot be written", detail=errors[0][1])
-        return made
+            return pa.array([_empty_record(self.relation)] * len(rows), pa.binary()), []
+        return self.value_encoder.encode(_arrays(columns, rows), _false(rows), self.connection)
 
     def _all_columns(self, statement: InsertValues) -> tuple[str, ...]:
         if len(statement.values) != len(self.names):
@@ -138,15 +158,17 @@ class Inserter:
             span=span,
         )
 
-    def _check_keys(self, keys: Sequence[ColumnDef], rows: Sequence[Mapping[str, Any]]) -> None:
-        if not self.relation.is_table:
-            return
-        for row in rows:
-            if all(row.get(c.name) is None for c in keys):
-                raise AnalysisError(
-                    f"a value for primary key {keys[0].name} is needed",
-                    detail=f"{self.relation.name} is a table: its rows are told apart by their keys",
-                )
+    def _missing(self, row: Row) -> AnalysisError | None:
+        """Why a row of typed values cannot be one of the relation's."""
+        keys = self.relation.schema.keys
+        if self.relation.is_table and all(row.get(c.name) is None for c in keys):
+            return AnalysisError(
+                f"a value for primary key {keys[0].name} is needed",
+                detail=f"{self.relation.name} is a table: its rows are told apart by their keys",
+            )
+        if (row.get(ROWTIME) or 0) < 0:
+            return AnalysisError("ROWTIME must not be negative")
+        return None
 
 
 class Inserts:
@@ -163,26 +185,29 @@ class Inserts:
         """INSERT INTO … VALUES."""
         with self._lock:
             inserter = Inserter(relation, self._connection)
-            self._write(relation.topic, inserter.from_statement(statement, registry, self._clock.now_ms()))
+            (refused,) = self._write(relation.topic, inserter.from_statement(statement, registry, self._clock.now_ms()))
+        if refused is not None:
+            raise refused
 
-    def rows(self, relation: Relation, rows: Iterable[Mapping[str, Any]]) -> Iterator[MergusError | None]:
-        """JSON objects as records; for each, None or why it is refused."""
+    def rows(self, relation: Relation, rows: Sequence[Mapping[str, Any]]) -> list[Refusal]:
+        """JSON objects as records, many in one batch; for each, None or why it is refused."""
         inserter = Inserter(relation, self._connection)
-        for row in rows:
-            try:
-                with self._lock:
-                    self._write(relation.topic, inserter.from_json(row, self._clock.now_ms()))
-            except MergusError as error:
-                yield error
-            else:
-                yield None
+        answers: list[Refusal] = []
+        for start in range(0, len(rows), ROWS_MAX):
+            with self._lock:
+                records, refused = inserter.from_json(rows[start : start + ROWS_MAX], self._clock.now_ms())
+                try:
+                    written = self._write(relation.topic, records)
+                except MergusError as error:
+                    written = [error] * len(records)
+            answers += _filled(refused, written)
+        return answers
 
-    def _write(self, topic: str, records: pa.RecordBatch) -> None:
+    def _write(self, topic: str, records: pa.RecordBatch) -> Sequence[Refusal]:
         if self._writer is None:
             self._writer = self._topics.writer()
         try:
-            self._writer.write(topic, records)
-            self._writer.flush()
+            return self._writer.deliver(topic, records)
         except BaseException:
             refused, self._writer = self._writer, None
             refused.abandon()  # else what was refused would be written with the next that is not
@@ -192,6 +217,12 @@ class Inserts:
         """Give the writer back."""
         if self._writer is not None:
             self._writer.close()
+
+
+def _filled(refused: Sequence[Refusal], others: Sequence[Refusal]) -> list[Refusal]:
+    """What is said of all rows, where `others` is what is said, in their order, of those that were not refused before."""
+    later = iter(others)
+    return [next(later) if why is None else why for why in refused]
 
 
 def _check_target(relation: Relation) -> None:
@@ -220,13 +251,13 @@ def _format_columns(columns: Sequence[ColumnDef]) -> list[FormatColumn]:
     return [FormatColumn(c.name, c.type) for c in columns if c.header is None]
 
 
-def _arrays(columns: Sequence[ColumnDef], rows: Sequence[Mapping[str, Any]]) -> list[pa.Array]:
+def _arrays(columns: Sequence[ColumnDef], rows: Sequence[Row]) -> list[pa.Array]:
     return [pa.array([r.get(c.name) for r in rows], arrow_type(c.type)) for c in columns if c.header is None]
 
 
-def _all_null(columns: Sequence[ColumnDef], rows: Sequence[Mapping[str, Any]]) -> pa.Array:
+def _all_null(columns: Sequence[ColumnDef], rows: Sequence[Row]) -> pa.Array:
     return pa.array([all(r.get(c.name) is None for c in columns) for r in rows], pa.bool_())
 
 
-def _false(rows: Sequence[Mapping[str, Any]]) -> pa.Array:
+def _false(rows: Sequence[Row]) -> pa.Array:
     return pa.array([False] * len(rows), pa.bool_())

@@ -193,6 +193,35 @@ def test_a_record_of_10_mb(topics: Topics, name: str) -> None:
     assert [r["value"] for r in read_all(topics, name)] == [b"1", large, b"2"]
 
 
+def test_what_is_delivered_is_there_at_once(topics: Topics, name: str) -> None:
+    topics.create(name, 2)
+    writer = topics.writer()
+    assert list(writer.deliver(name, records((b"a", b"1"), (b"b", b"2")))) == [None, None]
+    assert list(writer.deliver(name, records())) == []
+    found = read_all(topics, name)
+    assert sorted(r["value"] for r in found) == [b"1", b"2"]
+    writer.close()
+
+
+@pytest.mark.kafka
+def test_of_several_records_only_those_that_kafka_refuses_are_refused(kafka: str, name: str) -> None:
+    topics = KafkaTopics(kafka, {})
+    topics.create(name, 1, config={"max.message.bytes": "100000"})
+    writer = topics.writer()
+    now = SystemClock().now_ms()
+    times = [now, now + 10 * 24 * 3_600_000, now, now, now]  # of a record more than an hour ahead, one is refused
+    values = [b"1", b"far", b"2", bytes(200_000), bytes(20_000_000)]  # too large for the topic, and for the client
+    given = records(*((b"k", value) for value in values), timestamp=pa.array(times, pa.int64()))
+    refused = writer.deliver(name, given)
+    assert [why is None for why in refused] == [True, False, True, False, False]
+    assert ["INVALID_TIMESTAMP" in str(why) for why in refused] == [False, True, False, False, False]
+    assert ["MSG_SIZE_TOO_LARGE" in str(why) for why in refused] == [False, False, False, True, True]
+    writer.write(name, records((b"k", b"3")))
+    writer.close()
+    assert [r["value"] for r in read_all(topics, name)] == [b"1", b"2", b"3"]
+    topics.close()
+
+
 def test_a_transaction_is_hidden_until_committed_and_its_marker_kept(topics: Topics, name: str) -> None:
     other = f"{name}-other"
     topics.create(name)

@@ -189,6 +189,56 @@ def test_times_are_inserted_as_text_as_numbers_and_as_themselves(db):
         db.insert("D", [{"t": "25:00"}])
 
 
+WRONG = [
+    {"k": None, "a": 1},
+    {"k": "x", "a": "one"},
+    {"k": "x", "nope": 1},
+    {"k": "x", "a": 1, "rowtime": -1},
+    {"k": "x", "a": 1 << 40},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda row: str(sorted(row.items(), key=str)))
+@pytest.mark.parametrize("value_format", ["JSON", "AVRO", "DELIMITED"])
+def test_a_row_that_is_refused_costs_itself_only(db, wrong, value_format):
+    properties = f"kafka_topic='d', value_format='{value_format}', partitions=1"
+    db.execute(
+        f"CREATE TABLE d (k STRING PRIMARY KEY, a INT) WITH ({properties}); CREATE TABLE kept AS SELECT * FROM d;"
+    )
+    with pytest.raises(UserError) as alone:
+        db.insert("d", [wrong])
+    with pytest.raises(UserError) as among:
+        db.insert("d", [{"k": "p", "a": 1}, wrong, {"k": "q", "a": 2}, wrong])
+    assert among.value.message == f"2 of 4 rows are refused, the others are written; row 1: {alone.value.message}"
+    db.wait()
+    assert db.query("SELECT * FROM kept ORDER BY k;").rows() == [{"K": "p", "A": 1}, {"K": "q", "A": 2}]
+
+
+@pytest.mark.parametrize("given", [{"a": 1}, 7, "a", [1], ["a"], None])
+def test_what_are_no_rows(db, given):
+    db.execute(STREAM)
+    with pytest.raises(UserError, match="dictionar"):
+        db.insert("s", given)
+
+
+def test_tables_are_inserted(db):
+    import duckdb
+    import pandas as pd
+
+    db.execute(STREAM)
+    nested = pa.table({"k": ["x", "y"], "a": [1, None], "b": [{"x": 1, "y": ["q"]}, None]})
+    for given in (
+        nested,
+        nested.to_batches()[0],
+        nested.to_reader(),
+        pd.DataFrame({"k": ["x", "y"], "a": pd.array([1, None], dtype="Int32"), "b": nested["b"].to_pylist()}),
+        duckdb.sql("SELECT 'x' AS k, 1 AS a, {x: 1, y: ['q']} AS b UNION ALL SELECT 'y', NULL, NULL"),
+    ):
+        db.insert("s", given)
+    rows = [{"K": "x", "A": 1, "B": {"X": 1, "Y": ["q"]}}, {"K": "y", "A": None, "B": None}]
+    assert sorted(db.query("SELECT * FROM s;").rows(), key=lambda row: row["K"]) == [rows[0]] * 5 + [rows[1]] * 5
+
+
 FILTERED = """
 CREATE TABLE prices (sku STRING PRIMARY KEY, price BIGINT) WITH (kafka_topic='prices', value_format='JSON', partitions=1);
 INSERT INTO prices VALUES ('a', 1);

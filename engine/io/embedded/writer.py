@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...clock import Clock
-from ...errors import EnvironmentFault, UnknownName, UserError
+from ...errors import EnvironmentFault, MergusError, UnknownName, UserError
 from ..partitioner import NO_PARTITION, partition_of
 from .batches import Row, complete, encode
 from .retention import RetentionWatch
@@ -55,6 +55,12 @@ class EmbeddedWriter:
         """Append what waits, in one transaction. After an EnvironmentFault it still waits, and may be flushed again."""
         if self._waiting:
             self._publish()
+
+    def deliver(self, topic: str, records: pa.RecordBatch) -> list[MergusError | None]:
+        """Write them in one transaction: all or, where it raises, none."""
+        self.write(topic, records)
+        self.flush()
+        return [None] * len(records)
 
     def pending(self) -> bool:
         """Whether something waits."""

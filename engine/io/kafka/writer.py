@@ -6,18 +6,21 @@ a topic of Mergus' own: so it is there exactly when the records are, and a trans
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka import TopicPartition as Place
 
-from ...errors import EnvironmentFault
+from ...errors import EnvironmentFault, MergusError
 from .errors import fault, is_code
 
 MARKERS = "_mergus_markers"
 TIMEOUT_S = 60.0
+_NEIGHBOUR = KafkaError._INVALID_DIFFERENT_RECORD  # what is refused because another record of its batch is
+_OF_A_BATCH = (_NEIGHBOUR, KafkaError.MSG_SIZE_TOO_LARGE)  # what brokers say of whole batches
 _DEFAULTS = {
     "linger.ms": "1",
     "partitioner": "murmur2_random",  # Java's
@@ -43,37 +46,58 @@ class KafkaWriter:
     def _delivered(self, error: KafkaError | None, _: Message) -> None:
         if error is not None:
             self._failed += 1
-            if self._failure is None or self._failure.code() == KafkaError._INVALID_DIFFERENT_RECORD:
+            if self._failure is None or self._failure.code() == _NEIGHBOUR:
                 self._failure = error  # of its neighbours in a batch a refused record is the one that tells why
 
     def write(self, topic: str, records: pa.RecordBatch) -> None:
         """Hand over `records`; raises UnknownName for a topic that is not there."""
+        self._find(topic)
+        try:
+            for message in _messages(records):
+                self._produce(topic, message, self._delivered)
+        except KafkaException as error:
+            raise _producer_fault(f"cannot write to topic {topic}", error) from error
+        self._producer.poll(0)
+
+    def deliver(self, topic: str, records: pa.RecordBatch) -> list[MergusError | None]:
+        """Write them and wait for the brokers: for each None, or why they refused it. What was refused with its neighbours is
+        written alone, behind the others. Raises as `write` and `flush` do."""
+        self._find(topic)
+        messages = list(_messages(records))
+        refused = self._refused(topic, dict(enumerate(messages)))
+        for number in [number for number, code in refused.items() if code in _OF_A_BATCH and len(messages) > 1]:
+            del refused[number]
+            refused |= self._refused(topic, {number: messages[number]})
+        answers: list[MergusError | None] = [None] * len(messages)
+        for number, error in refused.items():
+            answers[number] = fault("the record could not be written to Kafka", error)
+        return answers
+
+    def _refused(self, topic: str, messages: Mapping[int, dict[str, Any]]) -> dict[int, KafkaError]:
+        """Write the numbered messages, and wait."""
+        refused: dict[int, KafkaError] = {}
+        for number, message in messages.items():
+            try:
+                self._produce(topic, message, partial(_note, refused, number))
+            except KafkaException as error:
+                refused[number] = error.args[0]
+        self.flush()
+        return refused
+
+    def _find(self, topic: str) -> None:
         if topic not in self._known:
             self._partitions(topic)
             self._known.add(topic)
-        names = records.schema.names
-        columns = [
-            records.column(name).to_pylist() if name in names else [None] * len(records)
-            for name in ("key", "value", "partition", "timestamp", "headers")
-        ]
-        for key, value, partition, timestamp, headers in zip(*columns, strict=True):  # produce() takes one record
-            more: dict[str, Any] = {} if partition is None else {"partition": partition}
-            if timestamp is not None:
-                more["timestamp"] = timestamp
-            if headers:
-                more["headers"] = [(header["key"], header["value"]) for header in headers]
-            self._produce(topic, key, value, more)
-        self._producer.poll(0)
 
-    def _produce(self, topic: str, key: bytes | None, value: bytes | None, more: dict[str, Any]) -> None:
+    def _produce(
+        self, topic: str, message: Mapping[str, Any], told: Callable[[KafkaError | None, Message], None]
+    ) -> None:
         while True:
             try:
-                self._producer.produce(topic, value, key, on_delivery=self._delivered, **more)
+                self._producer.produce(topic, on_delivery=told, **message)
                 return
             except BufferError:  # the queue is full: let it drain
                 self._producer.poll(0.05)
-            except KafkaException as error:
-                raise _producer_fault(f"cannot write to topic {topic}", error) from error
 
     def flush(self) -> None:
         """Return when the brokers have it all; raises EnvironmentFault with the number that they refused."""
@@ -102,6 +126,29 @@ class KafkaWriter:
         self._producer.purge()
         self._producer.poll(0)
         self._failed, self._failure = 0, None
+
+
+def _messages(records: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    """The arguments of `produce`, which takes one record."""
+    names = records.schema.names
+    columns = [
+        records.column(name).to_pylist() if name in names else [None] * len(records)
+        for name in ("key", "value", "partition", "timestamp", "headers")
+    ]
+    for key, value, partition, timestamp, headers in zip(*columns, strict=True):
+        message: dict[str, Any] = {"key": key, "value": value}
+        if partition is not None:
+            message["partition"] = partition
+        if timestamp is not None:
+            message["timestamp"] = timestamp
+        if headers:
+            message["headers"] = [(header["key"], header["value"]) for header in headers]
+        yield message
+
+
+def _note(refused: dict[int, KafkaError], number: int, error: KafkaError | None, _: Message) -> None:
+    if error is not None:
+        refused[number] = error
 
 
 class KafkaTransactionalWriter(KafkaWriter):

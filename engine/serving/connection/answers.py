@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pyarrow as pa
 
-from ...errors import UserError
+from ...errors import MergusError, UserError
 from ..results import Done, Listing
+from .rows import GivenRows, pieces_of, raise_refused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,6 +131,18 @@ class Statements(ABC):
         """One push query; `from_beginning`: with what is there already, else from now on."""
         given = self.results(sql, from_beginning=from_beginning)
         return one_that_comes(given, PushRows, "push() takes one SELECT … EMIT CHANGES")
+
+    def insert(self, target: str, rows: GivenRows) -> None:
+        """Write rows: dictionaries of values by column name (in any case), or a table: pandas, polars, Arrow, DuckDB. Raises
+        where some are refused, and says how many; the others are written."""
+        answers: list[MergusError | None] = []
+        for piece in pieces_of(rows):
+            answers += self._write(target, piece)
+        raise_refused(answers)
+
+    @abstractmethod
+    def _write(self, target: str, rows: Sequence[Mapping[str, Any]]) -> Sequence[MergusError | None]:
+        """Of each row None, or why it is refused. Raises where `target` takes none."""
 
 
 def answers_of(results: Iterator[Given]) -> list[Done | Listing | Answer]:

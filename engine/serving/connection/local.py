@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import atexit
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, overload
@@ -19,7 +19,7 @@ from typing import Any, overload
 import pyarrow as pa
 
 from ...config import load
-from ...errors import UserError
+from ...errors import MergusError, UserError
 from ...inference.model_function import ModelFunction
 from ...io.formats.json_exact import parse
 from ...sql.schema import Schema
@@ -65,12 +65,9 @@ class Connection(Statements):
         registry.add(made(), replace=True)
         self.engine.registry = registry
 
-    def insert(self, target: str, rows: list[Mapping[str, Any]]) -> None:
-        """Write rows (values by column name); raises at the first that is refused."""
+    def _write(self, target: str, rows: Sequence[Mapping[str, Any]]) -> Sequence[MergusError | None]:
         target = target[1:-1] if target.startswith("`") else target.upper()
-        for error in self.engine.insert_rows(target, [parse(row_text(row).encode()) for row in rows]):
-            if error is not None:
-                raise error
+        return self.engine.insert_rows(target, [parse(row_text(row).encode()) for row in rows])
 
     def wait(self, timeout_s: float = 3600.0) -> None:
         """Return when the persistent queries have worked in all that is there. Raises UserError where one has failed."""

@@ -7,7 +7,7 @@ server knows no sessions.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from types import TracebackType
 from typing import Any
@@ -18,6 +18,7 @@ import pyarrow as pa
 from ...errors import EnvironmentFault, MergusError, UserError
 from ...runtime.pull.scan import Pieces, Tables
 from ...sql.parser.parse import parse_statement, split_statements
+from ..http.answers import SERVER_ERROR
 from ..json_rows import row_text
 from ..results import Done, Listing
 from ..session import Session
@@ -65,6 +66,11 @@ def refusal(status: int, body: bytes) -> MergusError:
     except (ValueError, KeyError, TypeError):
         message = f"the server answers with status {status}, without words"
     return (UserError if status < 500 else EnvironmentFault if status == 503 else MergusError)(message)
+
+
+def _refused(ack: Mapping[str, Any]) -> MergusError:
+    kind = EnvironmentFault if ack["error_code"] >= SERVER_ERROR else UserError
+    return kind(ack["message"])
 
 
 class RemoteConnection(Statements):
@@ -123,14 +129,11 @@ class RemoteConnection(Statements):
         except ValueError:
             return  # an empty answer says that it is done
 
-    def insert(self, target: str, rows: list[Mapping[str, Any]]) -> None:
-        """Write rows (JSON values by column name); raises UserError at the first that is refused, others are written."""
+    def _write(self, target: str, rows: Sequence[Mapping[str, Any]]) -> Sequence[MergusError | None]:
         body = "\n".join(row_text(line) for line in [{"target": target}, *rows]).encode()
         with self.client.open("/inserts-stream", body) as response:
-            for line in response:
-                ack = json.loads(line)
-                if ack["status"] != "ok":
-                    raise UserError(ack["message"])
+            acks = [json.loads(line) for line in response]
+        return [None if ack["status"] == "ok" else _refused(ack) for ack in acks]
 
     def register(self, function: object) -> None:
         """Functions live in the server: this raises UserError."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from itertools import chain, islice
 from typing import Any
 
@@ -278,7 +278,7 @@ class _Http:
             raise BadRequest("the first line is a JSON object that names the target")
         target = text_of(head, "target")
         target = target[1:-1] if target.startswith("`") else target.upper()
-        await run_in_threadpool(lambda: list(self.engine.insert_rows(target, [])))  # is there one that takes rows?
+        await run_in_threadpool(self.engine.insert_rows, target, [])  # is there one that takes rows?
         return AcknowledgedResponse(self._acks(target, first[1:], lines), LINES.media)
 
     async def _acks(self, target: str, first: list[bytes], lines: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
@@ -298,11 +298,12 @@ class _Http:
     def _insert(self, target: str, lines: list[bytes], number: int) -> bytes:
         rows = [_json(line) for line in lines]
         objects = [row for row in rows if isinstance(row, dict)]
-        errors: Iterator[MergusError | None]
+        refused: list[MergusError | None]
         try:
-            errors = iter(list(self.engine.insert_rows(target, objects)))
+            refused = self.engine.insert_rows(target, objects)
         except MergusError as why:  # the target went away meanwhile
-            errors = iter([why] * len(objects))
+            refused = [why] * len(objects)
+        errors = iter(refused)
         answered = (next(errors) if isinstance(row, dict) else _NO_OBJECT for row in rows)
         return b"".join(_acknowledged(number + i, error) for i, error in enumerate(answered))
 
