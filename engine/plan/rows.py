@@ -15,6 +15,7 @@ from ..errors import AnalysisError, Span, UnknownName
 from ..sql.expressions import Column, Expr
 from ..sql.functions import AggregateFunction, FunctionRegistry, TableFunction
 from ..sql.scope import PSEUDO_COLUMNS, WINDOW_BOUNDS, Scope, span_of, suggestion, system_column
+from ..sql.statements.query import NO_SOURCE
 from ..sql.typing.calls import call_name, is_aggregate, is_table_function
 from .logical import Node, Read
 
@@ -95,6 +96,8 @@ class Rows:
         ]
 
     def _unknown(self, source: list[str], name: str, span: Span | None) -> UnknownName:
+        if self.sources == (NO_SOURCE,):
+            return UnknownName(f"column {name} has no FROM to come from", hint="text stands in '…'", span=span)
         known = [e.name for e in self.entries if not e.hidden and source in ([], [e.source])]
         where = source[0] if source else " or ".join(self.sources)
         kind = "table" if self.node.is_table else "stream"

@@ -22,6 +22,7 @@ from ..io.topics import TopicIdentity
 from ..operators.operator import OFFSET, PARTITION, ROWTIME, SEQUENCE, SEQUENCE_STEP, Failure, Frame, Report
 from ..operators.rowtime import UNUSABLE, rowtimes
 from ..plan.steps import Source
+from ..sql.statements.query import NO_SOURCE
 from .checkpoint import Positions
 from .inputs import TopicInputs
 from .processing_log import ProcessingLog
@@ -58,7 +59,9 @@ class FileReader:
         self._rows: Iterator[pa.RecordBatch] = iter(())
         self._rest: pa.RecordBatch | None = None
         self.finished = not own
-        if own and source.file is not None:
+        if own and source.file is not None and source.file.format == NO_SOURCE:
+            self._rows = iter((pa.record_batch({"c0": pa.nulls(1, pa.bool_())}),))
+        elif own and source.file is not None:
             files = FileSource(source.file.path, source.file.format, _lower(source.file.options), allowed=allowed)
             columns = [(c.name, c.type) for c in source.schema]
             self._connection = connect(files.files)

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from ..errors import Conflict, Span, UnknownName
 from .catalog_models import ModelEntry
-from .schema import Schema
+from .schema import ColumnDef, Schema
 from .scope import as_spelt, suggestion
-from .types import SqlType
+from .statements.query import NO_SOURCE
+from .types import BOOLEAN, SqlType
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ class Relation:
         return self.schema.text(is_table=self.is_table)
 
 
+_NOTHING = Schema((ColumnDef(NO_SOURCE, BOOLEAN),))
+ONE_ROW = Relation(NO_SOURCE, "STREAM", _NOTHING, "", "NONE", "NONE", file=FileOptions("", NO_SOURCE))
+"""What a SELECT without FROM reads: one row, of a column that has no name."""
+
+
 @dataclass(frozen=True)
 class QueryEntry:
     """A persistent query: what it reads and writes, and the statement that made it. `sink` is None for the query that
@@ -113,7 +119,7 @@ class Catalog:
 
     def get(self, name: str, span: Span | None = None) -> Relation:
         """The stream or table of that name; raises UnknownName with the nearest names."""
-        found = self.relations.get(name)
+        found = ONE_ROW if name == NO_SOURCE else self.relations.get(name)
         if found is None:
             raise UnknownName(
                 f"{name} does not exist",

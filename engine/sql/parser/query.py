@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, cast
 
@@ -24,9 +25,7 @@ class QueryParser(ExpressionParser):
     def block(self, start: int) -> Query:
         """What follows SELECT, up to HAVING; `start`: the token that SELECT is."""
         select = self.listed(self._select_item)
-        if not self.take("FROM"):
-            raise self.unexpected(", or FROM")
-        relation = self._relation()
+        relation = self._relation() if self.take("FROM") else self._no_source(select)
         window = self._window() if self.take("WINDOW") else None
         where = self.expression() if self.take("WHERE") else None
         group_by = self._keys("GROUP BY") if self._take_by("GROUP") else ()
@@ -69,6 +68,10 @@ class QueryParser(ExpressionParser):
         return SelectItem(expression, alias, span=span)
 
     # ------------------------------------------------------------------------------------------------------------- FROM
+
+    def _no_source(self, select: Sequence[SelectItem]) -> SourceRef:
+        """Where FROM is missing."""
+        raise self.unexpected(", or FROM")
 
     def _relation(self) -> FromClause:
         relation: FromClause = self._source()

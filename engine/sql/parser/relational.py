@@ -8,6 +8,7 @@ the node's content, so that trees of different sub-queries differ.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast
 
@@ -15,14 +16,16 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from ...errors import Span, Unsupported
-from ..statements.query import FromClause, Join, Query, SourceRef
+from ..statements.query import NO_SOURCE, FromClause, Join, Query, SelectItem, SourceRef
 from ..statements.relational import Body, CommonTable, OrderItem, RelationalQuery, Select, SetKind, SetOperation
 from .query import QueryParser
 
 _SETS = ("UNION", "INTERSECT", "EXCEPT")
 _ONCE = "leave out EMIT to have it answered once, from what is there now"
 _ASK = "ask what the query makes: a pull query takes it"
+_NOTHING = "a SELECT without FROM"
 _INSTEAD = {
+    _NOTHING: "name the stream or table: SELECT … FROM logs",
     "DISTINCT": "GROUP BY the columns: a table has each of its groups once",
     "ORDER BY": _ASK,
     "LIMIT in a sub-query": _ASK,
@@ -178,6 +181,13 @@ class RelationalParser(QueryParser):
         return Select(self.block(start), distinct)
 
     # --------------------------------------------------------------------------------------------------------------- FROM
+
+    def _no_source(self, select: Sequence[SelectItem]) -> SourceRef:
+        """What is selected of nothing is one row, answered once."""
+        if any(item.is_star for item in select) or not (self.ended or self._at_clause()):
+            return super()._no_source(select)
+        self.once = self.once or (_NOTHING, self.span())
+        return SourceRef(NO_SOURCE, NO_SOURCE, self.span())
 
     def _source(self) -> SourceRef:
         start = self.at

@@ -13,6 +13,8 @@ from ..call_settings import NO_SETTINGS, CallSettings
 if TYPE_CHECKING:
     from .relational import RelationalQuery
 
+NO_SOURCE = ""
+"""The name in place of FROM, where a SELECT has none."""
 JOIN_KINDS = ("INNER", "LEFT", "RIGHT", "OUTER")
 WINDOW_KINDS = ("TUMBLING", "HOPPING", "CUMULATIVE", "SESSION")
 WINDOWS_BOUNDED = ("SESSION", "CUMULATIVE")
