@@ -126,6 +126,10 @@ class EnvironmentFault(MergusError):
     kind = "environment"
 
 
+class NotLetIn(EnvironmentFault):
+    """A service is there and refuses this user: a wrong password, a certificate that is not trusted. Waiting mends nothing."""
+
+
 class InternalError(MergusError):
     """A broken invariant: our fault."""
 

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 KAFKA_VERSION = "4.1.0"
@@ -66,10 +66,30 @@ def running_broker(heap_mb: int = 768) -> Iterator[str]:
         yield given
         return
     jars = resolve_jars()
+    with own_broker(heap_mb=heap_mb, jars=jars) as broker:
+        yield broker.address
+
+
+@contextlib.contextmanager
+def own_broker(
+    *,
+    heap_mb: int = 512,
+    protocol: str = "PLAINTEXT",
+    settings: Mapping[str, str] | None = None,
+    users: Sequence[str] = (),
+    jars: Path | None = None,
+) -> Iterator[Broker]:
+    """A broker that nobody else uses, to be stopped and started again. `protocol`: of the listener for clients; `settings`:
+    more of the broker's; `users`: SCRAM-SHA-256 credentials as `name=…,password=…`. Raises BrokerUnavailable."""
+    jars = jars or resolve_jars()
     folder = Path(tempfile.mkdtemp(prefix="mergus-kafka-"))
+    broker = Broker(jars, folder, heap_mb, protocol)
     try:
-        yield from _serve(jars, folder, heap_mb)
+        broker.format(users, settings or {})
+        broker.start()
+        yield broker
     finally:
+        broker.kill()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -133,45 +153,66 @@ def _pom(artefacts: Sequence[Artefact], *, alone: bool) -> str:
     )
 
 
-def _serve(jars: Path, folder: Path, heap_mb: int) -> Iterator[str]:
-    broker_port, controller_port = _free_ports(2)
-    properties = folder / "server.properties"
-    properties.write_text(_server_properties(folder, broker_port, controller_port))
-    (folder / "log4j2.properties").write_text(LOG4J_PROPERTIES.format(folder=folder))
-    java = [
-        "java",
-        "-cp",
-        f"{jars}/*",
-        f"-Dlog4j2.configurationFile={folder}/log4j2.properties",
-        "-XX:TieredStopAtLevel=1",
-    ]
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    if cluster_id.startswith("-"):  # the tool would take it for an option
-        cluster_id = "M" + cluster_id[1:]
-    formatted = subprocess.run(
-        [*java, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)],
-        capture_output=True,
-        text=True,
-        timeout=START_TIMEOUT_S,
-    )
-    if formatted.returncode != 0:
-        raise BrokerUnavailable(f"the broker's storage could not be formatted:\n{formatted.stdout + formatted.stderr}")
-    heap = [f"-Xms{heap_mb // 2}m", f"-Xmx{heap_mb}m"]
-    java.remove("-XX:TieredStopAtLevel=1")  # good for a tool of one second, bad for a broker that is measured
-    with (folder / "console.log").open("w") as console:
-        broker = subprocess.Popen(
-            [*java, *heap, "kafka.Kafka", str(properties)],
-            stdout=console,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+class Broker:
+    """One broker: a folder, a port, and the process while it is up."""
+
+    def __init__(self, jars: Path, folder: Path, heap_mb: int, protocol: str) -> None:
+        self.folder = folder
+        self.port, self._controller_port = _free_ports(2)
+        self.protocol = protocol
+        self._heap = [f"-Xms{heap_mb // 2}m", f"-Xmx{heap_mb}m"]
+        self._java = ["java", "-cp", f"{jars}/*", f"-Dlog4j2.configurationFile={folder}/log4j2.properties"]
+        self._properties = folder / "server.properties"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """What a client is given."""
+        return f"127.0.0.1:{self.port}"
+
+    def format(self, users: Sequence[str], settings: Mapping[str, str]) -> None:
+        """Make its storage, once."""
+        usual = _server_properties(self.folder, self.port, self._controller_port, self.protocol)
+        self._properties.write_text("".join(f"{name}={value}\n" for name, value in (usual | dict(settings)).items()))
+        (self.folder / "log4j2.properties").write_text(LOG4J_PROPERTIES.format(folder=self.folder))
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if cluster_id.startswith("-"):  # the tool would take it for an option
+            cluster_id = "M" + cluster_id[1:]
+        scram = [part for user in users for part in ("--add-scram", f"SCRAM-SHA-256=[{user}]")]
+        tool = ["-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", "-t", cluster_id]
+        formatted = subprocess.run(
+            [*self._java, *tool, "-c", str(self._properties), *scram],
+            capture_output=True,
+            text=True,
+            timeout=START_TIMEOUT_S,
         )
-    try:
-        _wait_for_port(broker, broker_port, folder)
-        yield f"127.0.0.1:{broker_port}"
-    finally:
-        broker.kill()  # nothing of it is kept, so there is nothing to close in order
-        broker.wait()
+        if formatted.returncode != 0:
+            words = formatted.stdout + formatted.stderr
+            raise BrokerUnavailable(f"the broker's storage could not be formatted:\n{words}")
+
+    def start(self) -> None:
+        """Come up, with what it held before."""
+        with (self.folder / "console.log").open("a") as console:
+            self._process = subprocess.Popen(
+                [*self._java, *self._heap, "kafka.Kafka", str(self._properties)],
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            )
+        _wait_for_port(self._process, self.port, self.folder)
+
+    def stop(self) -> None:
+        """Go down in order: what it was given is on its disk."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(START_TIMEOUT_S)
+
+    def kill(self) -> None:
+        """End it: nothing of it is kept, so there is nothing to close in order."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
 
 def _die_with_parent() -> None:
@@ -180,17 +221,17 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
-def _server_properties(folder: Path, broker_port: int, controller_port: int) -> str:
-    broker = f"PLAINTEXT://127.0.0.1:{broker_port}"
-    settings = {
+def _server_properties(folder: Path, broker_port: int, controller_port: int, protocol: str) -> dict[str, str]:
+    broker = f"{protocol}://127.0.0.1:{broker_port}"
+    return {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
         "listeners": f"{broker},CONTROLLER://127.0.0.1:{controller_port}",
         "advertised.listeners": broker,
         "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-        "inter.broker.listener.name": "PLAINTEXT",
+        "listener.security.protocol.map": f"CONTROLLER:PLAINTEXT,{protocol}:{protocol}",
+        "inter.broker.listener.name": protocol,
         "log.dirs": f"{folder}/data",
         "offsets.topic.replication.factor": "1",
         "transaction.state.log.replication.factor": "1",
@@ -204,7 +245,6 @@ def _server_properties(folder: Path, broker_port: int, controller_port: int) -> 
         "message.max.bytes": str(16 * 1024 * 1024),
         "log.retention.ms": "-1",  # records of tests are of 1970: the first look at the logs would remove them
     }
-    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 def _free_ports(count: int) -> list[int]:

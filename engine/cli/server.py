@@ -65,7 +65,7 @@ def server(
     private = chosen["data"] is None
     if private:
         chosen = settings({**given, "data": tempfile.mkdtemp(prefix="mergus-")}, config, setting or ())
-    engine = Engine.open(chosen, private=private)
+    engine = Engine.open(chosen, private=private, patient=True)
     try:
         if chosen["queries"] is not None:
             _start_queries(engine, Path(chosen["queries"]))
@@ -92,11 +92,12 @@ def _tell(url: str) -> None:
 
 
 def _start_queries(engine: Engine, path: Path) -> None:
-    """Run the statements of a file; those whose stream or table is there already (a second start) are passed over."""
+    """Run the statements of a file, as soon as what they need can be reached; those whose stream or table is there already
+    (a second start) are passed over."""
     try:
         text = path.read_text()
     except OSError as why:
         raise UserError(f"cannot read {path}", detail=why.strerror) from None
     except UnicodeDecodeError as why:
         raise UserError(f"{path} is not text in UTF-8", detail=str(why)) from None
-    engine.execute_all(text, skip_existing=True)
+    engine.restart.when_ready(lambda: engine.execute_all(text, skip_existing=True))

@@ -85,6 +85,11 @@ class CommandLog:
         ).lastrowid
         return int(made or 0)
 
+    def remove_note(self, sequence: int, name: str) -> None:
+        """Take a setting out of a statement that is there: what it asked for is done."""
+        changed = "UPDATE statements SET settings = json_remove(settings, ?) WHERE sequence = ?"
+        self._do(changed, f'$."{name}"', sequence)
+
     def commands(self) -> list[Command]:
         """All statements in order."""
         rows = self._do(

@@ -81,6 +81,7 @@ class Flow:
         self._wanted = "PAUSED"
         self._state = "PAUSED"
         self._parked = False
+        self._at_once = False  # the next try does not wait
         self.parks = 0  # how often it was parked
         self._failure: FlowFailure | None = None
         self._retried = False  # whether the run of now follows on one that failed
@@ -121,6 +122,7 @@ class Flow:
             if self._wanted != "CLOSED":
                 self._wanted = state
             self._parked = False
+            self._at_once = state == "RUNNING"
             if self._run is not None and state != "RUNNING":
                 self._run.control.stop()
             self._news.notify_all()
@@ -186,7 +188,9 @@ class Flow:
             while (failure := _attempt(self._while_owned)) is not None:
                 self._failed(failure)
                 with self._news:
-                    if self._news.wait_for(lambda: self._wanted == "CLOSED", self._retry_s):
+                    self._at_once = False
+                    self._news.wait_for(lambda: self._wanted == "CLOSED" or self._at_once, self._retry_s)
+                    if self._wanted == "CLOSED":
                         return
                 self._retry_s = min(self._retry_s * 2, RETRY_LAST_S)
         finally:
@@ -279,7 +283,8 @@ class Flow:
         if lasted_s > RECOVERED_AFTER_S:
             self._retry_s = RETRY_FIRST_S
         with self._news:
-            self._news.wait_for(lambda: self._wanted != "RUNNING", self._retry_s)
+            self._at_once = False
+            self._news.wait_for(lambda: self._wanted != "RUNNING" or self._at_once, self._retry_s)
         self._retry_s = min(self._retry_s * 2, RETRY_LAST_S)
         self.metrics.restarts += self._wanted == "RUNNING"
 

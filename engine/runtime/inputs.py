@@ -7,7 +7,7 @@ from typing import cast
 
 import pyarrow as pa
 
-from ..errors import UnknownName
+from ..errors import EnvironmentFault, UnknownName
 from ..io.topics import Reader, TopicIdentity, TopicPartition, Topics
 from .checkpoint import Positions
 from .source import BoundedReader
@@ -49,7 +49,8 @@ class Unbounded:
 class TopicInputs:
     """The topics that a query reads, in the order of its sources. `latest`: a fresh query begins at the end (push
     queries), else at the oldest record; there it also goes on where records were removed before it could read them. `bounded`:
-    it ends when it has read what was there when it was made. `tell` notes such things."""
+    it ends when it has read what was there when it was made. `patient`: topics that are away then are asked when they are
+    first read. `tell` notes such things."""
 
     def __init__(
         self,
@@ -59,16 +60,22 @@ class TopicInputs:
         *,
         latest: bool = False,
         bounded: bool = False,
+        patient: bool = False,
         tell: Callable[[str], None] | None = None,
     ) -> None:
         self._tell = tell
         self.topics = tuple(names)
         self._cluster = topics
         self._columns = columns
-        self._ends = dict(self.ends()) if bounded or latest else {}  # of now: who started the query may produce next
         self._latest = latest
-        self._made_of = self.identities() if latest else {}
-        self._until = self._ends if bounded else None
+        self._bounded = bounded
+        self._ends: Mapping[TopicPartition, int] | None = None
+        self._made_of: Mapping[str, TopicIdentity] = {}
+        try:
+            self._stand()  # now: who started the query may produce next
+        except EnvironmentFault:
+            if not patient:
+                raise
 
     @property
     def come_to_an_end(self) -> bool:
@@ -86,12 +93,20 @@ class TopicInputs:
             )
         return info.partitions
 
+    def _stand(self) -> Mapping[TopicPartition, int]:
+        """Where the topics ended when that was first asked."""
+        if self._ends is None:
+            self._made_of = self.identities() if self._latest else {}
+            self._ends = dict(self.ends()) if self._bounded or self._latest else {}
+        return self._ends
+
     def open(self, topic: int, positions: Positions, parts: Sequence[int]) -> BoundedReader:
         name = self.topics[topic]
         owned = [p for p in parts if p < self._partitions(name)]
         oldest = {(name, p): o for p, o in self._cluster.begin_offsets(name).items()}
+        ends = self._stand()
         as_made = self._latest and self.identities().get(name) == self._made_of.get(name)
-        begin = self._ends if as_made else oldest
+        begin = ends if as_made else oldest
         start = {(name, p): positions.get((name, p), begin.get((name, p), 0)) for p in owned}
         for place in [place for place in start if start[place] < oldest.get(place, 0)]:
             begin = dict(self.ends()) if self._latest else oldest
@@ -101,7 +116,7 @@ class TopicInputs:
             )
             start[place] = begin[place]
         reader = self._cluster.reader(start, self._columns)
-        until = None if self._until is None else {p: self._until[p] for p in start if p in self._until}
+        until = {p: ends[p] for p in start if p in ends} if self._bounded else None
         return cast(BoundedReader, Unbounded(reader, until))
 
     def identities(self) -> Mapping[str, TopicIdentity]:

@@ -164,6 +164,13 @@ class Lifecycle:
         entry.paused = False
         self._begin_by_hosts(entry)
 
+    def try_again(self) -> None:
+        """Try queries in ERROR at once: what they failed of may be mended."""
+        for query_id, status in self.statuses().items():
+            entry = self._entries.get(query_id)
+            if status.state == "ERROR" and entry is not None and entry.take is None and not entry.paused:
+                self._begin_by_hosts(entry)
+
     def terminate(self, query_id: str, *, keep_state: bool = False) -> None:
         """End it for good and remove its state; with `keep_state` another plan may go on with that."""
         entry = self._entry(query_id)

@@ -244,7 +244,10 @@ class PlanQuery:
         self.stages = len(plan.stages)
         self._read = topics_read(plan.sources)
         columns = needed_columns(plan.sources)
-        topics = TopicInputs(engine.topics, self._read, columns, latest=latest, bounded=bounded, tell=self._tell)
+        patient = take is None  # who asks a push query is told at once
+        topics = TopicInputs(
+            engine.topics, self._read, columns, latest=latest, bounded=bounded, patient=patient, tell=self._tell
+        )
         self.inputs: TopicInputs | FileInputs = topics
         if any(s.file is not None for s in plan.sources):
             now_ms, allowed = engine.clock.now_ms(), engine.files_allowed

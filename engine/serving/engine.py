@@ -6,8 +6,8 @@ the catalog. Everything else reads the catalog as it is, which is replaced and n
 
 from __future__ import annotations
 
+import json
 import logging
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,14 +21,13 @@ from ..errors import Conflict, MergusError
 from ..io.schemas.opening import forget
 from ..io.topics import TopicInfo, Topics
 from ..plan.steps import QueryPlan
-from ..runtime import processing_log
 from ..runtime.command_log import CommandLog
 from ..runtime.data_folder import DataFolder
 from ..runtime.flow import FlowStatus
 from ..runtime.lifecycle import Lifecycle
 from ..sql.catalog import Catalog
 from ..sql.functions import FunctionRegistry
-from ..sql.parser.parse import Parsed, iterate_statements, parse_statement
+from ..sql.parser.parse import Parsed, iterate_statements
 from ..sql.statements.statement import (
     AlterSystem,
     Describe,
@@ -45,7 +44,7 @@ from ..state.duckdb import connect, seal
 from . import opening
 from .changes.change import Change, Start, World
 from .changes.statement import changes_something, is_there, prepare
-from .changes.topics import delete_topic, topic_of
+from .changes.topics import delete_topic
 from .describe.functions import describe_function
 from .describe.models import describe_model, models_used
 from .describe.sources import describe_sources, watched_of
@@ -53,6 +52,7 @@ from .inserts import Inserts
 from .models.dead_letters import again_topic, bring_again, forget_again
 from .models.keeper import ModelKeeper, first_table
 from .questions.select import Questions, reads_what_is_there
+from .restart import TO_DELETE, Restart
 from .results import Done, Listing, Push, Result
 from .schemas import delete, register
 from .session import Session
@@ -60,7 +60,6 @@ from .settings import checked_property, known_properties, warnings_about
 from .show import Shown, show
 from .topic_answers import answer_about_topics
 
-_NUMBER = re.compile(r"_(\d+)\Z")
 log = logging.getLogger("mergus.engine")
 
 
@@ -68,7 +67,15 @@ class Engine:
     """Made by `open`. Methods may be called from any thread."""
 
     def __init__(
-        self, config: Config, clock: Clock, folder: DataFolder, topics: Topics, lifecycle: Lifecycle, *, bounded: bool
+        self,
+        config: Config,
+        clock: Clock,
+        folder: DataFolder,
+        topics: Topics,
+        lifecycle: Lifecycle,
+        *,
+        bounded: bool,
+        patient: bool = False,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -88,9 +95,10 @@ class Engine:
         seal(self.connection)
         self.bounded = bounded
         self.questions = Questions(self)
-        self._changing = threading.RLock()
+        self.changing = threading.RLock()
         self.inserts = Inserts(topics, self.connection, clock)
         self.keeper = ModelKeeper(self)
+        self.restart = Restart(self, patient=patient)
         self.topics_keeper = opening.topics_keeper(config, topics)
 
     @classmethod
@@ -102,20 +110,21 @@ class Engine:
         in_process: bool = False,
         bounded: bool = False,
         private: bool = False,
+        patient: bool = False,
     ) -> Engine:
         """Open the data folder, read the command log again, and start its queries. `in_process`: without host processes;
-        `bounded`: push queries end when they have read what is there; `private`: the folder is removed at the end.
-        Raises EnvironmentFault where the folder is in use, of another version, or the topics cannot be reached."""
+        `bounded`: push queries end when they have read what is there; `private`: the folder is removed at the end;
+        `patient`: topics that do not answer are waited for (`Restart`). Raises EnvironmentFault where the folder is in use,
+        of another version, or the topics cannot be reached."""
         clock = clock or SystemClock()
         folder = DataFolder(Path(config["data"]), private=private)
         try:
             topics = opening.topics(config, folder.path, clock)
-            processing_log.prepare(topics)
             lifecycle = Lifecycle(
                 opening.host_settings(config, folder.path), topics, opening.run_settings(config, in_process)
             )
-            engine = cls(config, clock, folder, topics, lifecycle, bounded=bounded)
-            engine._replay()
+            engine = cls(config, clock, folder, topics, lifecycle, bounded=bounded, patient=patient)
+            engine.restart.start()
             engine.keeper.start()
             engine.topics_keeper.start()
         except BaseException:
@@ -125,6 +134,7 @@ class Engine:
 
     def close(self) -> None:
         """Stop every query at the end of its epoch, and give the folder back."""
+        self.restart.close()
         self.keeper.close()
         self.topics_keeper.close()
         self.questions.close()
@@ -222,10 +232,11 @@ class Engine:
             self.catalog,
             self.registry,
             settings,
-            self.topics.describe,
+            (lambda _: None) if replaying else self.topics.describe,
             lambda file: opening.inferred_columns(self.config, file),
             opening.inline_functions(self.config),
             replaying=replaying,
+            offline=replaying,
             shipped=self.shipped,
             schema_registry=self.schema_registry,
             now_ms=now_ms or self.clock.now_ms(),
@@ -243,7 +254,7 @@ class Engine:
         ):
             self.questions.end(pushed)
             return Done(parsed.text, "Query terminated.", ("terminate", pushed, "execute"))
-        with self._changing:
+        with self.changing:
             self.folder.check()
             now_ms = self.clock.now_ms()
             change = prepare(parsed.statement, parsed.text, self.world(settings, now_ms=now_ms))
@@ -251,18 +262,26 @@ class Engine:
             if not change.nothing:
                 register(change.register, self.schema_registry)
                 for topic in change.create_topics:
-                    self._make_topic(topic)
+                    self.make_topic(topic)
                 query_id = change.start[0].entry.query_id if change.start else None
+                notes = {
+                    **change.notes,
+                    **({TO_DELETE: json.dumps(change.delete_topics)} if change.delete_topics else {}),
+                }
                 sequence = self.commands.append(
-                    parsed.text, settings={**settings, **change.notes}, query_id=query_id, time_ms=now_ms
+                    parsed.text, settings={**settings, **notes}, query_id=query_id, time_ms=now_ms
                 )
-                self._carry_out(change)
+                try:
+                    self._carry_out(change)
+                finally:  # what it could not delete has been told
+                    if change.delete_topics:
+                        self.commands.remove_note(sequence, TO_DELETE)
         return Done(parsed.text, change.message, change.entity, change.query_id, sequence, change.warnings)
 
     def _carry_out(self, change: Change) -> None:
         """What comes when the change is on record, and not before: it cannot be taken back where that is refused."""
         models, plans = self.catalog.models, self.plans.copy()
-        self._enter(change)
+        self.enter(change)
         for query_id in change.pause:
             self.lifecycle.pause(query_id)
         for query_id in change.terminate:
@@ -279,13 +298,13 @@ class Engine:
             delete_topic(self.topics, name)
         delete(change.delete_topics, self.schema_registry)
 
-    def _make_topic(self, topic: TopicInfo) -> None:
+    def make_topic(self, topic: TopicInfo) -> None:
         try:
             self.topics.create(topic.name, topic.partitions, topic.replicas, topic.config)
         except Conflict:
             log.info("topic is there already", extra={"topic": topic.name})
 
-    def _enter(self, change: Change) -> None:
+    def enter(self, change: Change) -> None:
         self.catalog, self.registry = change.catalog, change.registry
         for query_id in change.terminate:
             self.plans.pop(query_id, None)
@@ -295,49 +314,17 @@ class Engine:
         self.paused = (self.paused | set(change.pause)) - set(change.resume)
 
     def _start(self, start: Start) -> None:
-        latest = start.plan.settings.get("auto.offset.reset", "earliest") == "latest"
-        query_id = start.entry.query_id
-        for source in start.plan.sources:
+        self.make_again_topics(start.plan)
+        self.begin(start.plan)
+
+    def make_again_topics(self, plan: QueryPlan) -> None:
+        for source in plan.sources:
             if source.again is not None and self.topics.describe(source.again) is None:
-                self._make_topic(again_topic(source, self.topics))
-        self.lifecycle.start(start.plan, latest=latest, paused=query_id in self.paused)
+                self.make_topic(again_topic(source, self.topics))
 
-    def _replay(self) -> None:
-        """Enter every statement of the command log again, then start the queries that are left."""
-        for command in self.commands.commands():
-            try:
-                statement = parse_statement(command.text, self.catalog.types)
-                if isinstance(statement, AlterSystem):
-                    self.system[statement.name] = statement.value
-                    continue
-                numbered = _NUMBER.search(command.query_id or "")
-                if numbered is not None:
-                    self.catalog.skip_query_ids(int(numbered[1]))
-                change = prepare(
-                    statement, command.text, self.world(command.settings, replaying=True, now_ms=command.time_ms)
-                )
-            except MergusError as error:
-                log.error("a statement of the command log cannot be carried out again: %s", error.message)
-                continue
-            self._enter(change)
-        self.models.publish(self.catalog.models)
-        self._ready_processing_log()
-        for query_id, entry in self.catalog.queries.items():
-            for source in entry.sources:
-                self._recreate_topic(source)
-            self._start(Start(self.plans[query_id], entry))
-
-    def _recreate_topic(self, source: str) -> None:
-        relation = self.catalog.find(source)
-        if relation is not None and relation.topic and self.topics.describe(relation.topic) is None:
-            log.error("a query's topic is gone: %s is made anew, empty", relation.topic)
-            self._make_topic(topic_of(relation, relation.partitions or 1))
-
-    def _ready_processing_log(self) -> None:
-        text = processing_log.STATEMENT
-        change = prepare(parse_statement(text), text, self.world({}))
-        if not change.nothing:
-            self._enter(change)
+    def begin(self, plan: QueryPlan) -> None:
+        latest = plan.settings.get("auto.offset.reset", "earliest") == "latest"
+        self.lifecycle.start(plan, latest=latest, paused=plan.query_id in self.paused)
 
     def insert_rows(self, target: str, rows: Sequence[Mapping[str, Any]]) -> list[MergusError | None]:
         """Write JSON objects as records; for each, None or why it is refused. Raises where `target` takes none."""

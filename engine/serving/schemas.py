@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +16,11 @@ from ..sql.catalog import Relation
 from ..sql.ddl_inferred import check_written
 from ..sql.properties import INFERRING
 from ..sql.schema import ColumnDef
+from ..sql.transform import column_texts, columns_of_texts
 from .changes.change import Registration, World
 
+_COLUMNS = "mergus.columns."
+"""How the notes in the command log begin that hold the columns of a schema."""
 WRAP = "ksql.persistence.wrap.single.values"
 
 
@@ -34,17 +38,46 @@ def with_registry(properties: Mapping[str, str], topic: str, name: str, world: W
 @dataclass
 class Inferring:
     """`sql.ddl_inferred.InferSchema` over the registry. `used`: by property, the ids of the schemas that were taken,
-    which go into the command log: the topic's schema may be another one when the log is read again."""
+    which go into the command log: the topic's schema may be another one when the log is read again; so go the columns,
+    in `notes`, for the registry may be away then."""
 
     world: World
     used: dict[str, str] = field(default_factory=dict)
+    noted: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What the command log keeps."""
+        return {**self.used, **self.noted}
 
     def __call__(self, name: str, topic: str, properties: Mapping[str, str], is_key: bool) -> Sequence[ColumnDef]:
         """The columns of a topic's keys or values."""
-        schemas, whole = schema_format(name), with_registry(properties, topic, "", self.world)
-        registry = registry_of(whole, name)
         given = schema_id_of(properties, is_key=is_key)
         known = given if given is not None else self.world.settings.get(inferred_name(is_key=is_key))
+        note = _COLUMNS + inferred_name(is_key=is_key)
+        if self.world.offline and known is not None and note in self.world.settings:
+            number, found = int(known), columns_of_texts(json.loads(self.world.settings[note]))
+        else:
+            number, asked = self._asked(name, topic, properties, known, given, is_key=is_key)
+            found = tuple((c.name, c.type) for c in asked)
+        if given is None:
+            self.used[inferred_name(is_key=is_key)] = str(number)
+        self.noted[note] = json.dumps(column_texts(found))
+        return [ColumnDef(column, kind, is_key) for column, kind in found]
+
+    def _asked(
+        self,
+        name: str,
+        topic: str,
+        properties: Mapping[str, str],
+        known: int | str | None,
+        given: int | None,
+        *,
+        is_key: bool,
+    ) -> tuple[int, Sequence[FormatColumn]]:
+        """The id of the schema, and its columns, from the registry."""
+        schemas, whole = schema_format(name), with_registry(properties, topic, "", self.world)
+        registry = registry_of(whole, name)
         try:
             if known is not None:
                 found: Any = (int(known), registry.by_id(int(known)))
@@ -56,10 +89,7 @@ class Inferring:
         number, schema = found
         if schema.type != schemas.schema_type:
             raise AnalysisError(f"the schema with id {number} is of type {schema.type}", detail=f"the format is {name}")
-        if given is None:
-            self.used[inferred_name(is_key=is_key)] = str(number)
-        columns = schemas.columns_of(schema, registry.resolve, whole, is_key=is_key)
-        return [ColumnDef(c.name, c.type, is_key) for c in columns]
+        return number, schemas.columns_of(schema, registry.resolve, whole, is_key=is_key)
 
 
 def is_bare(columns: Sequence[FormatColumn]) -> bool:
@@ -85,10 +115,12 @@ def _no_schema(name: str, topic: str, why: UserError, given: int | None, *, is_k
 
 
 # ----------------------------------------------------------------------------------------------------------- registering
-def registrations(relation: Relation, *, of_query: bool) -> tuple[Registration, ...]:
+def registrations(relation: Relation, world: World, *, of_query: bool) -> tuple[Registration, ...]:
     """The schemas to register for a stream or table: where its columns were listed and the topic has none yet, or, of a
     query, always; but not where the statement names a schema, which the query's columns must fit."""
-    found = []
+    found: list[Registration] = []
+    if world.offline:
+        return ()
     for is_key in (True, False):
         name = relation.key_format if is_key else relation.value_format
         columns = _carried(relation, is_key=is_key)

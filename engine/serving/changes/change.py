@@ -85,7 +85,8 @@ class Models(Protocol):
 class World:
     """What `prepare` may know: the catalog, functions, settings of the statement, the topics there are, how the columns
     of files are found, and whether functions may come as text. `replaying`: statements that were
-    accepted before are entered again, or taken as if they were: topics come into being when they are named.
+    accepted before are entered again, or taken as if they were: topics come into being when they are named. `offline`: what
+    lies outside the data folder is not asked.
     `schema_registry`: where schemas lie (`io.schemas.opening`), None where there is no registry. `now_ms`: when the
     statement was said; `models_used`: the queries that call a model, each with its reference (`@ALIAS`, `$3` or empty);
     `plans`: of the queries that run; `ask` answers a pull query; `bring_again` brings back what a model has failed on;
@@ -98,6 +99,7 @@ class World:
     infer: ddl.InferColumns | None = None
     inline_functions: bool = True
     replaying: bool = False
+    offline: bool = False
     shipped: frozenset[str] = field(default_factory=frozenset)
     schema_registry: str | None = None
     now_ms: int = 0

@@ -64,8 +64,8 @@ def create(statement: CreateSource, text: str, world: World) -> Change:
         create_topics=topics,
         start=start,
         terminate=terminate,
-        register=() if relation.file is not None else registrations(relation, of_query=False),
-        notes=inferring.used,
+        register=() if relation.file is not None else registrations(relation, world, of_query=False),
+        notes=inferring.notes,
     )
 
 
@@ -100,7 +100,7 @@ def create_as(statement: CreateSourceAs, text: str, world: World) -> Change:
         start=(Start(plan, entry),),
         terminate=terminate,
         query_id=query_id,
-        register=registrations(relation, of_query=True),
+        register=registrations(relation, world, of_query=True),
         kept=terminate,
     )
 

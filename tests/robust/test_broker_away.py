@@ -1,0 +1,55 @@
+"""A server whose broker is away when it starts: a real broker, as after a reboot of both machines."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from tests.kafka_broker import BrokerUnavailable, own_broker
+from tests.mergus_server import Refused, running_server, start, until
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+STATEMENTS = """
+CREATE STREAM s (k STRING KEY, a INT) WITH (kafka_topic='s', value_format='JSON', partitions=2);
+CREATE TABLE t AS SELECT k, COUNT(*) AS n FROM s GROUP BY k EMIT CHANGES;
+INSERT INTO s VALUES ('x', 1);
+"""
+
+
+@pytest.fixture
+def broker():
+    try:
+        with own_broker() as made:
+            yield made
+    except BrokerUnavailable as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+
+
+def test_a_start_without_the_broker(tmp_path, broker):
+    options = ("--kafka", broker.address, "--setting", "log.level=error")
+    server = start(tmp_path, *options)
+    server.statement(STATEMENTS)
+    until(lambda: server.rows("SELECT * FROM t;") == [["x", 1]], "the table")
+    until(lambda: any((tmp_path / "state/CTAS_T_0/checkpoint").iterdir()), "a checkpoint")
+    server.kill()
+    broker.stop()
+    with running_server(tmp_path, *options) as server:
+        until(lambda: server.state("CTAS_T_0") == "ERROR", "the query to be in ERROR")
+        (told,) = server.statement("DESCRIBE t EXTENDED;")
+        assert "see whether the brokers can be reached" in told["sourceDescription"]["errorStats"]
+        with pytest.raises(Refused) as refused:
+            server.open("/healthcheck")
+        assert refused.value.status == 503
+        with pytest.raises(Refused) as refused:
+            server.statement("CREATE STREAM u AS SELECT * FROM s;")
+        assert refused.value.status == 503
+        broker.start()
+        until(lambda: server.state("CTAS_T_0") == "RUNNING", "the query to go on", 90)
+        server.statement("INSERT INTO s VALUES ('x', 2);")
+        until(lambda: server.rows_if_there("SELECT * FROM t;") == [["x", 2]], "the table to go on")
+        with server.open("/healthcheck") as answer:
+            assert json.loads(answer.read())["isHealthy"]
