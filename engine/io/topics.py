@@ -65,6 +65,14 @@ class TopicInfo:
     """How long its records are kept, also where the broker says it and not `config`; None where nobody does."""
 
 
+@dataclass(frozen=True)
+class Consumers:
+    """Who reads a topic: consumers, and the groups that they are in."""
+
+    consumers: int = 0
+    groups: int = 0
+
+
 class Reader(Protocol):
     """Reads the partitions it was given, from the positions it was given. Owned by one thread."""
 
@@ -151,6 +159,10 @@ class Topics(Protocol):
 
     def identities(self, names: Collection[str]) -> dict[str, TopicIdentity]:
         """Those of these topics that are there."""
+        ...
+
+    def consumers(self) -> dict[str, Consumers]:
+        """Who reads topics as a member of a consumer group, by topic; the engine's own readers are in none."""
         ...
 
     def begin_offsets(self, name: str) -> dict[int, int]:

@@ -85,6 +85,10 @@ class CommandLog:
         ).lastrowid
         return int(made or 0)
 
+    def clear(self) -> None:
+        """Forget every statement."""
+        self._do("DELETE FROM statements")
+
     def remove_note(self, sequence: int, name: str) -> None:
         """Take a setting out of a statement that is there: what it asked for is done."""
         changed = "UPDATE statements SET settings = json_remove(settings, ?) WHERE sequence = ?"

@@ -19,7 +19,7 @@ from ..clock import Clock, SystemClock
 from ..config import Config
 from ..errors import Conflict, MergusError
 from ..io.schemas.opening import forget
-from ..io.topics import TopicInfo, Topics
+from ..io.topics import Consumers, TopicInfo, Topics
 from ..plan.steps import QueryPlan
 from ..runtime.command_log import CommandLog
 from ..runtime.data_folder import DataFolder
@@ -45,9 +45,11 @@ from . import opening
 from .changes.change import Change, Start, World
 from .changes.statement import changes_something, is_there, prepare
 from .changes.topics import delete_topic
+from .describe.cluster import consumers_of
 from .describe.functions import describe_function
 from .describe.models import describe_model, models_used
 from .describe.sources import describe_sources, watched_of
+from .ending import ClusterTerminated
 from .inserts import Inserts
 from .models.dead_letters import again_topic, bring_again, forget_again
 from .models.keeper import ModelKeeper, first_table
@@ -91,6 +93,7 @@ class Engine:
         self.system: dict[str, str] = {}  # ALTER SYSTEM
         self.plans: dict[str, QueryPlan] = {}
         self.paused: set[str] = set()
+        self.terminated = False  # for good
         self.connection = connect()
         seal(self.connection)
         self.bounded = bounded
@@ -187,6 +190,7 @@ class Engine:
         self, parsed: Parsed, session: Session, *, properties: Mapping[str, str] | None = None
     ) -> Result:
         """Carry out one statement."""
+        self.check_alive()
         settings = {**self.system, **session.properties, **(properties or {})}
         try:
             if changes_something(parsed.statement):
@@ -208,7 +212,7 @@ class Engine:
             case Show(what=("STREAMS" | "TABLES") as kind, extended=True, span=span):
                 return self._describe(Describe(None, True, "STREAM" if kind == "STREAMS" else "TABLE", span), text)
             case Show() as shown:
-                return show(shown, text, self._shown(session))
+                return show(shown, text, self._shown(session, ends=shown.extended and shown.what == "QUERIES"))
             case Describe() as describe:
                 return self._describe(describe, text)
             case DescribeFunction() as describe:
@@ -224,6 +228,11 @@ class Engine:
                 return Done(text, f"System property '{name}' was set to '{value}'.", warnings=warnings_about(name))
             case other:
                 return session.answer(other, text) or answer_about_topics(self, other, text)
+
+    def check_alive(self) -> None:
+        """Raises ClusterTerminated once the server has been ended for good."""
+        if self.terminated:
+            raise ClusterTerminated("The cluster has been terminated. No new request will be accepted.")
 
     # --------------------------------------------------------------------------------------------------------- changes
     def world(self, settings: Mapping[str, str], *, replaying: bool = False, now_ms: int = 0) -> World:
@@ -328,22 +337,28 @@ class Engine:
 
     def insert_rows(self, target: str, rows: Sequence[Mapping[str, Any]]) -> list[MergusError | None]:
         """Write JSON objects as records; for each, None or why it is refused. Raises where `target` takes none."""
+        self.check_alive()
         self.folder.check()
         return self.inserts.rows(self.catalog.get(target), rows)
 
     # ----------------------------------------------------------------------------------------------------- looking about
-    def _shown(self, session: Session) -> Shown:
+    def _shown(self, session: Session, *, ends: bool) -> Shown:
         properties = [*self.config.shown(), *known_properties(self.system, session.properties)]
         return Shown(
             self.catalog,
             self.registry,
             self.topics.list,
-            {query_id: status.state for query_id, status in self.lifecycle.statuses().items()},
+            self._consumers,
+            self.lifecycle.statuses(ends=ends),
             properties,
             session.variables,
             self.questions.statements(),
             self.plans,
         )
+
+    def _consumers(self) -> dict[str, Consumers]:
+        workers = self.config["workers"] * self.config["processes"]
+        return consumers_of(self.plans, self.topics.consumers(), workers)
 
     def _describe(self, statement: Describe, text: str) -> Listing:
         statuses = self.lifecycle.statuses(ends=statement.extended)

@@ -8,13 +8,15 @@ from typing import Any
 
 from ..errors import Unsupported
 from ..inference.registered import HIDDEN
-from ..io.topics import TopicInfo
+from ..io.topics import Consumers, TopicInfo
 from ..plan.steps import QueryPlan
 from ..plan.topology import topology
+from ..runtime.flow import FlowStatus
 from ..sql.catalog import Catalog
 from ..sql.functions import AggregateFunction, Function, FunctionRegistry, TableFunction
 from ..sql.statements.statement import Show
 from .describe.models import show_models
+from .describe.sources import describe_query, watched_of
 from .describe.topology import show_topology
 from .results import Listing
 from .shape import query_shape, relation_shape, type_shape
@@ -24,18 +26,24 @@ HIDDEN_TOPICS = ("_", "mergus_")
 
 @dataclass(frozen=True)
 class Shown:
-    """What SHOW may look at: `topics` asks for them, `states` is each query's state (RUNNING, PAUSED, ERROR, UNRESPONSIVE),
+    """What SHOW may look at: `topics` asks for them, `consumers` for who reads them, `statuses` are the queries',
     `properties` (name, value, origin) in order, `pushed` the push queries at work by id, `plans` those of the persistent
     ones."""
 
     catalog: Catalog
     registry: FunctionRegistry
     topics: Callable[[], Sequence[TopicInfo]]
-    states: Mapping[str, str]
+    consumers: Callable[[], Mapping[str, Consumers]]
+    statuses: Mapping[str, FlowStatus]
     properties: Sequence[tuple[str, str, str]]
     variables: Mapping[str, str]
     pushed: Mapping[str, str]
     plans: Mapping[str, QueryPlan]
+
+    @property
+    def states(self) -> dict[str, str]:
+        """Each query's: RUNNING, PAUSED, ERROR, UNRESPONSIVE."""
+        return {query_id: status.state for query_id, status in self.statuses.items()}
 
 
 def show(statement: Show, text: str, shown: Shown) -> Listing:
@@ -46,7 +54,7 @@ def show(statement: Show, text: str, shown: Shown) -> Listing:
         case "TOPICS":
             return _topics(text, shown, hidden=statement.all, extended=statement.extended)
         case "QUERIES":
-            return _queries(text, shown)
+            return _queries(text, shown, extended=statement.extended)
         case "FUNCTIONS":
             return _functions(text, shown)
         case "PROPERTIES":
@@ -77,13 +85,22 @@ def _relations(what: str, text: str, shown: Shown) -> Listing:
 
 def _topics(text: str, shown: Shown, *, hidden: bool, extended: bool) -> Listing:
     found = [t for t in shown.topics() if hidden or not t.name.startswith(HIDDEN_TOPICS)]
-    rows = tuple((t.name, t.partitions, t.replicas) for t in found)
-    body = {"topics": [{"name": t.name, "replicaInfo": [t.replicas] * t.partitions} for t in found]}
-    kind = "kafka_topics_extended" if extended else "kafka_topics"
-    return Listing(text, kind, body, ("Kafka Topic", "Partitions", "Partition Replicas"), rows)
+    rows: tuple[tuple[Any, ...], ...] = tuple((t.name, t.partitions, t.replicas) for t in found)
+    body: dict[str, list[dict[str, Any]]] = {
+        "topics": [{"name": t.name, "replicaInfo": [t.replicas] * t.partitions} for t in found]
+    }
+    columns = ("Kafka Topic", "Partitions", "Partition Replicas")
+    if not extended:
+        return Listing(text, "kafka_topics", body, columns, rows)
+    readers = shown.consumers()
+    read = [readers.get(t.name, Consumers()) for t in found]
+    for shape, who in zip(body["topics"], read, strict=True):
+        shape |= {"consumerCount": who.consumers, "consumerGroupCount": who.groups}
+    rows = tuple((*row, who.consumers, who.groups) for row, who in zip(rows, read, strict=True))
+    return Listing(text, "kafka_topics_extended", body, (*columns, "Consumers", "Consumer Groups"), rows)
 
 
-def _queries(text: str, shown: Shown) -> Listing:
+def _queries(text: str, shown: Shown, *, extended: bool) -> Listing:
     entries = sorted(shown.catalog.queries.values(), key=lambda q: q.query_id)
     shapes: list[dict[str, Any]] = []
     rows: list[tuple[Any, ...]] = []
@@ -98,7 +115,13 @@ def _queries(text: str, shown: Shown) -> Listing:
         shapes.append(query_shape(query_id, statement, "PUSH", "RUNNING", None))
         rows.append((query_id, "PUSH", "RUNNING:1", None, None, statement))
     columns = ("Query ID", "Query Type", "Status", "Sink Name", "Sink Kafka Topic", "Query String")
-    return Listing(text, "queries", {"queries": shapes}, columns, tuple(rows))
+    if not extended:
+        return Listing(text, "queries", {"queries": shapes}, columns, tuple(rows))
+    watched = {query_id: watched_of(status) for query_id, status in shown.statuses.items()}
+    told = [describe_query(shown.plans[e.query_id], e, watched.get(e.query_id)) for e in entries]
+    described = [shape for shape, _ in told]
+    people = "\n\n".join(words for _, words in told)
+    return Listing(text, "query_descriptions", {"queryDescriptions": described}, columns, tuple(rows), people)
 
 
 def function_kind(function: Function) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ...clock import Clock
 from ...errors import Conflict, UnknownName, UserError
-from ..topics import DEFAULT_REPLICAS, TopicIdentity, TopicInfo, TopicPartition
+from ..topics import DEFAULT_REPLICAS, Consumers, TopicIdentity, TopicInfo, TopicPartition
 from .cleaner import KEYS_MAX, Cleaner
 from .compaction import Compaction
 from .reader import EmbeddedReader
@@ -84,6 +84,10 @@ class EmbeddedTopics:
                 values,
             ).fetchall()
         return [_info(name, partitions, replicas, json.loads(text)) for name, partitions, replicas, text in rows]
+
+    def consumers(self) -> dict[str, Consumers]:
+        """Nobody: there are no consumer groups."""
+        return {}
 
     def identities(self, names: Collection[str]) -> dict[str, TopicIdentity]:
         """Those of these topics that are there."""

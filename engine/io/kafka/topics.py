@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but
 )
 
 from ...errors import Conflict, UnknownName
-from ..topics import TopicIdentity, TopicInfo, TopicPartition
+from ..topics import Consumers, TopicIdentity, TopicInfo, TopicPartition
 from .errors import fault, is_code
 from .reader import KafkaReader
 from .writer import MARKERS, KafkaTransactionalWriter, KafkaWriter
@@ -117,6 +118,23 @@ class KafkaTopics:
                 raise fault(f"cannot describe topic {name}", error) from error
             given = str(found.topic_id)
             made[name] = TopicIdentity("" if given == _NO_ID else given, len(found.partitions))
+        return made
+
+    def consumers(self) -> dict[str, Consumers]:
+        """The members of consumer groups that are assigned partitions of a topic."""
+        try:
+            listed = self._admin.list_consumer_groups(request_timeout=REACH_S).result(TIMEOUT_S)
+            names = [group.group_id for group in listed.valid]
+            asked = self._admin.describe_consumer_groups(names, request_timeout=REACH_S).values() if names else ()
+            groups = [each.result(TIMEOUT_S) for each in asked]
+        except KafkaException as error:
+            raise fault("cannot list the consumer groups", error) from error
+        made: dict[str, Consumers] = {}
+        for group in groups:
+            counts = Counter(t for m in group.members for t in {p.topic for p in m.assignment.topic_partitions})
+            for topic, count in counts.items():
+                known = made.get(topic, Consumers())
+                made[topic] = Consumers(known.consumers + count, known.groups + 1)
         return made
 
     def _partitions(self, name: str) -> int:

@@ -161,8 +161,22 @@ def _extended(relation: Relation, shape: Mapping[str, Any], away: str | None) ->
 
 def describe_plan(text: str, plan: QueryPlan, entry: QueryEntry | None, watched: Watched | None) -> Listing:
     """EXPLAIN's answer: the plan as text, and as ksqlDB's query description."""
+    description = _description(plan, entry, watched, text)
+    return Listing(text, "queryDescription", {"queryDescription": description}, (), (), description["executionPlan"])
+
+
+def describe_query(plan: QueryPlan, entry: QueryEntry, watched: Watched | None) -> tuple[dict[str, Any], str]:
+    """One entry of SHOW QUERIES EXTENDED, and the same for people."""
+    known = {} if watched is None else {entry.query_id: watched}
+    lines = [entry.query_id, f"Statement: {entry.statement}"]
+    lines += [f"Reads: {', '.join(entry.sources)}", f"Writes: {entry.sink or '-'}"]
+    lines += [line for line in (_statistics([entry.query_id], known), _errors([entry.query_id], known)) if line]
+    return _description(plan, entry, watched, entry.statement), "\n".join(lines)
+
+
+def _description(plan: QueryPlan, entry: QueryEntry | None, watched: Watched | None, text: str) -> dict[str, Any]:
     told = explain(plan)
-    description = {
+    return {
         "id": "" if entry is None else entry.query_id,
         "statementText": text if entry is None else entry.statement,
         "windowType": None if plan.window is None else plan.window.kind,
@@ -180,4 +194,3 @@ def describe_plan(text: str, plan: QueryPlan, entry: QueryEntry | None, watched:
         "tasksMetadata": [],
         "state": None if watched is None else watched.state,
     }
-    return Listing(text, "queryDescription", {"queryDescription": description}, (), (), told)

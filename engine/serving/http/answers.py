@@ -7,6 +7,7 @@ from typing import Any
 from ...errors import EnvironmentFault, MergusError, UserError
 from ...sql.schema import Schema
 from ...sql.types import back_quoted
+from ..ending import ClusterTerminated
 from ..results import Done, Listing, Rows
 from ..shape import type_text
 
@@ -16,6 +17,7 @@ QUERY_ENDPOINT = 40002
 NOT_FOUND = 40400
 SERVER_ERROR = 50000
 UNAVAILABLE = 50300
+TERMINATED = 50303
 
 
 def entity(result: Done | Listing | Rows, *, for_people: bool = False) -> dict[str, Any] | None:
@@ -56,7 +58,7 @@ def status_of(error: BaseException) -> tuple[int, int]:
     if isinstance(error, UserError):
         return 400, QUERY_ENDPOINT if isinstance(error, NoQueryHere) else BAD_STATEMENT
     if isinstance(error, EnvironmentFault):
-        return 503, UNAVAILABLE
+        return 503, TERMINATED if isinstance(error, ClusterTerminated) else UNAVAILABLE
     return 500, SERVER_ERROR
 
 

@@ -31,6 +31,7 @@ from ..results import Done, Listing, Push, Result, Rows
 from ..session import Session
 from ..settings import property_name
 from ..topic_answers import PrintedTopic
+from . import cluster as http_cluster
 from . import models as http_models
 from . import page as http_page
 from . import schemas as http_schemas
@@ -85,12 +86,12 @@ def application(engine: Engine) -> ASGIApp:
         Route("/is_valid_property/{name}", http.is_valid_property),
         Route("/info", http.info),
         Route("/healthcheck", http.health),
-        Route("/clusterStatus", http.cluster),
         Route("/metrics", http.metrics),
         Route("/topology.dot", http.topology),
         Route("/topology.mermaid", http.topology),
         *http_page.routes(engine.info),
         *http_models.routes(engine),
+        *http_cluster.routes(engine),
     ]
     location = engine.schema_registry
     if location.startswith("embedded:"):
@@ -316,12 +317,8 @@ class _Http:
         """GET /healthcheck."""
         healthy = await run_in_threadpool(self.engine.health)
         details = {name: {"isHealthy": good} for name, good in healthy.items()}
-        good = all(healthy.values())
-        return JSONResponse({"isHealthy": good, "details": details, "serverState": "READY"}, 200 if good else 503)
-
-    async def cluster(self, request: Request) -> Response:
-        """GET /clusterStatus: one server."""
-        return JSONResponse({"clusterStatus": {}})
+        good, state = all(healthy.values()), "TERMINATED" if self.engine.terminated else "READY"
+        return JSONResponse({"isHealthy": good, "details": details, "serverState": state}, 200 if good else 503)
 
     async def metrics(self, request: Request) -> Response:
         """GET /metrics, for Prometheus."""
