@@ -100,10 +100,13 @@ def test_a_lost_connection_is_no_failure_of_a_reader(code):
     """librdkafka mends it by itself."""
     reader = KafkaReader({"bootstrap.servers": "127.0.0.1:1", "log_level": "0"}, {("s", 0): 0}, ("value",))
     until(lambda: reader.poll(10, 100.0) is None)
-    told = type("Told", (), {"error": lambda self: KafkaError(code)})()
-    reader._told(told)
+
+    def told(code):
+        return type("Told", (), {"error": lambda self: KafkaError(code), "topic": lambda self: None})()
+
+    reader._told(told(code))
     with pytest.raises(EnvironmentFault):
-        reader._told(type("Told", (), {"error": lambda self: KafkaError(KafkaError._AUTHENTICATION)})())
+        reader._told(told(KafkaError._AUTHENTICATION))
     reader.close()
 
 

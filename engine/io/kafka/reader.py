@@ -112,7 +112,8 @@ class KafkaReader:
         elif problem.code() == KafkaError._AUTO_OFFSET_RESET:
             self._out_of_range(str(message.topic()), int(message.partition() or 0), problem)
         elif problem.fatal() or problem.code() not in _PASSING:
-            raise fault("cannot read from Kafka", problem)
+            topic = message.topic()
+            raise fault("cannot read from Kafka" if topic is None else f"cannot read topic {topic}", problem)
 
     def _out_of_range(self, topic: str, partition: int, problem: KafkaError) -> None:
         """A position that the topic does not have: its records were removed before they were read, which is for who reads to

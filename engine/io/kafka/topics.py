@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicCollection
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as Place
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but not in its __all__
     AdminClient,
@@ -21,13 +21,14 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but
     OffsetSpec,
 )
 
-from ...errors import Conflict, UnknownName
+from ...errors import Conflict, EnvironmentFault, UnknownName
 from ..topics import Consumers, TopicIdentity, TopicInfo, TopicPartition
-from .errors import fault, is_code
+from .errors import fault, is_code, refuses, wrong_settings
 from .reader import KafkaReader
 from .writer import MARKERS, KafkaTransactionalWriter, KafkaWriter
 
 TIMEOUT_S = 30.0
+FIRST_REACH_S = 2.0  # then it is asked whether the brokers have refused us
 REACH_S = 10.0  # metadata: longer means that no broker is there
 _LOOKS = 500  # how often to look, every _LOOK_S, for a change that the cluster has agreed to
 _LOOK_S = 0.02
@@ -40,7 +41,15 @@ class KafkaTopics:
 
     def __init__(self, bootstrap: str, settings: Mapping[str, str] | None = None) -> None:
         self._settings = {"bootstrap.servers": bootstrap, "log_level": "2", **(settings or {})}
-        self._admin = AdminClient(dict(self._settings))
+        self._told: KafkaError | None = None  # why brokers cannot be reached, as librdkafka told it last
+        try:
+            self._admin = AdminClient({**self._settings, "error_cb": self._heard})  # type: ignore[dict-item]
+        except KafkaException as error:
+            raise wrong_settings(error) from None
+
+    def _heard(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # that comes beside what says why
+            self._told = error
 
     def create(
         self, name: str, partitions: int = 1, replicas: int = 1, config: Mapping[str, str] | None = None
@@ -94,16 +103,32 @@ class KafkaTopics:
         return [info for info in self._metadata(None) if not info.name.startswith("__") and info.name != MARKERS]
 
     def _metadata(self, name: str | None) -> builtins.list[TopicInfo]:
+        # Asking for all topics never makes one, where a broker creates what it is asked for.
         try:
-            # Asking for all topics never makes one, where a broker creates what it is asked for.
-            topics = self._admin.list_topics(timeout=REACH_S).topics
+            topics = self._admin.list_topics(timeout=FIRST_REACH_S).topics
         except KafkaException as error:
-            raise fault(f"cannot list the topics of Kafka at {self._settings['bootstrap.servers']}", error) from error
+            self._check_let_in(error)
+            try:
+                topics = self._admin.list_topics(timeout=REACH_S - FIRST_REACH_S).topics
+            except KafkaException as again:
+                self._check_let_in(again)
+                raise self._unreachable(again) from again
+        self._told = None
         return [
             TopicInfo(each, len(meta.partitions), max((len(p.replicas) for p in meta.partitions.values()), default=1))
             for each, meta in sorted(topics.items())
             if meta.error is None and name in (None, each)
         ]
+
+    def _check_let_in(self, error: KafkaException) -> None:
+        """Raises NotLetIn where waiting mends nothing: librdkafka goes on trying all the same."""
+        self._admin.poll(0)
+        if self._told is not None and refuses(self._told):
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: KafkaException) -> EnvironmentFault:
+        reason, self._told = self._told or error, None
+        return fault(f"cannot list the topics of Kafka at {self._settings['bootstrap.servers']}", reason)
 
     def identities(self, names: Collection[str]) -> dict[str, TopicIdentity]:
         """Those of these topics that are there."""

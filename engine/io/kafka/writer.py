@@ -39,13 +39,15 @@ class KafkaWriter:
         self._partitions = partitions
         self._known: set[str] = set()
         self._failed = 0
+        self._failed_of = ""
         self._failure: KafkaError | None = None
         fixed: dict[str, Any] = {"delivery.report.only.error": True, **(more or {})}
         self._producer = Producer({**_DEFAULTS, **settings, **fixed})
 
-    def _delivered(self, error: KafkaError | None, _: Message) -> None:
+    def _delivered(self, error: KafkaError | None, record: Message) -> None:
         if error is not None:
             self._failed += 1
+            self._failed_of = str(record.topic())
             if self._failure is None or self._failure.code() == _NEIGHBOUR:
                 self._failure = error  # of its neighbours in a batch a refused record is the one that tells why
 
@@ -105,7 +107,7 @@ class KafkaWriter:
         failed, failure = self._failed, self._failure
         self._failed, self._failure = 0, None
         if failure is not None:
-            raise fault(f"{failed} records could not be written to Kafka", failure)
+            raise fault(f"{failed} records could not be written to Kafka's topic {self._failed_of}", failure)
         if left:
             raise EnvironmentFault(
                 f"{left} records are not yet written to Kafka",
