@@ -6,6 +6,7 @@ worker owns; a writer is one transaction at a time.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -159,6 +160,10 @@ class Topics(Protocol):
 
     def identities(self, names: Collection[str]) -> dict[str, TopicIdentity]:
         """Those of these topics that are there."""
+        ...
+
+    def refused_times(self, name: str, timestamps: pa.Array, now_ms: int) -> builtins.list[tuple[int, str]]:
+        """Rows of these records' times that the topic does not take, with the reason; NULL is the time of writing."""
         ...
 
     def consumers(self) -> dict[str, Consumers]:

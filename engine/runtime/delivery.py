@@ -29,9 +29,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
-from ..io.topics import TopicPartition, TransactionalWriter, Writer
+from ..io.topics import TopicPartition, Topics, TransactionalWriter, Writer
+from ..operators.operator import Failure
+from .processing_log import ProcessingLog
 
 Output = Sequence[tuple[str, pa.RecordBatch]]
 
@@ -62,15 +65,44 @@ class Nowhere:
         return
 
 
+class Accepted:
+    """Lets through what topics take: with a record whose time is too far from now a broker refuses its neighbours, too, for
+    ever. What is left out is in the processing log. Owned by the worker's thread."""
+
+    def __init__(self, topics: Topics, now_ms: Callable[[], int], log: ProcessingLog) -> None:
+        self._topics = topics
+        self._now_ms = now_ms
+        self._log = log
+
+    def of(self, topic: str, records: pa.RecordBatch) -> pa.RecordBatch:
+        """The records but for those that the topic would refuse."""
+        if "timestamp" not in records.schema.names:
+            return records
+        refused = self._topics.refused_times(topic, records.column("timestamp"), self._now_ms())
+        if not refused:
+            return records
+        for _, reason in refused:
+            self._log.report(Failure(reason, "serialization", topic))
+        self._log.flush()
+        keep = np.ones(records.num_rows, dtype=bool)
+        keep[[row for row, _ in refused]] = False
+        return records.filter(pa.array(keep))
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        self._log.close()
+
+
 class AtOnce:
     """At least once: see the module."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, accepted: Accepted) -> None:
         self._writer = writer
+        self._accepted = accepted
 
     def deliver(self, epoch: int, output: Output, positions: Mapping[TopicPartition, int]) -> None:
         for topic, records in output:
-            self._writer.write(topic, records)
+            self._writer.write(topic, self._accepted.of(topic, records))
 
     def flush(self, epoch: int) -> None:
         self._writer.flush()
@@ -83,6 +115,7 @@ class AtOnce:
 
     def close(self) -> None:
         self._writer.close()
+        self._accepted.close()
 
     def abandon(self) -> None:
         self._writer.abandon()

@@ -169,10 +169,15 @@ class Flow:
         return self._read if run is None else run.identities
 
     def begin_again(self) -> None:
-        """Its topics are no longer what they were (one was made anew, has more partitions): start from the checkpoint again."""
+        """Its topics are no longer what they were (one was made anew, has more partitions): start from the checkpoint again. A
+        flow over several processes does so in new ones: no process of it can end its share alone."""
+        if self._fatal is not None:
+            words = f"the topics of {self.settings.query_id} are no longer what they were: it is started again"
+            self._fatal(FlowFailure(words, "", 0, words))
+            return
         with self._news:
             self._parked = False
-            if self._run is not None and not self.settings.addresses:
+            if self._run is not None:
                 self._run.control.stop()
             self._news.notify_all()
 

@@ -35,7 +35,7 @@ from ..state.duckdb import connect_to_files, cursor
 from ..state.store import StateStore
 from .checkpoint import Checkpoint, Positions
 from .decoding import decoding
-from .delivery import AtOnce, Nowhere, Outbox, Output, Positioned, positions_of
+from .delivery import Accepted, AtOnce, Nowhere, Outbox, Output, Positioned, positions_of
 from .file_inputs import FileInputs
 from .inputs import TopicInputs
 from .metrics import QueryMetrics
@@ -288,7 +288,7 @@ class PlanQuery:
         if self.plan.sink is None:
             return Nowhere(self._take)
         if not self._engine.exactly_once:
-            return AtOnce(topics.writer())
+            return AtOnce(topics.writer(), Accepted(topics, self._engine.clock.now_ms, self._open_log()))
         self._outbox(worker).mkdir(parents=True, exist_ok=True)
         writer = topics.transactional_writer(self._transactional_id(worker))
         if self._stateless:

@@ -120,7 +120,7 @@ class Inserter:
         timestamps = pa.array([now_ms if t is None else t for t in times], pa.int64())
         made = pa.record_batch({"timestamp": timestamps, "key": key, "value": value})
         if unwritable:
-            made = made.filter(pa.array([row not in unwritable for row in range(len(rows))]))
+            made = _without(made, unwritable)
         return made, _filled(refused, [unwritable.get(row) for row in range(len(rows))])
 
     def _values(self, columns: Sequence[ColumnDef], rows: Sequence[Row]) -> tuple[pa.Array, list[tuple[int, str]]]:
@@ -204,19 +204,31 @@ class Inserts:
         return answers
 
     def _write(self, topic: str, records: pa.RecordBatch) -> Sequence[Refusal]:
+        """Of each record None, or why it is not written. Raises where none can be."""
+        times = self._topics.refused_times(topic, records.column("timestamp"), self._clock.now_ms())
+        wrong = {
+            row: AnalysisError(f"topic {topic} does not take a record of this time", detail=why) for row, why in times
+        }
+        refused = [wrong.get(row) for row in range(len(records))]
+        if wrong:
+            records = _without(records, wrong)
         if self._writer is None:
             self._writer = self._topics.writer()
         try:
-            return self._writer.deliver(topic, records)
+            return _filled(refused, self._writer.deliver(topic, records))
         except BaseException:
-            refused, self._writer = self._writer, None
-            refused.abandon()  # else what was refused would be written with the next that is not
+            broken, self._writer = self._writer, None
+            broken.abandon()  # else what was refused would be written with the next that is not
             raise
 
     def close(self) -> None:
         """Give the writer back."""
         if self._writer is not None:
             self._writer.close()
+
+
+def _without(records: pa.RecordBatch, refused: Mapping[int, object]) -> pa.RecordBatch:
+    return records.filter(pa.array([row not in refused for row in range(len(records))]))
 
 
 def _filled(refused: Sequence[Refusal], others: Sequence[Refusal]) -> list[Refusal]:

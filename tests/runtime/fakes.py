@@ -37,6 +37,9 @@ class MemoryTopics:
     def list(self):
         return [TopicInfo(name, len(parts)) for name, parts in self.records.items()]
 
+    def refused_times(self, name, timestamps, now_ms):
+        return []
+
     def identities(self, names):
         return {name: TopicIdentity("", len(self.records[name])) for name in names if name in self.records}
 

@@ -15,6 +15,8 @@ from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
+import pyarrow as pa
+
 from ...clock import Clock
 from ...errors import Conflict, UnknownName, UserError
 from ..topics import DEFAULT_REPLICAS, Consumers, TopicIdentity, TopicInfo, TopicPartition
@@ -84,6 +86,10 @@ class EmbeddedTopics:
                 values,
             ).fetchall()
         return [_info(name, partitions, replicas, json.loads(text)) for name, partitions, replicas, text in rows]
+
+    def refused_times(self, name: str, timestamps: pa.Array, now_ms: int) -> builtins.list[tuple[int, str]]:
+        """None: every time is taken."""
+        return []
 
     def consumers(self) -> dict[str, Consumers]:
         """Nobody: there are no consumer groups."""

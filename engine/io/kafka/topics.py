@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as Place
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but not in its __all__
@@ -25,6 +26,7 @@ from ...errors import Conflict, EnvironmentFault, UnknownName
 from ..topics import Consumers, TopicIdentity, TopicInfo, TopicPartition
 from .errors import fault, is_code, refuses, wrong_settings
 from .reader import KafkaReader
+from .times import KnownTimes
 from .writer import MARKERS, KafkaTransactionalWriter, KafkaWriter
 
 TIMEOUT_S = 30.0
@@ -41,6 +43,7 @@ class KafkaTopics:
 
     def __init__(self, bootstrap: str, settings: Mapping[str, str] | None = None) -> None:
         self._settings = {"bootstrap.servers": bootstrap, "log_level": "2", **(settings or {})}
+        self._times = KnownTimes(self._settings_of)
         self._told: KafkaError | None = None  # why brokers cannot be reached, as librdkafka told it last
         try:
             self._admin = AdminClient({**self._settings, "error_cb": self._heard})  # type: ignore[dict-item]
@@ -144,6 +147,19 @@ class KafkaTopics:
             given = str(found.topic_id)
             made[name] = TopicIdentity("" if given == _NO_ID else given, len(found.partitions))
         return made
+
+    def refused_times(self, name: str, timestamps: pa.Array, now_ms: int) -> builtins.list[tuple[int, str]]:
+        """Rows of these records' times that the topic does not take, with the reason."""
+        return self._times.refused(name, timestamps, now_ms)
+
+    def _settings_of(self, name: str) -> dict[str, str | None]:
+        """A topic's settings; nothing where they cannot be had now, or this user may not see them."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, name)
+        try:
+            asked = self._admin.describe_configs([resource], request_timeout=REACH_S)[resource]
+            return {entry.name: entry.value for entry in asked.result(TIMEOUT_S).values()}
+        except KafkaException:
+            return {}
 
     def consumers(self) -> dict[str, Consumers]:
         """The members of consumer groups that are assigned partitions of a topic."""
