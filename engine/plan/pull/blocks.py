@@ -23,6 +23,7 @@ from ...sql.statements.statement import Query, SourceRef
 from ...sql.types import NULL
 from ...sql.typing.calls import AggregateUse, call_arguments, is_aggregate, is_table_function
 from ...sql.typing.expression import analyze_expression, require_boolean
+from ..aliases import with_aliases
 from ..keys import check_key_types, check_names
 from ..predicates import written_conjuncts
 from ..projection import Item, analyze_items, column_node, items_of
@@ -69,9 +70,10 @@ class _Block:
     outer: Scope | None
 
     def __post_init__(self) -> None:
-        self.query = self.select.query
         self.rows = self.from_.rows
         self.registry: FunctionRegistry = self.planner.registry
+        query = self.select.query
+        self.query, self.aliases = with_aliases(query, self.rows, self.registry, in_where=self.outer is None)
         self.number = self.planner.sources.numbers
         self.texts = self.planner.texts
         self.windows, self.lists = Layer(self.number), Layer(self.number)
@@ -82,7 +84,7 @@ class _Block:
         items = items_of(self.query.select, self.rows, self._star, self.registry, persistent=False)
         check_names([item.name for item in items])
         source = self._source()
-        nodes = [*(i.node for i in items), *(o.expression for o in order_by)]
+        nodes = [*(i.node for i in items), *(self.aliases.written(o.expression) for o in order_by)]
         if self.query.group_by or self.query.having is not None or any(map(self._aggregates, nodes)):
             return self._grouped(items, order_by, source)
         scope = self._scope("SELECT", self._beside_rows)
@@ -234,14 +236,16 @@ class _Block:
         names = [item.name for item in items]
         made: list[tuple[int | Expr, OrderItem]] = []
         for item in order_by:
-            place = result_column(item, names, any_case=bool(self.from_.rows.any_case))
-            if place is None and self.select.distinct:
+            places = result_columns(item, names, any_case=bool(self.from_.rows.any_case))
+            if places is None and self.select.distinct:
                 raise AnalysisError(
                     "with DISTINCT, ORDER BY names columns of the result",
                     detail=f"they are {', '.join(names)}",
                     span=item.span,
                 )
-            made.append((analyze_expression(item.expression, scope, self.registry) if place is None else place, item))
+            node = self.aliases.written(item.expression)
+            by = [analyze_expression(node, scope, self.registry)] if places is None else places
+            made += [(one, item) for one in by]
         return made
 
     def _selected(
@@ -260,18 +264,20 @@ class _Block:
         return Outcome(sql, columns, bool(self.from_.rows.any_case)), ordered
 
 
-def result_column(item: OrderItem, names: Sequence[str], *, any_case: bool = False) -> int | None:
-    """The column of the result that an item of ORDER BY names, or counts from 1; None where it is another expression.
-    `any_case`: a name in upper case finds the one column that fits."""
+def result_columns(item: OrderItem, names: Sequence[str], *, any_case: bool = False) -> list[int] | None:
+    """The columns of the result that an item of ORDER BY names, counts from 1, or means by ALL; None where it is another
+    expression. `any_case`: a name in upper case finds the one column that fits."""
     node = item.expression
     if isinstance(node, exp.Column) and not node.table:
         found = as_spelt(node.name, names) if any_case else node.name
-        return names.index(found) if found in names else None
+        if found not in names and node.name == "ALL":
+            return list(range(len(names)))
+        return [names.index(found)] if found in names else None
     if isinstance(node, exp.Literal) and not node.is_string:
         place = int(node.name) if node.name.isdigit() else 0
         if not 1 <= place <= len(names):
             raise AnalysisError(
                 f"ORDER BY {node.name} counts the columns of the result, and there are {len(names)}", span=item.span
             )
-        return place - 1
+        return [place - 1]
     return None

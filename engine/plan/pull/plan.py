@@ -25,6 +25,7 @@ from ...sql.statements.statement import Query, SourceRef
 from ...sql.types import BIGINT, quote_if_needed
 from ...sql.typing.calls import contains
 from ...sql.typing.expression import analyze_expression, require_boolean
+from ..aliases import with_aliases
 from ..explain import step_text, windowed
 from ..keys import check_names
 from ..logical import Read
@@ -98,6 +99,7 @@ def plan_pull(query: Query, catalog: Catalog, registry: FunctionRegistry) -> Pul
     read = rows.node
     assert isinstance(read, Read)  # check_clauses refuses joins
     _check_materialized(catalog.get(read.source.name))
+    query, _ = with_aliases(query, rows, registry)
     items = items_of(query.select, rows, _star(rows), registry, persistent=False)
     check_names([item.name for item in items])
     columns = tuple(analyze_items(items, RowScope(rows, registry, "SELECT"), registry))

@@ -25,7 +25,7 @@ from ...sql.typing.coercion import coerce
 from ..predictions import expand_predictions
 from ..set_operations import common_types
 from ..text import text_of
-from .blocks import answer_block, result_column
+from .blocks import answer_block, result_columns
 from .from_clause import Fetch, Outcome, Sources, fetches_of
 from .layers import way
 from .texts import Texts
@@ -138,23 +138,24 @@ class _Planner:
                 outcome = self._combined(body, outer)
             case RelationalQuery():
                 outcome = self.query(body, outer)
-        return outcome, [self._term(item, outcome) for item in order_by]
+        return outcome, [term for item in order_by for term in self._terms(item, outcome)]
 
     def _derived(self, source: SourceRef, outer: Scope | None) -> Outcome | None:
         if source.subquery is not None:
             return self.query(source.subquery, outer)
         return self._tables[-1].get(source.name)
 
-    def _term(self, item: OrderItem, outcome: Outcome) -> str:
+    def _terms(self, item: OrderItem, outcome: Outcome) -> list[str]:
         names = [c.name for c in outcome.columns]
-        place = result_column(item, names, any_case=outcome.any_case)
-        if place is None:
+        places = result_columns(item, names, any_case=outcome.any_case)
+        if places is None:
             raise AnalysisError(
                 "behind UNION and its like, ORDER BY names columns of the result",
                 detail=f"they are {', '.join(names)}",
                 span=item.span,
             )
-        return f"o{place} {way(desc=item.descending, nulls_first=item.nulls_first)}"
+        how = way(desc=item.descending, nulls_first=item.nulls_first)
+        return [f"o{place} {how}" for place in places]
 
     def _combined(self, operation: SetOperation, outer: Scope | None) -> Outcome:
         """UNION and its like: columns by their place, each pair in the type that holds both."""

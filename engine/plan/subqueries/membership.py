@@ -14,6 +14,7 @@ from ...sql.parser.relational import subquery_of
 from ...sql.scope import span_of
 from ...sql.statements.statement import Query, SelectItem
 from ...sql.typing.compare import is_null
+from ..aliases import with_aliases
 from ..grouping import with_rows
 from ..rows import Rows
 from ..text import text_of
@@ -68,6 +69,7 @@ def _as_membership(block: Query, names: Names, outer: Rows) -> tuple[exp.Express
     """`EXISTS (SELECT … WHERE inner = outer AND rest)` as `outer IN (SELECT inner … WHERE rest)`; without such an equality, any
     row there is one with a constant."""
     _, rows = names.rows(replace(block, where=None))
+    block, _ = with_aliases(block, rows, names.registry, in_where=False)
     found = correlation(block, rows, outer, "EXISTS")
     if found is None and not block.group_by:
         one = exp.Literal.number(1)

@@ -19,6 +19,7 @@ from ...sql.statements.relational import Body, CommonTable, Select, SetOperation
 from ...sql.statements.statement import Query, RelationalQuery, SelectItem, SourceRef
 from ...sql.types import SqlType
 from ...sql.typing.coercion import coerce
+from ..aliases import with_aliases
 from ..analysis import analyze_query
 from ..logical import FINALS_APART, Finals, Node, Project, Union, has, reads
 from ..predictions import expand_predictions
@@ -81,6 +82,7 @@ class Names:
                 "persistent queries on windowed tables are not supported",
                 hint=f"read the topic of {windowed} as a stream: CREATE STREAM … WITH (WINDOW_TYPE = …)",
             )
+        query, _ = with_aliases(query, rows, self.registry)
         return with_lookups(query, rows, self)
 
     def derived(self, query: Query, alias: str) -> Rows:

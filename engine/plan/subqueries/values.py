@@ -18,6 +18,7 @@ from ...sql.parser.relational import subquery_of
 from ...sql.scope import span_of
 from ...sql.statements.statement import Query, SelectItem
 from ...sql.typing.calls import call_name, contains, is_aggregate
+from ..aliases import with_aliases
 from ..grouping import not_grouped, with_rows
 from ..rows import Rows
 from ..text import text_of
@@ -43,6 +44,7 @@ def with_value(rows: Rows, node: exp.Expression, names: Names) -> tuple[Rows, ex
     block, names = names.block(subquery_of(node))
     value = only_item(block, "a sub-query for a value", "name it: (SELECT x FROM …)")
     _, own = names.rows(replace(block, where=None))
+    block, _ = with_aliases(block, own, names.registry, in_where=False)
     found = correlation(block, own, rows, "a sub-query for a value")
     if not block.group_by and contains(value, names.registry, AggregateFunction) is not None:
         everything = exp.Literal.number(0)

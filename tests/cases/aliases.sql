@@ -1,0 +1,45 @@
+--@test: GROUP BY and HAVING by names and places of SELECT's items, and by all of them
+CREATE STREAM orders (id INT KEY, who STRING, city STRING, amount INT) WITH (kafka_topic = 'orders', value_format = 'JSON', partitions = 1);
+CREATE TABLE per AS SELECT UCASE(who) AS u, COUNT(*) AS n, SUM(amount) AS total FROM orders GROUP BY u HAVING n > 1 AND total > 3;
+CREATE TABLE places WITH (key_format = 'JSON') AS SELECT COUNT(*) AS n, who, city AS c FROM orders GROUP BY 2, 3;
+CREATE TABLE every WITH (key_format = 'JSON') AS SELECT who, SUM(amount) AS total, city FROM orders GROUP BY ALL;
+CREATE TABLE hides WITH (key_format = 'JSON') AS SELECT who AS city, city AS c, COUNT(*) AS n FROM orders GROUP BY city, who;
+INSERT INTO orders (rowtime, id, who, city, amount) VALUES (0, 1, 'ann', 'Oslo', 2);
+INSERT INTO orders (rowtime, id, who, city, amount) VALUES (1, 2, 'ann', 'Oslo', 3);
+INSERT INTO orders (rowtime, id, who, city, amount) VALUES (2, 3, 'bob', 'Voss', 9);
+ASSERT VALUES per (rowtime, u, n, total) VALUES (1, 'ANN', 2, 5);
+ASSERT VALUES places (rowtime, who, c, n) VALUES (0, 'ann', 'Oslo', 1);
+ASSERT VALUES places (rowtime, who, c, n) VALUES (1, 'ann', 'Oslo', 2);
+ASSERT VALUES places (rowtime, who, c, n) VALUES (2, 'bob', 'Voss', 1);
+ASSERT VALUES every (rowtime, who, city, total) VALUES (0, 'ann', 'Oslo', 2);
+ASSERT VALUES every (rowtime, who, city, total) VALUES (1, 'ann', 'Oslo', 5);
+ASSERT VALUES every (rowtime, who, city, total) VALUES (2, 'bob', 'Voss', 9);
+ASSERT VALUES hides (rowtime, city, c, n) VALUES (0, 'ann', 'Oslo', 1);
+
+--@test: a window's bounds group anyway; a place that aggregates is a constant
+CREATE STREAM clicks (id INT KEY, page STRING) WITH (kafka_topic = 'clicks', value_format = 'JSON', partitions = 1);
+CREATE TABLE pages AS SELECT WINDOWSTART AS s, page AS p, COUNT(*) AS n FROM clicks WINDOW TUMBLING (SIZE 10 SECONDS) GROUP BY 1, 2;
+CREATE TABLE allpages AS SELECT WINDOWSTART AS s, page AS p, COUNT(*) AS n FROM clicks WINDOW TUMBLING (SIZE 10 SECONDS) GROUP BY ALL;
+CREATE TABLE constant AS SELECT 1 AS k, COUNT(*) AS n FROM clicks GROUP BY 1;
+INSERT INTO clicks (rowtime, id, page) VALUES (10000, 1, 'x');
+INSERT INTO clicks (rowtime, id, page) VALUES (12000, 1, 'x');
+ASSERT VALUES pages (rowtime, windowstart, windowend, p, s, n) VALUES (10000, 10000, 20000, 'x', 10000, 1);
+ASSERT VALUES pages (rowtime, windowstart, windowend, p, s, n) VALUES (12000, 10000, 20000, 'x', 10000, 2);
+ASSERT VALUES allpages (rowtime, windowstart, windowend, p, s, n) VALUES (10000, 10000, 20000, 'x', 10000, 1);
+ASSERT VALUES allpages (rowtime, windowstart, windowend, p, s, n) VALUES (12000, 10000, 20000, 'x', 10000, 2);
+ASSERT VALUES constant (rowtime, k, n) VALUES (10000, 1, 1);
+ASSERT VALUES constant (rowtime, k, n) VALUES (12000, 1, 2);
+
+--@test: WHERE, PARTITION BY, later items and sub-queries by names of SELECT's items
+CREATE STREAM orders (id INT KEY, who STRING, amount INT) WITH (kafka_topic = 'orders', value_format = 'JSON', partitions = 1);
+CREATE TABLE names (name STRING PRIMARY KEY, n INT) WITH (kafka_topic = 'names', value_format = 'JSON', partitions = 1);
+CREATE STREAM twice AS SELECT UCASE(who) AS u, amount * 2 AS d, d + 1 AS e FROM orders WHERE d > 4 PARTITION BY u;
+CREATE STREAM known AS SELECT id, who AS w FROM orders WHERE w IN (SELECT LCASE(name) AS l FROM names GROUP BY l);
+CREATE STREAM sums AS SELECT id, who, (SELECT SUM(i.amount) FROM orders i WHERE i.who = orders.who) AS before FROM orders WHERE amount > 2;
+INSERT INTO names (rowtime, name, n) VALUES (0, 'ANN', 1);
+INSERT INTO orders (rowtime, id, who, amount) VALUES (1, 1, 'ann', 2);
+INSERT INTO orders (rowtime, id, who, amount) VALUES (2, 2, 'ann', 3);
+ASSERT VALUES twice (rowtime, u, d, e) VALUES (2, 'ANN', 6, 7);
+ASSERT VALUES known (rowtime, id, w) VALUES (1, 1, 'ann');
+ASSERT VALUES known (rowtime, id, w) VALUES (2, 2, 'ann');
+ASSERT VALUES sums (rowtime, id, who, before) VALUES (2, 2, 'ann', 2);

@@ -1,0 +1,83 @@
+"""Pull queries as they are written for DuckDB and its like: the same rows as DuckDB gives for the same text, asked by itself."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+import mergus
+from mergus.engine.errors import UserError
+
+ORDERS = [
+    (1, "ann", "Oslo", 20.5, ["a", "b"]),
+    (2, "bob", "Bergen", 5.0, ["b"]),
+    (3, "ann", "Bergen", 7.5, []),
+    (4, "dee", None, 30.0, ["c", "a"]),
+    (5, "bob", "Oslo", 12.0, ["a"]),
+]
+
+
+@pytest.fixture(scope="module")
+def db():
+    with mergus.connect() as db:
+        db.execute(
+            "CREATE STREAM orders (id INT KEY, customer STRING, city STRING, amount DOUBLE, tags ARRAY<STRING>)"
+            " WITH (KAFKA_TOPIC = 'orders', VALUE_FORMAT = 'JSON', PARTITIONS = 1);"
+        )
+        names = ("id", "customer", "city", "amount", "tags")
+        db.insert("orders", [dict(zip(names, row, strict=True)) for row in ORDERS])
+        yield db
+
+
+@pytest.fixture(scope="module")
+def oracle():
+    with duckdb.connect() as made:
+        made.execute("SET default_null_order = 'nulls_last'")
+        made.execute("CREATE TABLE orders (id INT, customer VARCHAR, city VARCHAR, amount DOUBLE, tags VARCHAR[])")
+        made.executemany("INSERT INTO orders VALUES (?, ?, ?, ?, ?)", ORDERS)
+        yield made
+
+
+ALIASES = [
+    "SELECT customer AS c, COUNT(*) AS n FROM orders GROUP BY c",
+    "SELECT upper(customer) AS city, COUNT(*) AS n FROM orders GROUP BY customer, city",
+    "SELECT customer AS c, city, COUNT(*) AS n FROM orders GROUP BY 1, 2",
+    "SELECT COUNT(*) AS n, amount > 10 AS dear FROM orders GROUP BY 2 HAVING n > 1",
+    "SELECT customer, COUNT(*) AS n, SUM(amount) + 1 AS s, upper(city) AS c FROM orders GROUP BY ALL",
+    "SELECT COUNT(*) AS n FROM orders GROUP BY ALL",
+    "SELECT customer AS c, SUM(amount) AS total FROM orders GROUP BY c HAVING total > 10 AND c <> 'dee'",
+    "SELECT customer AS c, SUM(amount) AS total FROM orders GROUP BY c ORDER BY total * -1, c",
+    "SELECT id, amount * 2 AS twice FROM orders WHERE twice > 20 ORDER BY twice",
+    "SELECT id, amount * 2 AS twice, twice + 1 AS more FROM orders",
+    "SELECT customer AS c, SUM(amount) AS total, rank() OVER (ORDER BY total) AS place FROM orders GROUP BY c",
+    "SELECT customer AS x, list_transform(tags, lambda x: x || 'y') AS t, x || 'z' AS z FROM orders WHERE x <> 'bob'",
+    "SELECT id, amount * 2 AS twice FROM orders WHERE twice > 20",
+    "SELECT city, customer FROM orders WHERE city IS NOT NULL ORDER BY ALL DESC",
+    "SELECT id FROM orders UNION ALL SELECT id + 1 FROM orders ORDER BY ALL",
+    "SELECT id FROM orders o WHERE EXISTS (SELECT amount AS id FROM orders i WHERE i.amount > 12 AND i.customer = o.customer)",
+]
+
+
+@pytest.mark.parametrize("text", ALIASES)
+def test_the_rows_are_duckdbs(db, oracle, text):
+    ours = text.replace("upper(", "UCASE(").replace("list_transform(tags, lambda x:", "TRANSFORM(tags, x =>")
+    made = [tuple(row.values()) for row in db.query(ours + ";").rows()]
+    wanted = oracle.execute(text).fetchall()
+    if "ORDER BY" not in text:
+        made, wanted = sorted(made, key=repr), sorted(wanted, key=repr)
+    assert made == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("SELECT COUNT(*) AS n FROM orders WHERE n > 1", "WHERE does not support aggregate functions"),
+        ("SELECT customer, COUNT(*) AS n FROM orders GROUP BY 3", "CUSTOMER, which is not part of GROUP BY"),
+        ("SELECT customer, COUNT(*) AS n FROM orders GROUP BY c", "column C does not exist"),
+        ("SELECT RANDOM() AS r, r + 1 AS more FROM orders", "column R does not exist"),
+    ],
+)
+def test_refused_in_words(db, text, said):
+    with pytest.raises(UserError) as refused:
+        db.query(text + ";")
+    assert said in str(refused.value)
