@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from ..errors import Conflict
 from .call_settings import split_name
+from .synonyms import SYNONYMS
 from .types import SqlType
 
 
@@ -275,6 +276,10 @@ class FunctionRegistry:
         """The function of that name (any case), or None. A model's may have the settings of a call behind it."""
         found = self.functions.get(name.upper())
         return self._set(name.upper()) if found is None and "#" in name else found
+
+    def called(self, name: str) -> Function | None:
+        """The function that a call of that name means: it may have another name in other systems."""
+        return self.find(name) or self.find(SYNONYMS.get(name.upper(), ""))
 
     def _set(self, name: str) -> Function | None:
         """The function of a registered model as a call with settings calls it."""

@@ -31,15 +31,12 @@ ASSERT VALUES constant (rowtime, k, n) VALUES (10000, 1, 1);
 ASSERT VALUES constant (rowtime, k, n) VALUES (12000, 1, 2);
 
 --@test: WHERE, PARTITION BY, later items and sub-queries by names of SELECT's items
-CREATE STREAM orders (id INT KEY, who STRING, amount INT) WITH (kafka_topic = 'orders', value_format = 'JSON', partitions = 1);
+CREATE STREAM orders (who STRING KEY, amount INT) WITH (kafka_topic = 'orders', value_format = 'JSON', partitions = 1);
 CREATE TABLE names (name STRING PRIMARY KEY, n INT) WITH (kafka_topic = 'names', value_format = 'JSON', partitions = 1);
 CREATE STREAM twice AS SELECT UCASE(who) AS u, amount * 2 AS d, d + 1 AS e FROM orders WHERE d > 4 PARTITION BY u;
-CREATE STREAM known AS SELECT id, who AS w FROM orders WHERE w IN (SELECT LCASE(name) AS l FROM names GROUP BY l);
-CREATE STREAM sums AS SELECT id, who, (SELECT SUM(i.amount) FROM orders i WHERE i.who = orders.who) AS before FROM orders WHERE amount > 2;
-INSERT INTO names (rowtime, name, n) VALUES (0, 'ANN', 1);
-INSERT INTO orders (rowtime, id, who, amount) VALUES (1, 1, 'ann', 2);
-INSERT INTO orders (rowtime, id, who, amount) VALUES (2, 2, 'ann', 3);
-ASSERT VALUES twice (rowtime, u, d, e) VALUES (2, 'ANN', 6, 7);
-ASSERT VALUES known (rowtime, id, w) VALUES (1, 1, 'ann');
-ASSERT VALUES known (rowtime, id, w) VALUES (2, 2, 'ann');
-ASSERT VALUES sums (rowtime, id, who, before) VALUES (2, 2, 'ann', 2);
+CREATE STREAM known AS SELECT who AS w, amount FROM orders WHERE w IN (SELECT name AS l FROM names GROUP BY l);
+INSERT INTO names (rowtime, name, n) VALUES (0, 'ann', 1);
+INSERT INTO orders (rowtime, who, amount) VALUES (1, 'ann', 2);
+INSERT INTO orders (rowtime, who, amount) VALUES (2, 'bob', 3);
+ASSERT VALUES twice (rowtime, u, d, e) VALUES (2, 'BOB', 6, 7);
+ASSERT VALUES known (rowtime, w, amount) VALUES (1, 'ann', 2);

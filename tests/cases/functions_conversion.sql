@@ -11,3 +11,12 @@ ASSERT VALUES decoded (id) VALUES (3);
 ASSERT VALUES numbers (id, big, little, l, above) VALUES (1, 2025, -385417216, 2025, true);
 ASSERT VALUES numbers (id) VALUES (2);
 ASSERT VALUES numbers (id) VALUES (3);
+
+--@test: TRY_CAST is NULL where CAST fails, and no failure of the row's, also of an element
+CREATE STREAM texts (id INT KEY, t STRING) WITH (kafka_topic = 'texts', value_format = 'JSON', partitions = 1);
+CREATE STREAM tried AS SELECT id, TRY_CAST(t AS INT) AS n, COALESCE(TRY_CAST(t AS INT), -1) AS m, TRANSFORM(SPLIT(t, ','), x => TRY_CAST(x AS INT)) AS l FROM texts WHERE TRY_CAST(t AS INT) IS NULL OR TRY_CAST(t AS INT) > 5;
+INSERT INTO texts (id, t) VALUES (1, '7');
+INSERT INTO texts (id, t) VALUES (2, '1,x,3');
+INSERT INTO texts (id, t) VALUES (3, '2');
+ASSERT VALUES tried (id, n, m, l) VALUES (1, 7, 7, ARRAY[7]);
+ASSERT VALUES tried (id, n, m, l) VALUES (2, NULL, -1, ARRAY[1, NULL, 3]);

@@ -26,3 +26,11 @@ ASSERT VALUES angles (id, d) VALUES (3, 180.0);
 ASSERT VALUES far (id, km, miles) VALUES (1, 7116, 4422);
 ASSERT VALUES far (id, km, miles) VALUES (2, 10008, 6219);
 ASSERT VALUES far (id) VALUES (3);
+
+--@test: LOG10 and MOD
+CREATE STREAM numbers (id INT KEY, d DOUBLE, i INT, b BIGINT) WITH (kafka_topic = 'numbers', value_format = 'JSON', partitions = 1);
+CREATE STREAM made AS SELECT id, LOG10(d) AS l, MOD(i, 3) AS mi, MOD(b, i) AS mb, MOD(d, 0.5e0) AS md FROM numbers;
+INSERT INTO numbers (id, d, i, b) VALUES (1, 100.0, -7, 9000000000);
+INSERT INTO numbers (id, d, i, b) VALUES (2, 1.25, 0, 1);
+ASSERT VALUES made (id, l, mi, mb, md) VALUES (1, 2.0, -1, 5, 0.0);
+ASSERT VALUES made (id, l, mi, md) VALUES (2, 0.09691001300805642, 0, 0.25);

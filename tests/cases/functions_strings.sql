@@ -34,3 +34,17 @@ INSERT INTO cards (id, card, n) VALUES (1, '1234', -1);
 INSERT INTO cards (id, card, n) VALUES (2, '1234', 2);
 ASSERT VALUES hidden (id) VALUES (1);
 ASSERT VALUES hidden (id, card) VALUES (2, 'nn34');
+
+--@test: functions that DuckDB has, and names that other systems have for those of ksqlDB
+CREATE STREAM texts (id INT KEY, t STRING) WITH (kafka_topic = 'texts', value_format = 'JSON', partitions = 1);
+CREATE STREAM parts AS SELECT id, LEFT(t, 2) AS l, RIGHT(t, 2) AS r, LTRIM(t) AS lt, RTRIM(t) AS rt, REVERSE(t) AS b, REPEAT(t, 2) AS tt, TRANSLATE(t, 'ab', 'x') AS tr, SPLIT_PART(t, 'b', 2) AS sp FROM texts;
+CREATE STREAM asked AS SELECT id, STARTS_WITH(t, ' a') AS s, ENDS_WITH(t, 'a') AS e, CONTAINS(t, 'ab') AS c, REGEXP_MATCHES(t, '^\s*a+b') AS m, REGEXP_LIKE(t, '(a)\1') AS twice, SUBSTRING(SHA256(t), 1, 8) AS h, IF(LENGTH(t) > 3, 'long', 'short') AS how FROM texts;
+CREATE STREAM named AS SELECT id, UPPER(t) AS u, LOWER(t) AS l, LENGTH(t) AS n, SUBSTR(t, 2, 2) AS s, STRPOS(t, 'b') AS p, NVL(t, 'none') AS v, POW(id, 2) AS w, CEILING(id / 2.0) AS c, CARDINALITY(STRING_SPLIT(t, 'b')) AS k FROM texts;
+INSERT INTO texts (id, t) VALUES (1, ' aba');
+INSERT INTO texts (id) VALUES (2);
+ASSERT VALUES parts (id, l, r, lt, rt, b, tt, tr, sp) VALUES (1, ' a', 'ba', 'aba', ' aba', 'aba ', ' aba aba', ' xx', 'a');
+ASSERT VALUES parts (id) VALUES (2);
+ASSERT VALUES asked (id, s, e, c, m, twice, h, how) VALUES (1, true, true, true, true, false, '6ba78d67', 'long');
+ASSERT VALUES asked (id, how) VALUES (2, 'short');
+ASSERT VALUES named (id, u, l, n, s, p, v, w, c, k) VALUES (1, ' ABA', ' aba', 4, 'ab', 3, ' aba', 1.0, 1, 2);
+ASSERT VALUES named (id, p, v, w, c) VALUES (2, 0, 'none', 4.0, 1);

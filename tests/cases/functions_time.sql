@@ -33,3 +33,25 @@ INSERT INTO moments (id) VALUES (3);
 ASSERT VALUES parts (id, h, m, u, hour, dow, minute) VALUES (1, '2024-02-29T13:00:00', '2024-02-01', '2024-02-26T00:00:00', 13, 4, 59);
 ASSERT VALUES parts (id, h, m, u, hour, dow, minute) VALUES (2, '1969-12-31T23:00:00', '1969-12-01', NULL, 23, 3, 0);
 ASSERT VALUES parts (id, h, m, u, hour, dow, minute) VALUES (3, NULL, NULL, NULL, NULL, NULL, NULL);
+
+--@test: moments moved by intervals, dates subtracted and moved by days, how far apart they are
+CREATE STREAM moments (id INT KEY, at TIMESTAMP, day DATE, clock TIME, n INT) WITH (kafka_topic = 'moments', value_format = 'JSON', partitions = 1);
+CREATE STREAM moved AS SELECT id, at + INTERVAL '5' MINUTE AS a, at - INTERVAL 1 MONTH AS b, day + INTERVAL '2' WEEKS AS c, day + INTERVAL '90 minutes' AS d, clock - INTERVAL 1 SECOND AS e, at + INTERVAL n DAYS - INTERVAL '1 day 1.5 seconds' AS f, INTERVAL (n + 1) QUARTER + day AS g FROM moments;
+CREATE STREAM apart AS SELECT id, day - DATE '2024-01-01' AS days, day + n AS later, TIMESTAMPDIFF(HOURS, TIMESTAMP '2024-02-28 00:00:00', at) AS hours, DATE_DIFF('month', day, DATE '2024-03-01') AS months, DATE_DIFF(WEEK, at, TIMESTAMP '2024-03-04') AS weeks, TIMESTAMPDIFF(MONTH, at, TIMESTAMP '2024-03-01') AS whole FROM moments;
+CREATE STREAM recent AS SELECT id, at FROM moments WHERE at >= TIMESTAMP '2024-03-01' - INTERVAL '1' DAY AND ROWTIME + INTERVAL '1' SECOND < TIMESTAMP '1970-01-01 00:00:03' AND NOW() > at AND CURRENT_TIMESTAMP > at + INTERVAL 1 DAY AND CURRENT_DATE > day;
+INSERT INTO moments (rowtime, id, at, day, clock, n) VALUES (1000, 1, '2024-02-29T23:00:00.000', '2024-01-31', '00:00:00', 1);
+INSERT INTO moments (rowtime, id, at, day) VALUES (1500, 2, '2024-02-28T00:00:00.000', '2024-01-31');
+INSERT INTO moments (rowtime, id, at, day) VALUES (2000, 3, '2024-02-29T23:00:00.000', '2024-01-31');
+ASSERT VALUES moved (id, a, b, c, d, e, f, g) VALUES (1, '2024-02-29T23:05:00.000', '2024-01-29T23:00:00.000', '2024-02-14', '2024-01-31T01:30:00.000', '23:59:59', '2024-02-29T22:59:58.500', '2024-07-31');
+ASSERT VALUES moved (id, a, b, c, d) VALUES (2, '2024-02-28T00:05:00.000', '2024-01-28T00:00:00.000', '2024-02-14', '2024-01-31T01:30:00.000');
+ASSERT VALUES apart (id, days, later, hours, months, weeks, whole) VALUES (1, 30, '2024-02-01', 47, 2, 0, 0);
+ASSERT VALUES apart (id, days, hours, months, weeks, whole) VALUES (2, 30, 0, 2, 0, 0);
+ASSERT VALUES recent (id, at) VALUES (1, '2024-02-29T23:00:00.000');
+
+--@test: fields of times, days by name, patterns of C's
+CREATE STREAM moments (id INT KEY, at TIMESTAMP, day DATE) WITH (kafka_topic = 'moments', value_format = 'JSON', partitions = 1);
+CREATE STREAM fields AS SELECT id, YEAR(at) AS y, QUARTER(at) AS q, MONTH(day) AS m, WEEK(at) AS w, DAY(at) AS d, DAYOFWEEK(at) AS dw, DAYOFYEAR(at) AS dy, HOUR(at) AS h, MINUTE(at) AS mi, SECOND(at) AS s, DAYNAME(at) AS dn, MONTHNAME(day) AS mn, LAST_DAY(at) AS ld, DATE(at) AS da, STRFTIME(at, '%d.%m.%Y %H:%M') AS st, STRPTIME('2.3.2024 10', '%d.%m.%Y %H') AS sp FROM moments;
+INSERT INTO moments (id, at, day) VALUES (1, '2024-02-25T23:05:06.000', '2024-12-31');
+INSERT INTO moments (id) VALUES (2);
+ASSERT VALUES fields (id, y, q, m, w, d, dw, dy, h, mi, s, dn, mn, ld, da, st, sp) VALUES (1, 2024, 1, 12, 8, 25, 0, 56, 23, 5, 6, 'Sunday', 'December', '2024-02-29', '2024-02-25', '25.02.2024 23:05', '2024-03-02T10:00:00.000');
+ASSERT VALUES fields (id, sp) VALUES (2, '2024-03-02T10:00:00.000');

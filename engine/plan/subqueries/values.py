@@ -36,7 +36,7 @@ from .lookup import (
     with_hidden,
 )
 
-_COUNTS = ("COUNT", "COUNT_DISTINCT", "APPROX_COUNT_DISTINCT")
+_COUNTS = ("COUNT", "COUNT_IF", "COUNT_DISTINCT", "APPROX_COUNT_DISTINCT")
 
 
 def with_value(rows: Rows, node: exp.Expression, names: Names) -> tuple[Rows, exp.Expression]:

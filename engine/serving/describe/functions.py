@@ -29,6 +29,7 @@ from ...sql.functions import (
 from ...sql.scope import suggestion
 from ...sql.signatures import param_text
 from ...sql.statements.statement import DescribeFunction
+from ...sql.synonyms import SYNONYMS
 from ...sql.types import BOOLEAN, DOUBLE, INTEGER, STRING, Array, SqlType
 from ..opening import registry as shipped_registry
 from ..results import Listing
@@ -42,6 +43,8 @@ this page.
 A NULL argument makes the result NULL, unless the function is about NULLs or says otherwise. `T`, `K`, `V` … stand for any
 type, the same wherever the letter is the same; `NUMBER` for INTEGER, BIGINT, DOUBLE and DECIMAL; `COMPARABLE` for numbers,
 STRING, BYTES and times; `ANY` for anything. `, ...` says that the last parameter repeats.
+
+Names of other systems are taken too, unless a function of yours has them: {}.
 """
 _FAMILIES = {
     "CONDITIONAL": "NULLs and choices",
@@ -65,7 +68,7 @@ _SAMPLES = (INTEGER, DOUBLE, STRING, Array(INTEGER), Array(DOUBLE))
 
 def describe_function(statement: DescribeFunction, text: str, registry: FunctionRegistry) -> Listing:
     """One function with all its signatures."""
-    function = registry.find(statement.name)
+    function = registry.called(statement.name)
     if function is None:
         raise UnknownName(
             f"function {statement.name} does not exist",
@@ -161,7 +164,8 @@ def page(registry: FunctionRegistry) -> str:
     found = [f for f in registry.functions.values() if not any(sign in f.name for sign in HIDDEN)]
     order = list(_FAMILIES)
     found.sort(key=lambda f: (order.index(f.category) if f.category in order else len(order), f.name.upper()))
-    parts = [PAGE_HEAD]
+    also = ", ".join(f"`{other}` is {name}" for other, name in sorted(SYNONYMS.items()))
+    parts = [PAGE_HEAD.format(also)]
     for category, functions in groupby(found, lambda f: f.category):
         lines = [f"## {_FAMILIES.get(category, category.title())}", "", "| function | what |", "| --- | --- |"]
         parts.append("\n".join([*lines, *map(_row, functions)]) + "\n")

@@ -22,6 +22,7 @@ from ..functions import (
 )
 from ..types import (
     BIGINT,
+    BOOLEAN,
     BYTES,
     DATE,
     DOUBLE,
@@ -130,6 +131,34 @@ def _deviation(final: str) -> Resolve:
     return resolve
 
 
+def _at_extreme(reduce: str, choose: str) -> Resolve:
+    """What stands in the row in which another column is at its largest or smallest: both are kept as one, so that of several
+    such rows the order does not matter."""
+
+    def resolve(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
+        present = "FILTER (WHERE {0} IS NOT NULL AND {1} IS NOT NULL)"
+        kind = f"STRUCT(y {duckdb_type(types[1])}, x {duckdb_type(types[0])})"
+        partial = f"{reduce}(struct_pack(y := {{1}}, x := {{0}})) {present}"
+        return AggregateSpec((StateColumn(kind, partial, f"{choose}({{s}}, {{b}})"),), "({0}).x", types[0])
+
+    return resolve
+
+
+def _count_if(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
+    state = StateColumn("BIGINT", "count(*) FILTER (WHERE {0})", "{s} + {b}")
+    return AggregateSpec((state,), "{0}", BIGINT, ("{s} - {b}",))
+
+
+def _both_counted(result: str) -> Resolve:
+    """Of how many rows a condition is true, and of how many it is false: so that a row can be taken back."""
+
+    def resolve(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
+        states = tuple(StateColumn("BIGINT", f"count(*) FILTER (WHERE {c})", "{s} + {b}") for c in ("{0}", "NOT {0}"))
+        return AggregateSpec(states, f"CASE WHEN {{0}} + {{1}} > 0 THEN {result} END", BOOLEAN, ("{s} - {b}",) * 2)
+
+    return resolve
+
+
 def _correlation(types: Sequence[SqlType], constants: Sequence[Any]) -> AggregateSpec:
     both = "FILTER (WHERE {0} IS NOT NULL AND {1} IS NOT NULL)"
     x, y = "{0}::DOUBLE", "{1}::DOUBLE"
@@ -180,6 +209,38 @@ FUNCTIONS: tuple[Function, ...] = (
         (overload(_extreme("max", "greatest"), COMPARABLE),),
         "The largest value of the argument.",
         examples=("MAX(price)",),
+    ),
+    AggregateFunction(
+        "ARG_MAX",
+        (overload(_at_extreme("max", "greatest"), ANY, COMPARABLE),),
+        "The first argument in the row in which the second is largest; of several, the largest. Rows in which one is NULL are "
+        "left out.",
+        examples=("ARG_MAX(product, price)",),
+    ),
+    AggregateFunction(
+        "ARG_MIN",
+        (overload(_at_extreme("min", "least"), ANY, COMPARABLE),),
+        "The first argument in the row in which the second is smallest; of several, the smallest. Rows in which one is NULL are "
+        "left out.",
+        examples=("ARG_MIN(product, price)",),
+    ),
+    AggregateFunction(
+        "COUNT_IF",
+        (overload(_count_if, BOOLEAN),),
+        "In how many rows the condition is true.",
+        examples=("COUNT_IF(amount > 100)",),
+    ),
+    AggregateFunction(
+        "BOOL_AND",
+        (overload(_both_counted("{1} = 0"), BOOLEAN),),
+        "Whether the condition is true in all rows in which it is not NULL; NULL where there is none.",
+        examples=("BOOL_AND(paid)",),
+    ),
+    AggregateFunction(
+        "BOOL_OR",
+        (overload(_both_counted("{0} > 0"), BOOLEAN),),
+        "Whether the condition is true in a row; NULL where it is NULL in all.",
+        examples=("BOOL_OR(returned)",),
     ),
     AggregateFunction(
         "STDDEV_SAMPLE",

@@ -269,6 +269,32 @@ FUNCTIONS: tuple[Function, ...] = (
         example="UNIX_TIMESTAMP()",
     ),
     _f(
+        "NOW",
+        "The timestamp of now; CURRENT_TIMESTAMP means the same.",
+        overload("-> TIMESTAMP", f"epoch_ms({_NOW})::TIMESTAMP_MS"),
+        example="NOW()",
+    ),
+    _f(
+        "CURRENT_DATE",
+        "The date of today, in UTC; it needs no parentheses.",
+        overload("-> DATE", f"DATE '1970-01-01' + ({_NOW} // 86400000)::INTEGER"),
+        example="CURRENT_DATE",
+    ),
+    _f(
+        "TIMESTAMPDIFF",
+        "How many whole units lie between two timestamps, below 0 where the second is the earlier.",
+        overload(f"{INTERVAL_UNIT}, TIMESTAMP, TIMESTAMP -> BIGINT", "date_sub({0}, {1}, {2})"),
+        example="TIMESTAMPDIFF(MINUTE, ordered, shipped)",
+    ),
+    _f(
+        "DATE_DIFF",
+        "How many beginnings of a YEAR, QUARTER, MONTH, DAY, HOUR, MINUTE or SECOND lie between two times; of a WEEK, how many"
+        " times seven days.",
+        overload("STRING, TIMESTAMP, TIMESTAMP -> BIGINT", "date_diff({0}, {1}, {2})"),
+        overload("STRING, DATE, DATE -> BIGINT", "date_diff({0}, {1}, {2})"),
+        example="DATE_DIFF('DAY', ordered, shipped)",
+    ),
+    _f(
         "UNIX_DATE",
         "Days since 1970: today, or of a date.",
         overload("-> INTEGER", f"({_NOW} // 86400000)::INTEGER"),

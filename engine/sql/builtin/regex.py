@@ -165,6 +165,15 @@ def _split_column(texts: pa.Array, pattern: pa.Array) -> pa.Array | None:
     return pc.split_pattern(pc.replace_substring_regex(texts, known.fast, _MARK), _MARK)
 
 
+def _found(text: str, pattern: str) -> bool:
+    return _compiled(pattern).search(text) is not None
+
+
+def _found_column(texts: pa.Array, pattern: pa.Array) -> pa.Array | None:
+    known = _fast(pattern, texts)
+    return None if known is None else pc.match_substring_regex(texts, known.fast)
+
+
 def _by_column(name: str, by_column: Callable[..., pa.Array | None], compute: Callable[..., Any]) -> ArrowFunction:
     """By `by_column` where that gives an answer, else by `compute`, row by row."""
     by_row = rows(name, compute)
@@ -202,6 +211,13 @@ FUNCTIONS: tuple[Function, ...] = (
         "REGULAR EXPRESSION",
         overload("STRING, STRING, STRING -> STRING", _by_column("regexp_replace", _replace_column, _replace)),
         examples=("REGEXP_REPLACE(message, '\\d+', '<n>')",),
+    ),
+    function(
+        "REGEXP_MATCHES",
+        "Whether a pattern matches a part of a text.",
+        "REGULAR EXPRESSION",
+        overload("STRING, STRING -> BOOLEAN", _by_column("regexp_matches", _found_column, _found)),
+        examples=("REGEXP_MATCHES(message, 'time(d )?out')",),
     ),
     function(
         "REGEXP_SPLIT_TO_ARRAY",

@@ -9,6 +9,7 @@ from . import (
     collections,
     conversion,
     datetime,
+    duckdb_own,
     json,
     math,
     nulls,
@@ -35,6 +36,7 @@ _FAMILIES = (
     percentiles,
     sketches,
     tables,
+    duckdb_own,
 )
 
 

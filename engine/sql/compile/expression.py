@@ -53,7 +53,9 @@ _CANNOT_FAIL = frozenset(
         "IS NOT DISTINCT FROM",
     }
 )
-_TAKES_FAILURES_AS_NULL = frozenset({"ARRAY[]", "MAP()", "STRUCT()", "COALESCE", "IFNULL", "CONCAT", "CONCAT_WS"})
+_TAKES_FAILURES_AS_NULL = frozenset(
+    {"ARRAY[]", "MAP()", "STRUCT()", "COALESCE", "IFNULL", "CONCAT", "CONCAT_WS", "TRY_CAST"}
+)
 
 
 def compile_sql(expr: Expr, columns: Sequence[str] = ()) -> str:
@@ -186,7 +188,7 @@ def _present(text: str, expr: Expr) -> str:
 def _tried(text: str, expr: Expr) -> str:
     """An argument whose failure is a NULL: an element of a constructor, an alternative of COALESCE."""
     nodes = list(walk(expr))
-    if not _may_fail(nodes) or any(isinstance(n, Parameter) for n in nodes) or _resists_try(nodes, text):
+    if not _may_fail(nodes) or _resists_try(nodes, text):
         return text
     return f"TRY({text})"
 

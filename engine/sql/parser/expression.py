@@ -12,10 +12,10 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from ...errors import ParseError, Unsupported
+from ...errors import ParseError
 from ..dialect import with_place
-from .cursor import unit_ms
-from .filtered import filter_call
+from .call import called
+from .times import interval, typed_text
 from .type import TypeParser
 
 _COMPARISONS: dict[TokenType, type[exp.Expression]] = {
@@ -32,8 +32,7 @@ _FACTORS: dict[TokenType, type[exp.Expression]] = {
     TokenType.SLASH: exp.Div,
     TokenType.MOD: exp.Mod,
 }
-TIME_FUNCTIONS = frozenset(["DATEADD", "DATESUB", "TIMEADD", "TIMESUB", "TIMESTAMPADD", "TIMESTAMPSUB"])
-"""Their first argument is a unit of time, a bare word: it is given on as a string."""
+_CASTS: dict[str, type[exp.Cast]] = {"CAST": exp.Cast, "TRY_CAST": exp.TryCast}
 
 
 class ExpressionParser(TypeParser):
@@ -194,6 +193,10 @@ class ExpressionParser(TypeParser):
 
     # -------------------------------------------------------------------------------------------------------- primaries
 
+    def operand(self) -> exp.Expression:
+        """A name, a call or what stands in parentheses."""
+        return self._primary()
+
     def _primary(self) -> exp.Expression:
         token = self.token()
         if token is None:
@@ -202,13 +205,13 @@ class ExpressionParser(TypeParser):
         match token.token_type:
             case TokenType.NUMBER:
                 self.advance()
-                return self._placed(exp.Literal(this=token.text, is_string=False), start)
+                return self.placed(exp.Literal(this=token.text, is_string=False), start)
             case TokenType.DOT if self.is_at(TokenType.NUMBER, 1):
                 self.advance()
-                return self._placed(exp.Literal(this="0." + self.advance().text, is_string=False), start)
+                return self.placed(exp.Literal(this="0." + self.advance().text, is_string=False), start)
             case TokenType.STRING:
                 self.advance()
-                return self._placed(exp.Literal.string(token.text), start)
+                return self.placed(exp.Literal.string(token.text), start)
             case TokenType.L_PAREN:
                 self.advance()
                 inner = self.expression()
@@ -216,7 +219,8 @@ class ExpressionParser(TypeParser):
                 return exp.Paren(this=inner)
         return self._worded(start)
 
-    def _placed(self, node: Any, start: int) -> exp.Expression:
+    def placed(self, node: Any, start: int) -> exp.Expression:
+        """The node, which stands from character `start` to the last token taken."""
         made: exp.Expression = with_place(node, start, self.tokens[self.at - 1].end)
         return made
 
@@ -224,21 +228,25 @@ class ExpressionParser(TypeParser):
         word = self.word()
         if word in ("TRUE", "FALSE"):
             self.advance()
-            return self._placed(exp.Boolean(this=word == "TRUE"), start)
+            return self.placed(exp.Boolean(this=word == "TRUE"), start)
         if word == "NULL":
             self.advance()
-            return self._placed(exp.Null(), start)
+            return self.placed(exp.Null(), start)
         if word == "CASE":
             return self._case(start)
-        if word == "CAST" and self.is_at(TokenType.L_PAREN, 1):
-            return self._cast(start)
+        if word in _CASTS and self.is_at(TokenType.L_PAREN, 1):
+            return self._cast(_CASTS[word], start)
         if word == "ARRAY" and self.is_at(TokenType.L_BRACKET, 1):
             self.at += 2
             items = [] if self.take_sign(TokenType.R_BRACKET) else self._list(TokenType.R_BRACKET, "]")
-            return self._placed(exp.Array(expressions=items), start)
+            return self.placed(exp.Array(expressions=items), start)
         if word in ("MAP", "STRUCT") and self.is_at(TokenType.L_PAREN, 1):
             return self._constructor(word, start)
-        if not self.at_name():
+        time = typed_text(self, start) or interval(self, start)
+        if time is not None:
+            return time
+        names_call = word in ("LEFT", "RIGHT") and self.is_at(TokenType.L_PAREN, 1)
+        if not self.at_name() and not names_call:
             raise self.unexpected("an expression")
         if self.is_at(TokenType.L_PAREN, 1) or (
             self.is_at(TokenType.PARAMETER, 1) and self.is_at(TokenType.L_PAREN, 3)
@@ -269,15 +277,15 @@ class ExpressionParser(TypeParser):
         default = self.expression() if self.take("ELSE") else None
         self.expect("END")
         self.depth -= 1
-        return self._placed(exp.Case(this=subject, ifs=branches, default=default), start)
+        return self.placed(exp.Case(this=subject, ifs=branches, default=default), start)
 
-    def _cast(self, start: int) -> exp.Expression:
+    def _cast(self, kind: type[exp.Cast], start: int) -> exp.Expression:
         self.at += 2
         operand = self.expression()
         self.expect("AS")
         target = self.type_node()
         self.expect_sign(TokenType.R_PAREN, ")")
-        return self._placed(exp.Cast(this=operand, to=target), start)
+        return self.placed(kind(this=operand, to=target), start)
 
     def _constructor(self, word: str, start: int) -> exp.Expression:
         """MAP(key := value, …) and STRUCT(NAME := value, …)."""
@@ -290,96 +298,10 @@ class ExpressionParser(TypeParser):
             self.expect_sign(TokenType.COLON_EQ, ":=")
             pairs.append(exp.PropertyEQ(this=key, expression=self.expression()))
         node = exp.Struct(expressions=pairs) if word == "STRUCT" else exp.Map(keys=pairs)
-        return self._placed(node, start)
-
-    # ----------------------------------------------------------------------------------------------------------- calls
+        return self.placed(node, start)
 
     def _call(self, start: int) -> exp.Expression:
-        name = self.advance().text.upper()
-        if self.take_sign(TokenType.PARAMETER):
-            name = f"{name}@{self.name('an alias of the model')}"
-        if name == "MODEL_VERSION" and self.is_at(TokenType.L_PAREN):
-            return self._model_version(start)
-        self._check_model_call(name)
-        self.expect_sign(TokenType.L_PAREN, "(")
-        if name == "EXTRACT" and self.word(1) == "FROM":
-            return self._extract(start)
-        call = exp.Anonymous(this=name, expressions=self._arguments(name))
-        if self.sees("FILTER") and self.is_at(TokenType.L_PAREN, 1):
-            span = self.span()
-            self.at += 2
-            self.expect("WHERE")
-            filter_call(call, self.expression(), span)
-            self.expect_sign(TokenType.R_PAREN, ")")
-        return self._placed(call, start)
-
-    def _extract(self, start: int) -> exp.Expression:
-        """EXTRACT(HOUR FROM at), which is DATE_PART('HOUR', at)."""
-        part = exp.Literal.string(self.advance().text.upper())
-        self.expect("FROM")
-        call = exp.Anonymous(this="DATE_PART", expressions=[part, self.expression()])
-        self.expect_sign(TokenType.R_PAREN, ")")
-        return self._placed(call, start)
-
-    def _arguments(self, name: str) -> list[exp.Expression]:
-        """What stands between the parentheses, the closing one taken."""
-        arguments: list[exp.Expression] = []
-        if self.is_at(TokenType.STAR) and self.is_at(TokenType.R_PAREN, 1):
-            self.at += 2
-            return [exp.Star()]
-        while not self.take_sign(TokenType.R_PAREN):
-            if arguments:
-                self.expect_sign(TokenType.COMMA, ", or )")
-            arguments.append(self._argument(name, first=not arguments))
-        return arguments
-
-    def _model_version(self, start: int) -> exp.Expression:
-        """MODEL_VERSION(m(…)): the number of the version that answers that call, a function beside the model's own."""
-        self.expect_sign(TokenType.L_PAREN, "(")
-        call = self.expression()
-        if not isinstance(call, exp.Anonymous):
-            raise self.error("MODEL_VERSION takes a model's call", hint="MODEL_VERSION(m(a, b))")
-        self.expect_sign(TokenType.R_PAREN, ")")
-        return self._placed(exp.Anonymous(this=f"{call.this}#VERSION", expressions=call.expressions), start)
-
-    def _check_model_call(self, name: str) -> None:
-        if name in ("ML_PREDICT", "ML_EVALUATE") and self.word(1) in ("TABLE", "MODEL"):
-            raise Unsupported(
-                f"{name}(TABLE …) stands in FROM", hint="call the model's function", span=self.span(self.at - 1)
-            )
-
-    def _argument(self, name: str, *, first: bool) -> exp.Expression:
-        if self._at_lambda():
-            return self._lambda()
-        token = self.token()
-        is_unit = unit_ms(self.word()) is not None or self.word() in ("YEAR", "YEARS", "MONTH", "MONTHS")
-        if first and name in TIME_FUNCTIONS and token is not None and is_unit:
-            self.advance()
-            return self._placed(exp.Literal.string(token.text.upper()), token.start)
-        if self.sees("DISTINCT"):
-            raise self.error("DISTINCT cannot stand in a call", hint="COUNT_DISTINCT counts different values")
-        return self.expression()
-
-    def _at_lambda(self) -> bool:
-        if self.at_name() and self.is_at(TokenType.FARROW, 1):
-            return True
-        if not self.is_at(TokenType.L_PAREN):
-            return False
-        ahead = 1
-        while self.at_name(ahead) and self.is_at(TokenType.COMMA, ahead + 1):
-            ahead += 2
-        return (
-            self.at_name(ahead) and self.is_at(TokenType.R_PAREN, ahead + 1) and self.is_at(TokenType.FARROW, ahead + 2)
-        )
-
-    def _lambda(self) -> exp.Expression:
-        if self.take_sign(TokenType.L_PAREN):
-            parameters = self.listed(self.identifier)
-            self.expect_sign(TokenType.R_PAREN, ")")
-        else:
-            parameters = [self.identifier()]
-        self.expect_sign(TokenType.FARROW, "=>")
-        return exp.Lambda(this=self.expression(), expressions=parameters)
+        return called(self, start)
 
 
 def _chained(kind: type[exp.Expression], parts: Sequence[exp.Expression]) -> exp.Expression:

@@ -1,6 +1,7 @@
-"""AGGREGATE(…) FILTER (WHERE condition): the rows that the condition holds for, as CASE gives them to the aggregate.
+"""What aggregates are given: AGGREGATE(DISTINCT …), and AGGREGATE(…) FILTER (WHERE condition).
 
-So it is exact for aggregates that pass NULLs over, and refused for all others.
+FILTER gives the rows that the condition holds for, as CASE gives them: it is exact for aggregates that pass NULLs over, and
+refused for all others. DISTINCT is another aggregate's name.
 """
 
 from __future__ import annotations
@@ -43,3 +44,22 @@ def filter_call(call: exp.Anonymous, condition: exp.Expression, span: Span) -> N
         )
     value = exp.Literal.number(1) if isinstance(arguments[0], exp.Star) else arguments[0]
     call.set("expressions", [exp.Case(ifs=[exp.If(this=condition, true=value)]), *arguments[1:]])
+
+
+_DISTINCT = {"COUNT": "COUNT_DISTINCT", "COLLECT_LIST": "COLLECT_SET", "MIN": "MIN", "MAX": "MAX"}
+
+
+def distinct_name(call: exp.Anonymous, span: Span) -> str:
+    """The aggregate that AGGREGATE(DISTINCT x) is; `span`: of DISTINCT. Raises Unsupported where there is none."""
+    name, given = call.this, call.expressions
+    if name in _DISTINCT and len(given) == 1 and not isinstance(given[0], exp.Star):
+        return _DISTINCT[name]
+    hint = f"group the values in a sub-query: SELECT {name}(x) … FROM (SELECT x FROM … GROUP BY x) v"
+    if name == "COUNT":
+        hint = "COUNT(DISTINCT STRUCT(A := a, B := b)) counts pairs"
+    raise Unsupported(
+        f"DISTINCT is not supported for this call of {name}",
+        detail=f"it is for one argument of {', '.join(sorted(_DISTINCT))}",
+        hint=hint,
+        span=span,
+    )

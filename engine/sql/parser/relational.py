@@ -245,14 +245,14 @@ class RelationalParser(QueryParser):
             raise Unsupported("EMIT FINAL cannot stand in a sub-query in an expression", span=whole.span)
         first = self.tokens[start].start
         text = exp.Identifier(this=self.text[first : self.tokens[self.at - 1].end + 1], quoted=False)
-        node = self._placed(exp.Subquery(this=text), first)
+        node = self.placed(exp.Subquery(this=text), first)
         node.meta["query"] = whole
         return node
 
     def _worded(self, start: int) -> exp.Expression:
         if self.sees("EXISTS") and self.is_at(TokenType.L_PAREN, 1):
             self.at += 1
-            return self._placed(exp.Exists(this=self._subquery(self.at)), start)
+            return self.placed(exp.Exists(this=self._subquery(self.at)), start)
         return super()._worded(start)
 
     def _range(self, left: exp.Expression) -> exp.Expression:
@@ -277,7 +277,7 @@ class RelationalParser(QueryParser):
         window = exp.Window(this=call, partition_by=partition, spec=spec)
         if ordered:
             window.set("order", exp.Order(expressions=ordered))
-        return self._placed(window, start)
+        return self.placed(window, start)
 
     def _order_by(self, clause: str) -> tuple[OrderItem, ...]:
         start = self.at

@@ -33,7 +33,9 @@ from ..functions import (
 )
 from ..scope import Scope, span_of, suggestion
 from ..signatures import signature
+from ..synonyms import INSTEAD, SYNONYMS
 from ..types import DATE, FLOAT, INTERVAL_UNIT, NULL, STRING, TIME, TIMESTAMP, Array, Map, SqlType, Struct, Vector
+from ..window_functions import NAMES as WINDOW_FUNCTIONS
 from .coercion import coerce, join_types, widens
 from .expression import Context, analyze
 from .models import taken_unasked
@@ -76,7 +78,7 @@ def call_arguments(node: exp.Expression) -> list[exp.Expression]:
 def function_of(node: exp.Expression, registry: FunctionRegistry) -> Function | None:
     """The function that `node` calls, or None when it is no call or calls nothing known."""
     name = call_name(node)
-    return None if name is None else registry.find(name)
+    return None if name is None else registry.called(name)
 
 
 def is_aggregate(node: exp.Expression, registry: FunctionRegistry) -> bool:
@@ -121,13 +123,9 @@ def analyze_call(node: exp.Expression, context: Context) -> Expr:
     name = call_name(node)
     assert name is not None
     span = span_of(node)
-    function = context.registry.find(name)
+    function = context.registry.called(name)
     if function is None:
-        raise UnknownName(
-            f"function {name} does not exist",
-            hint=suggestion(name, context.registry.functions) or "SHOW FUNCTIONS lists them all",
-            span=span,
-        )
+        raise UnknownName(f"function {name} does not exist", hint=_instead(name, context.registry), span=span)
     if not isinstance(function, ScalarFunction):
         kind = "an aggregate" if isinstance(function, AggregateFunction) else "a table function"
         raise AnalysisError(f"{name} is {kind} and cannot stand here", hint=_where(function), span=span)
@@ -145,7 +143,13 @@ def analyze_call(node: exp.Expression, context: Context) -> Expr:
             raise TypeMismatch(f"function {name} cannot tell which type is meant", detail=why, hint=_CAST, span=span)
     check_unit(name, made, overload.params, span)
     result = result_type(name, overload.returns, made, candidate.bindings, span)
-    return Call(name, made, result, overload.implementation, span)
+    return Call(SYNONYMS.get(name, name), made, result, overload.implementation, span)
+
+
+def _instead(name: str, registry: FunctionRegistry) -> str:
+    if name in WINDOW_FUNCTIONS and name not in INSTEAD:
+        return f"{name} stands before OVER (PARTITION BY … ORDER BY …), in pull queries"
+    return INSTEAD.get(name) or suggestion(name, [*registry.functions, *SYNONYMS]) or "SHOW FUNCTIONS lists them all"
 
 
 _CAST = "CAST them to one type first"

@@ -167,10 +167,23 @@ def _as(operand: Expr, wanted: SqlType, span: Span | None) -> Expr:
     return coerce(operand, wanted, span)
 
 
+_MILLISECONDS = SqlTemplate(lambda a, t, r: f"epoch_ms({a[0]})")
+
+
+def counts_time(value: Expr) -> bool:
+    """Whether a value is ROWTIME, WINDOWSTART or WINDOWEND, moved or not: a time, in milliseconds."""
+    if isinstance(value, Call) and value.function in ("+", "-") and value.type is BIGINT:
+        return counts_time(value.args[0]) and not counts_time(value.args[1])
+    return isinstance(value, System | Column) and value.name in _MAGIC and value.type is BIGINT
+
+
 def _magic(beside: Expr, operand: Expr, span: Span | None) -> Expr:
-    """A string literal beside ROWTIME, WINDOWSTART or WINDOWEND is the time it reads as, in milliseconds."""
-    named = isinstance(beside, System | Column) and beside.name in _MAGIC and beside.type is BIGINT
-    if not named or not isinstance(operand, Literal) or operand.type is not STRING or operand.value is None:
+    """A string literal beside ROWTIME, WINDOWSTART or WINDOWEND is the time it reads as, in milliseconds; so is a timestamp."""
+    if not counts_time(beside):
+        return operand
+    if operand.type in (TIMESTAMP, DATE):
+        return Call("UNIX_TIMESTAMP", (_as(operand, TIMESTAMP, span),), BIGINT, _MILLISECONDS, span)
+    if not isinstance(operand, Literal) or operand.type is not STRING or operand.value is None:
         return operand
     try:
         return Literal(parse_timestamp_ms(operand.value), BIGINT)

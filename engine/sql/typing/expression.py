@@ -13,12 +13,12 @@ from typing import Any
 
 from sqlglot import exp
 
-from ...errors import AnalysisError, Span, TypeMismatch, Unsupported
+from ...errors import AnalysisError, Span, TypeMismatch, UnknownName, Unsupported
 from ..expressions import Call, Case, Cast, Expr, Field, Literal, Parameter
 from ..functions import FunctionRegistry, SqlTemplate
 from ..scope import Scope, as_spelt, span_of, suggestion
 from ..types import BIGINT, BOOLEAN, DOUBLE, INTEGER, NULL, STRING, Array, Map, SqlType, Struct, Vector, parse_type
-from . import compare, constructors, numeric
+from . import compare, constructors, intervals, numeric
 from .coercion import castable, coerce, common_type, decimal_of
 
 _ARITHMETIC: dict[type[exp.Expression], str] = {
@@ -72,8 +72,7 @@ def analyze(node: exp.Expression, context: Context) -> Expr:
         return claimed
     kind = type(node)
     if kind in _ARITHMETIC:
-        left, right = _pair(node, context)
-        return numeric.arithmetic(_ARITHMETIC[kind], left, right, span_of(node))
+        return _arithmetic(_ARITHMETIC[kind], node, context)
     if kind in _COMPARISON:
         left, right = _pair(node, context)
         return compare.compare(_COMPARISON[kind], left, right, span_of(node))
@@ -85,6 +84,26 @@ def analyze(node: exp.Expression, context: Context) -> Expr:
     if call_name(node) is not None:
         return analyze_call(node, context)
     raise Unsupported(f"this expression is not supported: {node.sql()}", span=span_of(node))
+
+
+def _arithmetic(symbol: str, node: exp.Expression, context: Context) -> Expr:
+    span, (left, right) = span_of(node), (node.args["this"], node.args["expression"])
+    if symbol in "+-":
+        if symbol == "+" and intervals.parts_of(left):
+            left, right = right, left
+        parts = intervals.parts_of(right, back=symbol == "-")
+        if parts and intervals.parts_of(left) is None:
+            moved = analyze(left, context)
+            for part in parts:
+                moved = intervals.moved(moved, part, analyze(part.count, context), context.registry, span)
+            return moved
+    operands = analyze(left, context), analyze(right, context)
+    of_times = intervals.of_times(symbol, *operands, context.registry, span)
+    return of_times or numeric.arithmetic(symbol, *operands, span)
+
+
+def _interval(node: exp.Expression, context: Context) -> Expr:
+    raise intervals.stray(node)
 
 
 def _pair(node: exp.Expression, context: Context) -> tuple[Expr, Expr]:
@@ -123,7 +142,16 @@ def _column(node: exp.Expression, context: Context) -> Expr:
         for name, parameter in reversed(context.parameters):
             if name == parts[0]:
                 return parameter
-    return context.scope.column(parts, span_of(node))
+    try:
+        return context.scope.column(parts, span_of(node))
+    except UnknownName:
+        if parts[-1] not in _WITHOUT_PARENTHESES or len(parts) > 1:
+            raise
+        return analyze(exp.Anonymous(this=parts[0]), context)
+
+
+_WITHOUT_PARENTHESES = ("CURRENT_TIMESTAMP", "CURRENT_DATE", "LOCALTIMESTAMP")
+"""Functions that standard SQL calls without parentheses."""
 
 
 def _neg(node: exp.Expression, context: Context) -> Expr:
@@ -205,6 +233,12 @@ def _cast(node: exp.Expression, context: Context) -> Expr:
     if not castable(operand.type, target):
         raise TypeMismatch(f"cast of {operand.type} to {target} is not supported", span=span_of(node))
     return Cast(operand, target, span_of(node))
+
+
+def _try_cast(node: exp.Expression, context: Context) -> Expr:
+    """A CAST whose failure is a NULL, and no failure of the row's."""
+    made = _cast(node, context)
+    return Call("TRY_CAST", (made,), made.type, SqlTemplate(lambda a, t, r: a[0]), span_of(node))
 
 
 def type_of_node(node: exp.Expression) -> SqlType:
@@ -321,12 +355,14 @@ _HANDLERS: dict[type[exp.Expression], Callable[[Any, Context], Expr]] = {
     exp.Escape: _escape,
     exp.Case: _case,
     exp.Cast: _cast,
+    exp.TryCast: _try_cast,
     exp.Bracket: _bracket,
     exp.JSONExtract: _arrow,
     exp.Dot: _arrow,
     exp.Array: _array,
     exp.Map: _map,
     exp.Struct: _struct,
+    exp.Interval: _interval,
     exp.Lambda: _lambda_out_of_place,
     exp.Star: _star,
 }
