@@ -17,7 +17,7 @@ from ..sql.functions import AggregateFunction, ArrowFunction, FunctionRegistry, 
 from ..sql.scope import WINDOW_BOUNDS
 from ..sql.statements.statement import Query, SelectItem
 from ..sql.typing.calls import call_name, contains, function_of
-from .projection import column_node
+from .projection import column_node, starred
 from .rows import Rows
 
 _WHOLE = (exp.Column, exp.Literal, exp.Anonymous, exp.Paren, exp.Case, exp.Cast)
@@ -68,13 +68,12 @@ def with_aliases(
     does not where a name may be that of a column further out."""
     aliases, select = Aliases(rows, registry), []
     for item in query.select:
-        if item.expression is None:
-            select.append(item)
+        written = item.mapped(aliases.written)
+        select.append(written)
+        if written.alias is None or written.expression is None or written.alias in aliases.named:
             continue
-        expression = aliases.written(item.expression)
-        select.append(replace(item, expression=expression))
-        if item.alias is not None and item.alias not in aliases.named and not _is_volatile(expression, registry):
-            aliases = replace(aliases, named={**aliases.named, item.alias: expression})
+        if not _is_volatile(written.expression, registry):
+            aliases = replace(aliases, named={**aliases.named, written.alias: written.expression})
     made = replace(
         query,
         select=tuple(select),
@@ -82,6 +81,7 @@ def with_aliases(
         group_by=_grouping(replace(query, select=tuple(select)), aliases),
         partition_by=tuple(map(aliases.written, query.partition_by)),
         having=query.having and aliases.written(query.having),
+        qualify=query.qualify and aliases.written(query.qualify),
     )
     return made, aliases
 
@@ -118,7 +118,8 @@ def _by_all(query: Query, aliases: Aliases) -> Iterator[exp.Expression]:
     """All that SELECT says of a row: what names a column and does not aggregate."""
     for item in query.select:
         if item.expression is None:
-            yield from (column_node(e) for e in aliases.rows.visible(item.source, item.span))
+            columns = [column_node(e) for e in aliases.rows.visible(item.source, item.span)]
+            yield from (node for _, node in starred(item, columns, aliases.rows))
         elif _is_bound(item.expression, query, aliases) or item.expression.find(exp.Column) is None:
             continue
         elif not any(_gathers(node, aliases.registry) for node in item.expression.find_all(exp.Expression)):

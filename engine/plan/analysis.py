@@ -76,7 +76,7 @@ class _Analysis:
     def _first(
         self, kind: type[AggregateFunction] | type[TableFunction], *others: exp.Expression | None
     ) -> exp.Expression | None:
-        nodes = [item.expression for item in self.query.select if item.expression is not None]
+        nodes = [node for item in self.query.select for node in item.expressions]
         found = (contains(n, self.registry, kind) for n in (*nodes, *(o for o in others if o is not None)))
         return next((f for f in found if f is not None), None)
 

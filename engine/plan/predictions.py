@@ -56,6 +56,7 @@ def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistr
         group_by=tuple(map(written, query.group_by)),
         partition_by=tuple(map(written, query.partition_by)),
         having=query.having and written(query.having),
+        qualify=query.qualify and written(query.qualify),
     )
 
 
@@ -77,7 +78,7 @@ def _items(
     if item.expression is None:
         shown = {name: made for name, made in outputs.items() if name != VERSION_COLUMN}
         given = [SelectItem(made.copy(), name, span=item.span) for name, made in shown.items()]
-        return given if only else [item, *given]
+        return given if only else [item.mapped(written), *given]
     name = item.expression.name if isinstance(item.expression, exp.Column) else ""
     alias = name if item.alias is None and name in outputs and not item.is_struct_star else item.alias
     return [replace(item, expression=written(item.expression), alias=alias)]

@@ -14,7 +14,7 @@ from ..errors import AnalysisError, Span, TypeMismatch
 from ..sql.expressions import Column, Expr, walk
 from ..sql.functions import FunctionRegistry
 from ..sql.schema import ColumnDef, Schema
-from ..sql.scope import WINDOW_BOUNDS, Scope, span_of
+from ..sql.scope import WINDOW_BOUNDS, Scope, as_spelt, span_of, unknown
 from ..sql.statements.statement import SelectItem
 from ..sql.types import NULL, Struct
 from ..sql.typing.calls import TableUse, is_table_function, table_use
@@ -51,8 +51,8 @@ def items_of(
     for item in select:
         node = item.expression
         if node is None:
-            nodes = star(item.source, item.span)
-            items += [_item(n, _own_name(n, rows, names, starred=True), rows, item.span) for n in nodes]
+            columns = starred(item, star(item.source, item.span), rows)
+            items += [_item(node, _own_name(c, rows, names, starred=True), rows, item.span) for c, node in columns]
         elif item.is_struct_star:
             items += _fields(node, item.span, rows, names, registry)
         else:
@@ -60,7 +60,33 @@ def items_of(
             if persistent or item.alias is not None:
                 _check_reserved(name, aliased=item.alias is not None, span=item.span)
             items.append(_item(node, name, rows, item.span))
+    if not items:
+        raise AnalysisError("EXCLUDE leaves no column", hint="name a column that stays", span=select[0].span)
     return items
+
+
+def starred(
+    item: SelectItem, columns: Sequence[exp.Expression], rows: Rows
+) -> list[tuple[exp.Expression, exp.Expression]]:
+    """What a star stands for: each of its `columns` that EXCLUDE leaves, with what stands in its place. A column is named as
+    in its source, or as in the result (`S_A` of `s.a` in a join)."""
+    if not item.excluded and not item.replaced:
+        return [(column, column) for column in columns]
+    known = [(c, rows.find([part.name for part in c.parts], None)) for c in columns if isinstance(c, exp.Column)]
+    names = [name for _, entry in known for name in (entry.name, entry.result)]
+
+    def spelt(name: str) -> str:
+        found = as_spelt(name, dict.fromkeys(names)) if rows.any_case else name
+        if found not in names:
+            raise unknown("column", name, dict.fromkeys(e.name for _, e in known), item.span)
+        return found
+
+    excluded = {spelt(name) for name in item.excluded}
+    replaced = {spelt(name): node for name, node in item.replaced}
+    kept = [
+        (column, {entry.name, entry.result}) for column, entry in known if not {entry.name, entry.result} & excluded
+    ]
+    return [(column, next((replaced[n] for n in called if n in replaced), column)) for column, called in kept]
 
 
 def _item(node: exp.Expression, name: str, rows: Rows, span: Span | None) -> Item:

@@ -40,3 +40,17 @@ INSERT INTO orders (rowtime, who, amount) VALUES (1, 'ann', 2);
 INSERT INTO orders (rowtime, who, amount) VALUES (2, 'bob', 3);
 ASSERT VALUES twice (rowtime, u, d, e) VALUES (2, 'BOB', 6, 7);
 ASSERT VALUES known (rowtime, w, amount) VALUES (1, 'ann', 2);
+
+--@test: stars without some columns, and with others in their places
+CREATE STREAM orders (id INT KEY, who STRING, city STRING, amount INT) WITH (kafka_topic = 'orders', value_format = 'JSON', partitions = 1);
+CREATE TABLE names (who STRING PRIMARY KEY, name STRING) WITH (kafka_topic = 'names', value_format = 'JSON', partitions = 1);
+CREATE STREAM less AS SELECT * EXCLUDE (city) REPLACE (amount * 2 AS amount, UCASE(who) AS who) FROM orders;
+CREATE STREAM moved AS SELECT * EXCLUDE id FROM orders PARTITION BY who;
+CREATE STREAM joined AS SELECT * EXCEPT (o_city, name), n.name AS called FROM orders o JOIN names n ON o.who = n.who;
+CREATE TABLE every WITH (key_format = 'JSON') AS SELECT * EXCLUDE (id, amount) REPLACE (LCASE(city) AS city), COUNT(*) AS n FROM orders GROUP BY ALL;
+INSERT INTO names (rowtime, who, name) VALUES (0, 'ann', 'Ann');
+INSERT INTO orders (rowtime, id, who, city, amount) VALUES (1, 1, 'ann', 'Oslo', 2);
+ASSERT VALUES less (rowtime, id, who, amount) VALUES (1, 1, 'ANN', 4);
+ASSERT VALUES moved (rowtime, who, city, amount) VALUES (1, 'ann', 'Oslo', 2);
+ASSERT VALUES joined (rowtime, o_who, o_id, o_amount, n_who, called) VALUES (1, 'ann', 1, 2, 'ann', 'Ann');
+ASSERT VALUES every (rowtime, who, city, n) VALUES (1, 'ann', 'oslo', 1);

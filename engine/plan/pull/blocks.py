@@ -90,7 +90,8 @@ class _Block:
         scope = self._scope("SELECT", self._beside_rows)
         exprs = analyze_items(items, scope, self.registry)
         terms = self._terms(items, exprs, order_by, scope)
-        return self._selected(items, exprs, terms, self.lists.over(self.windows.over(source, self.texts), self.texts))
+        kept = self._with_windows(source, self._qualify(scope))
+        return self._selected(items, exprs, terms, self.lists.over(kept, self.texts))
 
     # --------------------------------------------------------------------------------------------------------------- rows
 
@@ -179,12 +180,32 @@ class _Block:
         scope.columns = lambda node: self._beside_groups(node, scope)
         exprs = analyze_items(items, scope, self.registry)
         terms = self._terms(items, exprs, order_by, scope)
+        qualify = self._qualify(scope)
         having = self._having(scope)
         calls = [(column, self._limited(use)) for column, use in scope.calls.values()]
         groups = grouped_sql(source, self._order, [(c, e) for _, c, e in keys], calls, self.number, self.texts)
         if having is not None:
             groups += f" WHERE {self.texts.condition(having)}"
-        return self._selected(items, exprs, terms, self.windows.over(groups, self.texts))
+        return self._selected(items, exprs, terms, self._with_windows(groups, qualify))
+
+    def _qualify(self, scope: Scope) -> Expr | None:
+        """QUALIFY, which may ask what SELECT may; its window functions are known then."""
+        node = self.query.qualify
+        if node is None:
+            return None
+        condition = require_boolean(analyze_expression(node, scope, self.registry), "QUALIFY", span_of(node))
+        if not self.windows.columns:
+            raise AnalysisError(
+                "QUALIFY asks window functions, and there is none",
+                hint="WHERE asks rows, HAVING groups",
+                span=span_of(node),
+            )
+        return condition
+
+    def _with_windows(self, source: str, qualify: Expr | None) -> str:
+        """Rows or groups with their window functions, those that QUALIFY leaves."""
+        made = self.windows.over(source, self.texts)
+        return made if qualify is None else f"{made} WHERE {self.texts.condition(qualify)}"
 
     def _keys(self) -> list[tuple[str, Column, Expr]]:
         scope, made = self._scope("GROUP BY"), dict[str, tuple[Column, Expr]]()

@@ -163,7 +163,7 @@ def check_clauses(query: Query, registry: FunctionRegistry) -> None:
         raise AnalysisError("LIMIT must not be negative", hint="leave it out to get all rows")
     for item in query.select:
         for kind, words in ((AggregateFunction, "aggregate functions"), (TableFunction, "table functions")):
-            if item.expression is not None and contains(item.expression, registry, kind) is not None:
+            if any(contains(node, registry, kind) is not None for node in item.expressions):
                 raise AnalysisError(f"pull queries do not support {words}", hint=_PUSH, span=item.span)
 
 

@@ -46,7 +46,7 @@ class RelationalPlan:
 
 def is_relational(query: Query, registry: FunctionRegistry) -> bool:
     """Whether a SELECT without EMIT is more than the rows of one stream or table."""
-    nodes = [item.expression for item in query.select if item.expression is not None]
+    nodes = [node for item in query.select for node in item.expressions]
     beside = any(contains(n, registry, k) is not None for n in nodes for k in (AggregateFunction, TableFunction))
     clauses = query.group_by or query.having is not None or query.window is not None
     evaluates = any(s.prediction is not None and s.prediction.task is not None for s in query.sources())

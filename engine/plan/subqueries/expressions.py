@@ -28,14 +28,14 @@ from .values import with_value
 def with_lookups(query: Query, rows: Rows, names: Names) -> tuple[Query, Rows]:
     """The query with columns in place of the sub-queries in its expressions, and the rows that have these columns."""
     asked = _Asked(rows, names)
-    of_groups = [i.expression for i in query.select if i.expression is not None]
+    of_groups = [node for item in query.select for node in item.expressions]
     of_groups += [] if query.having is None else [query.having]
     grouped = bool(query.group_by) or any(contains(e, names.registry, AggregateFunction) for e in of_groups)
     by = frozenset(canonical(node, rows) for node in query.group_by)
     below = partial(asked.answered_below, by=by) if grouped else asked.answered
     made = replace(
         query,
-        select=tuple(replace(i, expression=i.expression and below(i.expression)) for i in query.select),
+        select=tuple(item.mapped(below) for item in query.select),
         where=query.where and asked.answered(query.where),
         group_by=tuple(map(asked.answered, query.group_by)),
         partition_by=tuple(map(asked.answered, query.partition_by)),

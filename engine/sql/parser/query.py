@@ -16,7 +16,7 @@ from .expression import ExpressionParser
 from .prediction import at_prediction, predicted_source
 
 _AFTER_SOURCE = frozenset(["EMIT", "PARTITION", "WINDOW", "CROSS", "UNION"])
-_CLAUSES = ("WINDOW", "WHERE", "GROUP BY", "PARTITION BY", "HAVING", "ORDER BY", "EMIT", "LIMIT", "OFFSET")
+_CLAUSES = ("WINDOW", "WHERE", "GROUP BY", "PARTITION BY", "HAVING", "QUALIFY", "ORDER BY", "EMIT", "LIMIT", "OFFSET")
 
 
 class QueryParser(ExpressionParser):
@@ -31,8 +31,13 @@ class QueryParser(ExpressionParser):
         group_by = self._keys("GROUP BY") if self._take_by("GROUP") else ()
         partition_by = self._keys("PARTITION BY") if self._take_by("PARTITION") else ()
         having = self.expression() if self.take("HAVING") else None
+        qualify = self.qualify()
         span = self.span(start)
-        return Query(tuple(select), relation, where, group_by, partition_by, having, window, span=span)
+        return Query(tuple(select), relation, where, group_by, partition_by, having, qualify, window, span=span)
+
+    def qualify(self) -> exp.Expression | None:
+        """QUALIFY, which only a query that is answered once may have."""
+        return None
 
     def _take_by(self, word: str) -> bool:
         if not self.take(word):
@@ -52,11 +57,11 @@ class QueryParser(ExpressionParser):
     def _select_item(self) -> SelectItem:
         start = self.at
         if self.take_sign(TokenType.STAR):
-            return SelectItem(None, is_star=True, span=self.span(start))
+            return self._star(None, start)
         if self.at_name() and self.is_at(TokenType.DOT, 1) and self.is_at(TokenType.STAR, 2):
             source = self.name()
             self.at += 2
-            return SelectItem(None, is_star=True, source=source, span=self.span(start))
+            return self._star(source, start)
         expression = self.expression()
         if self.is_at(TokenType.ARROW):
             self.at += 2
@@ -66,6 +71,28 @@ class QueryParser(ExpressionParser):
         if self.take("AS") or self.at_name():
             alias = self.name("an alias")
         return SelectItem(expression, alias, span=span)
+
+    def _star(self, source: str | None, start: int) -> SelectItem:
+        """What may follow `*`: EXCLUDE (a, b) and REPLACE (expression AS a)."""
+        excluded: list[str] = []
+        replaced: list[tuple[str, exp.Expression]] = []
+        if self.take("EXCLUDE") or (self.is_at(TokenType.L_PAREN, 1) and self.take("EXCEPT")):
+            if self.take_sign(TokenType.L_PAREN):
+                excluded = self.listed(lambda: self.name("a column's"))
+                self.expect_sign(TokenType.R_PAREN, ", or )")
+            else:
+                excluded = [self.name("a column's")]
+        if self.take("REPLACE"):
+            self.expect_sign(TokenType.L_PAREN, "(")
+            replaced = self.listed(self._replacement)
+            self.expect_sign(TokenType.R_PAREN, ", or )")
+        kept = tuple(excluded), tuple(replaced)
+        return SelectItem(None, is_star=True, source=source, span=self.span(start), excluded=kept[0], replaced=kept[1])
+
+    def _replacement(self) -> tuple[str, exp.Expression]:
+        node = self.expression()
+        self.expect("AS")
+        return self.name("a column's"), node
 
     # ------------------------------------------------------------------------------------------------------------- FROM
 
@@ -199,7 +226,7 @@ class QueryParser(ExpressionParser):
         return tuple(self.listed(self.value))
 
     def _at_clause(self) -> bool:
-        return self.word() in ("HAVING", "EMIT", "LIMIT", "PARTITION", "GROUP", "WHERE", "WINDOW")
+        return self.word() in ("HAVING", "QUALIFY", "EMIT", "LIMIT", "PARTITION", "GROUP", "WHERE", "WINDOW")
 
     def _emit(self) -> Literal["CHANGES", "FINAL"]:
         word = self.word()

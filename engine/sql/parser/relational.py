@@ -30,6 +30,7 @@ _INSTEAD = {
     "ORDER BY": _ASK,
     "LIMIT in a sub-query": _ASK,
     "OFFSET": _ASK,
+    "QUALIFY": "TOPK, LATEST_BY_OFFSET or ARG_MAX over GROUP BY keep some rows of a group",
     "a window function": "GROUP BY, with a WINDOW where the rows of a time belong together",
     "CROSS JOIN": "join on an equality: a JOIN b ON a.x = b.y",
     "UNION": "UNION ALL goes on; GROUP BY over it makes a table that has each row once",
@@ -180,6 +181,14 @@ class RelationalParser(QueryParser):
             self._uses("DISTINCT", start)
         return Select(self.block(start), distinct)
 
+    def qualify(self) -> exp.Expression | None:
+        """A condition on window functions."""
+        start = self.at
+        if not self.take("QUALIFY"):
+            return None
+        self._uses("QUALIFY", start)
+        return self.expression()
+
     # --------------------------------------------------------------------------------------------------------------- FROM
 
     def _no_source(self, select: Sequence[SelectItem]) -> SourceRef:
@@ -203,7 +212,11 @@ class RelationalParser(QueryParser):
         return SourceRef("", self.name("an alias"), span, subquery=whole)
 
     def _takes_alias(self) -> bool:
-        if self.sees("ORDER", "BY") or (self.sees("OFFSET") and self.is_at(TokenType.NUMBER, 1)):
+        if (
+            self.sees("ORDER", "BY")
+            or self.sees("QUALIFY")
+            or (self.sees("OFFSET") and self.is_at(TokenType.NUMBER, 1))
+        ):
             return False
         follows = self.word(1) in ("ALL", "DISTINCT", "SELECT") or self.is_at(TokenType.L_PAREN, 1)
         return not (self.word() in _SETS and follows) and super()._takes_alias()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from sqlglot import exp
@@ -25,8 +26,8 @@ WINDOW_ADVANCES = {"HOPPING": "ADVANCE BY", "CUMULATIVE": "STEP"}
 
 @dataclass(frozen=True)
 class SelectItem:
-    """One item of a projection: an expression with an optional alias; `*` or `source.*` (no expression); or
-    `expression->*`, all fields of a struct."""
+    """One item of a projection: an expression with an optional alias; `*` or `source.*` (no expression), without the columns
+    `excluded` and with others in the place of those `replaced`; or `expression->*`, all fields of a struct."""
 
     expression: exp.Expression | None
     alias: str | None = None
@@ -34,12 +35,24 @@ class SelectItem:
     is_struct_star: bool = False
     source: str | None = None
     span: Span | None = None
+    excluded: tuple[str, ...] = ()
+    replaced: tuple[tuple[str, exp.Expression], ...] = ()
 
     def __post_init__(self) -> None:
         if self.is_star != (self.expression is None):
             raise ParseError("an item of a projection is an expression or a star", span=self.span)
         if (self.is_star or self.is_struct_star) and self.alias is not None:
             raise ParseError("a star takes no alias", span=self.span)
+
+    @property
+    def expressions(self) -> tuple[exp.Expression, ...]:
+        """What is written in it."""
+        return (*(() if self.expression is None else (self.expression,)), *(node for _, node in self.replaced))
+
+    def mapped(self, change: Callable[[exp.Expression], exp.Expression]) -> SelectItem:
+        """The item with its expressions changed."""
+        changed = None if self.expression is None else change(self.expression)
+        return replace(self, expression=changed, replaced=tuple((name, change(node)) for name, node in self.replaced))
 
 
 @dataclass(frozen=True)
@@ -125,6 +138,7 @@ class Query:
     group_by: tuple[exp.Expression, ...] = ()
     partition_by: tuple[exp.Expression, ...] = ()
     having: exp.Expression | None = None
+    qualify: exp.Expression | None = None
     window: WindowClause | None = None
     emit: Literal["CHANGES", "FINAL"] | None = None
     limit: int | None = None
