@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+_BITS = {pa.float64(): pa.int64(), pa.float32(): pa.int32(), pa.float16(): pa.int16()}
+
 
 @dataclass(frozen=True)
 class Distinct:
@@ -74,9 +76,16 @@ def _codes(arg: pa.Array) -> tuple[np.ndarray[Any, np.dtype[np.int64]], pa.Array
 
 def _one(arg: pa.Array) -> Distinct:
     if len(arg) == 1 and not arg.null_count:  # a row that comes alone must not wait for what finds repeats
-        return Distinct((arg,), np.zeros(1, dtype=np.int64), [arg[0].as_py()], straight=True)
+        return Distinct((arg,), np.zeros(1, dtype=np.int64), _keys(arg), straight=True)
     slot, values = _codes(arg)  # in the order in which they come
-    return Distinct((values,), slot, values.to_pylist(), straight=len(values) == len(arg))
+    return Distinct((values,), slot, _keys(values), straight=len(values) == len(arg))
+
+
+def _keys(values: pa.Array) -> list[Any]:
+    """What names each value. Fractions by their bits: 0.0 and -0.0 are equal in Python, and 1 / x is not; NaN is not itself."""
+    bits = _BITS.get(values.type)
+    made: list[Any] = (values if bits is None else values.view(bits)).to_pylist()
+    return made
 
 
 def _numbers(args: Sequence[pa.Array]) -> Distinct:
@@ -113,4 +122,4 @@ def _several(args: Sequence[pa.Array]) -> Distinct:
     slot[there] = inverse
     rows = pa.array(np.flatnonzero(there)[first])
     inputs = tuple(a.take(rows) for a in args)
-    return Distinct(inputs, slot, list(zip(*(i.to_pylist() for i in inputs), strict=True)))
+    return Distinct(inputs, slot, list(zip(*map(_keys, inputs), strict=True)))

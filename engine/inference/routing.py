@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -35,6 +36,8 @@ from .shadow import SALT, Write, shadow_records
 from .stats import ModelStats, together
 
 log = logging.getLogger("mergus.models")
+ASIDE_S = 5.0
+"""How long the end waits for what runs beside the batches."""
 _Used = tuple[str, str, int | None]
 """A version's artefact and digest, and the time-out of the calls that have one of their own."""
 
@@ -55,7 +58,8 @@ class RoutedRuntime(ModelRuntime):
         super().__init__(**settings)
         self._write = write
         self._monitors = None if write is None else Monitors(write, SystemClock().now_ms)
-        self._aside = Aside() if self._monitors is None else Aside(self._monitors.end_windows)
+        self._watching = Aside(None if self._monitors is None else self._monitors.end_windows)
+        self._shadows: dict[tuple[str, int | None], Aside] = {}
         self._routes: dict[str, _Routes] = {}
         self._functions: dict[_Used, ModelFunction] = {}
         self._used: set[tuple[str, int | None]] = set()
@@ -105,10 +109,18 @@ class RoutedRuntime(ModelRuntime):
         if function.reshaped:  # what watches the model knows answers of one shape
             return made
         if route.get("shadow") and not function.reference and self._write is not None:
-            self._aside.offer(lambda: self._shadow(function, route, columns, (made.values, numbers)))
+            self._shadowed(function, route).offer(
+                lambda: self._shadow(function, route, columns, (made.values, numbers))
+            )
         if route.get("monitor") and self._monitors is not None:
-            self._aside.offer(lambda: self._see(function, route["monitor"], columns, (made.values, numbers)))
+            self._watching.offer(lambda: self._see(function, route["monitor"], columns, (made.values, numbers)))
         return made
+
+    def _shadowed(self, model: RegisteredModel, route: Mapping[str, Any]) -> Aside:
+        """What waits for the version that is the model's shadow."""
+        key = (model.name, route["aliases"].get(route["shadow"]["alias"]))
+        with self._lock:
+            return self._shadows.setdefault(key, Aside())
 
     def _see(
         self,
@@ -117,7 +129,7 @@ class RoutedRuntime(ModelRuntime):
         columns: Sequence[pa.Array],
         live: tuple[pa.Array, np.ndarray[Any, Any]],
     ) -> None:
-        """Have a batch that has been answered counted, version by version. On the thread beside the batches."""
+        """Have a batch that has been answered counted, version by version. On the monitors' thread."""
         assert self._monitors is not None  # else nothing is offered
         named = watched_columns(model.inputs, model.output, columns, live[0])
         for version in np.unique(live[1]).tolist():
@@ -169,7 +181,7 @@ class RoutedRuntime(ModelRuntime):
         columns: Sequence[pa.Array],
         live: tuple[pa.Array, np.ndarray[Any, Any]],
     ) -> None:
-        """Ask the shadow about a sample of a batch that has been answered. On the thread beside the batches."""
+        """Ask the shadow about a sample of a batch that has been answered. On the shadow's thread."""
         shadow, answers, versions = route["shadow"], *live
         wanted = valid(columns)
         if shadow["percent"] < 100:
@@ -192,7 +204,9 @@ class RoutedRuntime(ModelRuntime):
 
     def close(self) -> None:
         """Finish what runs beside the batches, and end the models' own processes."""
-        self._aside.close()
+        until = time.monotonic() + ASIDE_S
+        for aside in (self._watching, *self._shadows.values()):
+            aside.close(max(0.0, until - time.monotonic()))
         super().close()
 
     def _version(self, model: RegisteredModel, route: Mapping[str, Any], number: int) -> ModelFunction:

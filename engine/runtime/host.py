@@ -142,7 +142,7 @@ class Host:
         )
 
     def _append(self, topic: str, values: Sequence[bytes]) -> None:
-        """Records of what is beside the queries: shadows of models. On one thread of theirs."""
+        """Records of what is beside the queries: shadows of models. On threads of theirs."""
         writer = self.topics.writer()
         try:
             times = pa.repeat(pa.scalar(SystemClock().now_ms(), pa.int64()), len(values))

@@ -23,6 +23,18 @@ def test_what_is_too_much_is_dropped_and_a_failing_job_ends_nothing() -> None:
     release.set()
 
 
+def test_a_thread_without_work_ends_and_begins_again(monkeypatch) -> None:
+    monkeypatch.setattr("mergus.engine.inference.aside.IDLE_S", 0.01)
+    aside, threads = Aside(), []
+    for _ in range(3):
+        done = threading.Event()
+        aside.offer(lambda done=done: (threads.append(threading.current_thread()), done.set()))
+        assert done.wait(60)
+        threads[-1].join(60)
+        assert not threads[-1].is_alive()
+    assert len(set(threads)) == 3
+
+
 def test_what_waits_is_done_at_the_end() -> None:
     aside, done = Aside(), []
     aside.offer(lambda: 1 // 0)

@@ -105,6 +105,41 @@ def test_only_the_rows_of_the_branch_are_asked(models: Models, expr: str, wanted
     assert models.asked() == asked
 
 
+@pytest.mark.parametrize(
+    ("sql", "wanted", "asked"),
+    [
+        ("SELECT SUM(CASE WHEN a > 0 THEN m(a) ELSE 0 END) AS y FROM s", [8], [1, 3]),
+        (
+            "SELECT CASE WHEN a > 0 THEN m(a) ELSE -5 END AS y, COUNT(*) AS n FROM s "
+            "GROUP BY CASE WHEN a > 0 THEN m(a) ELSE -5 END",
+            [-5, 2, 6],
+            [1, 3],
+        ),
+        ("SELECT COUNT(*) AS y FROM s WHERE f OR m(a) > 5", [2], [-2, 3]),
+        ("SELECT COALESCE(s.a, m(5)) AS y FROM s JOIN more ON s.id = more.id", [1, 10], [5]),
+        ("SELECT b + COALESCE(s.a, m(b)) AS y FROM more LEFT JOIN s ON s.id = more.id", [2, 12], [1, 4]),
+        ("SELECT COALESCE(m(s.a), n(b)) AS y FROM s JOIN more ON s.id = more.id", [2, 8], [-2, 1, 1, 3, 4]),
+        ("SELECT COALESCE(m(b), -1) AS y FROM s LEFT JOIN more ON s.id = more.id", [-1, -1, 2, 8], [1, 4]),
+    ],
+)
+def test_pull_queries_that_group_or_join(models: Models, sql: str, wanted: Any, asked: Any) -> None:
+    db = models.db
+    db.execute(
+        "CREATE STREAM more (id INT KEY, b DOUBLE) WITH (kafka_topic='more', value_format='JSON', partitions=1);"
+    )
+    db.insert("more", [{"id": 1, "b": 1}, {"id": 4, "b": 4}])
+    db.wait()
+    models.asked()
+    assert sorted(row["Y"] for row in db.query(sql + ";").rows()) == wanted
+    assert models.asked() == asked
+
+
+def test_what_an_outer_join_leaves_null_is_not_known_where_the_model_is(models: Models) -> None:
+    sql = "SELECT m(COALESCE(b.a, 0)) FROM s AS a LEFT JOIN s AS b ON a.id = b.id;"
+    with pytest.raises(mergus.MergusError, match="about what that may leave NULL"):
+        models.db.query(sql)
+
+
 def test_calls_that_wait_for_each_other_are_made_about_all_rows(models: Models) -> None:
     one = "CASE WHEN f THEN m(a) WHEN a > 0 THEN CASE WHEN n(a) > 3 THEN m(a) END END"
     other = "CASE WHEN f THEN n(a) WHEN a > 0 THEN CASE WHEN m(a) > 3 THEN n(a) END END"

@@ -71,6 +71,21 @@ def test_a_sample_is_the_same_rows_again(db) -> None:
     assert found == wanted * 2
 
 
+def test_a_shadow_that_hangs_holds_up_no_other_watching(db, tmp_path: Path) -> None:
+    (tmp_path / "hangs.py").write_text("import time\n\ndef predict(x):\n    time.sleep(1000)\n")
+    db.execute(f"CREATE OR REPLACE MODEL m {COLUMNS} WITH (provider='python', path='{tmp_path / 'hangs'}.py');")
+    db.execute("ALTER MODEL m SET SHADOW challenger INTO seen;")
+    db.execute("CREATE STREAM known (x DOUBLE) WITH (kafka_topic='known', value_format='JSON', partitions=1);")
+    db.insert("known", [{"x": 1}])
+    db.execute("ALTER MODEL m SET MONITOR (reference = 'known', metrics = 'psi', window = '1 SECOND');")
+    db.insert("s", [{"a": 7}])
+    assert rows(db, "SELECT m(a) AS y FROM s;") == [{"Y": 14}]
+    assert len(until(db, "SELECT * FROM m__drift;", 1)) >= 1
+    db.execute("ALTER MODEL m SET ALIAS challenger = 2;")  # another shadow
+    assert rows(db, "SELECT m(a) AS y FROM s;") == [{"Y": 14}]
+    assert [r["SAID"] for r in until(db, "SELECT shadow_output AS said FROM seen;", 1)] == [21]
+
+
 def test_refusals_of_a_shadow(db) -> None:
     for sql, said in (
         ("ALTER MODEL m SET SHADOW canary INTO seen;", "no alias CANARY"),

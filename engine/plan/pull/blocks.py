@@ -99,8 +99,6 @@ class _Block:
         return RowsScope(self.rows, self.planner, clause, self.outer, columns or self._models)
 
     def _models(self, node: exp.Expression) -> Expr | None:
-        if not is_model(node, self.registry):
-            return None
         return model_column(node, self.from_, self.number, self.registry)
 
     def _beside_rows(self, node: exp.Expression) -> Expr | None:

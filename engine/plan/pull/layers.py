@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from ...errors import Unsupported
+from ...errors import AnalysisError, Unsupported
 from ...sql.compile.expression import guarded
 from ...sql.expressions import Call, Column, Expr
 from ...sql.functions import (
@@ -19,6 +19,7 @@ from ...sql.functions import (
     PythonAggregate,
     ScalarFunction,
     SqlTemplate,
+    TableFunction,
 )
 from ...sql.scope import Scope, span_of
 from ...sql.typing.calls import aggregate_use, call_arguments, call_name, function_of, table_use
@@ -105,8 +106,13 @@ def is_model(node: exp.Expression, registry: FunctionRegistry) -> bool:
     return isinstance(function, ScalarFunction) and isinstance(function.overloads[0].implementation, ModelCall)
 
 
-def model_column(node: exp.Expression, from_: From, number: Callable[[], int], registry: FunctionRegistry) -> Column:
-    """A model's call as a column that the read of its source gives: models run where the rows are."""
+def model_column(
+    node: exp.Expression, from_: From, number: Callable[[], int], registry: FunctionRegistry
+) -> Column | None:
+    """A model's call as a column that the read of its source gives: models run where the rows are. So is the whole of a CASE,
+    COALESCE, IFNULL, AND or OR that speaks of one source alone: there a model is asked about the rows of its branch."""
+    if not is_model(node, registry):
+        return _chosen(node, from_, number, registry) if _is_choice(node) else None
     columns = list(node.find_all(exp.Column))
     names = {from_.rows.find([p.name for p in c.parts], span_of(c)).source for c in columns}
     side = _only(from_.sides, names)
@@ -116,7 +122,40 @@ def model_column(node: exp.Expression, from_: From, number: Callable[[], int], r
             hint="call it in a sub-query over them: FROM (SELECT …, model(x) AS y FROM source) AS t",
             span=span_of(node),
         )
+    if side not in from_.pushable and any(
+        _is_choice(part) or isinstance(part, exp.Is) for part in node.find_all(exp.Expression)
+    ):
+        raise Unsupported(
+            f"the model {call_name(node)} is asked before the outer join, and here about what that may leave NULL",
+            hint=f"call it in a sub-query over {side.rows.sources[0]}: JOIN (SELECT …, model(…) AS y FROM source) AS t",
+            span=span_of(node),
+        )
     return _answered(side.reading, node, number, registry)
+
+
+def _is_choice(node: exp.Expression) -> bool:
+    """Whether a part of it counts only where another part says so."""
+    return isinstance(node, exp.Case | exp.And | exp.Or) or call_name(node) in ("COALESCE", "IFNULL")
+
+
+def _chosen(node: exp.Expression, from_: From, number: Callable[[], int], registry: FunctionRegistry) -> Column | None:
+    parts = list(node.find_all(exp.Expression))
+    if not any(is_model(part, registry) for part in parts) or any(_is_wider(part, registry) for part in parts):
+        return None
+    try:
+        names = {from_.rows.find([p.name for p in c.parts], None).source for c in node.find_all(exp.Column)}
+    except AnalysisError:  # a column of a query further out
+        return None
+    side = _only(from_.sides, names)
+    if side is None or side.reading is None or side not in from_.pushable:  # an outer join's NULLs are not the source's
+        return None
+    return _answered(side.reading, node, number, registry)
+
+
+def _is_wider(node: exp.Expression, registry: FunctionRegistry) -> bool:
+    """Whether it is evaluated over more than a row of a source."""
+    wide = isinstance(node, exp.Subquery | exp.Lambda | exp.Window)
+    return wide or isinstance(function_of(node, registry), AggregateFunction | TableFunction)
 
 
 def _only(sides: Sequence[Side], names: set[str]) -> Side | None:

@@ -33,6 +33,8 @@ _SHOWN = (
     ("Errors", "errors"),
     ("Hit rate", "hitRate"),
     ("Call ms", "callMs"),
+    ("Model seconds", "modelSeconds"),
+    ("Glue seconds", "glueSeconds"),
     ("Sha256", "sha256"),
 )
 """DESCRIBE MODEL's columns, and where each comes from."""
