@@ -91,7 +91,10 @@ def test_the_rows_are_duckdbs(db, oracle, text):
         ("SELECT * EXCLUDE (nope) FROM orders", "column NOPE does not exist"),
         ("SELECT * EXCLUDE (id, customer, city, amount, tags) FROM orders", "leaves no column"),
         ("SELECT id FROM orders QUALIFY id > 2", "QUALIFY asks window functions, and there is none"),
-        ("SELECT id FROM orders QUALIFY RANK() OVER (ORDER BY id) = 1 EMIT CHANGES", "cannot stand in a query with QUALIFY"),
+        (
+            "SELECT id FROM orders QUALIFY RANK() OVER (ORDER BY id) = 1 EMIT CHANGES",
+            "cannot stand in a query with QUALIFY",
+        ),
         ("SELECT id FROM orders QUALIFY 1", "QUALIFY takes a BOOLEAN"),
         ("SELECT RANDOM() AS r, r + 1 AS more FROM orders", "column R does not exist"),
     ],
