@@ -12,6 +12,7 @@ from sqlglot.tokenizer_core import TokenType
 from ...errors import ParseError
 from ..statements.query import WINDOW_ADVANCES, WINDOW_KINDS
 from ..statements.statement import FromClause, Join, Query, SelectItem, SourceRef, WindowClause, WithinClause
+from ..synonyms import INSTEAD
 from .expression import ExpressionParser
 from .prediction import at_prediction, predicted_source
 
@@ -113,9 +114,9 @@ class QueryParser(ExpressionParser):
             return replace(source, alias=self.name("an alias")) if self._takes_alias() else source
         name = self.name("a stream's or table's")
         if self.is_at(TokenType.L_PAREN):
-            raise self.error(
-                f"{name}(…) cannot stand in FROM", hint="FROM names streams and tables; table functions stand in SELECT"
-            )
+            inner = self.word(1) if name == "TABLE" else name
+            hint = INSTEAD.get(inner) or "FROM names streams and tables; table functions stand in SELECT"
+            raise self.error(f"{name}(…) cannot stand in FROM", hint=hint)
         span = self.span(start)
         if self._takes_alias():
             return SourceRef(name, self.name("an alias"), span)

@@ -27,6 +27,7 @@ from ..statements.statement import (
     Statement,
 )
 from ..types import BYTES, STRING, Array, SqlType, Struct
+from . import elsewhere
 from .model import alter_model, create_model, drop_model
 from .relational import RelationalParser
 
@@ -83,7 +84,8 @@ class SourceParser(RelationalParser):
         if word in ("CONNECTOR", "SINK") or (word == "SOURCE" and self.word(1) == "CONNECTOR"):
             raise no_connectors(self.span())
         if word not in known:
-            near = suggestion(word, known) if word else None
+            made = elsewhere.THINGS.get(word) if self.tokens[0].text.upper() == "CREATE" else None
+            near = made or (suggestion(word, known) if word else None)
             error = self.unexpected(" or ".join([", ".join(known[:-1]), known[-1]]))
             error.hint = near
             raise error
@@ -103,11 +105,16 @@ class SourceParser(RelationalParser):
         if self.is_at(TokenType.R_PAREN):
             raise self.unexpected("a column")
         elements = self.listed(self._element)
-        self.expect_sign(TokenType.R_PAREN, ", or )")
+        if not self.take_sign(TokenType.R_PAREN):
+            error = self.unexpected(", or )")
+            error.hint = elsewhere.column_hint(self)
+            raise error
         return tuple(elements)
 
     def _element(self) -> ColumnElement:
         start = self.at
+        if hint := elsewhere.clause_hint(self):
+            raise self.error(f"unexpected {self.word()}, expected a column", hint=hint)
         name = self.name("the column's")
         sql_type = self.sql_type()
         is_primary = self.take("PRIMARY", "KEY")

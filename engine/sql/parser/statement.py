@@ -37,6 +37,7 @@ from ..statements.statement import (
     Undefine,
     UnsetProperty,
 )
+from . import elsewhere
 from .model import described_model
 from .source import SourceParser, no_connectors
 
@@ -64,7 +65,7 @@ class StatementParser(SourceParser):
                 span=self.span(),
             )
         error = self.error("this is not a statement")
-        error.hint = suggestion(word, self.LEADING) if word else None
+        error.hint = elsewhere.STATEMENTS.get(word) or (suggestion(word, self.LEADING) if word else None)
         error.detail = f"a statement starts with one of {', '.join(self.LEADING)}"
         raise error
 
@@ -109,7 +110,7 @@ class StatementParser(SourceParser):
             raise no_connectors(self.span())
         if what not in SHOWN or (every and what != "TOPICS"):
             error = self.unexpected(", ".join(SHOWN) if not every else "TOPICS")
-            error.hint = suggestion(what, SHOWN) if what else None
+            error.hint = elsewhere.SHOWN.get(what) or (suggestion(what, SHOWN) if what else None)
             raise error
         self.advance()
         extended = what in _EXTENDABLE and self.take("EXTENDED")

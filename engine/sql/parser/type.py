@@ -111,6 +111,13 @@ class TypeParser(Cursor):
                 if not self.take("STRING"):  # as in ksqlDB it is read and means nothing
                     self.integer("a length")
                 self.expect_sign(TokenType.R_PAREN, ")")
+            if word == "TIMESTAMP" and self.is_at(TokenType.L_PAREN):
+                self.advance()
+                if self.integer("3, for milliseconds") != 3:
+                    raise ParseError(
+                        "a TIMESTAMP counts milliseconds", hint="leave the digits out", span=self.span(self.at - 1)
+                    )
+                self.expect_sign(TokenType.R_PAREN, ")")
             return SCALARS[word]
         if not self.at_name():
             raise self.unexpected("a type")
