@@ -239,6 +239,44 @@ def test_tables_are_inserted(db):
     assert sorted(db.query("SELECT * FROM s;").rows(), key=lambda row: row["K"]) == [rows[0]] * 5 + [rows[1]] * 5
 
 
+VALUES = [
+    *(True, 7, -7, 1 << 40, 1.5, -2.25e-9, float("inf"), Decimal("-1.50")),
+    *("it's '; DROP STREAM s; -- ?", "", "\n\\ü", b"\x00'", [1, None, 3], ["a", "b?"], {"a": 1}),
+    *(datetime.datetime(2024, 1, 2, 3, 4, 5, 678000), datetime.date(2024, 1, 2), datetime.time(3, 4, 5)),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_a_value_in_the_place_of_a_question_mark_is_that_value(db, value):
+    (row,) = db.query("SELECT ? AS v, '?' AS text;", [value]).rows()
+    assert row["V"] == (list(value.items()) if isinstance(value, dict) else value)
+    assert row["TEXT"] == "?"
+    assert type(row["V"]) is (list if isinstance(value, dict) else type(value))
+
+
+def test_values_in_every_kind_of_statement(db):
+    db.execute(STREAM + "INSERT INTO s (k, a) VALUES (?, ?); INSERT INTO s (k, a) VALUES (?, ?);", ["x", 1, "y", 2])
+    assert db.query("SELECT a FROM s WHERE k = ?;", ["y"]).rows() == [{"A": 2}]
+    assert list(db.push("SELECT a FROM s WHERE k = ? EMIT CHANGES LIMIT 1;", ["x"], from_beginning=True)) == [{"A": 1}]
+    assert list(db.scan("SELECT k FROM s WHERE a > ?;", [1])) == [{"K": "y"}]
+    db.execute("INSERT INTO s (k, a) VALUES (?, ?);", ["z", None])
+    assert db.query("SELECT k FROM s WHERE a IS NULL;").rows() == [{"K": "z"}]
+
+
+@pytest.mark.parametrize(
+    ("sql", "values", "words"),
+    [
+        ("SELECT ?;", [], "0 values are given for 1 places"),
+        ("SELECT ?;", [1, 2], "2 values are given for 1 places"),
+        ("SELECT ?;", "x", "values are given as a list"),
+        ("SELECT ?;", [object()], "a value of type object has no SQL literal"),
+    ],
+)
+def test_values_that_do_not_fit(db, sql, values, words):
+    with pytest.raises(UserError, match=words):
+        db.query(sql, values)
+
+
 FILTERED = """
 CREATE TABLE prices (sku STRING PRIMARY KEY, price BIGINT) WITH (kafka_topic='prices', value_format='JSON', partitions=1);
 INSERT INTO prices VALUES ('a', 1);

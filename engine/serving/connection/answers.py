@@ -14,6 +14,7 @@ import pyarrow as pa
 from ...errors import MergusError, UserError
 from ..results import Done, Listing
 from .rows import GivenRows, pieces_of, raise_refused
+from .values import with_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,23 +114,24 @@ class Statements(ABC):
     def results(self, sql: str, *, from_beginning: bool = False) -> Iterator[Given]:
         """Carry out statements, one at a time as the iterator is asked; raises the first refusal."""
 
-    def execute(self, sql: str) -> list[Done | Listing | Answer]:
-        """Carry out statements; raises the MergusError of the first that is refused. Push queries go to `push`."""
-        return answers_of(self.results(sql))
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> list[Done | Listing | Answer]:
+        """Carry out statements; raises the MergusError of the first that is refused. Push queries go to `push`. Here and below,
+        `values` are for the `?` in the text, in order."""
+        return answers_of(self.results(with_values(sql, values)))
 
-    def query(self, sql: str) -> Answer:
+    def query(self, sql: str, values: Sequence[Any] = ()) -> Answer:
         """One pull query."""
-        return one_answer(self.results(sql))
+        return one_answer(self.results(with_values(sql, values)))
 
     sql = query
 
-    def scan(self, sql: str) -> PullRows:
+    def scan(self, sql: str, values: Sequence[Any] = ()) -> PullRows:
         """One pull query, its rows as they come: for answers that are larger than memory should hold."""
-        return one_that_comes(self.results(sql), PullRows, "scan() takes one SELECT without EMIT")
+        return one_that_comes(self.results(with_values(sql, values)), PullRows, "scan() takes one SELECT without EMIT")
 
-    def push(self, sql: str, *, from_beginning: bool = False) -> PushRows:
+    def push(self, sql: str, values: Sequence[Any] = (), *, from_beginning: bool = False) -> PushRows:
         """One push query; `from_beginning`: with what is there already, else from now on."""
-        given = self.results(sql, from_beginning=from_beginning)
+        given = self.results(with_values(sql, values), from_beginning=from_beginning)
         return one_that_comes(given, PushRows, "push() takes one SELECT … EMIT CHANGES")
 
     def insert(self, target: str, rows: GivenRows) -> None:
