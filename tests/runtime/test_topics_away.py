@@ -154,25 +154,6 @@ def test_a_topic_that_is_made_anew_is_read_from_its_beginning(tmp_path, topics):
     lifecycle.close()
 
 
-def test_a_topic_that_is_made_anew_is_read_by_several_processes(tmp_path, topics):
-    lifecycle = Lifecycle(HostSettings(tmp_path), topics, RunSettings(processes=2, epoch_ms=50))
-    produce(topics, [(f"k{i % 5}", i) for i in range(100)])
-    lifecycle.start(counts())
-    lifecycle.wait_caught_up(limit_s=60)
-    topics.delete("events")
-    topics.create("events", 3)
-    produce(topics, [(f"k{i % 5}", i) for i in range(250)])
-
-    def rows():
-        try:
-            return sum(n for n, _ in rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all())).values())
-        except EnvironmentFault:  # its processes are being started again
-            return 0
-
-    until(lambda: rows() == 350, limit_s=60)
-    lifecycle.close()
-
-
 def test_records_that_were_removed_before_they_were_read_are_told(tmp_path, topics, monkeypatch):
     produce(topics, [("a", i) for i in range(100)])
     run = RunSettings(in_process=True, epoch_ms=50)

@@ -5,9 +5,11 @@ import uuid
 
 import pytest
 from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
 import mergus
 from mergus.engine.errors import EnvironmentFault, MergusError
+from tests.mergus_server import running_server, until
 
 pytestmark = pytest.mark.kafka
 
@@ -89,6 +91,32 @@ def test_headers_go_along(kafka, name, tmp_path):
         found = [consumer.poll(30) for _ in range(2)]
         assert [(m.value(), m.headers()) for m in found] == [(b'{"B":2}', trace), (b'{"B":3}', None)]
         consumer.close()
+
+
+def test_a_topic_that_is_made_anew_is_read_by_several_processes(kafka, name, tmp_path):
+    """None of them can end its share alone: they are started again."""
+    admin, producer = AdminClient({"bootstrap.servers": kafka}), Producer({"bootstrap.servers": kafka})
+
+    def produce(count):
+        for i in range(count):
+            producer.produce(name, b'{"A":1}', f"k{i % 5}".encode(), partition=i % 2)
+        producer.flush()
+
+    def rows():
+        return sum(n for _, n in server.rows_if_there("SELECT * FROM t;") or [])
+
+    with running_server(tmp_path, "--kafka", kafka, "--setting", "processes=2") as server:
+        server.statement(
+            f"CREATE STREAM s (k STRING KEY, a INT) WITH (kafka_topic='{name}', value_format='JSON', partitions=2);"
+            f"CREATE TABLE t WITH (kafka_topic='{name}_t') AS SELECT k, COUNT(*) AS n FROM s GROUP BY k EMIT CHANGES;"
+        )
+        produce(100)
+        until(lambda: rows() == 100, "the table")
+        admin.delete_topics([name])[name].result(30)
+        until(lambda: server.metric("mergus_query_restarts_total") > 0, "the query to miss its topic")
+        admin.create_topics([NewTopic(name, 2, 1)])[name].result(30)
+        produce(250)
+        until(lambda: rows() == 350, "the new topic's records")
 
 
 def test_a_broker_that_is_not_there(tmp_path):
