@@ -36,7 +36,7 @@ Latest = dict[tuple[str, int], int]
 StreamTimes = dict[int, int]
 _PARTITION = "part-0.sqlite3"
 _DAMAGED = "the data folder is damaged: restore it, or drop the query and create it anew"
-_DISK_OR_FILES = "see whether its disk is full, and how many files a process may open (ulimit -n)"
+_DISK_OR_FILES = "see whether it may be written, its disk is full, and how many files a process may open (ulimit -n)"
 _EPOCH_BYTES = 20  # no more than the disk writes in one go
 
 
@@ -161,7 +161,14 @@ class CheckpointStore:
 def _of_machine(why: sqlite3.Error) -> bool:
     """Whether the machine is at fault, and not what lies in the file."""
     code = getattr(why, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM)
+    return code in (
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    )
 
 
 def _resume_epoch(store: sqlite3.Connection) -> int | None:

@@ -347,7 +347,10 @@ class Flow:
     def _positions_at_rest(self) -> Positions:
         if self._last_positions is None:
             store = CheckpointStore(self.settings.folder / "checkpoint")
-            self._last_positions = FlowRun.read_checkpoint(store, self.settings.query_id).positions
+            try:
+                self._last_positions = FlowRun.read_checkpoint(store, self.settings.query_id).positions
+            except EnvironmentFault:  # a try to run says so; how it stands is told all the same
+                return {}
         return self._last_positions
 
     def pull(self, pull: PullPlan) -> Scan:

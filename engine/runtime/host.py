@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import faulthandler
+import logging
 import os
 import pickle
 import signal
@@ -93,6 +94,7 @@ queries 25 times shorter than with the default."""
 _ALONE_S = 5e-3
 """The same for a query of several workers, which has a host of its own: they would take Python from one another in the
 middle of a batch, at a fifth more CPU (bench/bench_filter_count.py)."""
+log = logging.getLogger("mergus.queries")
 Event = tuple[str, str, Any]  # ("changed" | "output", query id, FlowStatus | Arrow IPC bytes)
 
 
@@ -163,7 +165,8 @@ class Host:
             if flow is None:
                 flow = self._flows[query_id] = self._open(spec)
             if self._watch is None:
-                self._watch = Watch(self.topics, self._flows_now, self.settings.idle_park_ms)
+                park_ms, clock = self.settings.idle_park_ms, SystemClock()
+                self._watch = Watch(self.topics, self._flows_now, park_ms, clock, self._clock_put_back)
         flow.start()
 
     def _open(self, spec: FlowSpec) -> Flow:
@@ -184,6 +187,14 @@ class Host:
             )
         fatal = _die if self._alone and spec.settings.addresses else None
         return Flow(spec.settings, query, metrics, changed=self._changed, fatal=fatal)
+
+    def _clock_put_back(self, seconds: float) -> None:
+        """The flows of now would rest until the clock is where it was, and cannot even be stopped: another process begins them
+        again. In the process of `mergus run` and `connect` they must wait."""
+        words = f"the clock was put back by {seconds:.0f} s: queries"
+        if self._alone:
+            _die(FlowFailure(f"{words} go on from their checkpoints in a new process", "", 0, ""))
+        log.warning("%s of this process may rest as long", words)
 
     def _sender(self, query_id: str) -> Callable[[Output], None]:
         def send(output: Output) -> None:

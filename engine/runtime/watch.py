@@ -1,4 +1,5 @@
-"""The watcher of a host: parks idle flows and wakes them when a record comes, and ends scans that nobody goes on with.
+"""The watcher of a host: parks idle flows and wakes them when a record comes, ends scans that nobody goes on with, and sees a
+clock that is put back.
 
 A flow that polls costs up to a percent of a core; parked ones cost one reader together. The reader stands at the ends of
 what they read; whatever it gets wakes the flows of its topic, which read it again from their own positions.
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from ..clock import Clock
 from ..errors import EnvironmentFault, MergusError
 from ..io.topics import Reader, Topics
 from .flow import Flow
@@ -19,13 +21,25 @@ POLL_MS = 50.0  # until a record is seen. Not the reader's own wait: every write
 COMPARE_S = 2.0
 """How often the topics of all flows are compared with what they were: one that is deleted and made anew in between is read
 from where the old one was."""
+CLOCK_BACK_S = 2.0
+"""Bytewax wakes sources and ends epochs by the wall clock: put back by more than this, it lets flows rest too long."""
 SETTLING_MS = 20.0  # while a flow is on its way to being parked: its topics are not watched yet
 
 
 class Watch:
-    """One thread; `flows` is asked for those of now."""
+    """One thread; `flows` is asked for those of now, `put_back` is told by how many seconds the clock was."""
 
-    def __init__(self, topics: Topics, flows: Callable[[], list[Flow]], idle_park_ms: int) -> None:
+    def __init__(
+        self,
+        topics: Topics,
+        flows: Callable[[], list[Flow]],
+        idle_park_ms: int,
+        clock: Clock,
+        put_back: Callable[[float], None],
+    ) -> None:
+        self._clock = clock
+        self._put_back = put_back
+        self._ahead_s = self._wall_ahead_s()
         self._topics = topics
         self._flows = flows
         self._idle_park_ms = idle_park_ms
@@ -44,6 +58,7 @@ class Watch:
     def _live(self) -> None:
         while not self._ended.is_set():
             try:
+                self._look_at_the_clock()
                 self._look()
             except MergusError:
                 self._forget()  # the topics are away or one was deleted: the flows that read them will say so
@@ -51,6 +66,14 @@ class Watch:
                     flow.wake()
                 self._ended.wait(1.0)
         self._forget()
+
+    def _wall_ahead_s(self) -> float:
+        return self._clock.now_ms() / 1000 - self._clock.monotonic()
+
+    def _look_at_the_clock(self) -> None:
+        before, self._ahead_s = self._ahead_s, self._wall_ahead_s()
+        if before - self._ahead_s > CLOCK_BACK_S:
+            self._put_back(before - self._ahead_s)
 
     def _compare(self, flows: list[Flow]) -> None:
         """Begin those again whose topics are no longer what they were. One that is away says so by itself then."""

@@ -12,11 +12,14 @@ import pytest
 from flows import until
 from plans import big, counts, open_topics, passed, produce, pull_all, pulled, records, rows_of
 
-from mergus.engine.runtime import hosts
+from mergus.engine.clock import SystemClock
+from mergus.engine.errors import EnvironmentFault
+from mergus.engine.runtime import flow, hosts
 from mergus.engine.runtime.checkpoint import CheckpointStore
 from mergus.engine.runtime.host import HostSettings
 from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
 from mergus.engine.runtime.pull.reading import Reading
+from mergus.engine.runtime.watch import Watch
 
 EVENTS = [(f"k{i % 5}", i) for i in range(500)]
 
@@ -157,3 +160,45 @@ def test_a_table_that_cannot_be_closed_after_reading_can_be_read_again():
             pass
     with reading.ended():
         pass
+
+
+def test_a_checkpoint_that_cannot_be_read_is_told_and_tried_again(tmp_path, topics, monkeypatch):
+    """As of another user: the query's thread had ended of it, and nobody told."""
+    run = RunSettings(in_process=True, epoch_ms=50)
+    produce(topics, EVENTS)
+    lifecycle = Lifecycle(HostSettings(tmp_path), topics, run)
+    lifecycle.start(counts())
+    lifecycle.wait_caught_up(limit_s=60)
+    lifecycle.close()
+
+    def refused(*_):
+        raise EnvironmentFault("cannot read the checkpoint")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(flow, "_owned", refused)
+        patched.setattr(CheckpointStore, "read", refused)
+        lifecycle = Lifecycle(HostSettings(tmp_path), topics, run)
+        lifecycle.start(counts())
+        until(lambda: states(lifecycle) == {"CTAS_COUNTS": "ERROR"})
+        assert lifecycle.statuses()["CTAS_COUNTS"].error == "cannot read the checkpoint"
+    until(lambda: states(lifecycle) == {"CTAS_COUNTS": "RUNNING"})
+    assert sum(n for n, _ in rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all())).values()) == 500
+    lifecycle.close()
+
+
+def test_a_clock_that_is_put_back_is_seen(topics):
+    """Bytewax would let flows rest until the clock is where it was: their process begins anew."""
+
+    class PutBack(SystemClock):
+        back_ms = 0
+
+        def now_ms(self):
+            return super().now_ms() - self.back_ms
+
+    clock, told = PutBack(), []
+    watch = Watch(topics, list, 20, clock, told.append)
+    clock.back_ms = 3_600_000
+    until(lambda: told != [])
+    clock.back_ms = -3_600_000
+    watch.close()
+    assert [round(seconds) for seconds in told] == [3_600]
