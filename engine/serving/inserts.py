@@ -15,7 +15,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from ..clock import Clock
-from ..errors import AnalysisError, MergusError, RecordError, UnknownName, reason
+from ..errors import AnalysisError, MergusError, RecordError, Span, UnknownName, reason
 from ..io.formats.format import FormatColumn
 from ..io.formats.registry import find
 from ..io.topics import Topics, Writer
@@ -55,10 +55,18 @@ class Inserter:
         self.value_encoder = find(relation.value_format).encoder(values, properties, is_key=False) if values else None
 
     def from_statement(self, statement: InsertValues, registry: FunctionRegistry, now_ms: int) -> pa.RecordBatch:
-        """The record of INSERT INTO … VALUES."""
-        names = [self.relation.spelt(n) for n in statement.columns] or self._all_columns(statement)
-        row: dict[str, Any] = {}
-        for name, node in zip(names, statement.values, strict=True):
+        """The records of INSERT INTO … VALUES."""
+        rows = [self._row(statement, values, registry) for values in statement.rows]
+        made, answers = self.records(rows, now_ms)
+        for refused in filter(None, answers):
+            refused.span = statement.span
+            raise refused
+        return made
+
+    def _row(self, statement: InsertValues, values: Sequence[exp.Expression], registry: FunctionRegistry) -> Row:
+        names = [self.relation.spelt(n) for n in statement.columns] or self._all_columns(len(values), statement.span)
+        row: Row = {}
+        for name, node in zip(names, values, strict=True):
             column = self._column(name, statement)
             expected = BIGINT if column is None else column.type
             try:
@@ -67,11 +75,7 @@ class Inserter:
                 raise AnalysisError(
                     f"the value of {name} cannot be computed", detail=reason(why), span=statement.span
                 ) from None
-        made, (refused,) = self.records([row], now_ms)
-        if refused is not None:
-            refused.span = statement.span
-            raise refused
-        return made
+        return row
 
     def _constant(self, node: exp.Expression, expected: SqlType, registry: FunctionRegistry) -> Any:
         """A value of VALUES. Text for BYTES is base64, as everywhere where JSON has them."""
@@ -128,13 +132,13 @@ class Inserter:
             return pa.array([_empty_record(self.relation)] * len(rows), pa.binary()), []
         return self.value_encoder.encode(_arrays(columns, rows), _false(rows), self.connection)
 
-    def _all_columns(self, statement: InsertValues) -> tuple[str, ...]:
-        if len(statement.values) != len(self.names):
+    def _all_columns(self, values: int, span: Span | None) -> tuple[str, ...]:
+        if values != len(self.names):
             raise AnalysisError(
                 f"expected a value for each column of {self.relation.name}",
-                detail=f"columns: {', '.join(self.names)}; {len(statement.values)} values are given",
+                detail=f"columns: {', '.join(self.names)}; {values} values are given",
                 hint="name the columns that you give: INSERT INTO … (columns) VALUES …",
-                span=statement.span,
+                span=span,
             )
         return tuple(self.names)
 
@@ -185,8 +189,8 @@ class Inserts:
         """INSERT INTO … VALUES."""
         with self._lock:
             inserter = Inserter(relation, self._connection)
-            (refused,) = self._write(relation.topic, inserter.from_statement(statement, registry, self._clock.now_ms()))
-        if refused is not None:
+            answers = self._write(relation.topic, inserter.from_statement(statement, registry, self._clock.now_ms()))
+        for refused in filter(None, answers):
             raise refused
 
     def rows(self, relation: Relation, rows: Sequence[Mapping[str, Any]]) -> list[Refusal]:

@@ -8,6 +8,16 @@ ASSERT VALUES copied (rowtime, k, d) VALUES (1234, 'a', 1.5);
 ASSERT VALUES copied (rowtime, k, i, a, s) VALUES (5, 'b', 14, ARRAY[1, NULL], STRUCT(x := 7));
 ASSERT VALUES copied (rowtime, i, d) VALUES (6, 8, 9.0);
 
+--@test: INSERT VALUES with several rows
+CREATE STREAM rows (k STRING KEY, i INT, at TIMESTAMP) WITH (kafka_topic = 'rows', value_format = 'JSON', partitions = 1);
+CREATE STREAM copied AS SELECT * FROM rows;
+INSERT INTO rows (rowtime, k, i) VALUES (3, 'a', 1), (4, 'b', 1 + 1), (5, NULL, NULL);
+INSERT INTO rows (rowtime, k, at) VALUES (6, 'c', '2024-01-01T10:00:00.5');
+ASSERT VALUES copied (rowtime, k, i) VALUES (3, 'a', 1);
+ASSERT VALUES copied (rowtime, k, i) VALUES (4, 'b', 2);
+ASSERT VALUES copied (rowtime) VALUES (5);
+ASSERT VALUES copied (rowtime, k, at) VALUES (6, 'c', '2024-01-01T10:00:00.500');
+
 --@test: INSERT VALUES without columns takes one for each
 --@expected.error: AnalysisError
 --@expected.message: expected a value for each column of ROWS

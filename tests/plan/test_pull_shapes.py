@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mergus.engine.plan.pull.shapes import constants_of, shape_of
+from mergus.engine.plan.pull.shapes import CONSTANTS_MAX, constants_of, shape_of
 from tests.plan.test_pull import pull
 
 SAME = [
@@ -20,7 +20,11 @@ SAME = [
     ("SELECT n FROM t", "SELECT n FROM t"),
 ]
 """Statements of one shape."""
-EACH_BY_ITSELF = ["SELECT n FROM t LIMIT 3", "SELECT n FROM w WHERE WINDOWSTART > '2020-01-01T00:00:00'"]
+EACH_BY_ITSELF = [
+    "SELECT n FROM t LIMIT 3",
+    "SELECT n FROM w WHERE WINDOWSTART > '2020-01-01T00:00:00'",
+    f"SELECT n FROM t WHERE id IN ({', '.join(map(str, range(CONSTANTS_MAX + 1)))})",
+]
 
 
 def bare(plan):

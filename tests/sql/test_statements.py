@@ -31,7 +31,7 @@ def test_an_item_is_an_expression_or_a_star() -> None:
         lambda: s.WindowClause("SLIDING", 1),
         lambda: s.WindowClause("HOPPING", 1),
         lambda: s.CreateSource("STREAM", "S", (), (), or_replace=True, if_not_exists=True),
-        lambda: s.InsertValues("S", ("A", "B"), (exp.true(),)),
+        lambda: s.InsertValues("S", ("A", "B"), ((exp.true(), exp.true()), (exp.true(),))),
         lambda: s.Show("CONNECTORS"),
         lambda: s.CreateFunction("F", (), None, "", language="PERL"),
         lambda: s.CreateFunction("F", (s.FunctionParameter("A", BIGINT), s.FunctionParameter("A", BIGINT)), None, ""),

@@ -28,6 +28,9 @@ _PIECE = re.compile(
 )
 """A number of ten digits may be a BIGINT where others are INT: it is part of the shape."""
 
+CONSTANTS_MAX = 1_000
+"""A statement with more constants is planned each time: to find them again, each is compared with each."""
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -84,6 +87,8 @@ def shape_of(text: str, plan: Callable[[str], PullPlan]) -> PullShape | None:
     """The shape that `text` is of; None where its plan depends on its constants in another way than carrying them.
     `plan` gives the plan of a statement's text."""
     _, values = constants_of(text)
+    if len(values) > CONSTANTS_MAX:
+        return None
     marks = [f"\ue000{i}\ue000" if isinstance(v, str) else 999_999_999 - i for i, v in enumerate(values)]
     if set(marks) & set(values):
         return None

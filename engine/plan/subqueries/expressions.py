@@ -98,6 +98,8 @@ class _Asked:
 
     def answered(self, expression: exp.Expression) -> exp.Expression:
         """An expression without sub-queries."""
+        if next(_subqueries(expression), None) is None:
+            return expression
         whole = exp.Paren(this=expression.copy())
         for node in _in_order(whole):
             form = canonical(node, self.rows)

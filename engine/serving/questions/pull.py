@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...plan.predictions import expand_predictions
 from ...plan.pull.plan import PullPlan, plan_pull
-from ...plan.pull.shapes import PullShape, constants_of, shape_of
+from ...plan.pull.shapes import CONSTANTS_MAX, PullShape, constants_of, shape_of
 from ...sql.parser.parse import parse_statement
 from ...sql.statements.statement import Query
 
@@ -46,7 +46,9 @@ class PullPlans:
     def _note(self, text: str) -> None:
         if not self._current() or len(self._seen) >= SHAPES_MAX:
             self._seen, self._shapes = set(), {}
-        shape, _ = constants_of(text)
+        shape, values = constants_of(text)
+        if len(values) > CONSTANTS_MAX:
+            return
         if shape not in self._seen:
             self._seen.add(shape)  # most statements are asked once
         elif shape not in self._shapes:

@@ -16,7 +16,7 @@ import duckdb
 from ...errors import InternalError
 from ..expressions import Call, Case, Cast, Column, Expr, Field, Lambda, Literal, Parameter, System, walk
 from ..functions import ArrowFunction, ModelCall, SqlTemplate
-from ..types import BOOLEAN, STRING, SqlType, duckdb_type
+from ..types import BIGINT, BOOLEAN, DATE, DOUBLE, INTEGER, STRING, TIME, TIMESTAMP, SqlType, duckdb_type
 from .cast import cast_text, failing_constant
 from .literal import literal_text
 from .python import Bound, bound_name, register
@@ -220,8 +220,14 @@ def _varies(call: Call) -> bool:
     return not call.args and any(source in compile_sql(call) for source in ("random()", "uuid()", "now()"))
 
 
+_AS_THEY_ARE = frozenset({INTEGER, BIGINT, DOUBLE, STRING, BOOLEAN, DATE, TIME, TIMESTAMP})
+"""Types whose constants have the value that Arrow gives for them."""
+
+
 def evaluate_constant(connection: duckdb.DuckDBPyConnection, expr: Expr) -> Any:
     """The value of an expression without columns (INSERT VALUES): as Arrow gives it; raises DuckDB's error."""
+    if isinstance(expr, Literal) and expr.type in _AS_THEY_ARE:
+        return expr.value
     bind_functions(connection, [expr])
     relation = connection.sql(f"SELECT {compile_sql(expr)} AS c0")
     return relation.to_arrow_table().column(0)[0].as_py()

@@ -123,9 +123,20 @@ class ExpressionParser(TypeParser):
         return exp.Not(this=node) if negated else node
 
     def _list(self, closing: TokenType, shown: str) -> list[exp.Expression]:
-        items = self.listed(self.expression)
+        items = self.listed(lambda: self._constant(closing) or self.expression())
         self.expect_sign(closing, f", or {shown}")
         return items
+
+    def _constant(self, closing: TokenType) -> exp.Expression | None:
+        """An item that is a constant and nothing more: lists may have a hundred thousand of them."""
+        token, after = self.token(), self.token(1)
+        if token is None or after is None or after.token_type not in (TokenType.COMMA, closing):
+            return None
+        if token.token_type not in (TokenType.NUMBER, TokenType.STRING):
+            return None
+        self.at += 1
+        made = exp.Literal(this=token.text, is_string=token.token_type is TokenType.STRING)
+        return self.placed(made, token.start)
 
     # ---------------------------------------------------------------------------------------------------------- values
 

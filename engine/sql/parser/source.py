@@ -261,12 +261,13 @@ class SourceParser(RelationalParser):
         if properties:
             raise self.unexpected("SELECT")
         columns, values = self.columns_and_values()
-        if self.is_at(TokenType.COMMA):
-            raise self.error("INSERT takes one row", hint="write one INSERT for each row")
+        rows = [values]
+        while self.take_sign(TokenType.COMMA):
+            rows.append(self._row())
         self.end()
-        if columns and len(columns) != len(values):
+        if columns and any(len(columns) != len(row) for row in rows):
             place = self.span(start)
-        return InsertValues(name, columns, values, place)
+        return InsertValues(name, columns, tuple(rows), place)
 
     def columns_and_values(self, word: str = "VALUES") -> tuple[tuple[str, ...], tuple[exp.Expression, ...]]:
         """[(columns)] VALUES (values); `word` may stand in the place of VALUES."""
@@ -276,5 +277,8 @@ class SourceParser(RelationalParser):
             self.expect_sign(TokenType.R_PAREN, ", or )")
         if not self.take(word) and not self.take("VALUES"):
             raise self.unexpected(word if columns else f"{word} or a list of columns")
+        return tuple(columns), self._row()
+
+    def _row(self) -> tuple[exp.Expression, ...]:
         self.expect_sign(TokenType.L_PAREN, "(")
-        return tuple(columns), tuple(self._list(TokenType.R_PAREN, ")"))
+        return tuple(self._list(TokenType.R_PAREN, ")"))

@@ -91,18 +91,19 @@ class InsertInto:
 
 @dataclass(frozen=True)
 class InsertValues:
-    """INSERT INTO name [(columns)] VALUES (…): one record. No columns named: all, in order."""
+    """INSERT INTO name [(columns)] VALUES (…), (…): a record for each. No columns named: all, in order."""
 
     name: str
     columns: tuple[str, ...]
-    values: tuple[exp.Expression, ...]
+    rows: tuple[tuple[exp.Expression, ...], ...]
     span: Span | None = None
 
     def __post_init__(self) -> None:
-        if self.columns and len(self.columns) != len(self.values):
+        other = next((row for row in self.rows if self.columns and len(self.columns) != len(row)), None)
+        if other is not None:
             raise AnalysisError(
                 "INSERT VALUES: the number of columns differs from the number of values",
-                detail=f"{len(self.columns)} columns, {len(self.values)} values",
+                detail=f"{len(self.columns)} columns, {len(other)} values",
                 span=self.span,
             )
 
