@@ -310,6 +310,7 @@ class FlowRun:
             self.metrics.batch(sum(v.rows for v in values))
             fetched = min(v.fetched_at for v in values if v.batches)
             frame = worker.task.decode(batches)
+            self.metrics.row_times(frame.edges.values())
         if ended:
             frame.stream_time[INPUT_ENDED] = END_OF_TIME
         if not worker.times:

@@ -7,16 +7,20 @@ hosts' pipes. The names are a promise to dashboards.
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from types import MappingProxyType
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 from ..inference.stats import ModelStats, Version
 from ..operators.measured import Measured, Part
+from ..operators.operator import ROWTIME
 from .families import families
 from .model_metrics import ModelsCollector
 from .process_metrics import ProcessesCollector
@@ -80,6 +84,7 @@ class QueryMetrics:
     state_bytes: int = 0
     restarts: int = 0
     parked: int = 0
+    row_time_ms: int | None = None
     parts: dict[int, dict[Part, Measured]] = field(default_factory=dict)  # by worker
     batch_rows: Histogram = field(default_factory=lambda: Histogram(BATCH_BOUNDS))
     latency_seconds: Histogram = field(default_factory=lambda: Histogram(LATENCY_BOUNDS))
@@ -88,6 +93,12 @@ class QueryMetrics:
         """A batch of so many records begins."""
         self.rows_in += rows
         self.batch_rows.add(rows)
+
+    def row_times(self, tables: Iterable[pa.Table]) -> None:
+        """Rows have been read."""
+        latest = (pc.max(table.column(ROWTIME)).as_py() for table in tables)
+        known = [time for time in (self.row_time_ms, *latest) if time is not None]
+        self.row_time_ms = max(known, default=None)
 
     def delivered(self, rows: int, latencies: Iterable[float]) -> None:
         """Rows went to the sink; seconds since their batches were fetched."""
@@ -99,9 +110,11 @@ class QueryMetrics:
         """The sum of two shares of one query; the lag and the state are each share's own part."""
         names = ("rows_in", "rows_out", "rows_bad", "rows_late", "state_bytes", "restarts")
         sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        times = [m.row_time_ms for m in (self, other) if m.row_time_ms is not None]
         return replace(
             self,
             **sums,
+            row_time_ms=max(times, default=None),
             parts=self.parts | other.parts,
             batch_rows=self.batch_rows.plus(other.batch_rows),
             latency_seconds=self.latency_seconds.plus(other.latency_seconds),
@@ -140,6 +153,10 @@ _COUNTERS: Mapping[str, tuple[str, Callable[[QueryMetrics], float]]] = {
 _GAUGES: Mapping[str, tuple[str, Callable[[QueryMetrics], float]]] = {
     "mergus_query_lag_records": ("Records in the sources not read yet", lambda m: m.lag_records),
     "mergus_query_state_bytes": ("Size of the query's state", lambda m: m.state_bytes),
+    "mergus_query_row_time_seconds": (
+        "Latest time of a row that it has read, since 1970; NaN before the first",
+        lambda m: math.nan if m.row_time_ms is None else m.row_time_ms / 1000,
+    ),
     "mergus_query_parked": ("1 while it waits for a record without polling", lambda m: m.parked),
 }
 _HISTOGRAMS: Mapping[str, tuple[str, Callable[[QueryMetrics], Histogram]]] = {

@@ -122,6 +122,7 @@ def test_what_is_counted(tmp_path):
         assert told["sourceDescription"]["writeQueries"][0]["state"] == "RUNNING"
         assert server.metric("mergus_query_state", state="RUNNING", query="CTAS_T_0") == 1
         assert server.metric("mergus_query_state", state="ERROR") == 0
+        assert server.metric("mergus_query_row_time_seconds", query="CTAS_T_0") == 10
         assert server.metric("mergus_process_resident_memory_bytes", process="server") > 1 << 20
         assert server.metric("mergus_process_resident_memory_bytes", process="shared 0") > 1 << 20
         assert server.metric("mergus_http_requests_total", path="/ksql", status="200") >= 5
