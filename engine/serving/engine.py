@@ -284,7 +284,7 @@ class Engine:
                     self._carry_out(change)
                 finally:  # what it could not delete has been told
                     if change.delete_topics:
-                        self.commands.remove_note(sequence, TO_DELETE)
+                        self.restart.has_deleted(sequence)
         return Done(parsed.text, change.message, change.entity, change.query_id, sequence, change.warnings)
 
     def _carry_out(self, change: Change) -> None:

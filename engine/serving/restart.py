@@ -171,6 +171,13 @@ class Restart(Keeper):
                 engine.commands.remove_note(sequence, TO_DELETE)
                 self._unfinished.pop(0)
 
+    def has_deleted(self, sequence: int) -> None:
+        """What a statement had to delete has gone, or it was told that it has not: the next start need not look."""
+        try:
+            self._engine.commands.remove_note(sequence, TO_DELETE)
+        except EnvironmentFault as error:  # the statement is carried out all the same
+            log.warning("the next start looks again for topics that are deleted: %s", error.message)
+
     def _delete_unused(self, names: list[str]) -> None:
         unused = [name for name in names if not self._engine.catalog.topic_users(name)]
         for name in unused:

@@ -131,8 +131,10 @@ def test_a_query_is_in_error_until_a_try_has_come_as_far_as_its_records(tmp_path
         let_go.clear()
         tries.acquire(timeout=30)
         assert lifecycle.statuses()["CTAS_COUNTS"].state == "ERROR"
+        assert b'mergus_query_state{query="CTAS_COUNTS",state="ERROR"} 1.0' in lifecycle.metrics()
         let_go.set()
     until(lambda: lifecycle.statuses()["CTAS_COUNTS"].state == "RUNNING")
+    assert b'mergus_query_state{query="CTAS_COUNTS",state="ERROR"} 0.0' in lifecycle.metrics()
     lifecycle.close()
 
 
