@@ -7,7 +7,7 @@ from typing import cast
 
 import pyarrow as pa
 
-from ..errors import EnvironmentFault, UnknownName
+from ..errors import UnknownName
 from ..io.topics import Reader, TopicIdentity, TopicPartition, Topics
 from .checkpoint import Positions
 from .source import BoundedReader
@@ -49,8 +49,7 @@ class Unbounded:
 class TopicInputs:
     """The topics that a query reads, in the order of its sources. `latest`: a fresh query begins at the end (push
     queries), else at the oldest record; there it also goes on where records were removed before it could read them. `bounded`:
-    it ends when it has read what was there when it was made. `patient`: topics that are away then are asked when they are
-    first read. `tell` notes such things."""
+    it ends when it has read what was there when it was made (`stand`). `tell` notes such things."""
 
     def __init__(
         self,
@@ -60,7 +59,6 @@ class TopicInputs:
         *,
         latest: bool = False,
         bounded: bool = False,
-        patient: bool = False,
         tell: Callable[[str], None] | None = None,
     ) -> None:
         self._tell = tell
@@ -71,11 +69,6 @@ class TopicInputs:
         self._bounded = bounded
         self._ends: Mapping[TopicPartition, int] | None = None
         self._made_of: Mapping[str, TopicIdentity] = {}
-        try:
-            self._stand()  # now: who started the query may produce next
-        except EnvironmentFault:
-            if not patient:
-                raise
 
     @property
     def come_to_an_end(self) -> bool:
@@ -87,14 +80,12 @@ class TopicInputs:
     def _partitions(self, name: str) -> int:
         info = self._cluster.describe(name)
         if info is None:
-            raise UnknownName(
-                f"topic {name} does not exist",
-                hint="it was deleted while a query reads it: create it anew, or terminate the query",
-            )
+            raise _gone(name)
         return info.partitions
 
-    def _stand(self) -> Mapping[TopicPartition, int]:
-        """Where the topics ended when that was first asked."""
+    def stand(self) -> Mapping[TopicPartition, int]:
+        """Where the topics ended when that was first asked: when a query is made, for who makes it may produce next; else when
+        it first reads."""
         if self._ends is None:
             self._made_of = self.identities() if self._latest else {}
             self._ends = dict(self.ends()) if self._bounded or self._latest else {}
@@ -104,7 +95,7 @@ class TopicInputs:
         name = self.topics[topic]
         owned = [p for p in parts if p < self._partitions(name)]
         oldest = {(name, p): o for p, o in self._cluster.begin_offsets(name).items()}
-        ends = self._stand()
+        ends = self.stand()
         as_made = self._latest and self.identities().get(name) == self._made_of.get(name)
         begin = ends if as_made else oldest
         start = {(name, p): positions.get((name, p), begin.get((name, p), 0)) for p in owned}
@@ -120,7 +111,12 @@ class TopicInputs:
         return cast(BoundedReader, Unbounded(reader, until))
 
     def identities(self) -> Mapping[str, TopicIdentity]:
-        return self._cluster.identities(self.topics)
+        """All of them: of one without, nobody would see later that it is another one than before."""
+        made = self._cluster.identities(self.topics)
+        for name in self.topics:
+            if name not in made:
+                raise _gone(name)
+        return made
 
     def tell(self, what: str) -> None:
         if self._tell is not None:
@@ -128,3 +124,10 @@ class TopicInputs:
 
     def ends(self) -> Mapping[TopicPartition, int]:
         return {(name, p): end for name in self.topics for p, end in self._cluster.end_offsets(name).items()}
+
+
+def _gone(name: str) -> UnknownName:
+    return UnknownName(
+        f"topic {name} does not exist",
+        hint="it was deleted while a query reads it: create it anew, or terminate the query",
+    )

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from ..clock import Clock
-from ..errors import InternalError
+from ..errors import EnvironmentFault, InternalError
 from ..inference.moves import FOLDER, Moves
 from ..inference.registered import RegisteredModel
 from ..io.topics import Topics
@@ -244,10 +244,13 @@ class PlanQuery:
         self.stages = len(plan.stages)
         self._read = topics_read(plan.sources)
         columns = needed_columns(plan.sources)
-        patient = take is None  # who asks a push query is told at once
-        topics = TopicInputs(
-            engine.topics, self._read, columns, latest=latest, bounded=bounded, patient=patient, tell=self._tell
-        )
+        topics = TopicInputs(engine.topics, self._read, columns, latest=latest, bounded=bounded, tell=self._tell)
+        if take is not None or not (folder / "checkpoint").exists():
+            try:
+                topics.stand()
+            except EnvironmentFault:  # the topics are away: who asks a push query is told, others wait
+                if take is not None:
+                    raise
         self.inputs: TopicInputs | FileInputs = topics
         if any(s.file is not None for s in plan.sources):
             now_ms, allowed = engine.clock.now_ms(), engine.files_allowed

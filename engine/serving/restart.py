@@ -108,10 +108,10 @@ class Restart(Keeper):
             log.info("the start is complete: what it waited for has come")
 
     def _tell(self, error: EnvironmentFault) -> None:
-        said = error.message if error.detail is None else f"{error.message} ({error.detail})"
-        if said != self._told:
+        if error.message != self._told:  # a detail may say each time how long it took
+            said = error.message if error.detail is None else f"{error.message} ({error.detail})"
             log.warning("the start is not complete, and goes on when this is mended: %s", said)
-            self._told = said
+            self._told = error.message
 
     # ------------------------------------------------------------------------------------------------------ command log
     def _enter_all(self, commands: Iterable[Command]) -> None:

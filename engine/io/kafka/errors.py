@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from confluent_kafka import KafkaError, KafkaException
 
 from ...errors import EnvironmentFault, NotLetIn, UserError
@@ -19,6 +21,7 @@ _HINTS = {
 }
 
 
+_PASSING = re.compile(r" \(after \d+ms in state [^()]*(\(s\)[^()]*)?\)\Z")
 _REFUSALS = ("_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED", "UNSUPPORTED_SASL_MECHANISM")
 
 
@@ -29,7 +32,17 @@ def fault(what: str, error: KafkaException | KafkaError) -> EnvironmentFault:
         return EnvironmentFault(what, detail=str(kafka))
     hint = _HINTS.get(str(kafka.name()), "see whether the brokers can be reached and what their logs say")
     kind = NotLetIn if refuses(kafka) else EnvironmentFault
-    return kind(what, detail=f"{kafka.name()}: {kafka.str()}", hint=hint)
+    return kind(what, detail=f"{kafka.name()}: {lasting(kafka.str())}", hint=hint)
+
+
+def lasting(words: str) -> str:
+    """What librdkafka says without how long it took and how often it happened: the same trouble is the same words, which
+    are told once.
+
+    >>> lasting("Connect failed: Connection refused (after 0ms in state CONNECT, 544 identical error(s) suppressed)")
+    'Connect failed: Connection refused'
+    """
+    return _PASSING.sub("", words)
 
 
 def refuses(error: KafkaError) -> bool:

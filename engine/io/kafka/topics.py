@@ -65,7 +65,7 @@ class KafkaTopics:
         except KafkaException as error:
             if is_code(error, "TOPIC_ALREADY_EXISTS"):
                 raise Conflict(f"topic {name} exists already", hint="choose another name") from error
-            raise fault(f"cannot create topic {name}", error) from error
+            raise self._fault(f"cannot create topic {name}", error) from error
         self._settle(name, partitions)
         return TopicInfo(name, partitions, replicas, settings)
 
@@ -83,7 +83,7 @@ class KafkaTopics:
         except KafkaException as error:
             if is_code(error, "UNKNOWN_TOPIC_OR_PART"):
                 raise UnknownName(f"topic {name} does not exist") from error
-            raise fault(f"cannot delete topic {name}", error) from error
+            raise self._fault(f"cannot delete topic {name}", error) from error
         self._settle(name, 0)
 
     def describe(self, name: str) -> TopicInfo | None:
@@ -95,7 +95,7 @@ class KafkaTopics:
         try:
             entries: Mapping[str, Any] = self._admin.describe_configs([resource])[resource].result(TIMEOUT_S)
         except KafkaException as error:
-            raise fault(f"cannot describe topic {name}", error) from error
+            raise self._fault(f"cannot describe topic {name}", error) from error
         own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
         config = {e.name: e.value for e in entries.values() if getattr(e.source, "value", e.source) == own}
         kept_ms = None if _RETENTION not in entries else int(entries[_RETENTION].value)
@@ -130,8 +130,13 @@ class KafkaTopics:
             raise self._unreachable(error) from error
 
     def _unreachable(self, error: KafkaException) -> EnvironmentFault:
-        reason, self._told = self._told or error, None
-        return fault(f"cannot list the topics of Kafka at {self._settings['bootstrap.servers']}", reason)
+        return self._fault(f"cannot list the topics of Kafka at {self._settings['bootstrap.servers']}", error)
+
+    def _fault(self, what: str, error: KafkaException) -> EnvironmentFault:
+        """Of brokers that do not answer the reason is told as librdkafka knows it."""
+        self._admin.poll(0)
+        away = is_code(error, "_TRANSPORT", "_TIMED_OUT", "_ALL_BROKERS_DOWN")
+        return fault(what, self._told if away and self._told is not None else error)
 
     def identities(self, names: Collection[str]) -> dict[str, TopicIdentity]:
         """Those of these topics that are there."""
@@ -143,7 +148,7 @@ class KafkaTopics:
             except KafkaException as error:
                 if is_code(error, "UNKNOWN_TOPIC_OR_PART"):
                     continue
-                raise fault(f"cannot describe topic {name}", error) from error
+                raise self._fault(f"cannot describe topic {name}", error) from error
             given = str(found.topic_id)
             made[name] = TopicIdentity("" if given == _NO_ID else given, len(found.partitions))
         return made
@@ -169,7 +174,7 @@ class KafkaTopics:
             asked = self._admin.describe_consumer_groups(names, request_timeout=REACH_S).values() if names else ()
             groups = [each.result(TIMEOUT_S) for each in asked]
         except KafkaException as error:
-            raise fault("cannot list the consumer groups", error) from error
+            raise self._fault("cannot list the consumer groups", error) from error
         made: dict[str, Consumers] = {}
         for group in groups:
             counts = Counter(t for m in group.members for t in {p.topic for p in m.assignment.topic_partitions})
@@ -202,7 +207,7 @@ class KafkaTopics:
                 looks += 1
                 electing = is_code(error, "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "UNKNOWN_TOPIC_OR_PART")
                 if not electing or looks == _LOOKS:
-                    raise fault(f"cannot find the offsets of topic {name}", error) from error
+                    raise self._fault(f"cannot find the offsets of topic {name}", error) from error
                 time.sleep(_LOOK_S)
 
     def reader(
