@@ -21,6 +21,7 @@ def to_tensor(column: pa.Array) -> np.ndarray[Any, Any]:
     if pa.types.is_fixed_size_list(kind):
         # by its place, at a tenth of what flatten() costs, which has NULLs to look for
         flat = column.values.slice(column.offset * kind.list_size, len(column) * kind.list_size)
+        _check_whole(flat)
         return np.asarray(flat).reshape(len(column), kind.list_size)
     if pa.types.is_decimal(kind):
         return np.asarray(column.cast(pa.float64()))
@@ -37,10 +38,14 @@ def _rectangle(column: pa.Array) -> np.ndarray[Any, Any]:
     if len(lengths) > 1:
         raise RecordError(f"arrays of one batch have {len(lengths)} different lengths", hint="use FLOAT[n]")
     inner = column.flatten()
-    if inner.null_count:
-        raise RecordError("an array holds NULL, which a model does not take")
+    _check_whole(inner)
     values = to_tensor(inner)  # lists of lists, and of FLOAT[n], have more dimensions
     return values.reshape(len(column), lengths[0] if lengths else 0, *values.shape[1:])
+
+
+def _check_whole(items: pa.Array) -> None:
+    if items.null_count:
+        raise RecordError("an array holds NULL, which a model does not take")
 
 
 def from_tensor(values: np.ndarray[Any, Any], wanted: pa.DataType) -> pa.Array:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import UserError
-from ..sql.functions import ModelCall, Overload, ScalarFunction
+from ..sql.functions import ModelCall, ModelInput, Overload, ScalarFunction
 from ..sql.types import SqlType, arrow_type, parse_type
 from .program import Tensor
 
@@ -73,7 +73,8 @@ class ModelFunction:
 
     def sql_function(self) -> ScalarFunction:
         """This model as an entry for the registry of SQL functions."""
-        overload = Overload(tuple(self.inputs.values()), self.output, ModelCall(self))
+        params = tuple(ModelInput(name.upper(), kind) for name, kind in self.inputs.items())
+        overload = Overload(params, self.output, ModelCall(self))
         return ScalarFunction(
             self.name.upper(), (overload,), self.description, category="MODEL", examples=self.examples
         )

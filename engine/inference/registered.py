@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ..sql.call_settings import NO_SETTINGS, CallSettings
 from ..sql.catalog_models import ModelEntry, call_type
-from ..sql.functions import Generic, ModelCall, Overload, ScalarFunction
+from ..sql.functions import Generic, ModelCall, ModelInput, Overload, ParamType, ScalarFunction
 from ..sql.types import INTEGER, SqlType, arrow_type
 
 HIDDEN = ("@", "$", "#")
@@ -75,8 +75,9 @@ def _functions(entry: ModelEntry, folder: str, reference: str) -> list[ScalarFun
         model = RegisteredModel(
             entry.name, folder, reference, version.inputs, output, wants_version, keys, version.outputs
         )
-        params = (*(t for _, t in version.inputs), *(Generic(f"K{i}") for i in range(len(keys))))
-        overload = Overload(params, output, ModelCall(model, keeps, keys))
+        params: list[ParamType] = [ModelInput(n, t) for n, t in version.inputs]
+        params += [Generic(f"K{i}") for i in range(len(keys))]
+        overload = Overload(tuple(params), output, ModelCall(model, keeps, keys))
         name = f"{entry.name}{reference}{suffix}"
         made.append(ScalarFunction(name, (overload,), f"Model {entry.name}.", category="MODEL", author="model"))
     return made

@@ -57,7 +57,15 @@ class Matching:
     accepts: Callable[[SqlType], bool]
 
 
-ParamType = SqlType | Generic | LambdaParam | ListOf | MapOf | Matching
+@dataclass(frozen=True)
+class ModelInput:
+    """An input of a model: numbers of more digits than its tensor has are rounded, as where a column is fed to it."""
+
+    name: str
+    type: SqlType
+
+
+ParamType = SqlType | Generic | LambdaParam | ListOf | MapOf | Matching | ModelInput
 ReturnRule = ParamType | Callable[[Sequence[SqlType]], SqlType]
 
 

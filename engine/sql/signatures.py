@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .functions import Generic, LambdaParam, ListOf, MapOf, Matching, ParamType
+from .functions import Generic, LambdaParam, ListOf, MapOf, Matching, ModelInput, ParamType
 
 
 def signature(params: Sequence[ParamType], variadic: bool, repeats: int = -1) -> str:
     """The parameters as DESCRIBE FUNCTION and errors show them."""
-    texts = [param_text(p) for p in params]
+    texts = [f"{p.name} {p.type}" if isinstance(p, ModelInput) else param_text(p) for p in params]
     if variadic:
         texts[repeats] += "…"
     return ", ".join(texts)
@@ -20,6 +20,8 @@ def param_text(param: ParamType) -> str:
     match param:
         case Generic(name) | Matching(name):
             return name
+        case ModelInput(type=sql_type):
+            return str(sql_type)
         case ListOf(item):
             return f"ARRAY<{param_text(item)}>"
         case MapOf(key, value):

@@ -71,6 +71,36 @@ def test_sklearn_text_pipeline(tmp_path: Path) -> None:
     assert program({"text": np.array([b"failure of disk"], dtype=object)})["prediction"].tolist() == [b"bad"]
 
 
+def test_sklearn_pipeline_over_a_table_of_numbers_texts_and_truth(tmp_path: Path) -> None:
+    io, pandas = pytest.importorskip("skops.io"), pytest.importorskip("pandas")
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    rows = pandas.DataFrame(
+        {"age": [1.0, 2, 30, 40], "City": ["a", "b", "a", "b"], "member": [True, False, True, True]}
+    )
+    columns = [("n", StandardScaler(), ["age"]), ("c", OneHotEncoder(), ["City"]), ("m", "passthrough", ["member"])]
+    declared = (Tensor("age", "float64"), Tensor("city", "string"), Tensor("member", "bool"))
+    trusted = {"trusted": "numpy.dtype"}
+    for last, gives in ((LogisticRegression(), ["label", "probability"]), (Ridge(), ["prediction"])):
+        fitted = make_pipeline(ColumnTransformer(columns), last).fit(rows, [0, 0, 1, 1])
+        io.dump(fitted, tmp_path / "m.skops")
+        with pytest.raises(MergusError, match="INPUT says which columns are texts"):
+            load("sklearn", tmp_path / "m.skops", **trusted)
+        program = providers.load("sklearn", Source("M", tmp_path / "m.skops", trusted, 1, declared))
+        assert [(t.name, t.dtype) for t in program.input_tensors] == [
+            ("age", "float64"),
+            ("City", "string"),
+            ("member", "bool"),
+        ]
+        assert [t.name for t in program.output_tensors] == gives  # though the encoder does not know the empty text
+        asked = {"age": np.array([5.0]), "City": np.array([b"b"], dtype=object), "member": np.array([True])}
+        wanted = fitted.predict(pandas.DataFrame({"age": [5.0], "City": ["b"], "member": [True]}))
+        assert program(asked)[gives[0]].tolist() == wanted.tolist()
+
+
 def test_a_pickle_is_refused_unless_allowed(tmp_path: Path) -> None:
     import pickle
 

@@ -177,6 +177,39 @@ def test_names_and_signatures_are_kept_apart(data: Path, tmp_path: Path) -> None
         db.execute("DROP MODEL IF EXISTS m;")
 
 
+def test_numbers_are_rounded_as_the_tensors_are(data: Path, tmp_path: Path) -> None:
+    columns = "INPUT (x FLOAT, n INT, v FLOAT[2], a ARRAY<FLOAT>) OUTPUT (y DOUBLE)"
+    body = "def predict(x, n, v, a):\n    return x + n + v.sum(axis=1) + a.sum(axis=1)\n"
+    with mergus.connect(data, in_process=True) as db:
+        db.execute(
+            "CREATE STREAM s (d DOUBLE, n INT, b BIGINT, l ARRAY<DOUBLE>) "
+            "WITH (kafka_topic='s', value_format='JSON', partitions=1);"
+        )
+        db.execute(f"CREATE MODEL m {columns} {model(tmp_path, 'sums', body)});")
+        db.execute(
+            "CREATE STREAM o AS SELECT m(d, n, l, l) AS y, m(1.5, 1, ARRAY[d, n], ARRAY[b]) AS z FROM s EMIT CHANGES;"
+        )
+        db.insert("s", [{"d": 0.1, "n": 1, "b": 2, "l": [1, 0.5]}, {"d": 1, "n": 1, "b": 1, "l": [1]},
+                        {"d": 1, "n": 1, "b": 1, "l": [1, None]}])  # fmt: skip
+        db.wait()
+        made = [(r["Y"], r["Z"]) for r in rows(db, "SELECT * FROM o;")]
+        assert made[0] == (pytest.approx(4.1), pytest.approx(5.6))
+        assert made[1:] == [(None, 5.5), (None, 5.5)]
+        reasons = [r["REASON"] for r in rows(db, "SELECT * FROM mergus_processing_log;")]
+        assert "length 1 to array with length 2" in reasons[0]
+        assert reasons[1:] == ["an array holds NULL, which a model does not take"]
+        for call, said in (
+            (
+                "m(d, b, l, l)",
+                r"N INTEGER, V FLOAT\[2\], A ARRAY<FLOAT>\)\n *Hint: CAST\(… AS INTEGER\) makes N of BIGINT",
+            ),
+            ("m(d, n, ARRAY[d], l)", "takes 2 numbers, not 1"),
+            ("m(l, n, l, l)", r"does not take \(ARRAY<DOUBLE>, INTEGER"),
+        ):
+            with pytest.raises(mergus.MergusError, match=said):
+                db.query(f"SELECT {call} FROM s;")
+
+
 def test_beyond_this_machine_folders_are_limited_and_python_is_off(data: Path, tmp_path: Path) -> None:
     outside, inside = tmp_path / "outside", tmp_path / "inside"
     outside.mkdir()

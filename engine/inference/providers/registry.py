@@ -40,6 +40,7 @@ EXTRAS = {
     "torch": "torch",
     "tensorflow": "tensorflow",
     "keras": "tensorflow",
+    "pandas": "sklearn",
     "httpx": "remote",
     "grpc": "remote",
 }

@@ -1,5 +1,8 @@
 """scikit-learn models saved by skops: estimators and pipelines, over columns of numbers or texts.
 
+What was fitted with columns that have names is asked with a table of them (a ColumnTransformer takes no other): numbers, and
+texts and truth where INPUT says so.
+
 skops is read without running code of the file's: a type it does not know must be named in TRUSTED. A pickle runs
 whatever it likes when it is read, so it is refused unless ALLOW_PICKLE says otherwise.
 """
@@ -17,6 +20,8 @@ from ..program import Source, Tensor, Tensors, one_file, text_bytes, texts
 from .registry import library
 
 PICKLES = (".pkl", ".pickle", ".joblib")
+_KEPT = ("string", "bool")
+"""What of INPUT a column of a table keeps: all others are numbers of 64 bits."""
 
 
 def load(source: Source) -> SklearnProgram:
@@ -34,7 +39,7 @@ def load(source: Source) -> SklearnProgram:
                 f"model {source.name}: its file holds types that are not trusted: {', '.join(unknown)}",
                 hint=f"if you trust them: WITH (…, TRUSTED = '{','.join([*trusted, *unknown])}')",
             )
-        return SklearnProgram(source, io.load(path, trusted=trusted), "skops")
+        estimator: Any = io.load(path, trusted=trusted)
     except UserError:
         raise
     except Exception as error:
@@ -43,6 +48,7 @@ def load(source: Source) -> SklearnProgram:
             detail=f"{type(error).__name__}: {error}",
             hint="is the file whole, and written by skops.io.dump?",
         ) from error
+    return SklearnProgram(source, estimator, "skops")
 
 
 def _unpickled(source: Source, path: Path) -> Any:
@@ -71,8 +77,10 @@ class SklearnProgram:
         self._names = [str(n) for n in getattr(estimator, "feature_names_in_", [])]
         self._takes_texts = not hasattr(estimator, "n_features_in_")
         self._methods = self._chosen(source)
-        self.input_tensors = self._inputs()
-        self.output_tensors = tuple(self._output(name, method) for name, method in self._methods)
+        pandas: Any = library("pandas") if self._names else None
+        self._frame: Any = None if pandas is None else pandas.DataFrame
+        self.input_tensors = self._inputs(source)
+        self.output_tensors = self._outputs(source)
 
     def _chosen(self, source: Source) -> list[tuple[str, str]]:
         wanted = source.options.get("method")
@@ -89,34 +97,75 @@ class SklearnProgram:
             return [("values", "transform")]
         raise UserError(f"model {source.name}: {type(self._estimator).__name__} can neither predict nor transform")
 
-    def _inputs(self) -> tuple[Tensor, ...]:
+    def _inputs(self, source: Source) -> tuple[Tensor, ...]:
         if self._takes_texts:
             return (Tensor("text", "string"),)
         if self._names:
-            return tuple(Tensor(name, "float64") for name in self._names)
+            declared = {t.name.upper(): t.dtype for t in source.inputs or ()}
+            kinds = [declared.get(name.upper(), "float64") for name in self._names]
+            return tuple(Tensor(n, k if k in _KEPT else "float64") for n, k in zip(self._names, kinds, strict=True))
         return (Tensor("features", "float64", (int(self._estimator.n_features_in_),)),)
 
+    def _outputs(self, source: Source) -> tuple[Tensor, ...]:
+        """What the methods give, seen by asking them once. An encoder may refuse the empty text as one that it does not know;
+        then what classifiers and regressors give is known."""
+        try:
+            return tuple(self._output(name, method) for name, method in self._methods)
+        except UserError:
+            raise
+        except Exception as error:
+            known = [self._known(name) for name, _ in self._methods]
+            if source.inputs is not None and self._names and None not in known:
+                return tuple(t for t in known if t is not None)
+            raise UserError(
+                f"model {source.name}: its {type(self._estimator).__name__} cannot be asked about a row of zeros",
+                detail=f"{type(error).__name__}: {error}",
+                hint="INPUT says which columns are texts: INPUT (age DOUBLE, city STRING)" if self._names else None,
+            ) from error
+
     def _output(self, name: str, method: str) -> Tensor:
-        """What a method gives, seen by asking it once."""
         probe = self._ask(method, self._zeros())
         dtype = "string" if probe.dtype.kind in "UO" else probe.dtype.name
         return Tensor(name, dtype, probe.shape[1:])
 
+    def _known(self, name: str) -> Tensor | None:
+        classes = np.asarray(getattr(self._estimator, "classes_", []))
+        match name:
+            case "label":
+                return Tensor(name, "string" if classes.dtype.kind in "UO" else classes.dtype.name)
+            case "probability":
+                return Tensor(name, "float64", (len(classes),))
+            case "prediction":
+                return Tensor(name, "float64")
+        return None
+
     def _zeros(self) -> Tensors:
         if self._takes_texts:
             return {"text": np.array([b"text"], dtype=object)}
-        return {t.name: np.zeros((1, *(n or 1 for n in t.shape))) for t in self.input_tensors}
+        return {
+            t.name: np.array([b""], dtype=object)
+            if t.dtype == "string"
+            else np.zeros((1, *(n or 1 for n in t.shape)), dtype=np.dtype(t.dtype))
+            for t in self.input_tensors
+        }
 
     def _ask(self, method: str, tensors: Tensors) -> np.ndarray[Any, Any]:
         if self._takes_texts:
-            matrix: Any = texts(tensors["text"])
+            given: Any = texts(tensors["text"])
         elif self._names:
-            columns = [np.asarray(tensors[name], dtype=np.float64).reshape(-1) for name in self._names]
-            matrix = np.stack(columns, axis=1)
+            given = self._table(tensors)
         else:
-            matrix = np.asarray(tensors["features"], dtype=np.float64)
-        answer = getattr(self._estimator, method)(matrix)
+            given = np.asarray(tensors["features"], dtype=np.float64)
+        answer = getattr(self._estimator, method)(given)
         return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
+
+    def _table(self, tensors: Tensors) -> Any:
+        """The columns by their names, as a data frame."""
+        columns = {}
+        for tensor in self.input_tensors:
+            values = np.asarray(tensors[tensor.name]).reshape(-1)
+            columns[tensor.name] = texts(values) if tensor.dtype == "string" else values.astype(tensor.dtype)
+        return self._frame(columns)
 
     def __call__(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
         """Every method's answer by its name."""

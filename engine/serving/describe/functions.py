@@ -22,6 +22,7 @@ from ...sql.functions import (
     Generic,
     LambdaParam,
     Matching,
+    ModelInput,
     Overload,
     ParamType,
     TableOverload,
@@ -112,7 +113,12 @@ def _arguments(overload: Overload | TableOverload | AggregateOverload) -> list[d
     if isinstance(overload, AggregateOverload) and overload.params:
         last = overload.repeats % len(overload.params)
     return [
-        {"name": f"arg{i}", "type": _type_text(p), "description": "", "isVariadic": overload.variadic and i == last}
+        {
+            "name": p.name if isinstance(p, ModelInput) else f"arg{i}",
+            "type": _type_text(p),
+            "description": "",
+            "isVariadic": overload.variadic and i == last,
+        }
         for i, p in enumerate(overload.params)
     ]
 

@@ -25,6 +25,7 @@ from ..functions import (
     ListOf,
     MapOf,
     Matching,
+    ModelInput,
     ParamType,
     PythonAggregate,
     ReturnRule,
@@ -38,7 +39,7 @@ from ..types import DATE, FLOAT, INTERVAL_UNIT, NULL, STRING, TIME, TIMESTAMP, A
 from ..window_functions import NAMES as WINDOW_FUNCTIONS
 from .coercion import coerce, join_types, widens
 from .expression import Context, analyze
-from .models import taken_unasked
+from .models import cast_for, fed, feeds, taken_unasked
 from .untyped import check_arguments, check_unit, has_null, untold
 
 Bindings = dict[str, SqlType]
@@ -237,7 +238,8 @@ def choose(
     if best is None:
         given = ", ".join("lambda" if a is None else str(a.type) for a in args)
         valid = "; ".join(f"{name}({signature(*o)})" for o in overloads)
-        raise TypeMismatch(f"function {name} does not take ({given})", detail=f"it is {valid}", span=span)
+        hint = cast_for(overloads[0][0], args)
+        raise TypeMismatch(f"function {name} does not take ({given})", detail=f"it is {valid}", hint=hint, span=span)
     return best[0][3], best[1]
 
 
@@ -293,6 +295,9 @@ def _unify(param: ParamType, given: SqlType, candidate: Candidate) -> bool:
         case Generic(name):
             candidate.generics += 1
             return _bind(name, given, candidate)
+        case ModelInput(type=wanted):
+            candidate.casts += given != wanted
+            return feeds(given, wanted)
         case ListOf(item):
             if isinstance(given, Vector):
                 candidate.casts += 1
@@ -333,6 +338,8 @@ def resolve_param(param: ParamType, bindings: Bindings, given: SqlType) -> SqlTy
             return Map(resolve_param(key, bindings, given_key), resolve_param(value, bindings, given_value))
         case Matching() | LambdaParam():
             return given
+        case ModelInput(type=wanted):
+            return wanted
         case _:
             return param
 
@@ -347,6 +354,9 @@ def _complete(
     """The arguments as the overload takes them: lambdas analyzed with their parameters' types, the rest coerced."""
     made: list[Expr] = []
     for node, arg, param in zip(nodes, args, candidate.params, strict=True):
+        if isinstance(param, ModelInput) and arg is not None and arg.type is not NULL:
+            made.append(fed(arg, param.type, span))
+            continue
         if arg is not None:
             made.append(_coerced(arg, resolve_param(param, candidate.bindings, arg.type), span))
             continue
