@@ -88,6 +88,28 @@ for _ in range(20):
 print(sizes[1], max(sizes[2:]))
 """
 
+SHAPES = """
+import random
+from pathlib import Path
+import pyarrow as pa
+import mergus
+from mergus.engine.inference.runtime import ModelRuntime
+from mergus.udfs.classify import classify
+from mergus.udfs.cluster_id import cluster_id
+
+def resident_mb():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+
+chance, runtime, sizes = random.Random(1), ModelRuntime(), []
+for count in [8, *(chance.randrange(50, 400) for _ in range(150))]:
+    words = ("disk", "failure", "of", "node", "user", "login", "refused", "request", "slow")
+    lines = pa.array([" ".join(chance.choices(words, k=chance.randrange(2, 20))) + f" {chance.random()}" for _ in range(count)])
+    for model in (classify, cluster_id):
+        assert not runtime.infer(model, [lines]).errors
+    sizes.append(resident_mb())
+print(int(sizes[-1] - sizes[0]))
+"""
+
 
 def output(script: str, *arguments: str) -> str:
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
@@ -118,3 +140,10 @@ def test_twenty_reloads_leave_no_memory_behind(provider: str, file: str, save: s
     output(save, str(path))
     second, most = map(int, output(RELOAD, provider, str(path), way).split())
     assert most <= 1.1 * second
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read as Linux tells it")
+def test_calls_of_many_shapes_leave_little_behind() -> None:
+    pytest.importorskip("tensorflow")
+    assert int(output(SHAPES)) < 40  # 60 where oneDNN keeps something of each
