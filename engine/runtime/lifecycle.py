@@ -211,12 +211,13 @@ class Lifecycle:
             host = self._host("here" if self._run.in_process else model_place(model.name))
         return host.infer(model, rows)
 
-    def version_stats(self) -> list[dict[tuple[str, str], ModelStats]]:
-        """What the versions of models have done, by model and number, a host at a time; who does not answer is left out."""
-        made = []
+    def version_stats(self) -> dict[int, dict[tuple[str, str], ModelStats]]:
+        """What the versions of models have done, by model and number, for each host by its process (0: this one); who does
+        not answer is left out."""
+        made = {}
         for host in self._hosts_now():
             with contextlib.suppress(EnvironmentFault):
-                made.append(host.version_stats())
+                made[host.pid if isinstance(host, HostProcess) else 0] = host.version_stats()
         return made
 
     def statuses(self, *, ends: bool = False) -> dict[str, FlowStatus]:
@@ -250,7 +251,7 @@ class Lifecycle:
         queries = [status.metrics for status in statuses.values()]
         states = {query_id: status.state for query_id, status in statuses.items()}
         pids = {host.name: host.pid for host in self.host_processes()} | {"server": os.getpid()}
-        return exposition(queries, states, together(self.version_stats()), pids)
+        return exposition(queries, states, together(self.version_stats().values()), pids)
 
     def wait_caught_up(self, query_ids: Collection[str] | None = None, limit_s: float = 3600.0) -> list[FlowStatus]:
         """Return when the queries (None: all) have worked in all that their topics hold, and what they wrote meanwhile,

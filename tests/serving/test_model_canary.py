@@ -9,7 +9,7 @@ import pytest
 
 import mergus
 from mergus.engine.errors import ParseError
-from mergus.engine.serving.models.canary import Counts, Verdict, judge
+from mergus.engine.serving.models.canary import Counts, Verdict, Watched, judge
 from mergus.engine.sql.catalog_models import Canary
 from mergus.engine.sql.parser.parse import parse_statement
 from mergus.engine.sql.statements.model import EndCanary, SetCanary
@@ -159,6 +159,15 @@ def test_time_counts_when_enough_rows_came_and_a_host_may_begin_anew() -> None:
     assert judge(canary, slow, 50, False) == Verdict(False, "a call took 10.0 ms on average")
     assert Counts(12, 1, 3, 0.5).since(Counts(2, 1, 1, 0.25)) == Counts(10, 0, 2, 0.25)
     assert Counts(3, 1, 1, 0.1).since(Counts(12, 1, 3, 0.5)) == Counts(3, 1, 1, 0.1)
+
+
+def test_a_row_counts_once_where_one_of_several_hosts_does_not_answer_or_begins_anew() -> None:
+    watched = Watched(Canary("B", 10, until_ms=100, rows_min=10), last={1: Counts(5)})
+    watched = watched.after({1: Counts(15), 2: Counts(20)})
+    watched = watched.after({1: Counts(16)})  # 2 is busy
+    watched = watched.after({1: Counts(16), 2: Counts(21, 1)})
+    watched = watched.after({1: Counts(17), 3: Counts(4)})  # 2 has died, and 3 has its queries
+    assert watched.done == Counts(rows=12 + 21 + 4, errors=1)
 
 
 def test_a_query_that_cannot_be_asked_promotes_nothing_and_stops_no_other_limit(db) -> None:

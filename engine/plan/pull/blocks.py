@@ -225,7 +225,7 @@ class _Block:
         if is_model(node, self.registry) and all(form != key for key, _ in scope.keys):
             raise Unsupported(
                 "a model's call over groups is not supported",
-                hint="group in a sub-query, or call the model on rows before they are grouped",
+                hint="CREATE TABLE … AS SELECT … calls it over groups: ask that; or call it on the rows before",
                 span=span_of(node),
             )
         return None

@@ -119,7 +119,7 @@ def model_column(
     if side is None or side.reading is None:
         raise Unsupported(
             f"the model {call_name(node)} takes columns of one stream or table here",
-            hint="call it in a sub-query over them: FROM (SELECT …, model(x) AS y FROM source) AS t",
+            hint="CREATE STREAM (or TABLE) … AS SELECT … calls it over any rows: ask what that makes",
             span=span_of(node),
         )
     if side not in from_.pushable and any(

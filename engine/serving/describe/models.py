@@ -67,7 +67,7 @@ def describe_model(statement: DescribeModel, text: str, engine: Engine) -> Listi
     if statement.what == "CREATE":
         shown = create_text(entry.name, entry.default)
         return Listing(text, "model_statement", {"statement": shown}, ("Statement",), ((shown,),), shown)
-    return _description(entry, text, together(engine.lifecycle.version_stats()))
+    return _description(entry, text, together(engine.lifecycle.version_stats().values()))
 
 
 def _description(entry: ModelEntry, text: str, done: Mapping[Version, ModelStats]) -> Listing:

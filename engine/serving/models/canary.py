@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from ...inference.stats import ModelStats
 from ...sql.catalog_models import Canary
 
 
@@ -27,7 +28,7 @@ class Counts:
         return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     def since(self, before: Counts) -> Counts:
-        """What has come since; a host that has begun anew counts from nought."""
+        """What has come since; a version that was loaded anew counts from nought."""
         if self.rows < before.rows or self.calls < before.calls:
             return self
         return Counts(
@@ -38,17 +39,23 @@ class Counts:
         )
 
 
+def counted(stats: ModelStats) -> Counts:
+    """What counts of what a version has done in a process."""
+    return Counts(stats.rows - stats.nulls, stats.errors, stats.model_calls, stats.model_seconds)
+
+
 @dataclass(frozen=True)
 class Watched:
-    """What a canary has done so far: `done` altogether, `last` what its processes said when they were looked at last."""
+    """What a canary has done so far: `done` altogether, `last` what each process said when it answered last."""
 
     canary: Canary
     done: Counts = Counts()
-    last: Counts = Counts()
+    last: Mapping[int, Counts] = field(default_factory=dict)
 
-    def after(self, now: Counts) -> Watched:
-        """With what the processes say now."""
-        return Watched(self.canary, self.done + now.since(self.last), now)
+    def after(self, now: Mapping[int, Counts]) -> Watched:
+        """With what the processes say now. One that says nothing has done nothing yet that counts."""
+        come = [counts.since(self.last.get(process, Counts())) for process, counts in now.items()]
+        return Watched(self.canary, sum(come, self.done), {**self.last, **now})
 
 
 def write_watched(file: Path, watched: Mapping[str, Watched]) -> None:

@@ -20,7 +20,7 @@ from ...sql.catalog_models import Canary, ModelEntry, ModelVersion
 from ...sql.types import quote_if_needed
 from ..describe.models import create_text
 from ..results import Rows
-from .canary import Counts, Watched, judge, read_watched, write_watched
+from .canary import Counts, Watched, counted, judge, read_watched, write_watched
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -113,15 +113,10 @@ class ModelKeeper(Keeper):
         way, why = "PROMOTE" if promote else "ROLLBACK", reason.replace("'", "''")
         self._say(f"ALTER MODEL {quote_if_needed(entry.name)} END CANARY {way} BECAUSE '{why}';")
 
-    def _counts(self, name: str, version: str) -> Counts:
-        """What a version has done in all hosts."""
-        found = [stats[name, version] for stats in self._engine.lifecycle.version_stats() if (name, version) in stats]
-        return Counts(
-            sum(s.rows - s.nulls for s in found),
-            sum(s.errors for s in found),
-            sum(s.model_calls for s in found),
-            sum(s.model_seconds for s in found),
-        )
+    def _counts(self, name: str, version: str) -> dict[int, Counts]:
+        """What a version has done in each host that answers, by its process."""
+        found = self._engine.lifecycle.version_stats()
+        return {host: counted(stats[name, version]) for host, stats in found.items() if (name, version) in stats}
 
     def _says_back(self, name: str, canary: Canary) -> bool | None:
         """Whether the first value of a canary's query is true; None where it cannot be asked."""
