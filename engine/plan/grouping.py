@@ -138,6 +138,9 @@ def row_column(scope: RowScope, name_parts: Sequence[str], span: Span | None) ->
     if name_parts[-1] in WINDOW_BOUNDS and not windowed:
         raise AnalysisError(
             f"window bounds column {name_parts[-1]} can only be used in the SELECT clause of windowed aggregations",
+            hint="leave it out of GROUP BY: groups are those of a window anyway"
+            if scope.clause == "GROUP BY"
+            else None,
             span=span,
         )
     return scope.column(name_parts, span)

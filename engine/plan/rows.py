@@ -16,6 +16,7 @@ from ..sql.expressions import Column, Expr
 from ..sql.functions import AggregateFunction, FunctionRegistry, TableFunction
 from ..sql.scope import PSEUDO_COLUMNS, WINDOW_BOUNDS, Scope, span_of, suggestion, system_column
 from ..sql.statements.query import NO_SOURCE
+from ..sql.types import Struct
 from ..sql.typing.calls import call_name, is_aggregate, is_table_function
 from .logical import Node, Read
 
@@ -74,7 +75,10 @@ class Rows:
         """The entry of `NAME` or `SOURCE.NAME`; raises UnknownName, or AnalysisError where a bare name fits several."""
         *source, name = parts
         if len(source) > 1 or (source and source[0] not in self.sources):
-            raise no_source(".".join(source), self.sources, span)
+            error = no_source(".".join(source), self.sources, span)
+            if any(e.name.upper() == source[0] and isinstance(e.expr.type, Struct) for e in self.entries):
+                error.hint = f"a struct's field is reached with ->: {source[0]}->{name}"
+            raise error
         found = [e for e in self.entries if e.name == name and source in ([], [e.source])]
         if not found:
             found = self._whatever_case(source, name)
@@ -103,7 +107,8 @@ class Rows:
         kind = "table" if self.node.is_table else "stream"
         message = f"column {name} does not exist in {where if self.joined or source else f'{kind} {where}'}"
         shown = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
-        return UnknownName(message, detail=f"the columns are {shown}", hint=suggestion(name, known), span=span)
+        detail = f"the columns are {shown}" if known else None
+        return UnknownName(message, detail=detail, hint=suggestion(name, known), span=span)
 
 
 @dataclass(frozen=True)

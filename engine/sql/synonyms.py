@@ -62,9 +62,12 @@ _JOINED = "ARRAY_JOIN(COLLECT_LIST(x), ', ') joins the values of a group"
 _WRITTEN = "FORMAT_TIMESTAMP(at, 'yyyy-MM-dd HH:mm') by Java's patterns, STRFTIME(at, '%Y-%m-%d') by C's"
 _WINDOW = "GROUP BY … with WINDOW TUMBLING (SIZE 1 HOUR), HOPPING or SESSION; WINDOWSTART and WINDOWEND are its bounds"
 _BUCKET = "DATE_TRUNC('HOUR', at); or any length: FROM_UNIXTIME(UNIX_TIMESTAMP(at) / 900000 * 900000)"
+_SETS = "GROUP BY each, and UNION ALL of them in a pull query"
 _MOVED = "write at + INTERVAL 5 DAYS"
 INSTEAD = {
     "CONVERT": "CAST(x AS BIGINT)",
+    "ANY": "x IN (1, 2), or ARRAY_CONTAINS(list, x)",
+    "CUBE": _SETS,
     "DATE_ADD": _MOVED,
     "DATE_FORMAT": _WRITTEN,
     "DATE_SUB": _MOVED,
@@ -85,6 +88,7 @@ INSTEAD = {
     "MODE": "TOPKCOUNT(x, 1)[1]->VALUE, the value that comes most often",
     "PERCENTILE_CONT": "PERCENTILE(x, 0.95)",
     "QUANTILE": "PERCENTILE(x, 0.95), between two values where it falls there",
+    "ROLLUP": _SETS,
     "SESSION_END": _WINDOW,
     "SESSION_START": _WINDOW,
     "STRING_AGG": _JOINED,

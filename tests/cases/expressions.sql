@@ -93,3 +93,12 @@ INSERT INTO texts (id, t, d) VALUES (1, '42', 2.9);
 INSERT INTO texts (id, t, d) VALUES (2, 'many', -2.9);
 ASSERT VALUES cast_short (id, n, i, s, a) VALUES (1, 43, -2, '142', '1');
 ASSERT VALUES cast_short (id, n, i, s, a) VALUES (2, NULL, 2, '2many', '1');
+
+--@test: ILIKE passes over case, || and CONCAT join what is no text too, lists in brackets
+CREATE STREAM texts (id INT KEY, t STRING, d DOUBLE, at TIMESTAMP) WITH (kafka_topic = 'texts', value_format = 'JSON', partitions = 1);
+CREATE STREAM found AS SELECT id, t ILIKE 'A%' AS a, t NOT ILIKE '%B' AS b, id || ':' || t || d || at AS k, CONCAT(id, t, TRUE) AS c, [id, 2] AS l FROM texts WHERE t ILIKE '%!_%' ESCAPE '!' OR t IS NULL;
+INSERT INTO texts (id, t, d, at) VALUES (1, 'a_B', 1.5, '2024-01-01T10:00:00');
+INSERT INTO texts (id, t) VALUES (2, 'ab');
+INSERT INTO texts (id) VALUES (3);
+ASSERT VALUES found (id, a, b, k, c, l) VALUES (1, true, false, '1:a_B1.52024-01-01T10:00:00.000', '1a_Btrue', ARRAY[1, 2]);
+ASSERT VALUES found (id, a, b, k, c, l) VALUES (3, false, true, '3:', '3true', ARRAY[3, 2]);

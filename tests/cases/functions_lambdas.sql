@@ -8,3 +8,9 @@ ASSERT VALUES arrays (id, scaled, dear, total, sums) VALUES (2, ARRAY[10, 40], A
 ASSERT VALUES arrays (id, total) VALUES (3, 100);
 ASSERT VALUES maps (id, shouted, many, all_of_them) VALUES (2, MAP('A' := 2, 'BB' := 4), MAP('bb' := 2), 3);
 ASSERT VALUES maps (id, all_of_them) VALUES (3, 0);
+
+--@test: REDUCE becomes what its lambda gives, where that is wider than what it begins with
+CREATE STREAM lists (id INT KEY, d ARRAY<DOUBLE>, b ARRAY<BIGINT>, e ARRAY<DECIMAL(4, 2)>) WITH (kafka_topic = 'lists', value_format = 'JSON', partitions = 1);
+CREATE STREAM sums AS SELECT id, REDUCE(d, 0, (s, x) => s + x) AS d, REDUCE(b, 0, (s, x) => s + x) AS b, REDUCE(d, 0.0, (s, x) => s + x * 2) AS twice, CAST(REDUCE(e, 0, (s, x) => s + x) AS STRING) AS e FROM lists;
+INSERT INTO lists (id, d, b, e) VALUES (1, ARRAY[1.5, 2.0], ARRAY[9000000000, 1], ARRAY[1.25, 2.50]);
+ASSERT VALUES sums (id, d, b, twice, e) VALUES (1, 3.5, 9000000001, 7.0, '3.75');

@@ -19,3 +19,15 @@ INSERT INTO clicks (rowtime, id, url) VALUES (10, 1, '/a');
 INSERT INTO clicks (rowtime, id, url) VALUES (20, 2, '/b');
 ASSERT VALUES named (id, url, name) VALUES (1, '/a', 'ann');
 ASSERT VALUES named (id, url) VALUES (2, '/b');
+
+--@test: USING is equality of columns of one name; a sub-query in FROM needs no name
+CREATE STREAM orders (id INT KEY, who STRING) WITH (kafka_topic = 'orders', value_format = 'JSON', partitions = 1);
+CREATE TABLE names (who STRING PRIMARY KEY, name STRING) WITH (kafka_topic = 'names', value_format = 'JSON', partitions = 1);
+CREATE STREAM named AS SELECT o.who, o.id, n.name FROM orders o JOIN names n USING (who);
+CREATE STREAM some AS SELECT id, who FROM (SELECT * FROM orders WHERE id > 1);
+INSERT INTO names (rowtime, who, name) VALUES (0, 'ann', 'Ann');
+INSERT INTO orders (rowtime, id, who) VALUES (1, 1, 'ann');
+INSERT INTO orders (rowtime, id, who) VALUES (2, 2, 'ann');
+ASSERT VALUES named (rowtime, o_who, id, name) VALUES (1, 'ann', 1, 'Ann');
+ASSERT VALUES named (rowtime, o_who, id, name) VALUES (2, 'ann', 2, 'Ann');
+ASSERT VALUES some (rowtime, id, who) VALUES (2, 2, 'ann');

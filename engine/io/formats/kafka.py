@@ -98,6 +98,10 @@ class KafkaCodec:
         return encoded, []
 
 
+def _property(is_key: bool) -> str:
+    return "KEY_FORMAT" if is_key else "VALUE_FORMAT"
+
+
 class KafkaFormat:
     """Kafka's primitive serialisers as a format."""
 
@@ -109,13 +113,13 @@ class KafkaFormat:
             raise AnalysisError(
                 "The 'KAFKA' format only supports a single field",
                 detail=f"got {', '.join(c.name for c in columns)}",
-                hint="use JSON for several columns",
+                hint=f"WITH ({_property(is_key)} = 'JSON') takes several columns",
             )
         for column in columns:
             if column.type not in SUPPORTED:
                 raise AnalysisError(
                     f"The 'KAFKA' format does not support type '{column.type}', column: {column.name}",
-                    hint=f"it carries {', '.join(map(str, SUPPORTED))}; use JSON for others",
+                    hint=f"it carries {', '.join(map(str, SUPPORTED))}; WITH ({_property(is_key)} = 'JSON') takes others",
                 )
 
     def decoder(self, columns: Sequence[FormatColumn], properties: Mapping[str, str], *, is_key: bool) -> KafkaCodec:

@@ -16,6 +16,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from ...errors import ParseError, Span
 from ..dialect import tokenize, with_place
 from ..types import PLAIN_NAME
+from .elsewhere import hint_for
 
 RESERVED = frozenset(
     """SELECT FROM AS WHERE WITHIN WINDOW GROUP BY HAVING LIMIT OR AND IN NOT EXISTS BETWEEN LIKE IS NULL TRUE FALSE CASE
@@ -156,7 +157,7 @@ class Cursor:
         shown = self.text[token.start : token.end + 1]
         if len(shown) > 40:
             shown = shown[:40] + "…"
-        hint = None
+        hint = hint_for(self.word(-1), shown.upper(), wanted)
         if wanted.startswith("a name") and self.word() in RESERVED:
             hint = f"{self.word()} is a reserved word: as a name it is written in back-quotes, `{token.text}`"
         if wanted == "an expression" and self.is_at(TokenType.COMMA, -1):

@@ -82,7 +82,7 @@ class ExpressionParser(TypeParser):
             return made
         if self.take("IS"):
             return self._is(left)
-        negated = self.sees("NOT") and self.word(1) in ("BETWEEN", "IN", "LIKE")
+        negated = self.sees("NOT") and self.word(1) in ("BETWEEN", "IN", "LIKE", "ILIKE")
         if negated:
             self.advance()
         node = self._range(left)
@@ -97,8 +97,10 @@ class ExpressionParser(TypeParser):
             self.expect_sign(TokenType.L_PAREN, "(")
             items = self._list(TokenType.R_PAREN, ")")
             return exp.In(this=left, expressions=items)
-        if self.take("LIKE"):
-            like: exp.Expression = exp.Like(this=left, expression=self.value())
+        if self.word() in ("LIKE", "ILIKE"):
+            lower = self.advance().text.upper() == "ILIKE"
+            sides = [_in_lower_case(side) if lower else side for side in (left, self.value())]
+            like: exp.Expression = exp.Like(this=sides[0], expression=sides[1])
             if self.take("ESCAPE"):
                 start = self.span()
                 escape = self.string("one character in single quotes")
@@ -223,6 +225,10 @@ class ExpressionParser(TypeParser):
             case TokenType.STRING:
                 self.advance()
                 return self.placed(exp.Literal.string(token.text), start)
+            case TokenType.L_BRACKET:
+                self.advance()
+                items = [] if self.take_sign(TokenType.R_BRACKET) else self._list(TokenType.R_BRACKET, "]")
+                return self.placed(exp.Array(expressions=items), start)
             case TokenType.L_PAREN:
                 self.advance()
                 inner = self.expression()
@@ -313,6 +319,11 @@ class ExpressionParser(TypeParser):
 
     def _call(self, start: int) -> exp.Expression:
         return called(self, start)
+
+
+def _in_lower_case(node: exp.Expression) -> exp.Expression:
+    """ILIKE is LIKE of what both sides are in lower case."""
+    return exp.Anonymous(this="LCASE", expressions=[node])
 
 
 def _chained(kind: type[exp.Expression], parts: Sequence[exp.Expression]) -> exp.Expression:

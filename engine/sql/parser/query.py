@@ -13,10 +13,12 @@ from ...errors import ParseError
 from ..statements.query import WINDOW_ADVANCES, WINDOW_KINDS
 from ..statements.statement import FromClause, Join, Query, SelectItem, SourceRef, WindowClause, WithinClause
 from ..synonyms import INSTEAD
+from .elsewhere import IN_FROM
 from .expression import ExpressionParser
 from .prediction import at_prediction, predicted_source
 
 _AFTER_SOURCE = frozenset(["EMIT", "PARTITION", "WINDOW", "CROSS", "UNION"])
+_FROM = "FROM names streams and tables; table functions stand in SELECT: SELECT …, EXPLODE(items) AS item FROM s"
 _CLAUSES = ("WINDOW", "WHERE", "GROUP BY", "PARTITION BY", "HAVING", "QUALIFY", "ORDER BY", "EMIT", "LIMIT", "OFFSET")
 
 
@@ -115,7 +117,7 @@ class QueryParser(ExpressionParser):
         name = self.name("a stream's or table's")
         if self.is_at(TokenType.L_PAREN):
             inner = self.word(1) if name == "TABLE" else name
-            hint = INSTEAD.get(inner) or "FROM names streams and tables; table functions stand in SELECT"
+            hint = INSTEAD.get(inner) or IN_FROM.get(name) or _FROM
             raise self.error(f"{name}(…) cannot stand in FROM", hint=hint)
         span = self.span(start)
         if self._takes_alias():
@@ -137,18 +139,36 @@ class QueryParser(ExpressionParser):
         if self.take("OUTER"):
             self.expect("JOIN")
             return "OUTER"
-        if self.sees("CROSS", "JOIN") or self.is_at(TokenType.COMMA):
-            raise self.error("sources are joined by JOIN … ON", hint="write FROM a JOIN b ON a.x = b.y")
         return None
 
     def _join(self, left: FromClause, kind: str) -> Join:
         start = self.at - 1
         right = self._source()
         within = self._within() if self.take("WITHIN") else None
+        if self.sees("USING") and self.is_at(TokenType.L_PAREN, 1):
+            return Join(left, right, kind, self._using(left, right), within, self.span(start))
         if not self.take("ON"):
             raise self.unexpected("ON" if within is not None else "WITHIN or ON")
         on = self.expression()
         return Join(left, right, kind, on, within, self.span(start))
+
+    def _using(self, left: FromClause, right: SourceRef) -> exp.Expression:
+        """USING (a, b): equality of columns of one name, of the first source and of the one that is joined."""
+        self.at += 2
+        first = left
+        while isinstance(first, Join):
+            first = first.left
+        names = self.listed(lambda: self.identifier("a column's"))
+        self.expect_sign(TokenType.R_PAREN, ", or )")
+        on: exp.Expression | None = None
+        for name in names:
+            sides = [
+                exp.Column(this=name.copy(), table=exp.to_identifier(s.alias, quoted=True)) for s in (first, right)
+            ]
+            equal = exp.EQ(this=sides[0], expression=sides[1])
+            on = equal if on is None else exp.And(this=on, expression=equal)
+        assert on is not None  # a list has one item at least
+        return on
 
     def _within(self) -> WithinClause:
         start = self.at - 1

@@ -53,6 +53,8 @@ class RelationalParser(QueryParser):
     """Whether anything was read that a `Query` cannot hold."""
     once: tuple[str, Span] | None = None
     """What was read first of `_INSTEAD`, and where."""
+    unnamed = 0
+    """How many sub-queries in FROM have no name: they are SUBQUERY, SUBQUERY2 …"""
     final: Span | None = None
     """Where a sub-query says EMIT FINAL, which feeds a query that goes on."""
 
@@ -207,9 +209,9 @@ class RelationalParser(QueryParser):
         self._uses("a sub-query in FROM", start)
         whole = self._inner()
         span = self.span(start)
-        if not self._takes_alias():
-            raise self.error("a sub-query in FROM takes a name", hint="write (SELECT …) AS name", span=span)
-        return SourceRef("", self.name("an alias"), span, subquery=whole)
+        self.unnamed += not (named := self._takes_alias())
+        alias = self.name("an alias") if named else f"SUBQUERY{self.unnamed if self.unnamed > 1 else ''}"
+        return SourceRef("", alias, span, subquery=whole)
 
     def _takes_alias(self) -> bool:
         if (
@@ -223,7 +225,7 @@ class RelationalParser(QueryParser):
 
     def _join_kind(self) -> str | None:
         start = self.at
-        if self.take("CROSS", "JOIN"):
+        if self.take("CROSS", "JOIN") or self.take_sign(TokenType.COMMA):
             self._uses("CROSS JOIN", start)
             return "CROSS"
         return super()._join_kind()

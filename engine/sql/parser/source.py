@@ -107,13 +107,13 @@ class SourceParser(RelationalParser):
         elements = self.listed(self._element)
         if not self.take_sign(TokenType.R_PAREN):
             error = self.unexpected(", or )")
-            error.hint = elsewhere.column_hint(self)
+            error.hint = error.hint or elsewhere.column_hint(self.word())
             raise error
         return tuple(elements)
 
     def _element(self) -> ColumnElement:
         start = self.at
-        if hint := elsewhere.clause_hint(self):
+        if hint := elsewhere.clause_hint([self.word(ahead) for ahead in range(3)]):
             raise self.error(f"unexpected {self.word()}, expected a column", hint=hint)
         name = self.name("the column's")
         sql_type = self.sql_type()

@@ -1,14 +1,12 @@
-"""Function calls: which overload is meant, its generics bound, lambdas typed, arguments coerced.
+"""Function calls: arguments coerced to the overload that is meant (`overloads`), lambdas typed.
 
-Among the overloads that take the arguments the one with the fewest conversions wins, then the one with fewer generics,
-then one that is not variadic, then the one declared first. Aggregates and table functions are resolved here too, for the
-planner, which decides where they may stand.
+Aggregates and table functions are resolved here too, for the planner, which decides where they may stand.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
@@ -22,43 +20,29 @@ from ..functions import (
     FunctionRegistry,
     Generic,
     LambdaParam,
-    ListOf,
-    MapOf,
-    Matching,
     ModelInput,
-    ParamType,
     PythonAggregate,
     ReturnRule,
     ScalarFunction,
     TableFunction,
 )
-from ..scope import Scope, span_of, suggestion
-from ..signatures import signature
-from ..synonyms import INSTEAD, SYNONYMS
-from ..types import DATE, FLOAT, INTERVAL_UNIT, NULL, STRING, TIME, TIMESTAMP, Array, Map, SqlType, Struct, Vector
-from ..window_functions import NAMES as WINDOW_FUNCTIONS
-from .coercion import coerce, join_types, widens
+from ..scope import Scope, span_of
+from ..synonyms import SYNONYMS
+from ..types import (
+    INTERVAL_UNIT,
+    NULL,
+    Array,
+    SqlType,
+)
+from .coercion import as_text, coerce, join_types
 from .expression import Context, analyze
-from .models import cast_for, fed, feeds, taken_unasked
+from .misnamed import instead_of, out_of_place
+from .models import fed, taken_unasked
+from .overloads import Bindings, Candidate, choose, resolve_param
 from .untyped import check_arguments, check_unit, has_null, untold
 
-Bindings = dict[str, SqlType]
-
-INTERVAL_UNITS = frozenset(
-    unit + plural
-    for unit in ("MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "MONTH", "YEAR")
-    for plural in ("", "S")
-)
-
-
-@dataclass
-class Candidate:
-    """An overload that may be meant, with what it would cost to call it."""
-
-    params: list[ParamType]
-    casts: int = 0
-    generics: int = 0
-    bindings: Bindings = field(default_factory=dict)
+_UNITS = ("MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "MONTH", "YEAR")
+INTERVAL_UNITS = frozenset(unit + plural for unit in _UNITS for plural in ("", "S"))
 
 
 def call_name(node: exp.Expression) -> str | None:
@@ -126,14 +110,15 @@ def analyze_call(node: exp.Expression, context: Context) -> Expr:
     span = span_of(node)
     function = context.registry.called(name)
     if function is None:
-        raise UnknownName(f"function {name} does not exist", hint=_instead(name, context.registry), span=span)
+        raise UnknownName(f"function {name} does not exist", hint=instead_of(name, context.registry), span=span)
     if not isinstance(function, ScalarFunction):
-        kind = "an aggregate" if isinstance(function, AggregateFunction) else "a table function"
-        raise AnalysisError(f"{name} is {kind} and cannot stand here", hint=_where(function), span=span)
+        raise out_of_place(name, function, span)
     nodes = [*call_arguments(node), *taken_unasked(function, context, span)]
     args = _analyze_arguments(
         nodes, context, unit_first=any(o.params[:1] == (INTERVAL_UNIT,) for o in function.overloads)
     )
+    if function.name == "CONCAT":
+        args = [as_text(arg, span) for arg in args]
     overloads = [(o.params, o.variadic, -1) for o in function.overloads]
     index, candidate = choose(name, overloads, nodes, args, span)
     made = _complete(nodes, args, candidate, context, span)
@@ -147,19 +132,7 @@ def analyze_call(node: exp.Expression, context: Context) -> Expr:
     return Call(SYNONYMS.get(name, name), made, result, overload.implementation, span)
 
 
-def _instead(name: str, registry: FunctionRegistry) -> str:
-    if name in WINDOW_FUNCTIONS and name not in INSTEAD:
-        return f"{name} stands before OVER (PARTITION BY … ORDER BY …), in pull queries"
-    return INSTEAD.get(name) or suggestion(name, [*registry.functions, *SYNONYMS]) or "SHOW FUNCTIONS lists them all"
-
-
 _CAST = "CAST them to one type first"
-
-
-def _where(function: Function) -> str:
-    if isinstance(function, AggregateFunction):
-        return "aggregates stand in SELECT and HAVING of a query with GROUP BY, and not inside one another"
-    return "table functions stand in SELECT, and not inside other functions"
 
 
 def aggregate_use(node: exp.Expression, scope: Scope, registry: FunctionRegistry) -> AggregateUse:
@@ -219,131 +192,6 @@ def _analyze_arguments(
     return args
 
 
-def choose(
-    name: str,
-    overloads: Sequence[tuple[tuple[ParamType, ...], bool, int]],
-    nodes: Sequence[exp.Expression],
-    args: Sequence[Expr | None],
-    span: Span | None,
-) -> tuple[int, Candidate]:
-    """The index of the best overload and how the arguments meet it; raises TypeMismatch when none takes them. An overload
-    is its parameters, whether one repeats, and which."""
-    best: tuple[tuple[int, int, bool, int], Candidate] | None = None
-    for index, (params, variadic, repeats) in enumerate(overloads):
-        candidate = _meet(params, variadic, repeats, nodes, args)
-        if candidate is not None:
-            rank = (candidate.casts, candidate.generics, variadic, index)
-            if best is None or rank < best[0]:
-                best = (rank, candidate)
-    if best is None:
-        given = ", ".join("lambda" if a is None else str(a.type) for a in args)
-        valid = "; ".join(f"{name}({signature(*o)})" for o in overloads)
-        hint = cast_for(overloads[0][0], args)
-        raise TypeMismatch(f"function {name} does not take ({given})", detail=f"it is {valid}", hint=hint, span=span)
-    return best[0][3], best[1]
-
-
-def bindings_of(params: Sequence[ParamType], types: Sequence[SqlType]) -> Bindings:
-    """What the generics of `params` are for arguments of these types."""
-    candidate = Candidate(list(params))
-    for param, given in zip(params, types, strict=False):
-        _unify(param, given, candidate)
-    return candidate.bindings
-
-
-def _meet(
-    params: tuple[ParamType, ...],
-    variadic: bool,
-    repeats: int,
-    nodes: Sequence[exp.Expression],
-    args: Sequence[Expr | None],
-) -> Candidate | None:
-    expanded = list(params)
-    if variadic:
-        at = repeats % len(params)
-        expanded[at : at + 1] = [params[at]] * max(0, len(args) - len(params) + 1)
-    if len(expanded) != len(args):
-        return None
-    candidate = Candidate(expanded)
-    for param, node, arg in zip(expanded, nodes, args, strict=True):
-        if arg is None:
-            if not isinstance(param, LambdaParam) or len(node.expressions) != len(param.inputs):
-                return None
-        elif not _reads_as_time(param, arg, candidate) and not _unify(param, arg.type, candidate):
-            return None
-    return candidate
-
-
-def _reads_as_time(param: ParamType, arg: Expr, candidate: Candidate) -> bool:
-    """Whether `arg` is text that stands among dates or times: it is read as one."""
-    if not isinstance(arg, Literal) or arg.type is not STRING or not isinstance(param, Generic):
-        return False
-    candidate.casts += 1
-    return candidate.bindings.get(param.name) in (DATE, TIME, TIMESTAMP)
-
-
-def _unify(param: ParamType, given: SqlType, candidate: Candidate) -> bool:
-    """Whether an argument of type `given` meets `param`; binds generics and counts conversions on the way."""
-    if given is NULL:
-        return not isinstance(param, LambdaParam)
-    match param:
-        case LambdaParam():
-            return False
-        case Matching(accepts=accepts):
-            candidate.generics += 1
-            return accepts(given)
-        case Generic(name):
-            candidate.generics += 1
-            return _bind(name, given, candidate)
-        case ModelInput(type=wanted):
-            candidate.casts += given != wanted
-            return feeds(given, wanted)
-        case ListOf(item):
-            if isinstance(given, Vector):
-                candidate.casts += 1
-                given = Array(FLOAT)
-            return isinstance(given, Array) and _unify(item, given.item, candidate)
-        case MapOf(key, value):
-            return (
-                isinstance(given, Map) and _unify(key, given.key, candidate) and _unify(value, given.value, candidate)
-            )
-        case _:
-            if given == param:
-                return True
-            candidate.casts += 1
-            return not isinstance(param, Struct) and widens(given, param)
-
-
-def _bind(name: str, given: SqlType, candidate: Candidate) -> bool:
-    bound = candidate.bindings.get(name)
-    joined = given if bound is None else join_types(bound, given)
-    if joined is None:
-        return False
-    if bound is not None and joined != given:
-        candidate.casts += 1
-    candidate.bindings[name] = joined
-    return True
-
-
-def resolve_param(param: ParamType, bindings: Bindings, given: SqlType) -> SqlType:
-    """The SQL type that an argument of type `given` takes for `param`."""
-    match param:
-        case Generic(name):
-            return bindings.get(name, given)
-        case ListOf(item):
-            inner = given.item if isinstance(given, Array) else NULL
-            return Array(resolve_param(item, bindings, inner))
-        case MapOf(key, value):
-            given_key, given_value = (given.key, given.value) if isinstance(given, Map) else (NULL, NULL)
-            return Map(resolve_param(key, bindings, given_key), resolve_param(value, bindings, given_value))
-        case Matching() | LambdaParam():
-            return given
-        case ModelInput(type=wanted):
-            return wanted
-        case _:
-            return param
-
-
 def _complete(
     nodes: Sequence[exp.Expression],
     args: Sequence[Expr | None],
@@ -352,17 +200,19 @@ def _complete(
     span: Span | None,
 ) -> tuple[Expr, ...]:
     """The arguments as the overload takes them: lambdas analyzed with their parameters' types, the rest coerced."""
-    made: list[Expr] = []
-    for node, arg, param in zip(nodes, args, candidate.params, strict=True):
-        if isinstance(param, ModelInput) and arg is not None and arg.type is not NULL:
-            made.append(fed(arg, param.type, span))
-            continue
-        if arg is not None:
-            made.append(_coerced(arg, resolve_param(param, candidate.bindings, arg.type), span))
-            continue
-        assert isinstance(param, LambdaParam)
-        made.append(_lambda(node, param, candidate, context))
-    return tuple(made)
+    while True:
+        before, made = dict(candidate.bindings), list[Expr]()
+        for node, arg, param in zip(nodes, args, candidate.params, strict=True):
+            if isinstance(param, ModelInput) and arg is not None and arg.type is not NULL:
+                made.append(fed(arg, param.type, span))
+                continue
+            if arg is not None:
+                made.append(_coerced(arg, resolve_param(param, candidate.bindings, arg.type), span))
+                continue
+            assert isinstance(param, LambdaParam)
+            made.append(_lambda(node, param, candidate, context))
+        if before.items() <= candidate.bindings.items():
+            return tuple(made)  # else a lambda gives a wider type than it was given: REDUCE(list, 0, (s, x) => s + x)
 
 
 def _coerced(arg: Expr, target: SqlType, span: Span | None) -> Expr:
@@ -384,7 +234,13 @@ def _lambda(node: exp.Expression, param: LambdaParam, candidate: Candidate, cont
             raise TypeMismatch("the lambda gives NULL", hint="give it a type: CAST(NULL AS …)", span=span)
         candidate.bindings[param.returns.name] = body.type
     wanted = resolve_param(param.returns, candidate.bindings, body.type)
-    body = coerce(body, wanted, span)
+    try:
+        body = coerce(body, wanted, span)
+    except TypeMismatch:
+        wider = join_types(wanted, body.type)
+        if not isinstance(param.returns, Generic) or wider in (None, wanted):
+            raise
+        candidate.bindings[param.returns.name] = wider
     return Lambda(parameters, body, body.type)
 
 

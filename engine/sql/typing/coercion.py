@@ -300,3 +300,10 @@ def decimal_of(value: decimal.Decimal) -> Decimal:
     if value == 0:
         return clipped_decimal(scale + 1, scale)
     return clipped_decimal(max(len(digits) + max(0, exponent), scale), scale)
+
+
+def as_text(arg: Expr | None, span: Span | None) -> Expr | None:
+    """What || and CONCAT join beside text: numbers, booleans and times, as CAST writes them. None stands for a lambda."""
+    if arg is None or arg.type in (NULL, STRING, BYTES) or isinstance(arg.type, Array | Map | Struct | Vector):
+        return arg
+    return Cast(arg, STRING, span)

@@ -33,7 +33,7 @@ from ..functions import (
     TableOverload,
 )
 from ..types import NULL, SqlType
-from ..typing.calls import bindings_of, resolve_param
+from ..typing.overloads import bindings_of, resolve_param
 from .rows import StoredAggregator, scalar_implementation, table_implementation, vectorized_implementation
 from .types import is_optional, item_of_annotation, type_of_annotation
 
