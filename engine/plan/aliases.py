@@ -18,7 +18,7 @@ from ..sql.scope import WINDOW_BOUNDS
 from ..sql.statements.statement import Query, SelectItem
 from ..sql.typing.calls import call_name, contains, function_of
 from .projection import column_node, starred
-from .rows import Rows
+from .rows import Rows, canonical
 
 _WHOLE = (exp.Column, exp.Literal, exp.Anonymous, exp.Paren, exp.Case, exp.Cast)
 """What needs no parentheses, wherever it stands."""
@@ -43,6 +43,26 @@ class Aliases:
                 column.replace(meant if isinstance(meant, _WHOLE) else exp.Paren(this=meant))
         written: exp.Expression = whole.this
         return written
+
+    def of_groups(self, node: exp.Expression, group_by: Sequence[exp.Expression]) -> exp.Expression:
+        """The same in HAVING, where a column that is not grouped by has no value outside an aggregate: there the name is that of
+        SELECT's item."""
+        grouped = {canonical(key, self.rows) for key in group_by}
+        whole = exp.Paren(this=node.copy())
+        for column in list(whole.find_all(exp.Column)):
+            named = column.name in self.named and not column.table and not _is_parameter(column)
+            if named and not self._is_aggregated(column) and canonical(column, self.rows) not in grouped:
+                column.replace(exp.Paren(this=self.named[column.name].copy()))
+        written: exp.Expression = whole.this
+        return self.written(written)
+
+    def _is_aggregated(self, column: exp.Expression) -> bool:
+        above = column.parent
+        while isinstance(above, exp.Expression):
+            if isinstance(function_of(above, self.registry), AggregateFunction):
+                return True
+            above = above.parent
+        return False
 
     def is_free(self, node: exp.Expression) -> bool:
         """Whether a node is a bare name, and of no column."""
@@ -74,13 +94,14 @@ def with_aliases(
             continue
         if not _is_volatile(written.expression, registry):
             aliases = replace(aliases, named={**aliases.named, written.alias: written.expression})
+    group_by = _grouping(replace(query, select=tuple(select)), aliases)
     made = replace(
         query,
         select=tuple(select),
         where=aliases.written(query.where) if query.where is not None and in_where else query.where,
-        group_by=_grouping(replace(query, select=tuple(select)), aliases),
+        group_by=group_by,
         partition_by=tuple(map(aliases.written, query.partition_by)),
-        having=query.having and aliases.written(query.having),
+        having=query.having and aliases.of_groups(query.having, group_by),
         qualify=query.qualify and aliases.written(query.qualify),
     )
     return made, aliases

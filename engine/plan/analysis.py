@@ -21,7 +21,7 @@ from .grouping import Groups, GroupScope, aggregate_node, group_keys, with_rows
 from .keys import KeyNeed, Projected, arrange, check_key_types, check_names, marked
 from .logical import Aggregate, Filter, Node, Project, has, reads
 from .projection import Item, SelectScope, Star, TableFunctions, analyze_items, column_node, items_of
-from .rows import Entry, Rows, RowScope, canonical
+from .rows import EXPLODED, Entry, Rows, RowScope, canonical
 from .steps import CUMULATIVE, Window
 from .subqueries.expressions import calls_of_groups, with_lookups_of_groups
 from .subqueries.lookup import Names
@@ -109,7 +109,9 @@ class _Analysis:
         if query.partition_by and self.rows.node.window is not None:
             raise AnalysisError("implicit repartitioning of windowed sources is not supported")
         if table_function is not None and grouped:
-            raise AnalysisError("table functions cannot be used with aggregations", span=span_of(table_function))
+            raise AnalysisError(
+                "table functions cannot be used with aggregations", hint=EXPLODED, span=span_of(table_function)
+            )
         if table_function is not None and is_table:
             raise AnalysisError("a table source is not supported with table functions", span=span_of(table_function))
 

@@ -20,6 +20,8 @@ from ..sql.types import Struct
 from ..sql.typing.calls import call_name, is_aggregate, is_table_function
 from .logical import Node, Read
 
+EXPLODED = "group what a sub-query gives: FROM (SELECT EXPLODE(items) AS item FROM s) x GROUP BY item"
+_TABLE_FUNCTIONS = "table functions stand in SELECT of a query over a stream, without GROUP BY"
 RESERVED = (*PSEUDO_COLUMNS, *WINDOW_BOUNDS)
 
 
@@ -142,7 +144,7 @@ def misplaced(node: exp.Expression, kind: type[AggregateFunction] | type[TableFu
         )
     return AnalysisError(
         f"{clause} does not support table functions: {call_name(node)} is one",
-        hint="table functions stand in SELECT of a query over a stream, without GROUP BY",
+        hint=EXPLODED if clause == "GROUP BY" else _TABLE_FUNCTIONS,
         span=span_of(node),
     )
 

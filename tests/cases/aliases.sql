@@ -16,6 +16,12 @@ ASSERT VALUES every (rowtime, who, city, total) VALUES (1, 'ann', 'Oslo', 5);
 ASSERT VALUES every (rowtime, who, city, total) VALUES (2, 'bob', 'Voss', 9);
 ASSERT VALUES hides (rowtime, city, c, n) VALUES (0, 'ann', 'Oslo', 1);
 
+--@test: HAVING by the name of an aggregate that a column has too
+CREATE STREAM orders (id INT KEY, who STRING, amount INT) WITH (kafka_topic = 'orders', value_format = 'JSON', partitions = 1);
+CREATE TABLE per AS SELECT who, SUM(amount) AS amount FROM orders GROUP BY who HAVING amount > 4 AND MAX(amount) < 4;
+INSERT INTO orders (rowtime, id, who, amount) VALUES (0, 1, 'ann', 2), (1, 2, 'ann', 3);
+ASSERT VALUES per (rowtime, who, amount) VALUES (1, 'ann', 5);
+
 --@test: a window's bounds group anyway; a place that aggregates is a constant
 CREATE STREAM clicks (id INT KEY, page STRING) WITH (kafka_topic = 'clicks', value_format = 'JSON', partitions = 1);
 CREATE TABLE pages AS SELECT WINDOWSTART AS s, page AS p, COUNT(*) AS n FROM clicks WINDOW TUMBLING (SIZE 10 SECONDS) GROUP BY 1, 2;

@@ -67,3 +67,11 @@ CREATE STREAM rows (k STRING KEY, s STRUCT<x INT, y STRING, z BOOLEAN>, d DATE, 
 CREATE STREAM copied AS SELECT * FROM rows;
 INSERT INTO rows (ROWTIME, k, s, d, t, at) VALUES (0, 'a', STRUCT(y := 'b', x := 1), '2024-02-29', '12:30', '2024-02-29T12:30:00');
 ASSERT VALUES copied (k, s, d, t, at) VALUES ('a', STRUCT(x := 1, y := 'b'), '2024-02-29', '12:30', '2024-02-29T12:30:00');
+
+--@test: INSERT VALUES of empty lists and maps
+CREATE STREAM rows (k STRING KEY, a ARRAY<STRING>, m MAP<STRING, INT>) WITH (kafka_topic = 'rows', value_format = 'JSON', partitions = 1);
+CREATE STREAM sizes AS SELECT k, ARRAY_LENGTH(a) AS n, ARRAY_LENGTH(MAP_KEYS(m)) AS keys FROM rows;
+INSERT INTO rows (k, a, m) VALUES ('a', ARRAY[], MAP()), ('b', ['x'], MAP('x' := 1)), ('c', [], NULL);
+ASSERT VALUES sizes (k, n, keys) VALUES ('a', 0, 0);
+ASSERT VALUES sizes (k, n, keys) VALUES ('b', 1, 1);
+ASSERT VALUES sizes (k, n) VALUES ('c', 0);

@@ -46,6 +46,7 @@ ALIASES = [
     "SELECT customer, COUNT(*) AS n, SUM(amount) + 1 AS s, upper(city) AS c FROM orders GROUP BY ALL",
     "SELECT COUNT(*) AS n FROM orders GROUP BY ALL",
     "SELECT customer AS c, SUM(amount) AS total FROM orders GROUP BY c HAVING total > 10 AND c <> 'dee'",
+    "SELECT customer, SUM(amount) AS amount FROM orders GROUP BY customer HAVING amount > 20 AND MAX(amount) > 20.5",
     "SELECT customer AS c, SUM(amount) AS total FROM orders GROUP BY c ORDER BY total * -1, c",
     "SELECT id, amount * 2 AS twice FROM orders WHERE twice > 20 ORDER BY twice",
     "SELECT id, amount * 2 AS twice, twice + 1 AS more FROM orders",

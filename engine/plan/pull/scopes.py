@@ -23,7 +23,7 @@ from ...sql.typing.calls import AggregateUse, aggregate_use, is_aggregate, is_ta
 from ...sql.typing.coercion import coerce, common_type
 from ...sql.typing.expression import analyze_expression
 from ..grouping import not_grouped
-from ..rows import Rows, RowScope, canonical
+from ..rows import EXPLODED, Rows, RowScope, canonical
 from .from_clause import Outcome, Sources
 from .texts import Texts
 
@@ -101,7 +101,7 @@ class GroupsScope:
         if is_aggregate(node, self.planner.registry):
             return self._aggregate(node, form)
         if is_table_function(node, self.planner.registry):
-            raise AnalysisError("table functions cannot be used with aggregations", span=span_of(node))
+            raise AnalysisError("table functions cannot be used with aggregations", hint=EXPLODED, span=span_of(node))
         return next((column for key, column in self.keys if key == form), None)
 
     def _aggregate(self, node: exp.Expression, form: str) -> Expr:

@@ -125,7 +125,8 @@ class QueryParser(ExpressionParser):
         return SourceRef(name, name, span)
 
     def _takes_alias(self) -> bool:
-        return self.take("AS") or (self.at_name() and self.word() not in _AFTER_SOURCE)
+        joins = self.sees("USING") and self.is_at(TokenType.L_PAREN, 1)
+        return self.take("AS") or (self.at_name() and self.word() not in _AFTER_SOURCE and not joins)
 
     def _join_kind(self) -> str | None:
         """The kind of the join that follows; None where none does."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...errors import Span, TypeMismatch
 from ..expressions import Call, Expr
 from ..functions import SqlTemplate
-from ..types import NULL, STRING, Array, Map, SqlType, Struct
+from ..types import NULL, STRING, Array, Map, SqlType, Struct, duckdb_type
 from .coercion import ARRAY_CONSTRUCTOR, MAP_CONSTRUCTOR, STRUCT_CONSTRUCTOR, coerce, common_type
 
 _TYPED_NULL = "give one a type: CAST(NULL AS …)"
@@ -62,6 +62,12 @@ def struct(names: Sequence[str], values: tuple[Expr, ...], span: Span | None) ->
 
 def _render_struct(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
     return "{" + ", ".join(f"'f{i}': {a}" for i, a in enumerate(args)) + "}"
+
+
+def empty(sql_type: Array | Map) -> Call:
+    """ARRAY[] or MAP() of a type that is known from where it stands."""
+    kind, text = (ARRAY_CONSTRUCTOR, "[]") if isinstance(sql_type, Array) else (MAP_CONSTRUCTOR, "MAP {}")
+    return Call(kind, (), sql_type, SqlTemplate(lambda a, t, r: f"CAST({text} AS {duckdb_type(r)})"))
 
 
 EMPTY_STRUCT = Call(STRUCT_CONSTRUCTOR, (), Struct(()), SqlTemplate(_render_struct))

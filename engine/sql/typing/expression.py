@@ -58,7 +58,11 @@ def analyze_expression(
     node: exp.Expression, scope: Scope, registry: FunctionRegistry, *, expected: SqlType | None = None
 ) -> Expr:
     """The typed expression of a syntax tree; with `expected`, coerced to that type as an INSERT's values are. `STRUCT()`, which
-    has no type of its own, is then one whose fields are all NULL."""
+    has no type of its own, is then one whose fields are all NULL, `ARRAY[]` and `MAP()` are empty."""
+    if isinstance(expected, Array) and isinstance(node, exp.Array) and not node.expressions:
+        return constructors.empty(expected)
+    if isinstance(expected, Map) and isinstance(node, exp.Map) and not node.args.get("keys"):
+        return constructors.empty(expected)
     if isinstance(expected, Struct) and isinstance(node, exp.Struct) and not node.expressions:
         return coerce(constructors.EMPTY_STRUCT, expected)
     result = analyze(node, Context(scope, registry))
