@@ -91,12 +91,12 @@ class Config:
     def shown(self) -> list[tuple[str, str, str]]:
         """(name, value, origin) of every setting, secrets hidden."""
         return [
-            (name, "" if v.value is None else "********" if is_secret(name) else _without_user(str(v.value)), v.origin)
+            (name, "" if v.value is None else "********" if is_secret(name) else without_user(str(v.value)), v.origin)
             for name, v in sorted(self.values.items())
         ]
 
 
-def _without_user(value: str) -> str:
+def without_user(value: str) -> str:
     """A URL without the user and password in it."""
     return re.sub(r"(?<=://)[^/@\s]+@", "********@", value)
 

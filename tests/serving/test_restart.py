@@ -203,3 +203,11 @@ def test_state_of_a_query_that_had_ended_is_removed(folder):
     assert left.exists()
     opened(folder).close()
     assert not left.exists()
+
+
+def test_what_is_said_of_a_registry_does_not_tell_the_password():
+    registry = RemoteRegistry("http://me:very-hidden@127.0.0.1:1")
+    with pytest.raises(EnvironmentFault) as refused:
+        registry.subjects()
+    assert "http://********@127.0.0.1:1" in str(refused.value)
+    assert "very-hidden" not in str(refused.value)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from ...config import without_user
 from ...errors import AnalysisError, UserError
 from .embedded import EmbeddedRegistry
 from .remote import RemoteRegistry
@@ -40,7 +41,7 @@ def _opened(location: str) -> EmbeddedRegistry | RemoteRegistry:
         return EmbeddedRegistry(None)
     if kind in ("http", "https"):
         return RemoteRegistry(location)
-    raise UserError(f"not a schema registry: {location}", hint="schema.registry.url is http://HOST:PORT")
+    raise UserError(f"not a schema registry: {without_user(location)}", hint="schema.registry.url is http://HOST:PORT")
 
 
 def forget(location: str) -> None:

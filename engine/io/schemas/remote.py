@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ...config import without_user
 from ...errors import EnvironmentFault
 from .refusals import Incompatible, Missing, Refused
 from .schema import Reference, Registered, Schema, SchemaType
@@ -82,7 +83,9 @@ class RemoteRegistry:
 
     def _fault(self, reason: str) -> EnvironmentFault:
         return EnvironmentFault(
-            f"the schema registry at {self._url} cannot be used", detail=reason, hint="is schema.registry.url right?"
+            f"the schema registry at {without_user(self._url)} cannot be used",
+            detail=without_user(reason),
+            hint="is schema.registry.url right?",
         )
 
 
