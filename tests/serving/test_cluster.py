@@ -8,6 +8,7 @@ from confluent_kafka import Consumer
 
 import mergus
 from mergus.engine.config import load
+from mergus.engine.errors import Conflict
 from mergus.engine.serving.ending import end_for_good
 from mergus.engine.serving.engine import Engine
 from tests.mergus_server import until
@@ -71,6 +72,14 @@ def test_topics_extended_tell_who_reads(client):
     read = {t["name"]: (t["consumerCount"], t["consumerGroupCount"]) for t in entity["topics"]}
     assert read == {"T": (0, 0), "bar_1": (0, 0), "s": (2, 2)}
     assert "consumerCount" not in asked(client, "SHOW TOPICS;")["topics"][0]
+
+
+def test_all_queries_end_but_those_that_keep_source_tables(engine):
+    table = "CREATE SOURCE TABLE c (k STRING PRIMARY KEY) WITH (kafka_topic='c', value_format='JSON', partitions=1);"
+    list(engine.execute(table + "TERMINATE ALL;"))
+    assert list(engine.catalog.queries) == ["CST_C_2"]
+    with pytest.raises(Conflict, match="drop the table instead"):
+        list(engine.execute("TERMINATE CST_C_2;"))
 
 
 def test_cluster_status(client):

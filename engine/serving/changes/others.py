@@ -18,14 +18,16 @@ def _chosen(query_id: str | None, world: World) -> tuple[str, ...]:
 
 
 def terminate(statement: Terminate, world: World) -> Change:
-    """A query (or all) ends and its state goes; what it made stays."""
+    """A query (or all, but for those that keep a source table) ends and its state goes; what it made stays."""
     chosen = _chosen(statement.query_id, world)
+    keeping = tuple(query_id for query_id in chosen if query_id.startswith("CST_"))
+    if keeping and statement.query_id is not None:
+        raise Conflict(
+            f"query {keeping[0]} keeps a source table and cannot be terminated", hint="drop the table instead"
+        )
+    chosen = tuple(query_id for query_id in chosen if query_id not in keeping)
     catalog = world.catalog.copy()
     for query_id in chosen:
-        if query_id.startswith("CST_"):
-            raise Conflict(
-                f"query {query_id} keeps a source table and cannot be terminated", hint="drop the table instead"
-            )
         catalog.remove_query(query_id)
     return Change("Query terminated.", catalog, world.registry, _query_entity(chosen, "terminate"), terminate=chosen)
 
