@@ -84,5 +84,6 @@ def _functions(entry: ModelEntry, folder: str, reference: str) -> list[ScalarFun
 
 
 def belongs_to(function: str, model: str) -> bool:
-    """Whether a function's name is one of a model's."""
-    return function == model or (function.startswith(model) and function[len(model)] in HIDDEN)
+    """Whether a function's name is one of a model's: functions are found in any case."""
+    called = model.upper()
+    return function == called or (function.startswith(called) and function[len(called)] in HIDDEN)

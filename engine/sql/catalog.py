@@ -121,10 +121,11 @@ class Catalog:
         """The stream or table of that name; raises UnknownName with the nearest names."""
         found = ONE_ROW if name == NO_SOURCE else self.relations.get(name)
         if found is None:
+            hint = suggestion(name, self.relations) or "SHOW STREAMS and SHOW TABLES list what there is"
             raise UnknownName(
                 f"{name} does not exist",
                 detail="it is neither a stream nor a table",
-                hint=suggestion(name, self.relations) or "SHOW STREAMS and SHOW TABLES list what there is",
+                hint=f"it is a model: DESCRIBE MODEL {name}" if name in self.models else hint,
                 span=span,
             )
         return found

@@ -49,6 +49,24 @@ def test_onnx(tmp_path: Path) -> None:
     assert program({"x": np.array([[1.0, 2], [3, 4]])})["y"].tolist() == [[2, 4], [6, 8]]
 
 
+def test_onnx_of_a_converted_classifier_gives_its_probabilities(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    helper, floats = onnx.helper, onnx.TensorProto.FLOAT
+    row = helper.make_map_type_proto(onnx.TensorProto.STRING, helper.make_tensor_type_proto(floats, []))
+    graph = helper.make_graph(
+        [helper.make_node("ZipMap", ["x"], ["p"], domain="ai.onnx.ml", classlabels_strings=["bad", "good"])],
+        "g",
+        [helper.make_tensor_value_info("x", floats, ["rows", 2])],
+        [helper.make_value_info("p", helper.make_sequence_type_proto(row))],
+    )
+    sets = [helper.make_opsetid("", 13), helper.make_opsetid("ai.onnx.ml", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=sets, ir_version=8), str(tmp_path / "m.onnx"))
+    program = load("onnx", tmp_path / "m.onnx")
+    assert program.output_tensors == (Tensor("p", "float32", (None,)),)
+    assert program({"x": np.array([[0.25, 0.75]])})["p"].tolist() == [[0.25, 0.75]]
+
+
 def test_sklearn_classifier_gives_label_and_probability(tmp_path: Path) -> None:
     program = load("sklearn", skops_file(tmp_path / "m.skops"))
     assert program.input_tensors == (Tensor("features", "float64", (2,)),)

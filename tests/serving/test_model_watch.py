@@ -118,6 +118,16 @@ def test_a_monitor_tells_of_drift_in_a_stream(db) -> None:
     assert db.execute("DESCRIBE MODEL m;")[0].body["modelDescription"]["monitor"] is None
 
 
+def test_a_monitor_beside_a_split_by_a_column_that_its_reference_lacks(db) -> None:
+    db.execute("ALTER MODEL m SET SPLIT (champion 50, challenger 50) BY a;")
+    db.execute("CREATE STREAM known (x DOUBLE) WITH (kafka_topic='known', value_format='JSON', partitions=1);")
+    db.insert("known", [{"x": 1}])
+    db.execute("ALTER MODEL m SET MONITOR (reference = 'known', metrics = 'psi', window = '1 SECOND');")
+    db.insert("s", [{"a": 7}])
+    assert rows(db, "SELECT m(a) AS y FROM s;")[0]["Y"] in (14, 21)
+    assert until(db, "SELECT * FROM m__drift;", 1)
+
+
 def test_a_monitor_outlives_its_reference(tmp_path: Path) -> None:
     (tmp_path / "double.py").write_text("def predict(x):\n    return x * 2\n")
     with mergus.connect(tmp_path / "data") as db:

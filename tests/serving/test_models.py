@@ -172,9 +172,24 @@ def test_names_and_signatures_are_kept_apart(data: Path, tmp_path: Path) -> None
         )
         assert "CREATE MODEL M INPUT (X DOUBLE) OUTPUT (Y DOUBLE)" in db.execute("SHOW CREATE MODEL m;")[0].text
         assert db.execute("DESCRIBE MODEL m;")[0].rows[0][:4] == (1, "CHAMPION", "python", "python")
+        with pytest.raises(mergus.MergusError, match="it is a model: DESCRIBE MODEL M"):
+            db.execute("DESCRIBE m;")
         db.execute("DROP MODEL m;")
         assert not (data / "models" / "M").exists()
         db.execute("DROP MODEL IF EXISTS m;")
+
+
+def test_a_name_in_quotes_is_kept_through_changes(data: Path, tmp_path: Path) -> None:
+    with mergus.connect(data, in_process=True) as db:
+        db.execute(STREAM)
+        db.insert("s", [{"id": 1, "a": 1}])
+        for factor in (2, 3):
+            db.execute(f"CREATE OR REPLACE MODEL `a name` {COLUMNS} {times(tmp_path, factor)});")
+        db.execute("ALTER MODEL `a name` SET ALIAS champion = 2;")
+        assert rows(db, "SELECT `a name`(a) AS y FROM s;") == [{"Y": 3}]
+        db.execute("DROP MODEL `a name`;")
+        with pytest.raises(mergus.MergusError, match="does not exist"):
+            db.query("SELECT `a name`(a) FROM s;")
 
 
 def test_numbers_are_rounded_as_the_tensors_are(data: Path, tmp_path: Path) -> None:

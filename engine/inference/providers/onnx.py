@@ -56,8 +56,8 @@ class OnnxProgram:
 
 def _tensor(node: Any) -> Tensor:
     kind = str(node.type)
-    if kind.startswith("seq(map("):
-        return Tensor(str(node.name), "map")
+    if kind.startswith("seq(map("):  # `_array` makes the values of these
+        return Tensor(str(node.name), "float32", (None,))
     inner = kind.removeprefix("tensor(").removesuffix(")")
     shape = tuple(n if isinstance(n, int) and n > 0 else None for n in (node.shape or [])[1:])
     return Tensor(str(node.name), _DTYPES.get(inner, inner), shape)

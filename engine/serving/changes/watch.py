@@ -13,7 +13,16 @@ from typing import Any
 from ...errors import AnalysisError, Conflict
 from ...inference.drift import METRICS, summary_of
 from ...inference.monitor import watched_columns
-from ...sql.catalog_models import DRIFT_COLUMNS, ModelEntry, ModelEvent, Monitor, Shadow, columns_text, shadow_columns
+from ...sql.catalog_models import (
+    DEFAULT_ALIAS,
+    DRIFT_COLUMNS,
+    ModelEntry,
+    ModelEvent,
+    Monitor,
+    Shadow,
+    columns_text,
+    shadow_columns,
+)
 from ...sql.parser.cursor import text_ms
 from ...sql.parser.parse import parse_statement
 from ...sql.scope import suggestion
@@ -111,7 +120,7 @@ def _reference(entry: ModelEntry, source: str, world: World) -> dict[str, Any]:
         raise AnalysisError("SET MONITOR needs a server that can read the reference")
     inputs = [quote_if_needed(name) for name, _ in entry.default.inputs]
     columns = ", ".join(f"{name} AS i{i}" for i, name in enumerate(inputs))
-    call = f"{quote_if_needed(entry.name)}({', '.join(inputs)})"
+    call = f"{quote_if_needed(entry.name)}@{DEFAULT_ALIAS}({', '.join(inputs)})"  # a split, or a shadow, is not asked
     table = world.ask(f"SELECT {columns}, {call} AS answer FROM {quote_if_needed(source)} LIMIT {_SAMPLE_ROWS};")
     *given, answers = (column.combine_chunks() for column in table.columns)
     watched = watched_columns(entry.default.inputs, entry.default.output, given, answers)
