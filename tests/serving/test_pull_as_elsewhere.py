@@ -121,3 +121,14 @@ def test_refused_in_words(db, text, said):
     with pytest.raises(UserError) as refused:
         db.execute(text + ";")
     assert said in str(refused.value)
+
+
+def test_a_function_of_ones_own_goes_before_another_systems_name():
+    with mergus.connect() as db:
+        assert db.query("SELECT LOWER('A') AS x;").one() == {"X": "a"}
+        db.execute(
+            "CREATE FUNCTION lower(t STRING) RETURNS STRING LANGUAGE PYTHON AS $$\ndef lower(t):\n    return t + '!'\n$$;"
+        )
+        assert db.query("SELECT LOWER('A') AS x;").one() == {"X": "A!"}
+        db.execute("DROP FUNCTION lower;")
+        assert db.query("SELECT LOWER('A') AS x;").one() == {"X": "a"}

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from ..types import DATE, TIME, TIMESTAMP, SqlType
+from ..expressions import Literal
+from ..types import DATE, STRING, TIME, TIMESTAMP, SqlType
+from ..typing.literals import convert_literal
 
 if TYPE_CHECKING:
     from .expression import ExpressionParser
@@ -40,8 +42,10 @@ def typed_text(at: ExpressionParser, start: int) -> exp.Expression | None:
     kind = _TYPED.get(at.word())
     if kind is None or not at.is_at(TokenType.STRING, 1):
         return None
-    to = at.type_node()
-    return at.placed(exp.Cast(this=exp.Literal.string(at.string()), to=to), start)
+    to, span = at.type_node(), at.span()
+    text = at.string()
+    convert_literal(Literal(text, STRING), kind, span)  # refuses what is none
+    return at.placed(exp.Cast(this=exp.Literal.string(text), to=to), start)
 
 
 def interval(at: ExpressionParser, start: int) -> exp.Expression | None:
