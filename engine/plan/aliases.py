@@ -114,7 +114,7 @@ def _grouping(query: Query, aliases: Aliases) -> tuple[exp.Expression, ...]:
     for node in query.group_by:
         at = _place(node, query.select)
         if at is not None and contains(at, aliases.registry, AggregateFunction) is None:
-            (bounds if _is_bound(at, query, aliases) else made).append(node if _is_bound(at, query, aliases) else at)
+            (bounds if _is_bound(at, query) else made).append(node if _is_bound(at, query) else at)
         elif aliases.is_free(node) and node.name == "ALL" and "ALL" not in aliases.named:
             made += _by_all(query, aliases)
         else:
@@ -131,8 +131,10 @@ def _place(node: exp.Expression, select: Sequence[SelectItem]) -> exp.Expression
     return select[at].expression if counted else None
 
 
-def _is_bound(node: exp.Expression, query: Query, aliases: Aliases) -> bool:
-    return query.window is not None and aliases.is_free(node) and node.name in WINDOW_BOUNDS
+def _is_bound(node: exp.Expression, query: Query) -> bool:
+    """Whether an item of SELECT is a bound of the query's own window, as it is also over rows that have such columns."""
+    own = query.window is not None and isinstance(node, exp.Column) and not node.table
+    return own and node.name in WINDOW_BOUNDS
 
 
 def _by_all(query: Query, aliases: Aliases) -> Iterator[exp.Expression]:
@@ -141,7 +143,7 @@ def _by_all(query: Query, aliases: Aliases) -> Iterator[exp.Expression]:
         if item.expression is None:
             columns = [column_node(e) for e in aliases.rows.visible(item.source, item.span)]
             yield from (node for _, node in starred(item, columns, aliases.rows))
-        elif _is_bound(item.expression, query, aliases) or item.expression.find(exp.Column) is None:
+        elif _is_bound(item.expression, query) or item.expression.find(exp.Column) is None:
             continue
         elif not any(_gathers(node, aliases.registry) for node in item.expression.find_all(exp.Expression)):
             yield item.expression
