@@ -20,6 +20,7 @@ from types import MappingProxyType
 from ..errors import EnvironmentFault
 from ..io.topics import TopicIdentity
 from ..plan.pull.plan import PullPlan
+from . import prepared
 from .checkpoint import Checkpoint, CheckpointStore, Positions
 from .control import FlowControl, FlowFailure
 from .dataflow import FlowRun, FlowSettings
@@ -267,9 +268,13 @@ class Flow:
         return failure
 
     def _prepare(self, checkpoint: Checkpoint) -> Positions:
+        folder, addresses = self.settings.folder, self.settings.addresses
         if self.settings.process:  # the first process does it for all, before it joins them
-            return {}
-        return self.query.prepare(checkpoint, self.settings.workers_total)
+            return prepared.hear(folder, addresses)
+        ahead = self.query.prepare(checkpoint, self.settings.workers_total)
+        if addresses:
+            prepared.tell(folder, addresses, ahead)
+        return ahead
 
     def _settle(self, run: FlowRun) -> None:
         first = self.settings.process * self.settings.workers
