@@ -12,7 +12,7 @@ import pytest
 
 from mergus.engine.clock import SystemClock
 from mergus.engine.io.embedded.topics import EmbeddedTopics
-from tests.mergus_server import kill_9, start, until
+from tests.mergus_server import kill_9, running_server, until
 
 STATEMENTS = """
 CREATE STREAM s (x INT) WITH (kafka_topic='s', value_format='JSON', partitions=4);
@@ -24,35 +24,32 @@ OPTIONS = ("--setting", "processes=2", "--setting", "log.level=error")
 
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_no_record_is_lost_and_none_comes_twice(tmp_path: Path, kills: int) -> None:
-    server = start(tmp_path / "data", *OPTIONS)
-    server.statement(STATEMENTS)
-    topics = EmbeddedTopics(tmp_path / "data" / "topics", clock=SystemClock())
-    ended, sent = threading.Event(), [0]
+    with running_server(tmp_path / "data", *OPTIONS) as server:
+        server.statement(STATEMENTS)
+        topics = EmbeddedTopics(tmp_path / "data" / "topics", clock=SystemClock())
+        ended, sent = threading.Event(), [0]
+        writing = threading.Thread(target=write, args=(topics, ended, sent))
+        writing.start()
+        try:
+            for _ in range(kills):
+                time.sleep(random.uniform(2, 4))
+                kill_9(server.hosts())
+        finally:
+            ended.set()
+            writing.join()
+            topics.close()
+        counted = lambda: sum(n for (n,) in server.rows_if_there("SELECT n FROM t;") or [])  # noqa: E731
+        until(lambda: counted() >= sent[0], "all rows to be counted", 120)
+        until(lambda: len(server.rows_if_there("SELECT y FROM o;") or []) >= sent[0], "all rows to be passed on", 120)
+        assert sorted(y for (y,) in server.rows("SELECT y FROM o;")) == list(range(1, sent[0] + 1))
+        assert counted() == sent[0]
 
-    def write() -> None:
-        writer = topics.writer()
-        while not ended.wait(0.02):
-            values = [b'{"X":%d}' % x for x in range(sent[0], sent[0] + 5)]
-            writer.deliver("s", pa.record_batch({"value": pa.array(values, pa.binary())}))
-            sent[0] += 5
-        writer.close()
 
-    writing = threading.Thread(target=write)
-    writing.start()
-    try:
-        for _ in range(kills):
-            time.sleep(random.uniform(2, 4))
-            kill_9(server.hosts())
-    finally:
-        ended.set()
-        writing.join()
-        topics.close()
-    until(
-        lambda: sum(n for (n,) in server.rows_if_there("SELECT n FROM t;") or []) >= sent[0],
-        "all rows to be counted",
-        120,
-    )
-    until(lambda: len(server.rows_if_there("SELECT y FROM o;") or []) >= sent[0], "all rows to be passed on", 120)
-    assert sorted(y for (y,) in server.rows("SELECT y FROM o;")) == list(range(1, sent[0] + 1))
-    assert sum(n for (n,) in server.rows("SELECT n FROM t;")) == sent[0]
-    assert server.stop() == 0
+def write(topics: EmbeddedTopics, ended: threading.Event, sent: list[int]) -> None:
+    """The whole numbers, in order, until it is over."""
+    writer = topics.writer()
+    while not ended.wait(0.02):
+        values = [b'{"X":%d}' % x for x in range(sent[0], sent[0] + 5)]
+        writer.deliver("s", pa.record_batch({"value": pa.array(values, pa.binary())}))
+        sent[0] += 5
+    writer.close()
