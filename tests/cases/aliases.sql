@@ -52,10 +52,12 @@ CREATE STREAM orders (id INT KEY, who STRING, city STRING, amount INT) WITH (kaf
 CREATE TABLE names (who STRING PRIMARY KEY, name STRING) WITH (kafka_topic = 'names', value_format = 'JSON', partitions = 1);
 CREATE STREAM less AS SELECT * EXCLUDE (city) REPLACE (amount * 2 AS amount, UCASE(who) AS who) FROM orders;
 CREATE STREAM moved AS SELECT * EXCLUDE id FROM orders PARTITION BY who;
-CREATE STREAM joined AS SELECT * EXCEPT (o_city, name), n.name AS called FROM orders o JOIN names n ON o.who = n.who;
+CREATE STREAM bought (who STRING KEY, id INT, city STRING, amount INT) WITH (kafka_topic = 'bought', value_format = 'JSON', partitions = 1);
+CREATE STREAM joined AS SELECT * EXCEPT (o_city, name), n.name AS called FROM bought o JOIN names n ON o.who = n.who;
 CREATE TABLE every WITH (key_format = 'JSON') AS SELECT * EXCLUDE (id, amount) REPLACE (LCASE(city) AS city), COUNT(*) AS n FROM orders GROUP BY ALL;
 INSERT INTO names (rowtime, who, name) VALUES (0, 'ann', 'Ann');
 INSERT INTO orders (rowtime, id, who, city, amount) VALUES (1, 1, 'ann', 'Oslo', 2);
+INSERT INTO bought (rowtime, who, id, city, amount) VALUES (1, 'ann', 1, 'Oslo', 2);
 ASSERT VALUES less (rowtime, id, who, amount) VALUES (1, 1, 'ANN', 4);
 ASSERT VALUES moved (rowtime, who, city, amount) VALUES (1, 'ann', 'Oslo', 2);
 ASSERT VALUES joined (rowtime, o_who, o_id, o_amount, n_who, called) VALUES (1, 'ann', 1, 2, 'ann', 'Ann');

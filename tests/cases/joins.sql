@@ -21,7 +21,7 @@ ASSERT VALUES named (id, url, name) VALUES (1, '/a', 'ann');
 ASSERT VALUES named (id, url) VALUES (2, '/b');
 
 --@test: USING is equality of columns of one name; a sub-query in FROM needs no name
-CREATE STREAM orders (id INT KEY, who STRING) WITH (kafka_topic = 'orders', value_format = 'JSON', partitions = 1);
+CREATE STREAM orders (who STRING KEY, id INT) WITH (kafka_topic = 'orders', value_format = 'JSON', partitions = 1);
 CREATE TABLE names (who STRING PRIMARY KEY, name STRING) WITH (kafka_topic = 'names', value_format = 'JSON', partitions = 1);
 CREATE STREAM named AS SELECT o.who, o.id, name FROM orders o JOIN names USING (who);
 CREATE STREAM some AS SELECT id, who FROM (SELECT * FROM orders WHERE id > 1);

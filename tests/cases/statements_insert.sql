@@ -71,7 +71,7 @@ ASSERT VALUES copied (k, s, d, t, at) VALUES ('a', STRUCT(x := 1, y := 'b'), '20
 --@test: INSERT VALUES of empty lists and maps
 CREATE STREAM rows (k STRING KEY, a ARRAY<STRING>, m MAP<STRING, INT>) WITH (kafka_topic = 'rows', value_format = 'JSON', partitions = 1);
 CREATE STREAM sizes AS SELECT k, ARRAY_LENGTH(a) AS n, ARRAY_LENGTH(MAP_KEYS(m)) AS keys FROM rows;
-INSERT INTO rows (k, a, m) VALUES ('a', ARRAY[], MAP()), ('b', ['x'], MAP('x' := 1)), ('c', [], NULL);
+INSERT INTO rows (rowtime, k, a, m) VALUES (0, 'a', ARRAY[], MAP()), (0, 'b', ['x'], MAP('x' := 1)), (0, 'c', [], NULL);
 ASSERT VALUES sizes (k, n, keys) VALUES ('a', 0, 0);
 ASSERT VALUES sizes (k, n, keys) VALUES ('b', 1, 1);
 ASSERT VALUES sizes (k, n) VALUES ('c', 0);
