@@ -17,6 +17,7 @@ from ..io.formats.format import Decoded, Decoder, FormatColumn
 from ..io.formats.registry import find
 from ..plan.origins import topics_read
 from ..plan.steps import Source
+from .frame import without_rows
 from .operator import (
     CARRIED,
     DELETED,
@@ -203,9 +204,7 @@ class SourceDecoder:
         for row, partition, offset, value, key in zip(rows, *columns, keys, strict=True):
             record = key if row in bad_keys else value
             self._report(Failure(bad[row], "deserialization", self.source.topic, partition, offset, None, record))
-        keep = np.ones(made.num_rows, dtype=bool)
-        keep[rows] = False
-        return made.filter(pa.array(keep))
+        return without_rows(made, rows)
 
 
 def _chunk(table: pa.Table, name: str) -> pa.Array:

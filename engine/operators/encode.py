@@ -18,7 +18,7 @@ from ..io.formats.format import Encoder, FormatColumn
 from ..io.formats.registry import find
 from ..io.topics import HEADERS
 from ..plan.steps import Sink
-from .frame import one_chunk
+from .frame import one_chunk, without_rows
 from .operator import CARRIED, DELETED, PARTITION, ROWTIME, WINDOW_END, WINDOW_START, Failure, Frame, Report
 from .rowtime import UNUSABLE, rowtimes
 
@@ -100,9 +100,7 @@ class SinkEncoder:
         for row, reason in sorted(bad.items()):
             partition = table.column(PARTITION)[row].as_py() if PARTITION in table.schema.names else None
             self._report(Failure(reason, "serialization", self.sink.topic, partition))
-        keep = np.ones(records.num_rows, dtype=bool)
-        keep[list(bad)] = False
-        kept = records.filter(pa.array(keep))
+        kept = without_rows(records, bad)
         return kept if kept.num_rows else None
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..sql.schema import Schema
 from ..sql.types import arrow_type
 from .operator import DELETED, SEQUENCE, SEQUENCE_STEP, Frame
+
+Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 
 
 def is_system(name: str) -> bool:
@@ -45,6 +49,13 @@ def set_column(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -
     """The table with a column replaced or added."""
     place = table.schema.get_field_index(name)
     return table.append_column(name, values) if place < 0 else table.set_column(place, name, values)
+
+
+def without_rows(rows: Rows, left_out: Iterable[int]) -> Rows:
+    """The table or batch without the rows of these numbers."""
+    keep = np.ones(rows.num_rows, dtype=bool)
+    keep[list(left_out)] = False
+    return rows.filter(pa.array(keep))
 
 
 def one_chunk(column: pa.ChunkedArray) -> pa.Array:

@@ -29,10 +29,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from ..io.topics import TopicPartition, Topics, TransactionalWriter, Writer
+from ..operators.frame import without_rows
 from ..operators.operator import Failure
 from .processing_log import ProcessingLog
 
@@ -84,9 +84,7 @@ class Accepted:
         for _, reason in refused:
             self._log.report(Failure(reason, "serialization", topic))
         self._log.flush()
-        keep = np.ones(records.num_rows, dtype=bool)
-        keep[[row for row, _ in refused]] = False
-        return records.filter(pa.array(keep))
+        return without_rows(records, (row for row, _ in refused))
 
     def close(self) -> None:
         """Give back what it holds."""

@@ -19,6 +19,7 @@ from ..errors import AnalysisError, MergusError, RecordError, Span, UnknownName,
 from ..io.formats.format import FormatColumn
 from ..io.formats.registry import find
 from ..io.topics import Topics, Writer
+from ..operators.frame import without_rows
 from ..sql.builtin.conversion import from_base64
 from ..sql.catalog import Relation
 from ..sql.compile.expression import evaluate_constant
@@ -58,7 +59,7 @@ class Inserter:
         """The records of INSERT INTO … VALUES."""
         rows = [self._row(statement, values, registry) for values in statement.rows]
         made, answers = self.records(rows, now_ms)
-        for refused in filter(None, answers):
+        if refused := next(filter(None, answers), None):
             refused.span = statement.span
             raise refused
         return made
@@ -124,7 +125,7 @@ class Inserter:
         timestamps = pa.array([now_ms if t is None else t for t in times], pa.int64())
         made = pa.record_batch({"timestamp": timestamps, "key": key, "value": value})
         if unwritable:
-            made = _without(made, unwritable)
+            made = without_rows(made, unwritable)
         return made, _filled(refused, [unwritable.get(row) for row in range(len(rows))])
 
     def _values(self, columns: Sequence[ColumnDef], rows: Sequence[Row]) -> tuple[pa.Array, list[tuple[int, str]]]:
@@ -190,7 +191,7 @@ class Inserts:
         with self._lock:
             inserter = Inserter(relation, self._connection)
             answers = self._write(relation.topic, inserter.from_statement(statement, registry, self._clock.now_ms()))
-        for refused in filter(None, answers):
+        if refused := next(filter(None, answers), None):
             raise refused
 
     def rows(self, relation: Relation, rows: Sequence[Mapping[str, Any]]) -> list[Refusal]:
@@ -215,7 +216,7 @@ class Inserts:
         }
         refused = [wrong.get(row) for row in range(len(records))]
         if wrong:
-            records = _without(records, wrong)
+            records = without_rows(records, wrong)
         if self._writer is None:
             self._writer = self._topics.writer()
         try:
@@ -229,10 +230,6 @@ class Inserts:
         """Give the writer back."""
         if self._writer is not None:
             self._writer.close()
-
-
-def _without(records: pa.RecordBatch, refused: Mapping[int, object]) -> pa.RecordBatch:
-    return records.filter(pa.array([row not in refused for row in range(len(records))]))
 
 
 def _filled(refused: Sequence[Refusal], others: Sequence[Refusal]) -> list[Refusal]:

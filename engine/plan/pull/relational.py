@@ -90,8 +90,7 @@ class _Planner:
         outcome = self.query(whole, None)
         columns = ", ".join(f"o{i} AS c{i}" for i in range(len(outcome.columns)))
         fetches, parts = fetches_of(self.sources.readings, columns_used(self.texts.exprs))
-        named = [*parts, *self._common]
-        sql = f"{'WITH ' if named else ''}{', '.join(named)} SELECT {columns} FROM ({outcome.sql})"
+        sql = f"WITH {', '.join([*parts, *self._common])} SELECT {columns} FROM ({outcome.sql})"
         return RelationalPlan(Schema(outcome.columns), sql, fetches, tuple(self.texts.exprs))
 
     def subquery(self, query: RelationalQuery, outer: Scope) -> Outcome:

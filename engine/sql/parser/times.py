@@ -14,6 +14,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from ..expressions import Literal
 from ..types import DATE, STRING, TIME, TIMESTAMP, SqlType
+from ..typing.intervals import MILLIS
 from ..typing.literals import convert_literal
 
 if TYPE_CHECKING:
@@ -102,16 +103,13 @@ def _of_text(at: ExpressionParser, start: int) -> exp.Expression:
 def _part(at: ExpressionParser, amount: Decimal, word: str) -> exp.Expression:
     unit, factor = _UNITS[_unit(word) or ""]
     span, amount = at.span(at.at - 1), amount * factor
-    if amount % 1 and unit in _MILLIS:
-        amount, unit = amount * _MILLIS[unit], "MILLISECONDS"
+    if amount % 1 and unit in MILLIS:
+        amount, unit = amount * MILLIS[unit], "MILLISECONDS"
     if amount % 1:
         raise at.error(f"{amount} {word} is no whole number of {unit}", hint="write it in a smaller unit", span=span)
     if abs(amount) >= 1 << 31:
         raise at.error(f"an interval has at most {(1 << 31) - 1} {unit}", hint="write it in a larger unit", span=span)
     return exp.Interval(this=exp.Literal.number(int(amount)), unit=exp.Var(this=unit))
-
-
-_MILLIS = {"DAYS": 86_400_000, "HOURS": 3_600_000, "MINUTES": 60_000, "SECONDS": 1000}
 
 
 def _unit(word: str) -> str | None:

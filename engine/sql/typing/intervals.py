@@ -20,7 +20,8 @@ from .numeric import arithmetic
 
 _MOVES = {TIMESTAMP: "TIMESTAMP", DATE: "DATE", TIME: "TIME"}
 _WHOLE_DAYS = ("DAYS", "MONTHS", "YEARS")
-_MILLIS = {"DAYS": 86_400_000, "HOURS": 3_600_000, "MINUTES": 60_000, "SECONDS": 1000, "MILLISECONDS": 1}
+MILLIS = {"DAYS": 86_400_000, "HOURS": 3_600_000, "MINUTES": 60_000, "SECONDS": 1000, "MILLISECONDS": 1}
+"""Of the units that have a length."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ def moved(value: Expr, part: Part, count: Expr, registry: FunctionRegistry, span
     and the bounds of windows are moved in milliseconds."""
     if value.type is NULL:
         value = Literal(None, TIMESTAMP)
-    if value.type is BIGINT and counts_time(value) and part.unit in _MILLIS:
-        factor = Literal(_MILLIS[part.unit], BIGINT)
+    if value.type is BIGINT and counts_time(value) and part.unit in MILLIS:
+        factor = Literal(MILLIS[part.unit], BIGINT)
         return arithmetic("-" if part.back else "+", value, arithmetic("*", count, factor, span), span)
     if value.type is DATE and part.unit not in _WHOLE_DAYS:
         value = Cast(value, TIMESTAMP, span)
