@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from mergus.engine.errors import MergusError
+from mergus.engine.inference.arrays import to_tensor
 from mergus.engine.inference.program import Source, Tensor
 from mergus.engine.inference.providers import registry as providers
 
@@ -250,6 +252,21 @@ def test_torchscript(tmp_path: Path) -> None:
     (tmp_path / "broken.pt").write_bytes(b"this is no model")
     with pytest.raises(MergusError, match="PyTorch cannot load"):
         providers.load("torchscript", Source("M", tmp_path / "broken.pt", {}, 1, takes, gives))
+
+
+def test_torchscript_may_write_into_what_it_is_given(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'mergus[torch]'")
+
+    class InPlace(torch.nn.Module):
+        def forward(self, x):  # type: ignore[no-untyped-def]
+            return x.mul_(2)
+
+    torch.jit.save(torch.jit.trace(InPlace(), torch.ones(2, 3)), str(tmp_path / "m.pt"))
+    tensor = Tensor("x", "float32", (3,))
+    program = providers.load("torchscript", Source("M", tmp_path / "m.pt", {}, 1, (tensor,), (tensor,)))
+    column = pa.array([[1, 2, 3]] * 2, pa.list_(pa.float32(), 3))
+    assert program({"x": to_tensor(column)})["x"].tolist() == [[2, 4, 6]] * 2
+    assert column.to_pylist() == [[1, 2, 3]] * 2
 
 
 def test_torchscript_wants_its_tensors_told(tmp_path: Path) -> None:

@@ -55,9 +55,8 @@ class TorchScriptProgram:
 
     def __call__(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
         """Run `forward` over the whole batch."""
-        given = [
-            self._torch.from_numpy(np.ascontiguousarray(as_declared(tensors[t.name], t))) for t in self.input_tensors
-        ]
+        own = [np.require(as_declared(tensors[t.name], t), requirements=("C", "W")) for t in self.input_tensors]
+        given = [self._torch.from_numpy(array) for array in own]  # the module may write into what it is given
         with self._torch.inference_mode():
             answer = self._module(*given)
         if isinstance(answer, Mapping):
