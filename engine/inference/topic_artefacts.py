@@ -28,6 +28,7 @@ _USUAL = {
     "sklearn": "model.skops",
     "tflite": "model.tflite",
     "torchscript": "model.pt",
+    "torch_export": "model.pt2",
 }
 """What a file is called whose record does not say."""
 

@@ -41,6 +41,15 @@ def echo(provider: str, tensor: Tensor, folder: Path) -> Any:
         torch = pytest.importorskip("torch")
         torch.jit.save(torch.jit.script(torch.nn.Identity()), str(folder / "m.pt"))
         return providers.load("torchscript", Source("M", folder / "m.pt", {}, 1, (tensor,), (tensor,)))
+    if provider == "torch_export":
+        torch = pytest.importorskip("torch")
+        kind = getattr(torch, tensor.dtype, None)
+        if kind is None:
+            raise ValueError("PyTorch has no tensors of texts")
+        same = type("Same", (torch.nn.Module,), {"forward": lambda self, x: x.clone()})()
+        shape = (2, *(size or 1 for size in tensor.shape))
+        torch.export.save(torch.export.export(same, (torch.ones(shape, dtype=kind),)), folder / "m.pt2")
+        return providers.load("torch_export", Source("M", folder / "m.pt2", {"allow_pickle": "true"}))
     onnx = pytest.importorskip("onnx")
     pytest.importorskip({"onnx": "onnxruntime"}.get(provider, provider))
     kinds = onnx.TensorProto
@@ -54,7 +63,7 @@ def echo(provider: str, tensor: Tensor, folder: Path) -> Any:
 
 
 @pytest.mark.parametrize("title", TITLES)
-@pytest.mark.parametrize("provider", ["python", "onnx", "openvino", "torchscript"])
+@pytest.mark.parametrize("provider", ["python", "onnx", "openvino", "torchscript", "torch_export"])
 def test_the_matrix_is_true(provider: str, title: str, tmp_path: Path) -> None:
     def comes_back(tensor: Tensor, values: Any) -> bool:
         try:

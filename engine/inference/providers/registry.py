@@ -24,6 +24,7 @@ SHIPPED = (
     "tflite",
     "openvino",
     "torchscript",
+    "torch_export",
     "graphdef",
     "python",
     "open_inference",
