@@ -85,6 +85,11 @@ class Reached:
         return Case(tuple(whens), None, chosen.type)
 
 
+def is_choice(expr: Expr) -> bool:
+    """Whether a part of it is evaluated only where another part wants it."""
+    return _as_case(expr) is not None
+
+
 def _as_case(expr: Expr) -> Case | None:
     """The CASE that says the same, for what evaluates a part only where another part wants it."""
     match expr:

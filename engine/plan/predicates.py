@@ -43,11 +43,11 @@ def split(condition: Expr, belongs: Callable[[Expr], bool]) -> tuple[Expr | None
     parts = conjuncts(condition)
     chosen = [part for part in parts if belongs(part)]
     others = [part for part in parts if not belongs(part)]
-    return _conjoin(chosen, condition), _conjoin(others, condition)
+    return conjoined(chosen, condition), conjoined(others, condition)
 
 
-def _conjoin(parts: Sequence[Expr], origin: Expr) -> Expr | None:
-    """One condition of several; `origin` is the AND that they came from."""
+def conjoined(parts: Sequence[Expr], origin: Expr) -> Expr | None:
+    """One condition of several, None of none; `origin` is the AND that they came from."""
     if len(parts) < 2:
         return parts[0] if parts else None
     assert isinstance(origin, Call)  # a condition with several parts is an AND

@@ -30,7 +30,10 @@ def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistr
     source = query.from_
     if not isinstance(source, SourceRef):
         if any(s.prediction is not None for s in query.sources()):
-            raise Unsupported("a model in FROM cannot be joined", hint="join in a stream of its own, then predict")
+            raise Unsupported(
+                "a model in FROM cannot be joined",
+                hint="join in a stream of its own, then predict; a pull query takes it",
+            )
         return query
     prediction = source.prediction
     if prediction is None:

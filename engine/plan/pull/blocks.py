@@ -1,11 +1,12 @@
 """One SELECT block of a query that is answered once: its expressions typed by our rules, its clauses as layers of SQL.
 
 From the inside out: sources joined and filtered; groups and HAVING; window functions; table functions; SELECT. Each layer
-gives new columns new numbers.
+gives new columns new numbers. Models are asked between two of them (`asked`).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from sqlglot import exp
 from ...errors import AnalysisError, Span, TypeMismatch, Unsupported
 from ...sql.builtin.aggregates_lists import limited
 from ...sql.compile.expression import cannot_fail
-from ...sql.expressions import Column, Expr
+from ...sql.expressions import Column, Expr, columns_used
 from ...sql.functions import AggregateSpec, FunctionRegistry
 from ...sql.schema import ColumnDef
 from ...sql.scope import WINDOW_BOUNDS, Scope, as_spelt, span_of
@@ -28,23 +29,31 @@ from ..keys import check_key_types, check_names
 from ..predicates import written_conjuncts
 from ..projection import Item, analyze_items, column_node, items_of
 from ..rows import Entry, canonical
+from ..rules.hoist_models import has_model
 from ..text import text_of
+from .asked import Input
 from .from_clause import From, Outcome, Side
 from .groups import grouped_sql
-from .layers import Layer, is_model, model_column, unnested, way, window_call
-from .scopes import GroupsScope, Planner, RowsScope
+from .joined import Joins
+from .layers import Layer, is_model, unnested, way, window_call
+from .scopes import BlockScope, Claim, GroupsScope, Planner, RowsScope
 
-_JOINS = {"INNER": "JOIN", "LEFT": "LEFT JOIN", "RIGHT": "RIGHT JOIN", "OUTER": "FULL JOIN"}
 Derive = Callable[[SourceRef], Outcome | None]
 
 
 def answer_block(
-    planner: Planner, select: Select, order_by: Sequence[OrderItem], derive: Derive, outer: Scope | None
+    planner: Planner,
+    select: Select,
+    order_by: Sequence[OrderItem],
+    derive: Derive,
+    outer: BlockScope | None,
+    most: int | None,
 ) -> tuple[Outcome, list[str]]:
-    """What a block gives, and the items of ORDER BY as SQL over its columns; further columns may serve that alone."""
+    """What a block gives, and the items of ORDER BY as SQL over its columns; further columns may serve that alone. `most`: so
+    many rows, the first in that order, are enough."""
     _check_clauses(select.query)
     from_ = planner.sources.from_(select.query.from_, derive)
-    return _Block(planner, select, from_, outer).run(order_by)
+    return _Block(planner, select, from_, outer, most).run(order_by)
 
 
 def _check_clauses(query: Query) -> None:
@@ -64,10 +73,13 @@ def _check_clauses(query: Query) -> None:
 
 @dataclass
 class _Block:
+    """`given`: the rows or groups as of the clause that is at work."""
+
     planner: Planner
     select: Select
     from_: From
-    outer: Scope | None
+    outer: BlockScope | None
+    most: int | None
 
     def __post_init__(self) -> None:
         self.rows = self.from_.rows
@@ -75,41 +87,50 @@ class _Block:
         query = self.select.query
         self.query, self.aliases = with_aliases(query, self.rows, self.registry, in_where=self.outer is None)
         self.number = self.planner.sources.numbers
-        self.texts = self.planner.texts
+        self.texts, self.asking = self.planner.texts, self.planner.asking
         self.windows, self.lists = Layer(self.number), Layer(self.number)
-        self._filtered: str | None = None
+        self.given = Input(self.from_.sides[0].text)
 
     def run(self, order_by: Sequence[OrderItem]) -> tuple[Outcome, list[str]]:
         """The outcome, and what it is ordered by."""
         items = items_of(self.query.select, self.rows, self._star, self.registry, persistent=False)
         check_names([item.name for item in items])
-        source = self._source()
+        self._join()
+        self._filter()
         nodes = [*(i.node for i in items), *(self.aliases.written(o.expression) for o in order_by)]
         if self.query.group_by or self.query.having is not None or any(map(self._aggregates, nodes)):
-            return self._grouped(items, order_by, source)
+            return self._grouped(items, order_by)
         scope = self._scope("SELECT", self._beside_rows)
         exprs = analyze_items(items, scope, self.registry)
         terms = self._terms(items, exprs, order_by, scope)
-        kept = self._with_windows(source, self._qualify(scope))
-        return self._selected(items, exprs, terms, self.lists.over(kept, self.texts))
+        self._add_windows(self._qualify(scope))
+        self.given = self.lists.over(self.given, self.texts, self.asking, self.outer)
+        return self._selected(items, exprs, terms)
 
     # --------------------------------------------------------------------------------------------------------------- rows
 
-    def _scope(self, clause: str, columns: Callable[[exp.Expression], Expr | None] | None = None) -> RowsScope:
-        return RowsScope(self.rows, self.planner, clause, self.outer, columns or self._models)
+    def _scope(self, clause: str, columns: Claim = lambda node: None) -> RowsScope:
+        return RowsScope(self.rows, self.planner, clause, self.outer, lambda: self.given.text, columns)
 
-    def _models(self, node: exp.Expression) -> Expr | None:
-        return model_column(node, self.from_, self.number, self.registry)
+    def _asked(self, exprs: Sequence[Expr]) -> list[Expr]:
+        """The expressions with the answers of the models that they call."""
+        self.given, made = self.asking.over(self.given, exprs, self.outer)
+        return made
+
+    def _pass(self, condition: Expr | None) -> None:
+        """Leave the rows or groups for which a condition holds."""
+        if condition is not None:
+            self.given = self.asking.passing(self.given, condition, self.outer)
 
     def _beside_rows(self, node: exp.Expression) -> Expr | None:
-        """In SELECT and ORDER BY over rows: window functions, table functions and models."""
+        """In SELECT and ORDER BY over rows: window functions and table functions."""
         if isinstance(node, exp.Window):
             call = lambda: window_call(node, self._scope("a window function"), self.registry)  # noqa: E731
             return self.windows.column(canonical(node, self.rows), "window", call)
         if is_table_function(node, self.registry):
             scope = self._scope("a table function's argument")
             return self.lists.column(canonical(node, self.rows), "item", lambda: unnested(node, scope, self.registry))
-        return self._models(node)
+        return None
 
     def _star(self, source: str | None, span: Span | None) -> list[exp.Expression]:
         """`*`: each source's keys, then the bounds of their window, then its values."""
@@ -122,22 +143,40 @@ class _Block:
             made += [e for e in own if not e.is_key and not e.hidden]
         return [column_node(e) for e in made]
 
-    def _source(self) -> str:
-        """FROM and WHERE."""
-        text = self.from_.sides[0].text
+    def _join(self) -> None:
+        """FROM."""
+        joins = Joins(self.asking, self.texts, self.number, self.outer)
         for at, (kind, on) in enumerate(self.from_.joins, start=1):
-            names = self.rows.sources[: at + 1]
+            names, left, side = self.rows.sources[: at + 1], self.given.text, self.from_.sides[at]
             entries = tuple(e for e in self.rows.entries if e.source in names)
-            scope = replace(self._scope("JOIN ON"), rows=replace(self.rows, entries=entries, sources=names))
+            scope = replace(
+                self._scope("JOIN ON"),
+                rows=replace(self.rows, entries=entries, sources=names),
+                source=lambda: f"{left} CROSS JOIN {side.text}",  # noqa: B023
+            )
             condition = require_boolean(analyze_expression(on, scope, self.registry), "ON")
-            text += f" {_JOINS[kind]} {self.from_.sides[at].text} ON {self.texts.condition(condition)}"
-        if self.query.where is None:
-            return text
+            right = columns_used([e.expr for e in side.rows.entries])
+            of_left = columns_used([e.expr for e in entries]) - right
+            self.given = Input(joins.joined(left, side.text, kind, condition, of_left, right))
+
+    def _filter(self) -> None:
+        """WHERE. Sub-queries of it are asked for the rows that its other parts leave."""
+        where, joined = self.query.where, self.given
+        if where is None:
+            return
+        parts = list(written_conjuncts(where))
+        plain = [part for part in parts if part.find(exp.Subquery) is None]
         scope = self._scope("WHERE")
-        condition = require_boolean(analyze_expression(self.query.where, scope, self.registry), "WHERE")
-        for part in written_conjuncts(self.query.where):
+        if len(plain) < len(parts):
+            for part in plain:
+                condition = require_boolean(analyze_expression(part, scope, self.registry), "WHERE")
+                if not has_model(condition):
+                    self.given = self.given.where(self.texts.condition(condition))
+        condition = require_boolean(analyze_expression(where, scope, self.registry), "WHERE")
+        for part in parts:
             self._push(part)
-        return f"{text} WHERE {self.texts.condition(condition)}"
+        self.given = joined
+        self._pass(condition)
 
     def _push(self, where: exp.Expression) -> None:
         """Ask of a source itself a part of WHERE that speaks of it alone; it is asked again over all."""
@@ -170,21 +209,38 @@ class _Block:
             return any(map(self._aggregates, inner))
         return is_aggregate(node, self.registry) or any(map(self._aggregates, node.iter_expressions()))
 
-    def _grouped(self, items: Sequence[Item], order_by: Sequence[OrderItem], source: str) -> tuple[Outcome, list[str]]:
-        keys = self._keys()
-        forms = [(form, column) for form, column, _ in keys]
+    def _grouped(self, items: Sequence[Item], order_by: Sequence[OrderItem]) -> tuple[Outcome, list[str]]:
+        named = self._keys()
+        exprs = self._asked([expr for _, _, expr in named])
+        keys = [(column, expr) for (_, column, _), expr in zip(named, exprs, strict=True)]
+        forms = [(form, column) for form, column, _ in named]
         within = self._scope("an aggregate's argument")
-        scope = GroupsScope(self.rows, self.planner, forms, self.number, within, self.outer, lambda node: None)
+        scope = GroupsScope(
+            self.rows,
+            self.planner,
+            forms,
+            self.number,
+            within,
+            self.outer,
+            lambda: self._keyed(keys),
+            lambda node: None,
+        )
         scope.columns = lambda node: self._beside_groups(node, scope)
         exprs = analyze_items(items, scope, self.registry)
         terms = self._terms(items, exprs, order_by, scope)
-        qualify = self._qualify(scope)
-        having = self._having(scope)
-        calls = [(column, self._limited(use)) for column, use in scope.calls.values()]
-        groups = grouped_sql(source, self._order, [(c, e) for _, c, e in keys], calls, self.number, self.texts)
-        if having is not None:
-            groups += f" WHERE {self.texts.condition(having)}"
-        return self._selected(items, exprs, terms, self._with_windows(groups, qualify))
+        qualify, having = self._qualify(scope), self._having(scope)
+        uses = [(column, self._limited(use)) for column, use in scope.calls.values()]
+        given = iter(self._asked([arg for _, use in uses for arg in use.args]))
+        calls = [(column, replace(use, args=tuple(next(given) for _ in use.args))) for column, use in uses]
+        self.given = Input(grouped_sql(self.given.text, self._order, keys, calls, self.number, self.texts))
+        self._pass(having)
+        self._add_windows(qualify)
+        return self._selected(items, exprs, terms)
+
+    def _keyed(self, keys: Sequence[tuple[Column, Expr]]) -> str:
+        """The groups' keys, before there are groups: for sub-queries that are asked for each."""
+        keyed = [f"{self.texts.value(expr)} AS c{column.index}" for column, expr in keys]
+        return f"(SELECT {', '.join(keyed or ['1 AS one'])} FROM {self.given.text})"
 
     def _qualify(self, scope: Scope) -> Expr | None:
         """QUALIFY, which may ask what SELECT may; its window functions are known then."""
@@ -200,10 +256,10 @@ class _Block:
             )
         return condition
 
-    def _with_windows(self, source: str, qualify: Expr | None) -> str:
+    def _add_windows(self, qualify: Expr | None) -> None:
         """Rows or groups with their window functions, those that QUALIFY leaves."""
-        made = self.windows.over(source, self.texts)
-        return made if qualify is None else f"{made} WHERE {self.texts.condition(qualify)}"
+        self.given = self.windows.over(self.given, self.texts, self.asking, self.outer)
+        self._pass(qualify)
 
     def _keys(self) -> list[tuple[str, Column, Expr]]:
         scope, made = self._scope("GROUP BY"), dict[str, tuple[Column, Expr]]()
@@ -217,18 +273,11 @@ class _Block:
         return [(form, column, expr) for form, (column, expr) in made.items()]
 
     def _beside_groups(self, node: exp.Expression, scope: GroupsScope) -> Expr | None:
-        """In SELECT, ORDER BY and HAVING over groups: window functions; a model only where it is what is grouped by."""
-        form = canonical(node, self.rows)
-        if isinstance(node, exp.Window) and scope.clause == "SELECT":
-            over = replace(scope, clause="a window function", columns=lambda node: None)
-            return self.windows.column(form, "window", lambda: window_call(node, over, self.registry))
-        if is_model(node, self.registry) and all(form != key for key, _ in scope.keys):
-            raise Unsupported(
-                "a model's call over groups is not supported",
-                hint="CREATE TABLE … AS SELECT … calls it over groups: ask that; or call it on the rows before",
-                span=span_of(node),
-            )
-        return None
+        """In SELECT and ORDER BY over groups: window functions."""
+        if not isinstance(node, exp.Window) or scope.clause != "SELECT":
+            return None
+        over = replace(scope, clause="a window function", columns=lambda node: None)
+        return self.windows.column(canonical(node, self.rows), "window", lambda: window_call(node, over, self.registry))
 
     def _having(self, scope: GroupsScope) -> Expr | None:
         if self.query.having is None:
@@ -268,19 +317,32 @@ class _Block:
         return made
 
     def _selected(
-        self, items: Sequence[Item], exprs: Sequence[Expr], terms: Sequence[tuple[int | Expr, OrderItem]], source: str
+        self, items: Sequence[Item], exprs: Sequence[Expr], terms: Sequence[tuple[int | Expr, OrderItem]]
     ) -> tuple[Outcome, list[str]]:
-        texts = [f"{self.texts.value(expr)} AS o{i}" for i, expr in enumerate(exprs)]
-        ordered = []
+        self._cut(exprs, terms)
+        columns = tuple(ColumnDef(item.name, expr.type) for item, expr in zip(items, exprs, strict=True))
+        made = self._asked([*exprs, *(term for term, _ in terms if not isinstance(term, int))])
+        texts = [f"{self.texts.value(expr)} AS o{i}" for i, expr in enumerate(made)]
+        ordered, further = [], itertools.count(len(exprs))
         for term, item in terms:
-            if not isinstance(term, int):
-                texts.append(f"{self.texts.value(term)} AS o{len(texts)}")
-            place = term if isinstance(term, int) else len(texts) - 1
+            place = term if isinstance(term, int) else next(further)
             ordered.append(f"o{place} {way(desc=item.descending, nulls_first=item.nulls_first)}")
         distinct = "DISTINCT " if self.select.distinct else ""
-        columns = tuple(ColumnDef(item.name, expr.type) for item, expr in zip(items, exprs, strict=True))
-        sql = f"SELECT {distinct}{', '.join(texts)} FROM {source}"
+        sql = f"SELECT {distinct}{', '.join(texts)} FROM {self.given.text}"
         return Outcome(sql, columns, bool(self.from_.rows.any_case)), ordered
+
+    def _cut(self, exprs: Sequence[Expr], terms: Sequence[tuple[int | Expr, OrderItem]]) -> None:
+        """Leave the rows that LIMIT wants before SELECT asks models about them, where order does not hang on their answers."""
+        by = [(exprs[term] if isinstance(term, int) else term, item) for term, item in terms]
+        if self.most is None or self.select.distinct or not any(map(has_model, exprs)):
+            return
+        if any(has_model(expr) for expr, _ in by):
+            return
+        ordered = [f"{self.texts.value(e)} {way(desc=item.descending, nulls_first=item.nulls_first)}" for e, item in by]
+        order = f" ORDER BY {', '.join(ordered)}" if ordered else ""
+        self.given = replace(
+            self.given, text=f"(SELECT * FROM {self.given.text}{order} LIMIT {self.most})", filtered=False
+        )
 
 
 def result_columns(item: OrderItem, names: Sequence[str], *, any_case: bool = False) -> list[int] | None:

@@ -35,6 +35,10 @@ class Outcome:
     columns: tuple[ColumnDef, ...]
     any_case: bool = False
 
+    def as_relation(self, name: str) -> Relation:
+        """It as a table of that name, for what wants columns by their names."""
+        return Relation(name, "TABLE", Schema(self.columns), "", "NONE", "NONE", any_case=self.any_case)
+
     def numbered(self, numbers: Sequence[int], *, ordered: str | None = None) -> str:
         """The SQL with its columns under these numbers; `ordered`: with the place of each row under that name."""
         texts = [f"o{i} AS c{number}" for i, number in enumerate(numbers)]
@@ -201,11 +205,10 @@ class Sources:
 
     def _of_query(self, alias: str, outcome: Outcome) -> Side:
         numbers = [self.numbers() for _ in outcome.columns]
-        schema = Schema(outcome.columns)
-        read = read_of(Relation(alias, "TABLE", schema, "", "NONE", "NONE"), alias)
-        rows = rows_of(read, any_case=outcome.any_case)
+        rows = rows_of(read_of(outcome.as_relation(alias), alias), any_case=outcome.any_case)
         entries = [
-            Entry(alias, c.name, c.name, Column(n, c.name, c.type)) for n, c in zip(numbers, schema, strict=True)
+            Entry(alias, c.name, c.name, Column(n, c.name, c.type))
+            for n, c in zip(numbers, outcome.columns, strict=True)
         ]
         place = f"_at{next(self._derived)}"
         text = f"({outcome.numbered(numbers, ordered=place)}) AS q{place}"

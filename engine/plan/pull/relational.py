@@ -16,18 +16,19 @@ from ...sql.catalog import Catalog
 from ...sql.expressions import Column, Expr, columns_used
 from ...sql.functions import AggregateFunction, FunctionRegistry, TableFunction
 from ...sql.schema import ColumnDef, Schema
-from ...sql.scope import Scope
 from ...sql.statements.relational import Body, CommonTable, OrderItem, Select, SetOperation
-from ...sql.statements.statement import Query, RelationalQuery, SourceRef
+from ...sql.statements.statement import Query, RelationalQuery, SelectItem, SourceRef
 from ...sql.types import SqlType, quote_if_needed
 from ...sql.typing.calls import contains
 from ...sql.typing.coercion import coerce
 from ..predictions import expand_predictions
 from ..set_operations import common_types
 from ..text import text_of
+from .asked import Asking, Laid
 from .blocks import answer_block, result_columns
 from .from_clause import Fetch, Outcome, Sources, fetches_of
 from .layers import way
+from .scopes import BlockScope
 from .texts import Texts
 
 Tables = Mapping[str, Outcome]
@@ -36,12 +37,14 @@ Tables = Mapping[str, Outcome]
 
 @dataclass(frozen=True)
 class RelationalPlan:
-    """Lay down what `fetches` give, make the functions of `exprs` known, run `sql`: its columns are c0, c1 … of `schema`."""
+    """Lay down what `fetches` give, make the functions of `exprs` known, lay down what is `laid`, run `sql`: its columns are c0,
+    c1 … of `schema`."""
 
     schema: Schema
     sql: str
     fetches: tuple[Fetch, ...]
     exprs: tuple[Expr, ...]
+    laid: tuple[Laid, ...] = ()
 
 
 def is_relational(query: Query, registry: FunctionRegistry) -> bool:
@@ -69,6 +72,11 @@ def explain_relational(plan: RelationalPlan) -> str:
         columns = ", ".join(text_of(i.expression) for i in fetch.query.select if i.expression is not None)
         where = "" if fetch.query.where is None else f" WHERE {text_of(fetch.query.where)}"
         lines.append(f"  {fetch.name} = SELECT {columns} FROM {quote_if_needed(fetch.query.from_.name)}{where}")
+    for laid in plan.laid:
+        lines.append(f"  {laid.name} = {laid.sql}")
+        for ask in laid.asks:
+            args = ", ".join(f"c{a.index}" for a in ask.args)
+            lines.append(f"  {laid.answers}.c{ask.result.index} = {ask.result.name}({args})")
     return "\n".join([*lines, f"  {plan.sql}", ""])
 
 
@@ -81,7 +89,7 @@ class _Planner:
         self.settings = settings
         self.sources = Sources(catalog)
         self.texts = Texts()
-        self._common: list[str] = []
+        self.asking = Asking(self.texts, self.sources.numbers)
         self._names = itertools.count()
         self._tables: list[Tables] = [{}]
 
@@ -90,21 +98,26 @@ class _Planner:
         outcome = self.query(whole, None)
         columns = ", ".join(f"o{i} AS c{i}" for i in range(len(outcome.columns)))
         fetches, parts = fetches_of(self.sources.readings, columns_used(self.texts.exprs))
-        sql = f"WITH {', '.join([*parts, *self._common])} SELECT {columns} FROM ({outcome.sql})"
-        return RelationalPlan(Schema(outcome.columns), sql, fetches, tuple(self.texts.exprs))
+        read, laid = f"WITH {', '.join(parts)}", self.asking.laid
+        if not any(one.asks for one in laid):  # what WITH names is read by one statement
+            read, laid = ", ".join([read, *(f"{one.name} AS ({one.sql})" for one in laid)]), []
+        sql = f"{read} SELECT {columns} FROM ({outcome.sql})"
+        tables = tuple(replace(one, sql=f"{read} {one.sql}") for one in laid)
+        return RelationalPlan(Schema(outcome.columns), sql, fetches, tuple(self.texts.exprs), tables)
 
-    def subquery(self, query: RelationalQuery, outer: Scope) -> Outcome:
+    def subquery(self, query: RelationalQuery, outer: BlockScope) -> Outcome:
         """What a sub-query of an expression gives."""
         return self.query(query, outer)
 
-    def query(self, whole: RelationalQuery, outer: Scope | None) -> Outcome:
+    def query(self, whole: RelationalQuery, outer: BlockScope | None) -> Outcome:
         """What a query gives, ordered and cut; its WITH is known inside it only."""
         before = self._tables[-1]
         self._tables.append(dict(before))
         try:
             for table in whole.tables:
                 self._tables[-1] = {**self._tables[-1], table.name: self._named(table)}
-            return self._cut(whole, *self._body(whole.body, whole.order_by, outer))
+            most = None if whole.limit is None else whole.limit + (whole.offset or 0)
+            return self._cut(whole, *self._body(whole.body, whole.order_by, outer, most))
         finally:
             self._tables.pop()
 
@@ -124,23 +137,40 @@ class _Planner:
         outcome = self.query(table.query, None)
         columns = table.named(outcome.columns)
         name = f"w{next(self._names)}"
-        self._common.append(f"{name} AS ({outcome.sql})")
+        self.asking.laid.append(Laid(name, outcome.sql))
         return replace(outcome, sql=f"SELECT * FROM {name}", columns=columns)
 
     # ------------------------------------------------------------------------------------------------------------- bodies
 
-    def _body(self, body: Body, order_by: Sequence[OrderItem], outer: Scope | None) -> tuple[Outcome, list[str]]:
+    def _body(
+        self, body: Body, order_by: Sequence[OrderItem], outer: BlockScope | None, most: int | None = None
+    ) -> tuple[Outcome, list[str]]:
+        """What it gives, and the items of ORDER BY; `most`: no more rows than these are wanted, in that order."""
         match body:
             case Select(query=query):
-                expanded = Select(expand_predictions(query, self.catalog, self.registry), body.distinct)
-                return answer_block(self, expanded, order_by, lambda source: self._derived(source, outer), outer)
+                expanded = Select(self._predicted(query), body.distinct)
+                derive = lambda source: self._derived(source, outer)  # noqa: E731
+                return answer_block(self, expanded, order_by, derive, outer, most)
             case SetOperation():
                 outcome = self._combined(body, outer)
             case RelationalQuery():
                 outcome = self.query(body, outer)
         return outcome, [term for item in order_by for term in self._terms(item, outcome)]
 
-    def _derived(self, source: SourceRef, outer: Scope | None) -> Outcome | None:
+    def _predicted(self, query: Query) -> Query:
+        """The block without a model as its source; WITH may have named what that is over."""
+        if not isinstance(query.from_, SourceRef) or query.from_.prediction is None:
+            return query
+        name, catalog = query.from_.name, self.catalog
+        if name in self._tables[-1]:
+            catalog = catalog.copy()
+            catalog.add(self._tables[-1][name].as_relation(name), or_replace=True)
+        return expand_predictions(query, catalog, self.registry)
+
+    def _derived(self, source: SourceRef, outer: BlockScope | None) -> Outcome | None:
+        if source.prediction is not None:  # it is joined
+            query = Query((SelectItem(None, is_star=True),), source, span=source.span)
+            return self.query(RelationalQuery(Select(query)), outer)
         if source.subquery is not None:
             return self.query(source.subquery, outer)
         return self._tables[-1].get(source.name)
@@ -157,7 +187,7 @@ class _Planner:
         how = way(desc=item.descending, nulls_first=item.nulls_first)
         return [f"o{place} {how}" for place in places]
 
-    def _combined(self, operation: SetOperation, outer: Scope | None) -> Outcome:
+    def _combined(self, operation: SetOperation, outer: BlockScope | None) -> Outcome:
         """UNION and its like: columns by their place, each pair in the type that holds both."""
         (left, _), (right, _) = (self._body(side, (), outer) for side in (operation.left, operation.right))
         types = common_types(left.columns, right.columns, operation)

@@ -1,7 +1,7 @@
 """What expressions may name in a query that is answered once: rows or groups of its block, and of the queries around it.
 
 A sub-query is analyzed where it stands, with the scope that it stands in as its outer one; a column that its own FROM does
-not have is looked for there. Window functions, table functions and models are columns that a layer below has made.
+not have is looked for there. Window functions and table functions are columns that a layer below has made.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ...sql.typing.coercion import coerce, common_type
 from ...sql.typing.expression import analyze_expression
 from ..grouping import not_grouped
 from ..rows import EXPLODED, Rows, RowScope, canonical
+from .asked import Asking
 from .from_clause import Outcome, Sources
 from .texts import Texts
 
@@ -37,8 +38,9 @@ class Planner(Protocol):
     settings: Mapping[str, str]
     sources: Sources
     texts: Texts
+    asking: Asking
 
-    def subquery(self, query: RelationalQuery, outer: Scope) -> Outcome:
+    def subquery(self, query: RelationalQuery, outer: BlockScope) -> Outcome:
         """What it gives; `outer` resolves the names that it has not itself."""
         ...
 
@@ -49,13 +51,20 @@ class Planner(Protocol):
 
 @dataclass(frozen=True)
 class RowsScope:
-    """Expressions over the rows of FROM. `columns` makes the columns that layers add (windows, models …)."""
+    """Expressions over the rows of FROM. `columns` makes the columns that layers add (windows …); `source`: a FROM of the
+    rows, for sub-queries that are asked for each."""
 
     rows: Rows
     planner: Planner
     clause: str
-    outer: Scope | None
+    outer: BlockScope | None
+    source: Callable[[], str]
     columns: Claim
+
+    @property
+    def columns_here(self) -> Sequence[Column]:
+        """What a sub-query may name of the rows."""
+        return [e.expr for e in self.rows.entries if isinstance(e.expr, Column)]
 
     def claim(self, node: exp.Expression) -> Expr | None:
         """A sub-query, or a column that a layer makes; aggregates are refused here."""
@@ -78,17 +87,23 @@ class RowsScope:
 @dataclass
 class GroupsScope:
     """Expressions over groups: the grouping expressions and aggregate calls, each a column with a number. `within`: the
-    scope of an aggregate's argument; `columns` as above, over groups."""
+    scope of an aggregate's argument; `columns` and `source` as above, over groups."""
 
     rows: Rows
     planner: Planner
     keys: Sequence[tuple[str, Column]]
     number: Callable[[], int]
     within: Scope
-    outer: Scope | None
+    outer: BlockScope | None
+    source: Callable[[], str]
     columns: Claim
     clause: str = "SELECT"
     calls: dict[str, tuple[Column, AggregateUse]] = field(default_factory=dict)
+
+    @property
+    def columns_here(self) -> Sequence[Column]:
+        """What a sub-query may name of a group."""
+        return [column for _, column in self.keys]
 
     def claim(self, node: exp.Expression) -> Expr | None:
         """A sub-query, a window function, an aggregate or a grouping expression."""
@@ -123,7 +138,10 @@ class GroupsScope:
         raise not_grouped(self.clause, name, "a group has many values of any other column", span)
 
 
-def _further_out(outer: Scope | None, name_parts: Sequence[str], registry: FunctionRegistry) -> Expr | None:
+BlockScope = RowsScope | GroupsScope
+
+
+def _further_out(outer: BlockScope | None, name_parts: Sequence[str], registry: FunctionRegistry) -> Expr | None:
     if outer is None:
         return None
     *source, name = name_parts
@@ -146,7 +164,7 @@ def window_misplaced(node: exp.Expression, clause: str) -> AnalysisError:
 # ------------------------------------------------------------------------------------------------------------- sub-queries
 
 
-def embedded(node: exp.Expression, scope: Scope, planner: Planner) -> Expr | None:
+def embedded(node: exp.Expression, scope: BlockScope, planner: Planner) -> Expr | None:
     """The expression of a sub-query: `(SELECT …)`, EXISTS, or IN; None for other nodes."""
     match node:
         case exp.Subquery():
@@ -162,7 +180,7 @@ def embedded(node: exp.Expression, scope: Scope, planner: Planner) -> Expr | Non
             return None
 
 
-def _in(node: exp.Expression, scope: Scope, planner: Planner) -> Expr:
+def _in(node: exp.Expression, scope: BlockScope, planner: Planner) -> Expr:
     """`x IN (SELECT …)`: as `x IN (values)` it is false, not NULL, where nothing is equal."""
     span = span_of(node)
     value = analyze_expression(node.this, scope, planner.registry)

@@ -48,10 +48,10 @@ def _hoist(node: Node) -> Node:
     exprs = [*node.columns, *([] if condition is None else [condition])]
     if not any(has_model(expr) for expr in exprs):
         return node
-    _refuse_in_lambdas(exprs)
-    columns = [_without_spans(expr) for expr in node.columns]
+    refuse_in_lambdas(exprs)
+    columns = [without_spans(expr) for expr in node.columns]
     if condition is not None:
-        bound, free = split(_without_spans(condition), has_model)
+        bound, free = split(without_spans(condition), has_model)
         below = below if free is None else Filter(below, free)
         if bound is not None:
             below, (bound, *columns) = _infer(below, [bound], columns)
@@ -64,7 +64,7 @@ def _infer(below: Node, exprs: Sequence[Expr], also: Sequence[Expr]) -> tuple[No
     """Infer nodes for all calls in `exprs`, innermost first; their results stand for them there and in `also`."""
     everything = [*exprs, *also]
     while any(has_model(expr) for expr in everything[: len(exprs)]):
-        reached = Reached(has_model, _is_model, len(below.schema))
+        reached = Reached(has_model, is_model_call, len(below.schema))
         looked = [reached.look(expr) for expr in everything[: len(exprs)]]
         if reached.added:  # which branch a row takes comes before what stands there
             below = _with(below, reached.added)
@@ -105,29 +105,31 @@ def _round(below: Node, calls: Mapping[Expr, Call]) -> tuple[Node, dict[Expr, Ex
     return Infer(below, tuple(models), tuple(results)), replaced
 
 
-def _is_model(expr: Expr) -> TypeGuard[Call]:
+def is_model_call(expr: Expr) -> TypeGuard[Call]:
+    """Whether an expression is a model's call."""
     return isinstance(expr, Call) and isinstance(expr.implementation, ModelCall)
 
 
 def has_model(expr: Expr) -> bool:
     """Whether an expression calls a model."""
-    return any(_is_model(e) for e in walk(expr))
+    return any(is_model_call(e) for e in walk(expr))
 
 
-def _without_spans(expr: Expr) -> Expr:
+def without_spans(expr: Expr) -> Expr:
     """The expression without the places of what it calls, so that equal calls are equal."""
 
     def change(e: Expr) -> Expr | None:
         if isinstance(e, Call | Cast) and e.span is not None:
-            return _without_spans(replace(e, span=None))
+            return without_spans(replace(e, span=None))
         return None
 
     return transform(expr, change)
 
 
-def _refuse_in_lambdas(exprs: Sequence[Expr]) -> None:
+def refuse_in_lambdas(exprs: Sequence[Expr]) -> None:
+    """Raises Unsupported where the body of a lambda calls a model."""
     for inner in (e for expr in exprs for e in walk(expr) if isinstance(e, Lambda)):
-        call = next((e for e in walk(inner.body) if isinstance(e, Call) and _is_model(e)), None)
+        call = next((e for e in walk(inner.body) if isinstance(e, Call) and is_model_call(e)), None)
         if call is not None:
             raise Unsupported(
                 f"{call.function} cannot be called inside a lambda",

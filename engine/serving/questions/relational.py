@@ -1,13 +1,15 @@
 """Pull queries of several blocks or sources, answered in the server's process.
 
 What each stream and table gives is fetched by a simple pull query of its own, from the host that keeps it or from its
-topic, one state of each, and laid into a temporary table; then DuckDB evaluates the planned SQL over these. One sealed
+topic, one state of each, and laid into a temporary table; then DuckDB evaluates the planned SQL over these, in steps where
+models are asked about what one gives. One sealed
 instance serves all such queries within one memory limit; what does not fit goes to disk. Each has a connection of its own
 and its tables go with it.
 """
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -22,12 +24,15 @@ from ...errors import Unsupported, UserError, reason
 from ...operators.frame import conform
 from ...plan.pull.from_clause import Fetch
 from ...plan.pull.relational import RelationalPlan, explain_relational, plan_relational
+from ...runtime.data_folder import TRANSIENT
+from ...runtime.processing_log import ProcessingLog
 from ...runtime.pull.scan import Tables
 from ...sql.compile.expression import bind_functions
 from ...sql.statements.statement import Query, RelationalQuery
 from ...sql.types import duckdb_type
 from ...state.duckdb import connect, cursor, faults, seal
 from ..results import Rows
+from .asked import lay
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -45,6 +50,7 @@ class RelationalQuestions:
         self._spill = spill
         self._memory_mb = memory_mb
         self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
         self._made: duckdb.DuckDBPyConnection | None = None
 
     def close(self) -> None:
@@ -67,6 +73,7 @@ class RelationalQuestions:
             for fetch in plan.fetches:
                 _lay_down(connection, fetch, fetch_rows)
             bind_functions(connection, plan.exprs)
+            self._lay(connection, plan)
             reader: pa.RecordBatchReader = connection.execute(plan.sql).to_arrow_reader(ROWS_A_PIECE)
             sent = False
             for batch in reader:
@@ -75,6 +82,17 @@ class RelationalQuestions:
                     sent = True
             if not sent:
                 yield conform(reader.schema.empty_table(), plan.schema)
+
+    def _lay(self, connection: duckdb.DuckDBPyConnection, plan: RelationalPlan) -> None:
+        """Make the tables between, asking models. What one fails on is in the log under a name of the query's own."""
+        engine = self._engine
+        name = f"{TRANSIENT}pull{next(self._numbers)}_{engine.clock.now_ms()}"
+        log = ProcessingLog(name, engine.topics, engine.clock.now_ms, lambda kind: None)
+        try:
+            for laid in plan.laid:
+                lay(connection, laid, engine.lifecycle.infer, log.report)
+        finally:
+            log.close()
 
     def explain(self, query: Query | RelationalQuery, settings: Mapping[str, str]) -> str:
         """How such a query would be answered."""
