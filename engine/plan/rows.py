@@ -27,7 +27,8 @@ RESERVED = (*PSEUDO_COLUMNS, *WINDOW_BOUNDS)
 
 @dataclass(frozen=True)
 class Entry:
-    """A column in reach: of which source, its name there, and the name it gets in a result that gives it no other."""
+    """A column in reach: of which source, its name there, and the name it gets in a result that gives it no other. `covers`: the
+    sources whose column of that name it is as well, behind USING; it is of none itself."""
 
     source: str
     name: str
@@ -35,6 +36,7 @@ class Entry:
     expr: Expr
     is_key: bool = False
     hidden: bool = False
+    covers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,10 @@ class Rows:
         found = [e for e in self.entries if e.name == name and source in ([], [e.source])]
         if not found:
             found = self._whatever_case(source, name)
+        covered = {covers for e in found for covers in e.covers}
+        found = [e for e in found if e.source not in covered]
         if len(found) > 1:
-            choices = " or ".join(f"{e.source}.{e.name}" for e in found)
+            choices = " or ".join(f"{(*e.covers, e.source)[0]}.{e.name}" for e in found)
             raise AnalysisError(f"column {name} is ambiguous", hint=f"write {choices}", span=span)
         if not found:
             raise self._unknown(source, name, span)
@@ -98,7 +102,10 @@ class Rows:
         return [
             e
             for e in self.entries
-            if e.source in self.any_case and e.name.upper() == name and source in ([], [e.source]) and not e.hidden
+            if {e.source, *e.covers} & self.any_case
+            and e.name.upper() == name
+            and source in ([], [e.source])
+            and not e.hidden
         ]
 
     def _unknown(self, source: list[str], name: str, span: Span | None) -> UnknownName:

@@ -16,6 +16,13 @@ ASSERT VALUES guarded (rowtime, id, q) VALUES (1, 1, 3);
 ASSERT VALUES guarded (rowtime, id, q) VALUES (2, 2, 2);
 ASSERT VALUES guarded (rowtime, id, q) VALUES (3, 2, 1);
 
+--@test: a sub-query's columns under names behind its alias
+CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE STREAM named AS SELECT k, double FROM (SELECT id, x * 2 FROM a) AS t(k, double) WHERE double > 2;
+INSERT INTO a (rowtime, id, x) VALUES (0, 1, 1);
+INSERT INTO a (rowtime, id, x) VALUES (1, 1, 2);
+ASSERT VALUES named (rowtime, k, double) VALUES (1, 1, 4);
+
 --@test: WITH: names that stand on names, columns renamed, a stream's name taken over
 CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
 CREATE STREAM high AS

@@ -83,6 +83,58 @@ FORMS = [
     "SELECT n FROM (SELECT COUNT(*) AS n FROM orders)",
     "SELECT n, m FROM (SELECT COUNT(*) AS n FROM orders) CROSS JOIN (SELECT MAX(id) AS m FROM orders)",
 ]
+VALUES = [
+    "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS t(x, y) ORDER BY x DESC",
+    "SELECT col0, col1 FROM (VALUES (1, NULL), (2, 'b'))",
+    "SELECT o.id, t.z FROM orders o JOIN (VALUES ('ann', 1), ('bob', 2 + 3)) AS t(name, z) ON o.customer = t.name",
+    "WITH w(a) AS (VALUES (1), (2)) SELECT SUM(a) AS s FROM w",
+    "SELECT x FROM (SELECT id, amount FROM orders) AS q(x, y) WHERE y > 12",
+    "SELECT 1 AS a UNION ALL VALUES (2), (3)",
+    "SELECT * FROM (VALUES (1), (2)) AS t(x) CROSS JOIN (VALUES ('a')) AS u(y)",
+    "SELECT * FROM (VALUES ((SELECT MAX(id) FROM orders), 1)) AS t(x, y)",
+    "SELECT customer FROM orders WHERE EXISTS (SELECT 1 AS one FROM (VALUES (1), (4)) AS t(a) WHERE t.a = id)",
+]
+LEFT, RIGHT, THIRD = (
+    "(VALUES (1, 'a'), (2, 'b')) AS t(k, x)",
+    "(VALUES (2, 'c'), (3, 'd')) AS u(k, y)",
+    "(VALUES (3, 'e'), (7, 'f')) AS v(k, z)",
+)
+COMMON = [
+    *(
+        f"SELECT {items} FROM {LEFT} {join} WHERE k <> 9"
+        for items in ("*", "k, x, y, t.k AS one, u.k AS other", "COUNT(k) AS n, MAX(k) AS m")
+        for kind in ("", "LEFT", "RIGHT", "FULL")
+        for join in (f"{kind} JOIN {RIGHT} USING (k)", f"NATURAL {kind} JOIN {RIGHT}")
+    ),
+    f"SELECT * FROM {LEFT} NATURAL FULL JOIN {RIGHT} FULL JOIN {THIRD} USING (k)",
+    f"SELECT t.k, x, z FROM {LEFT} JOIN {RIGHT} USING (k) RIGHT JOIN {THIRD} ON z > x",
+    "SELECT k, COUNT(*) AS n FROM (SELECT id AS k FROM orders) JOIN (SELECT id AS k FROM orders)"
+    " USING (k) GROUP BY k HAVING k > 2",
+    "SELECT id, customer FROM orders o NATURAL JOIN (SELECT id, customer, 1 AS one FROM orders) p WHERE id > 2 ORDER BY id",
+    "SELECT id, (SELECT MAX(p.amount) FROM orders p WHERE p.id <= k.n) AS m"
+    " FROM (VALUES (1, 2), (5, 3)) AS k(id, n) FULL JOIN orders o USING (id)",
+]
+
+
+@pytest.mark.parametrize("text", VALUES + COMMON)
+def test_rows_that_are_written_out_and_columns_that_are_one(db, oracle, text):
+    made, wanted = [tuple(row.values()) for row in db.query(text + ";").rows()], oracle.execute(text).fetchall()
+    if "ORDER BY" not in text:
+        made, wanted = sorted(made, key=repr), sorted(wanted, key=repr)
+    assert made == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("ORDER BY id DESC OFFSET 1 ROW FETCH NEXT 2 ROWS ONLY", [4, 3]),
+        ("FETCH FIRST ROW ONLY", [1]),
+        ("WHERE id > 2 FETCH FIRST 2 ROWS ONLY", [3, 4]),
+        ("ORDER BY id LIMIT 2 OFFSET 2 ROWS", [3, 4]),
+    ],
+)
+def test_fetch_first_is_limit(db, text, ids):
+    assert [row["ID"] for row in db.query(f"SELECT id FROM orders {text};").rows()] == ids
 
 
 @pytest.mark.parametrize("text", ALIASES + STARS + QUALIFY + FORMS)
@@ -113,8 +165,24 @@ def test_the_rows_are_duckdbs(db, oracle, text):
         ("SELECT *", ", or FROM was expected"),
         ("SELECT 1 EMIT CHANGES", "expected , or FROM"),
         ("CREATE STREAM s AS SELECT 1 AS a", "SELECT without FROM is not supported in a persistent query"),
-        ("SELECT o.id FROM orders o JOIN orders p USING (nope)", "column NOPE does not exist in O"),
+        ("SELECT o.id FROM orders o JOIN orders p USING (nope)", "column NOPE does not exist in stream O"),
         ("SELECT RANDOM() AS r, r + 1 AS more FROM orders", "column R does not exist"),
+        ("SELECT * FROM (VALUES (1, 2), (3)) AS t", "the rows of VALUES have 2 and 1 values"),
+        ("SELECT * FROM (VALUES (1), ('a')) AS t", "'a' is not a valid INTEGER"),
+        ("SELECT * FROM (VALUES (NULL)) AS t", "the type of COL0 cannot be inferred from NULL"),
+        ("SELECT * FROM (VALUES (id)) AS t", "column ID has no FROM to come from"),
+        ("SELECT * FROM (VALUES (1)) AS t(x, y)", "T has 2 names for 1 columns"),
+        ("SELECT x FROM (VALUES (1)) AS t(x) EMIT CHANGES", "EMIT CHANGES cannot stand in a query with VALUES"),
+        ("CREATE STREAM s AS SELECT x FROM (VALUES (1)) AS t(x)", "VALUES is not supported in a persistent query"),
+        (
+            "CREATE STREAM s AS SELECT * FROM orders o NATURAL JOIN orders p",
+            "NATURAL JOIN is not supported in a persistent",
+        ),
+        ("SELECT * FROM (VALUES (1)) AS t(a) NATURAL JOIN (VALUES (1)) AS u(b)", "T and U have no column in common"),
+        ("SELECT id FROM orders o JOIN orders p USING (id) JOIN orders q ON q.id = o.id", "column ID is ambiguous"),
+        ("SELECT id FROM orders o NATURAL", "where JOIN was expected"),
+        ("SELECT id FROM orders ORDER BY id FETCH FIRST 2 ROWS WITH TIES", "keeps rows of equal rank"),
+        ("SELECT id FROM orders TABLESAMPLE 10 PERCENT", "WHERE RANDOM() < 0.1"),
     ],
 )
 def test_refused_in_words(db, text, said):

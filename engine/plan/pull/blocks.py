@@ -28,7 +28,7 @@ from ..aliases import with_aliases
 from ..keys import check_key_types, check_names
 from ..predicates import written_conjuncts
 from ..projection import Item, analyze_items, column_node, items_of
-from ..rows import Entry, canonical
+from ..rows import canonical
 from ..rules.hoist_models import has_model
 from ..text import text_of
 from .asked import Input
@@ -133,11 +133,12 @@ class _Block:
         return None
 
     def _star(self, source: str | None, span: Span | None) -> list[exp.Expression]:
-        """`*`: each source's keys, then the bounds of their window, then its values."""
+        """`*`: what USING makes one, then each source's keys, the bounds of their window, its values."""
         self.rows.visible(source, span)
-        made: list[Entry] = []
+        covered = {(e.name, s) for e in self.rows.entries if source is None for s in e.covers}
+        made = [e for e in self.rows.entries if source is None and e.covers]
         for name in self.rows.sources if source is None else [source]:
-            own = [e for e in self.rows.entries if e.source == name]
+            own = [e for e in self.rows.entries if e.source == name and (e.name, name) not in covered]
             made += [e for e in own if e.is_key and not e.hidden]
             made += [e for e in own if e.hidden and e.name in WINDOW_BOUNDS]
             made += [e for e in own if not e.is_key and not e.hidden]
@@ -146,18 +147,17 @@ class _Block:
     def _join(self) -> None:
         """FROM."""
         joins = Joins(self.asking, self.texts, self.number, self.outer)
-        for at, (kind, on) in enumerate(self.from_.joins, start=1):
-            names, left, side = self.rows.sources[: at + 1], self.given.text, self.from_.sides[at]
-            entries = tuple(e for e in self.rows.entries if e.source in names)
+        for join, side in zip(self.from_.joins, self.from_.sides[1:], strict=True):
+            left = self.given.text
             scope = replace(
                 self._scope("JOIN ON"),
-                rows=replace(self.rows, entries=entries, sources=names),
+                rows=join.rows,
                 source=lambda: f"{left} CROSS JOIN {side.text}",  # noqa: B023
             )
-            condition = require_boolean(analyze_expression(on, scope, self.registry), "ON")
+            condition = require_boolean(analyze_expression(join.on, scope, self.registry), "ON")
             right = columns_used([e.expr for e in side.rows.entries])
-            of_left = columns_used([e.expr for e in entries]) - right
-            self.given = Input(joins.joined(left, side.text, kind, condition, of_left, right))
+            of_left = columns_used([e.expr for e in join.rows.entries]) - right
+            self.given = Input(joins.joined(left, side.text, join.kind, condition, of_left, right))
 
     def _filter(self) -> None:
         """WHERE. Sub-queries of it are asked for the rows that its other parts leave."""
@@ -192,12 +192,13 @@ class _Block:
 
     def _side_of(self, node: exp.Expression) -> Side | None:
         """The one source whose columns `node` names."""
-        names = set()
+        names = set[str]()
         for column in node.find_all(exp.Column):
             try:
-                names.add(self.rows.find([part.name for part in column.parts], None).source)
+                expr = self.rows.find([part.name for part in column.parts], None).expr
             except AnalysisError:
                 return None  # a column of a query further out
+            names.add(next((e.source for e in self.rows.entries if e.source and e.expr == expr), ""))
         return next((s for s in self.from_.sides if names == {s.rows.sources[0]}), None)
 
     # ------------------------------------------------------------------------------------------------------------- groups

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from ...errors import Unsupported
+from ...errors import AnalysisError, Unsupported
 from ...sql.catalog import Catalog, Relation
-from ...sql.expressions import Column, Expr
+from ...sql.expressions import Case, Column, Expr
 from ...sql.schema import ColumnDef, Schema
 from ...sql.statements.statement import Join, Query, SelectItem, SourceRef
 from ...sql.types import SqlType
+from ...sql.typing.coercion import coerce, common_type
+from ...sql.typing.compare import is_null
 from ..projection import column_node
 from ..rows import Entry, Rows, rows_of
 from ..sources import read_of
@@ -128,20 +130,29 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Joined:
+    """How a side is joined; `rows`: the columns that its ON may name."""
+
+    kind: str
+    on: exp.Expression
+    rows: Rows
+
+
+@dataclass(frozen=True)
 class From:
     """All sources: their columns together, the sides, and how each but the first is joined."""
 
     rows: Rows
     sides: tuple[Side, ...]
-    joins: tuple[tuple[str, exp.Expression], ...] = ()
+    joins: tuple[Joined, ...] = ()
 
     @property
     def pushable(self) -> list[Side]:
         """The sides that no outer join fills up with NULLs: a condition on one of them may be asked of it alone."""
         found = [self.sides[0]]
-        for (kind, _), side in zip(self.joins, self.sides[1:], strict=True):
-            kept = found if kind in ("INNER", "LEFT") else []
-            found = [*kept, side] if kind in ("INNER", "RIGHT") else kept
+        for join, side in zip(self.joins, self.sides[1:], strict=True):
+            kept = found if join.kind in ("INNER", "LEFT") else []
+            found = [*kept, side] if join.kind in ("INNER", "RIGHT") else kept
         return found
 
 
@@ -179,7 +190,11 @@ class Sources:
             sources=(*taken, *right.rows.sources),
             any_case=left.rows.any_case | right.rows.any_case,
         )
-        return From(rows, (*left.sides, right), (*left.joins, (clause.kind, clause.on)))
+        on, merged = _merged(clause, left.rows, right.rows)
+        names = {e.name for e in merged}
+        others = [e for e in rows.entries if not (e.covers and e.name in names)]
+        join = Joined(clause.kind, on, rows)
+        return From(replace(rows, entries=(*merged, *others)), (*left.sides, right), (*left.joins, join))
 
     def _side(self, source: SourceRef, derive: Callable[[SourceRef], Outcome | None]) -> Side:
         derived = derive(source)
@@ -217,4 +232,46 @@ class Sources:
 
 def _joined(entry: Entry) -> Entry:
     """Where sources are joined, `*` gives a column its source's name before its own."""
-    return replace(entry, result=f"{entry.source}_{entry.name}")
+    return entry if entry.covers else replace(entry, result=f"{entry.source}_{entry.name}")
+
+
+def _merged(clause: Join, left: Rows, right: Rows) -> tuple[exp.Expression, list[Entry]]:
+    """What sides are joined on, and the columns of USING, or of NATURAL, that are one column from there on: that of the side
+    whose rows all stay; of a FULL JOIN the one that is there."""
+    names: Sequence[str] = clause.using
+    if clause.natural:
+        there = {e.name for e in right.visible()}
+        names = list(dict.fromkeys(e.name for e in left.visible() if e.name in there))
+        if not names:
+            raise AnalysisError(
+                f"{' or '.join(left.sources)} and {right.sources[0]} have no column in common",
+                hint="ON says what they are joined by; CROSS JOIN puts each row beside each",
+                span=clause.span,
+            )
+    on, merged = clause.on, list[Entry]()
+    for place, name in enumerate(names):
+        one, other = left.find([name], clause.span), right.find([name], clause.span)
+        equal = exp.EQ(this=_written(one, left), expression=column_node(other))
+        on = exp.And(this=on, expression=equal) if place else equal
+        covers = (*(one.covers or (one.source,)), other.source)
+        merged.append(Entry("", one.name, one.name, _either(clause, one.expr, other.expr), covers=covers))
+    return on, merged
+
+
+def _written(entry: Entry, rows: Rows) -> exp.Expression:
+    """A column in words that no other column of that name can take for itself."""
+    if not entry.covers:
+        return column_node(entry)
+    covered = [rows.find([source, entry.name], None) for source in entry.covers]
+    same = [e for e in covered if e.expr == entry.expr][:1] or covered
+    nodes = [column_node(e) for e in same]
+    return nodes[0] if len(nodes) == 1 else exp.Anonymous(this="COALESCE", expressions=nodes)
+
+
+def _either(clause: Join, left: Expr, right: Expr) -> Expr:
+    if clause.kind != "OUTER":
+        return right if clause.kind == "RIGHT" else left
+    wanted = common_type([left, right], clause.span)
+    assert wanted is not None  # columns have types
+    there = coerce(left, wanted, clause.span)
+    return Case(((is_null(left, False, clause.span), coerce(right, wanted, clause.span)),), there, wanted)

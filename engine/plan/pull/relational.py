@@ -16,7 +16,7 @@ from ...sql.catalog import Catalog
 from ...sql.expressions import Column, Expr, columns_used
 from ...sql.functions import AggregateFunction, FunctionRegistry, TableFunction
 from ...sql.schema import ColumnDef, Schema
-from ...sql.statements.relational import Body, CommonTable, OrderItem, Select, SetOperation
+from ...sql.statements.relational import Body, CommonTable, OrderItem, Select, SetOperation, Values
 from ...sql.statements.statement import Query, RelationalQuery, SelectItem, SourceRef
 from ...sql.types import SqlType, quote_if_needed
 from ...sql.typing.calls import contains
@@ -30,6 +30,7 @@ from .from_clause import Fetch, Outcome, Sources, fetches_of
 from .layers import way
 from .scopes import BlockScope
 from .texts import Texts
+from .values import values_outcome
 
 Tables = Mapping[str, Outcome]
 """What WITH has named."""
@@ -98,11 +99,12 @@ class _Planner:
         outcome = self.query(whole, None)
         columns = ", ".join(f"o{i} AS c{i}" for i in range(len(outcome.columns)))
         fetches, parts = fetches_of(self.sources.readings, columns_used(self.texts.exprs))
-        read, laid = f"WITH {', '.join(parts)}", self.asking.laid
+        laid = self.asking.laid
         if not any(one.asks for one in laid):  # what WITH names is read by one statement
-            read, laid = ", ".join([read, *(f"{one.name} AS ({one.sql})" for one in laid)]), []
-        sql = f"{read} SELECT {columns} FROM ({outcome.sql})"
-        tables = tuple(replace(one, sql=f"{read} {one.sql}") for one in laid)
+            parts, laid = [*parts, *(f"{one.name} AS ({one.sql})" for one in laid)], []
+        read = f"WITH {', '.join(parts)} " if parts else ""
+        sql = f"{read}SELECT {columns} FROM ({outcome.sql})"
+        tables = tuple(replace(one, sql=f"{read}{one.sql}") for one in laid)
         return RelationalPlan(Schema(outcome.columns), sql, fetches, tuple(self.texts.exprs), tables)
 
     def subquery(self, query: RelationalQuery, outer: BlockScope) -> Outcome:
@@ -151,6 +153,8 @@ class _Planner:
                 expanded = Select(self._predicted(query), body.distinct)
                 derive = lambda source: self._derived(source, outer)  # noqa: E731
                 return answer_block(self, expanded, order_by, derive, outer, most)
+            case Values():
+                outcome = values_outcome(self, body, outer)
             case SetOperation():
                 outcome = self._combined(body, outer)
             case RelationalQuery():

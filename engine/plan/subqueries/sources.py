@@ -15,7 +15,7 @@ from ...sql.expressions import Column, Expr
 from ...sql.functions import FunctionRegistry
 from ...sql.schema import ColumnDef, Schema
 from ...sql.scope import PSEUDO_COLUMNS
-from ...sql.statements.relational import Body, CommonTable, Select, SetOperation
+from ...sql.statements.relational import Body, CommonTable, Select, SetOperation, Values
 from ...sql.statements.statement import Query, RelationalQuery, SelectItem, SourceRef
 from ...sql.types import SqlType
 from ...sql.typing.coercion import coerce
@@ -136,6 +136,8 @@ class Names:
                 return self._union(body, alias)
             case RelationalQuery():
                 return self._query(body, alias)
+            case Values():
+                raise InternalError("the parser lets VALUES stand in queries that are answered once")
 
     # ---------------------------------------------------------------------------------------------------------- UNION ALL
 

@@ -147,14 +147,15 @@ class QueryParser(ExpressionParser):
         right = self._source()
         within = self._within() if self.take("WITHIN") else None
         if self.sees("USING") and self.is_at(TokenType.L_PAREN, 1):
-            return Join(left, right, kind, self._using(left, right), within, self.span(start))
+            on, using = self._using(left, right)
+            return Join(left, right, kind, on, within, self.span(start), using)
         if not self.take("ON"):
             raise self.unexpected("ON" if within is not None else "WITHIN or ON")
         on = self.expression()
         return Join(left, right, kind, on, within, self.span(start))
 
-    def _using(self, left: FromClause, right: SourceRef) -> exp.Expression:
-        """USING (a, b): equality of columns of one name, of the first source and of the one that is joined."""
+    def _using(self, left: FromClause, right: SourceRef) -> tuple[exp.Expression, tuple[str, ...]]:
+        """USING (a, b): equality of columns of one name, of the first source and of the one that is joined; and the names."""
         self.at += 2
         first = left
         while isinstance(first, Join):
@@ -169,7 +170,7 @@ class QueryParser(ExpressionParser):
             equal = exp.EQ(this=sides[0], expression=sides[1])
             on = equal if on is None else exp.And(this=on, expression=equal)
         assert on is not None  # a list has one item at least
-        return on
+        return on, tuple(name.name for name in names)
 
     def _within(self) -> WithinClause:
         start = self.at - 1

@@ -17,7 +17,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from ...errors import Span, Unsupported
 from ..statements.query import NO_SOURCE, FromClause, Join, Query, SelectItem, SourceRef
-from ..statements.relational import Body, CommonTable, OrderItem, RelationalQuery, Select, SetKind, SetOperation
+from ..statements.relational import Body, CommonTable, OrderItem, RelationalQuery, Select, SetKind, SetOperation, Values
 from .query import QueryParser
 
 _SETS = ("UNION", "INTERSECT", "EXCEPT")
@@ -33,7 +33,9 @@ _INSTEAD = {
     "QUALIFY": "TOPK, LATEST_BY_OFFSET or ARG_MAX over GROUP BY keep some rows of a group",
     "a window function": "GROUP BY, with a WINDOW where the rows of a time belong together",
     "CROSS JOIN": "join on an equality: a JOIN b ON a.x = b.y",
+    "NATURAL JOIN": "say by which columns: JOIN b USING (x)",
     "UNION": "UNION ALL goes on; GROUP BY over it makes a table that has each row once",
+    "VALUES": "rows come from a stream or table: INSERT INTO s VALUES (…)",
     "INTERSECT": "join the two: a JOIN b ON a.x = b.y",
     "EXCEPT": "a LEFT JOIN b ON a.x = b.y WHERE b.y IS NULL",
 }
@@ -109,10 +111,28 @@ class RelationalParser(QueryParser):
             self.at += 1
             offset = self.integer()
             self._uses("OFFSET", self.at - 2)
+            self._take_any("ROW", "ROWS")
+        if limit is None and self._at_fetch():
+            limit = self._fetch()
         self._check_order()
         if emit is not None and self.word() in _SETS:
             raise self.error("EMIT stands once, at the end of the whole query", hint="write it behind the last SELECT")
         return RelationalQuery(body, tables, order_by, limit, offset, span=self.span(start)), emit
+
+    def _at_fetch(self) -> bool:
+        return self.sees("FETCH", "FIRST") or self.sees("FETCH", "NEXT")
+
+    def _fetch(self) -> int:
+        """FETCH FIRST n ROWS ONLY, which is LIMIT n."""
+        self.at += 2
+        count = 1 if self.word() in ("ROW", "ROWS") else self.integer("a number of rows")
+        if not self._take_any("ROW", "ROWS"):
+            raise self.unexpected("ROWS")
+        self.expect("ONLY")
+        return count
+
+    def _take_any(self, *words: str) -> bool:
+        return any(self.take(word) for word in words)
 
     def _inner(self) -> RelationalQuery:
         """A query inside parentheses that have been opened; the closing one is taken."""
@@ -140,14 +160,11 @@ class RelationalParser(QueryParser):
     def _common_table(self) -> CommonTable:
         start = self.at
         name = self.name("the sub-query's")
-        columns: list[str] = []
-        if self.take_sign(TokenType.L_PAREN):
-            columns = self.listed(lambda: self.name("a column's"))
-            self.expect_sign(TokenType.R_PAREN, ", or )")
+        columns = self._column_names()
         span = self.span(start)
         self.expect("AS")
         self.expect_sign(TokenType.L_PAREN, "(")
-        return CommonTable(name, self._inner(), tuple(columns), span)
+        return CommonTable(name, self._inner(), columns, span)
 
     def _body(self) -> Body:
         """UNION and EXCEPT from left to right; INTERSECT binds tighter."""
@@ -177,11 +194,21 @@ class RelationalParser(QueryParser):
         if self.take_sign(TokenType.L_PAREN):
             self._uses("a query in parentheses", start)
             return self._inner()
+        if self.take("VALUES"):
+            self._uses("VALUES", start)
+            return Values(tuple(self.listed(self._row)), self.span(start))
         self.expect("SELECT")
         distinct = self.take("DISTINCT")
         if distinct:
             self._uses("DISTINCT", start)
         return Select(self.block(start), distinct)
+
+    def _row(self) -> tuple[exp.Expression, ...]:
+        """A row of VALUES."""
+        self.expect_sign(TokenType.L_PAREN, "(")
+        values = self.listed(self.expression)
+        self.expect_sign(TokenType.R_PAREN, ", or )")
+        return tuple(values)
 
     def qualify(self) -> exp.Expression | None:
         """A condition on window functions."""
@@ -204,44 +231,72 @@ class RelationalParser(QueryParser):
         start = self.at
         if not self.take_sign(TokenType.L_PAREN):
             return super()._source()
-        if not self.at_query():
+        if not self.at_query() and self.word() != "VALUES":
             raise self.unexpected("SELECT")
         self._uses("a sub-query in FROM", start)
         whole = self._inner()
         span = self.span(start)
         self.unnamed += not (named := self._takes_alias())
         alias = self.name("an alias") if named else f"SUBQUERY{self.unnamed if self.unnamed > 1 else ''}"
+        if named and self.is_at(TokenType.L_PAREN):
+            whole = self._with_columns(whole, alias, start)
         return SourceRef("", alias, span, subquery=whole)
+
+    def _with_columns(self, whole: RelationalQuery, alias: str, start: int) -> RelationalQuery:
+        """`(query) AS t(a, b)`, which is what WITH t(a, b) names."""
+        table = CommonTable(alias, whole, self._column_names(), self.span(start))
+        every = Query((SelectItem(None, is_star=True),), SourceRef(alias, alias, table.span), span=table.span)
+        return RelationalQuery(Select(every), (table,), span=table.span)
+
+    def _column_names(self) -> tuple[str, ...]:
+        """Names in parentheses, where they are given."""
+        if not self.take_sign(TokenType.L_PAREN):
+            return ()
+        columns = self.listed(lambda: self.name("a column's"))
+        self.expect_sign(TokenType.R_PAREN, ", or )")
+        return tuple(columns)
 
     def _takes_alias(self) -> bool:
         if (
             self.sees("ORDER", "BY")
             or self.sees("QUALIFY")
+            or self._at_fetch()
             or (self.sees("OFFSET") and self.is_at(TokenType.NUMBER, 1))
         ):
             return False
         follows = self.word(1) in ("ALL", "DISTINCT", "SELECT") or self.is_at(TokenType.L_PAREN, 1)
-        return not (self.word() in _SETS and follows) and super()._takes_alias()
+        joins = self.sees("NATURAL") and self.word(1) in ("JOIN", "INNER", "LEFT", "RIGHT", "FULL")
+        return not (self.word() in _SETS and follows) and not joins and super()._takes_alias()
 
     def _join_kind(self) -> str | None:
         start = self.at
+        if self.take("NATURAL"):
+            self._uses("NATURAL JOIN", start)
+            kind = super()._join_kind()
+            if kind is None:
+                raise self.unexpected("JOIN")
+            return f"NATURAL {kind}"
         if self.take("CROSS", "JOIN") or self.take_sign(TokenType.COMMA):
             self._uses("CROSS JOIN", start)
             return "CROSS"
         return super()._join_kind()
 
     def _join(self, left: FromClause, kind: str) -> Join:
-        if kind != "CROSS":
-            return super()._join(left, kind)
-        start = self.at - 1
-        return Join(left, self._source(), "INNER", exp.Boolean(this=True), None, self.span(start))
+        start, always = self.at - 1, exp.Boolean(this=True)
+        if kind == "CROSS":
+            return Join(left, self._source(), "INNER", always, None, self.span(start))
+        if kind.startswith("NATURAL"):
+            return Join(left, self._source(), kind.split()[1], always, None, self.span(start), natural=True)
+        return super()._join(left, kind)
 
     def _keys(self, clause: str) -> tuple[exp.Expression, ...]:
         starts_with_query = self.is_at(TokenType.L_PAREN) and self.at_query(1)
         return self._values() if starts_with_query else super()._keys(clause)
 
     def _at_clause(self) -> bool:
-        return super()._at_clause() or self.is_at(TokenType.R_PAREN) or self.word() in ("ORDER", "OFFSET", *_SETS)
+        return (
+            super()._at_clause() or self.is_at(TokenType.R_PAREN) or self.word() in ("ORDER", "OFFSET", "FETCH", *_SETS)
+        )
 
     # -------------------------------------------------------------------------------------------------------- expressions
 

@@ -92,7 +92,8 @@ class WithinClause:
 
 @dataclass(frozen=True)
 class Join:
-    """`left JOIN right ON on`; `right` is one source, so joins lean to the left."""
+    """`left JOIN right ON on`; `right` is one source, so joins lean to the left. `using`: the columns of USING, which `on`
+    compares too; `natural`: those that both sides have."""
 
     left: SourceRef | Join
     right: SourceRef
@@ -100,6 +101,8 @@ class Join:
     on: exp.Expression
     within: WithinClause | None = None
     span: Span | None = None
+    using: tuple[str, ...] = ()
+    natural: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in JOIN_KINDS:

@@ -64,6 +64,20 @@ class SetOperation:
 
 
 @dataclass(frozen=True)
+class Values:
+    """`VALUES (1, 'a'), (2, 'b')`: rows that are written out. Its columns are COL0, COL1 …"""
+
+    rows: tuple[tuple[exp.Expression, ...], ...]
+    span: Span | None = None
+    rekeys = False
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.rows[0]):
+                raise ParseError(f"the rows of VALUES have {len(self.rows[0])} and {len(row)} values", span=self.span)
+
+
+@dataclass(frozen=True)
 class CommonTable:
     """`name (columns) AS (query)` of a WITH."""
 
@@ -115,5 +129,5 @@ class RelationalQuery:
         return self.emit is not None
 
 
-Body = Select | SetOperation | RelationalQuery
-"""What SELECT blocks are put together to; a RelationalQuery stands in parentheses."""
+Body = Select | SetOperation | RelationalQuery | Values
+"""What SELECT blocks and rows are put together to; a RelationalQuery stands in parentheses."""
