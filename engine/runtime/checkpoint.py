@@ -80,11 +80,15 @@ class Checkpoint:
     topic_ids: dict[str, str] = field(default_factory=dict)
 
     def of_topics(self, ids: Mapping[str, str]) -> Checkpoint:
-        """The same for topics of these ids: of one that has been made anew nothing is known. An empty id is any."""
-        anew = {name for name, known in self.topic_ids.items() if known and ids.get(name) and ids[name] != known}
+        """The same for topics of these ids: of one that has been made anew nothing is known."""
+        anew = self.made_anew(ids)
         positions = {place: at for place, at in self.positions.items() if place[0] not in anew}
         latest = {place: at for place, at in self.latest.items() if place[0] not in anew}
         return replace(self, positions=positions, latest=latest, topic_ids=dict(ids))
+
+    def made_anew(self, ids: Mapping[str, str]) -> set[str]:
+        """Its topics that are others where these are their ids. An empty id is any."""
+        return {name for name, known in self.topic_ids.items() if known and ids.get(name) and ids[name] != known}
 
 
 class CheckpointStore:

@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from ..errors import EnvironmentFault, MergusError, UnknownName
 
 
+class TopicMadeAnew(EnvironmentFault):
+    """Records came of a topic that is not the one whose offsets are known: they are not worked on."""
+
+
 @dataclass(frozen=True)
 class FlowFailure:
     """Why a flow ended unasked. `epoch` is void: what was done in it is undone at the next start. `words` say it without a
@@ -98,6 +102,14 @@ class FlowControl:
     def stop(self) -> None:
         """End the flow at the close of the current epoch."""
         self.stopping = True
+
+    def begin_again(self, why: TopicMadeAnew, epoch: int) -> None:
+        """End the flow at the close of the current epoch, to start from there; over several processes, of which none can end
+        its share alone, at once."""
+        if self._on_failure is None:
+            self.stop()
+        else:
+            self.fail(why, epoch)
 
     def fail(self, error: BaseException, epoch: int) -> None:
         """Take an exception out of a step. Only the first counts."""

@@ -243,8 +243,7 @@ class FlowRun:
         try:
             task = self._open_task(index, self.settings.workers_total)
             task.rollback_to(self._checkpoint.epoch)
-            start, latest = self._checkpoint.positions, self._checkpoint.latest
-            readers = WorkerReaders(self.inputs, start, latest, self.clock, self.settings.rows_max)
+            readers = WorkerReaders(self.inputs, self._checkpoint, self.clock, self.settings.rows_max)
             worker = Worker(index, self._lanes[index], readers, task, self._open_delivery(index), epoch)
             worker.times_before = dict(self._checkpoint.stream_times)
             worker.positions = dict(self._checkpoint.positions)  # also of parts that will give nothing in this run
@@ -262,7 +261,7 @@ class FlowRun:
     def _readers(self) -> tuple[str, WorkerReaders]:
         worker = self._workers.get(threading.get_ident())
         if worker is None:  # it could not be opened: the flow has failed, its sources end at once
-            return "0", WorkerReaders(self.inputs, {}, {}, self.clock, 0)
+            return "0", WorkerReaders(self.inputs, Checkpoint(), self.clock, 0)
         return worker.lane, worker.readers
 
     def worker(self) -> Worker:

@@ -9,6 +9,7 @@ before (`checkpoint`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -17,13 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from ..errors import UnknownName
 from ..io.topics import Reader, TopicIdentity
 from .checkpoint import Checkpoint, Latest, Positions, SourceSnapshot
-from .control import FlowControl
+from .control import FlowControl, TopicMadeAnew
 from .merge import Heads
 from .pace import Pace
 
 FETCH_ROWS = 10_000
+LOOK_S = 0.1
+"""How long fetched records are taken for those of the topic that was there: to delete it, make it anew and fetch from that takes
+several times as long."""
 _SOON = timedelta(milliseconds=1)
 _LATEST = timedelta(milliseconds=50)
 _PATIENCE = 16  # empty polls at the shortest interval before it grows: records that come every few ms find it awake
@@ -97,12 +102,9 @@ class BoundedReader(Reader, Protocol):
 class WorkerReaders:
     """The readers of one worker: one a topic, over all its parts."""
 
-    def __init__(
-        self, inputs: Inputs, start: Positions, latest: Latest, clock: Callable[[], float], rows_max: int
-    ) -> None:
+    def __init__(self, inputs: Inputs, checkpoint: Checkpoint, clock: Callable[[], float], rows_max: int) -> None:
         self._inputs = inputs
-        self._start = start
-        self._latest = latest
+        self._checkpoint = checkpoint
         self._clock = clock
         self.pace = Pace(rows_max)
         self.parts: list[int] = []
@@ -111,12 +113,13 @@ class WorkerReaders:
         self._backlog: dict[tuple[str, int], int] = {}
         self._fetched: Positions = {}
         self._asked: set[int] = set()
+        self._looked_at = -LOOK_S
         self.begun_at: Positions = {}
 
     def add(self, part: int) -> None:
         """This worker serves `part` too; before the first `take`."""
         self.parts.append(part)
-        self._heads[part] = Heads([self._latest.get((topic, part)) for topic in self._inputs.topics])
+        self._heads[part] = Heads([self._checkpoint.latest.get((topic, part)) for topic in self._inputs.topics])
 
     def take(self, part: int) -> list[pa.RecordBatch]:
         """What may be worked on of this part. Polls when the part has been asked before since the last poll."""
@@ -152,7 +155,7 @@ class WorkerReaders:
         if len(self._inputs.topics) > 1:
             self._backlog = dict(self._inputs.ends())
         for topic in range(len(self._inputs.topics)):
-            self._readers.append(self._inputs.open(topic, self._start, self.parts))
+            self._readers.append(self._inputs.open(topic, self._checkpoint.positions, self.parts))
         for reader in self._readers:
             self._fetched |= reader.positions()
         self.begun_at = dict(self._fetched)
@@ -165,11 +168,24 @@ class WorkerReaders:
                 records = reader.poll(min(FETCH_ROWS, room))
                 if records is None or not records.num_rows:
                     break
+                self._look()
                 waiting += records.num_rows
                 self._sort_in(topic, records)
                 if records.num_rows < FETCH_ROWS // 2:
                     break
             self._fetched |= reader.positions()
+
+    def _look(self) -> None:
+        """Raise TopicMadeAnew where what was just fetched may be of another topic than its positions. One that has gone is
+        missed by its reader."""
+        now = self._clock()
+        if now - self._looked_at < LOOK_S:
+            return
+        with suppress(UnknownName):
+            anew = self._checkpoint.made_anew({name: found.id for name, found in self._inputs.identities().items()})
+            if anew:
+                raise TopicMadeAnew(f"topic {', '.join(sorted(anew))} was made anew while it was read")
+            self._looked_at = now
 
     def _starves(self, topic: int) -> bool:
         """Whether a part's other records wait for this topic's backlog: other parts' records, however many are held,
@@ -258,6 +274,9 @@ class SourcePart(StatefulSourcePartition[Any, SourceSnapshot]):
             return self._next()
         except StopIteration:
             raise
+        except TopicMadeAnew as why:
+            self._control.begin_again(why, self._epoch)
+            raise StopIteration from None
         except Exception as error:  # noqa: BLE001 - none may leave a source (control.py)
             self._control.fail(error, self._epoch)
             raise StopIteration from None

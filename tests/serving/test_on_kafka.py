@@ -93,6 +93,34 @@ def test_headers_go_along(kafka, name, tmp_path):
         consumer.close()
 
 
+def test_a_topic_that_is_made_anew_at_once_is_counted_once(kafka, name, tmp_path):
+    """Before anybody has missed it, and longer than it was: offsets alone do not tell."""
+    admin, producer = AdminClient({"bootstrap.servers": kafka}), Producer({"bootstrap.servers": kafka})
+
+    def produce(key, count):
+        for _ in range(count):
+            producer.produce(name, b'{"A":1}', key)
+        producer.flush()
+
+    def rows():
+        return {row["K"]: row["N"] for row in db.query("SELECT * FROM t;").rows()}
+
+    with mergus.connect(tmp_path, kafka=kafka) as db:
+        db.execute(
+            f"CREATE STREAM s (k STRING KEY, a INT) WITH (kafka_topic='{name}', value_format='JSON', partitions=1);"
+            f"CREATE TABLE t WITH (kafka_topic='{name}_t') AS SELECT k, COUNT(*) AS n FROM s GROUP BY k EMIT CHANGES;"
+        )
+        produce("old", 100)
+        until(lambda: rows() == {"old": 100}, "the table")
+        admin.delete_topics([name])[name].result(30)
+        admin.create_topics([NewTopic(name, 1, 1)])[name].result(30)
+        produce("new", 250)
+        until(lambda: rows().get("new", 0) >= 250, "the new topic's records")
+        read = db.engine.statuses()["CTAS_T_0"].metrics.rows_in
+        assert rows() == {"old": 100, "new": 250}
+        assert read == 350
+
+
 def test_a_topic_that_is_made_anew_is_read_by_several_processes(kafka, name, tmp_path):
     """None of them can end its share alone: they are started again."""
     admin, producer = AdminClient({"bootstrap.servers": kafka}), Producer({"bootstrap.servers": kafka})
