@@ -38,6 +38,10 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "processing.guarantee": ("at_least_once", "exactly_once_v2"),
     "topology.cycles": ("warn", "refuse"),
 }
+_WITHOUT_EFFECT: Mapping[str, str] = {
+    "processing.guarantee": "over embedded topics every query is exactly once, over Kafka at least once",
+    "commit.interval.ms": "the server's setting epoch.ms says how often queries commit",
+}
 _OLDER = dict.fromkeys(("exactly_once", "exactly_once_beta"), "exactly_once_v2")
 """What Kafka Streams called it before."""
 
@@ -69,6 +73,8 @@ def checked_property(name: str, value: str, span: Span | None) -> tuple[str, str
 
 def warnings_about(name: str) -> tuple[str, ...]:
     """What is to be said of a property that `checked_property` has let through, by its short name."""
+    if name in _WITHOUT_EFFECT:
+        return (f"'{name}' has no effect here: {_WITHOUT_EFFECT[name]}",)
     if name in DEFAULTS or not is_of_kafka(name):
         return ()
     return (f"'{name}' is a setting of Kafka's Java clients or of Kafka Streams: it has no effect here",)

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 from confluent_kafka import Consumer, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
 import mergus
 from mergus.engine.errors import AnalysisError
@@ -81,6 +81,25 @@ def test_a_time_that_the_broker_refuses_costs_its_record(kafka, tmp_path):
         reasons = [r["REASON"] for r in db.query(f"SELECT reason FROM log WHERE topic = '{topic}_out';").rows()]
         limit = "more than 3600000 ms after the time of writing (the topic's message.timestamp.after.max.ms)"
         assert reasons == [f"{far} is {limit}"]
+
+
+def test_a_topic_that_takes_fewer_times_than_it_did(kafka, tmp_path):
+    """The broker's refusal has its limits looked up again."""
+    topic, far = "far" + uuid.uuid4().hex[:8], 1_900_000_000_000
+    with mergus.connect(tmp_path, kafka=kafka) as db:
+        db.execute(f"CREATE STREAM s (t BIGINT) WITH (kafka_topic='{topic}', value_format='JSON', partitions=1);")
+        create(kafka, NewTopic(f"{topic}_out", 1, 1, config={"message.timestamp.after.max.ms": str(far)}))
+        db.execute(f"CREATE STREAM u WITH (kafka_topic='{topic}_out', timestamp='t') AS SELECT t FROM s;")
+        db.insert("S", [{"T": far}])
+        until(lambda: [r["T"] for r in db.query("SELECT t FROM u;").rows()] == [far], "the row that is taken")
+        limit = ConfigEntry("message.timestamp.after.max.ms", "3600000", incremental_operation=AlterConfigOpType.SET)
+        changed = ConfigResource(ConfigResource.Type.TOPIC, f"{topic}_out", incremental_configs=[limit])
+        admin = AdminClient({"bootstrap.servers": kafka})
+        admin.incremental_alter_configs([changed])[changed].result(30)
+        db.insert("S", [{"T": far}, {"T": 2_000}])
+        until(lambda: [r["T"] for r in db.query("SELECT t FROM u;").rows()] == [far, 2_000], "the neighbour")
+        until(lambda: db.engine.statuses()["CSAS_U_0"].state == "RUNNING", "the query")
+        assert db.engine.failures()["bad"] >= 1
 
 
 def test_an_insert_of_a_time_that_the_broker_refuses(kafka, tmp_path):

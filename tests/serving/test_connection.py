@@ -117,6 +117,8 @@ def test_properties_of_kafka_streams_are_taken_and_said_to_have_no_effect(db, na
     assert "has no effect here" in done.warnings[0]
     (done,) = db.execute("SET 'auto.offset.reset' = 'earliest';")
     assert not done.warnings
+    (done,) = db.execute("SET 'processing.guarantee' = 'exactly_once';")
+    assert "over Kafka at least once" in done.warnings[0]
 
 
 @pytest.mark.parametrize("form", ["JSON", "DELIMITED", "PROTOBUF_NOSR"])

@@ -17,6 +17,7 @@ _HINTS = {
     "MSG_SIZE_TOO_LARGE": "raise message.max.bytes here and max.message.bytes of the topic",
     "INVALID_TIMESTAMP": "a row's time is too far in the future for the topic: is it in milliseconds? Or raise its"
     " message.timestamp.after.max.ms",
+    "INVALID_RECORD": "a row's time may be too far from now for the topic, or its key NULL where the topic is compacted",
     "INVALID_REPLICATION_FACTOR": "the cluster has fewer brokers than replicas asked for",
 }
 

@@ -59,8 +59,8 @@ def _outside(timestamps: pa.Array, beyond: pa.Array, limit_ms: int, side: str) -
 
 
 class KnownTimes:
-    """The limits of topics, asked for once each, and again where a record would be refused by what is long known. `ask` gives
-    a topic's settings, nothing where they cannot be had: the broker says it then. Any thread may call."""
+    """The limits of topics, asked for once each, and again where a record would be refused by what is long known, or was refused.
+    `ask` gives a topic's settings, nothing where they cannot be had: the broker says it then. Any thread may call."""
 
     def __init__(
         self, ask: Callable[[str], Mapping[str, str | None]], clock: Callable[[], float] = time.monotonic
@@ -71,14 +71,16 @@ class KnownTimes:
 
     def refused(self, topic: str, timestamps: pa.Array, now_ms: int) -> list[tuple[int, str]]:
         """Rows of these times that the topic does not take, with the reason."""
-        if topic not in self._known:
-            self._look(topic)
-        times, at = self._known[topic]
+        times, at = self._known.get(topic) or self._look(topic)
         refused = times.refused(timestamps, now_ms)
         if refused and self._clock() - at > KNOWN_S:
-            self._look(topic)
-            refused = self._known[topic][0].refused(timestamps, now_ms)
+            refused = self._look(topic)[0].refused(timestamps, now_ms)
         return refused
 
-    def _look(self, topic: str) -> None:
-        self._known[topic] = (Times.of(self._ask(topic)), self._clock())
+    def forget(self, topic: str) -> None:
+        """A broker has refused a time that was let through: the limits are others than was known."""
+        self._known.pop(topic, None)
+
+    def _look(self, topic: str) -> tuple[Times, float]:
+        found = self._known[topic] = (Times.of(self._ask(topic)), self._clock())
+        return found

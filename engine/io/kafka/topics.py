@@ -222,7 +222,7 @@ class KafkaTopics:
 
     def writer(self) -> KafkaWriter:
         """A writer that publishes at once."""
-        return KafkaWriter(self._settings, self._partitions)
+        return KafkaWriter(self._settings, self._partitions, time_refused=self._times.forget)
 
     def transactional_writer(self, transactional_id: str) -> KafkaTransactionalWriter:
         """A writer whose commits are atomic over topics; a second one of the same id fences the first."""

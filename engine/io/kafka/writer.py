@@ -21,6 +21,7 @@ MARKERS = "_mergus_markers"
 TIMEOUT_S = 60.0
 _NEIGHBOUR = KafkaError._INVALID_DIFFERENT_RECORD  # what is refused because another record of its batch is
 _OF_A_BATCH = (_NEIGHBOUR, KafkaError.MSG_SIZE_TOO_LARGE)  # what brokers say of whole batches
+_OF_TIMES = (KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD)  # of a record alone, of one beside others
 _DEFAULTS = {
     "linger.ms": "1",
     "partitioner": "murmur2_random",  # Java's
@@ -31,12 +32,19 @@ _DEFAULTS = {
 
 
 class KafkaWriter:
-    """Publishes at once; `flush` waits for the brokers and raises for what they refused. Owned by one thread."""
+    """Publishes at once; `flush` waits for the brokers and raises for what they refused. `time_refused` is told the topic where
+    that may be a record's time. Owned by one thread."""
 
     def __init__(
-        self, settings: Mapping[str, str], partitions: Callable[[str], int], more: Mapping[str, str] | None = None
+        self,
+        settings: Mapping[str, str],
+        partitions: Callable[[str], int],
+        more: Mapping[str, str] | None = None,
+        *,
+        time_refused: Callable[[str], None] | None = None,
     ) -> None:
         self._partitions = partitions
+        self._time_refused = time_refused
         self._known: set[str] = set()
         self._failed = 0
         self._failed_of = ""
@@ -48,6 +56,8 @@ class KafkaWriter:
         if error is not None:
             self._failed += 1
             self._failed_of = str(record.topic())
+            if error.code() in _OF_TIMES and self._time_refused is not None:
+                self._time_refused(self._failed_of)
             if self._failure is None or self._failure.code() == _NEIGHBOUR:
                 self._failure = error  # of its neighbours in a batch a refused record is the one that tells why
 
