@@ -110,6 +110,12 @@ def _columns(statement: CreateSource) -> list[ColumnDef]:
         _check_element(statement, element)
         if any(c.name == element.name for c in made):
             raise AnalysisError(f"duplicate column name: {quote_if_needed(element.name)}", span=element.span)
+        if element.header is not None and any(c.header == element.header for c in made):
+            raise AnalysisError(
+                f"column {quote_if_needed(element.name)} has headers that another column has",
+                hint="take one of them out",
+                span=element.span,
+            )
         made.append(ColumnDef(element.name, element.type, element.is_key, element.header))
     return [c for c in made if c.is_key] + [c for c in made if not c.is_key]
 

@@ -14,3 +14,13 @@ CREATE STREAM lists (id INT KEY, d ARRAY<DOUBLE>, b ARRAY<BIGINT>, e ARRAY<DECIM
 CREATE STREAM sums AS SELECT id, REDUCE(d, 0, (s, x) => s + x) AS d, REDUCE(b, 0, (s, x) => s + x) AS b, REDUCE(d, 0.0, (s, x) => s + x * 2) AS twice, CAST(REDUCE(e, 0, (s, x) => s + x) AS STRING) AS e FROM lists;
 INSERT INTO lists (id, d, b, e) VALUES (1, ARRAY[1.5, 2.0], ARRAY[9000000000, 1], ARRAY[1.25, 2.50]);
 ASSERT VALUES sums (id, d, b, twice, e) VALUES (1, 3.5, 9000000001, 7.0, '3.75');
+
+--@test: TRANSFORM and FILTER give no map that holds NULL, but NULL itself, as ksqlDB's do
+CREATE STREAM maps (id INT KEY, m MAP<STRING, INT>) WITH (kafka_topic = 'maps', value_format = 'JSON', partitions = 1);
+CREATE STREAM made AS SELECT id, TRANSFORM(m, (k, v) => UCASE(k), (k, v) => v) AS all_of, FILTER(m, (k, v) => k <> 'b') AS without_b FROM maps;
+INSERT INTO maps (id, m) VALUES (1, MAP('a' := 1, 'b' := NULL)), (2, MAP('a' := NULL, 'b' := 2)), (3, MAP('a' := 1)), (4, MAP()), (5, NULL);
+ASSERT VALUES made (id, without_b) VALUES (1, MAP('a' := 1));
+ASSERT VALUES made (id) VALUES (2);
+ASSERT VALUES made (id, all_of, without_b) VALUES (3, MAP('A' := 1), MAP('a' := 1));
+ASSERT VALUES made (id, all_of, without_b) VALUES (4, MAP(), MAP());
+ASSERT VALUES made (id) VALUES (5);

@@ -5,3 +5,13 @@ INSERT INTO stock (id, m, more) VALUES (1, MAP('tea' := 4, 'milk' := 2), MAP('te
 INSERT INTO stock (id) VALUES (2);
 ASSERT VALUES listed (id, ks, vs, es, both, made, tea) VALUES (1, ARRAY['milk', 'tea'], ARRAY[2, 4], ARRAY[STRUCT(K := 'milk', V := 2), STRUCT(K := 'tea', V := 4)], MAP('milk' := 2, 'tea' := 5), MAP('x' := 1, 'y' := 2), 4);
 ASSERT VALUES listed (id, made) VALUES (2, MAP('x' := 2, 'y' := 2));
+
+--@test: AS_MAP: a key without a value has NULL, the last of equal keys counts
+CREATE STREAM lists (id INT KEY, ks ARRAY<STRING>, vs ARRAY<INT>) WITH (kafka_topic = 'lists', value_format = 'JSON', partitions = 1);
+CREATE STREAM made AS SELECT id, AS_MAP(ks, vs) AS m FROM lists;
+INSERT INTO lists (id, ks, vs) VALUES (1, ['a', 'b'], [1]), (2, ['a', 'b', 'a'], [1, 2, 3]), (3, ['a'], [1, 2]), (4, [], [1]), (5, ['a'], NULL);
+ASSERT VALUES made (id, m) VALUES (1, MAP('a' := 1, 'b' := NULL));
+ASSERT VALUES made (id, m) VALUES (2, MAP('a' := 3, 'b' := 2));
+ASSERT VALUES made (id, m) VALUES (3, MAP('a' := 1));
+ASSERT VALUES made (id, m) VALUES (4, MAP());
+ASSERT VALUES made (id) VALUES (5);

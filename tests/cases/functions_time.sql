@@ -55,3 +55,19 @@ INSERT INTO moments (id, at, day) VALUES (1, '2024-02-25T23:05:06.000', '2024-12
 INSERT INTO moments (id) VALUES (2);
 ASSERT VALUES fields (id, y, q, m, w, d, dw, dy, h, mi, s, dn, mn, ld, da, st, sp) VALUES (1, 2024, 1, 12, 8, 25, 0, 56, 23, 5, 6, 'Sunday', 'December', '2024-02-29', '2024-02-25', '25.02.2024 23:05', '2024-03-02T10:00:00.000');
 ASSERT VALUES fields (id, sp) VALUES (2, '2024-03-02T10:00:00.000');
+
+--@test: text is read as Java's formatters do: 24:00 is the next midnight, the 31st of a shorter month its last day, a day of the week must be that of the date
+CREATE STREAM said (id INT KEY, t STRING) WITH (kafka_topic = 'said', value_format = 'JSON', partitions = 1);
+CREATE STREAM heard AS SELECT id, PARSE_TIMESTAMP(t, 'EEE yyyy-MM-dd HH:mm') AS at, STRINGTODATE(SUBSTRING(t, 5, 10), 'yyyy-MM-dd') AS days, PARSE_TIME(SUBSTRING(t, 16), 'HH:mm') AS clock, PARSE_TIME(SUBSTRING(t, 16), 'hh:mm') AS half FROM said;
+INSERT INTO said (id, t) VALUES (1, 'Sat 2021-02-27 24:00'), (2, 'Sun 2021-02-31 10:00'), (3, 'Mon 2021-02-27 24:01');
+ASSERT VALUES heard (id, at, days, clock) VALUES (1, '2021-02-28T00:00:00.000', 18685, '00:00:00');
+ASSERT VALUES heard (id, at, days, clock) VALUES (2, '2021-02-28T10:00:00.000', 18686, '10:00:00');
+ASSERT VALUES heard (id, days) VALUES (3, 18685);
+
+--@test: units of time are the same words everywhere, in the singular and in the plural
+CREATE STREAM moments (id INT KEY, at TIMESTAMP, day DATE) WITH (kafka_topic = 'moments', value_format = 'JSON', partitions = 1);
+CREATE STREAM moved AS SELECT id, TIMESTAMPADD(WEEKS, 2, at) AS a, at + INTERVAL 2 WEEKS AS b, DATEADD(QUARTER, 1, day) AS c, day + INTERVAL '1' QUARTER AS d, DATE_DIFF(WEEKS, day, day + INTERVAL id WEEK) AS e, TIMESTAMPDIFF(QUARTERS, at, at + INTERVAL 7 MONTHS) AS f FROM moments;
+CREATE TABLE counted AS SELECT 'all' AS k, COUNT(*) AS n FROM moments WINDOW TUMBLING (SIZE 1 WEEK, RETENTION 2 WEEKS, GRACE PERIOD 1 DAY) GROUP BY 'all';
+INSERT INTO moments (id, at, day) VALUES (3, '2024-01-31T10:00', '2024-01-31');
+ASSERT VALUES moved (id, a, b, c, d, e, f) VALUES (3, '2024-02-14T10:00', '2024-02-14T10:00', '2024-04-30', '2024-04-30', 3, 2);
+ASSERT VALUES counted (k, n) VALUES ('all', 1);

@@ -116,3 +116,15 @@ INSERT INTO b (rowtime, id, y) VALUES (2, 1, 20);
 INSERT INTO a (rowtime, id, x) VALUES (3, 1, 11);
 ASSERT VALUES abc (rowtime, id, z) VALUES (1, 1, 30);
 ASSERT VALUES abc (rowtime, id, y, z) VALUES (3, 1, 20, 30);
+
+--@test: WITHIN that ends before it begins is refused
+--@expected.message: WITHIN ends before it begins
+CREATE STREAM l (k INT KEY, v INT) WITH (kafka_topic = 'l', value_format = 'JSON', partitions = 1);
+CREATE STREAM r (k INT KEY, v INT) WITH (kafka_topic = 'r', value_format = 'JSON', partitions = 1);
+CREATE STREAM both AS SELECT l.k, r.v FROM l JOIN r WITHIN (1 SECOND, -2 SECONDS) ON l.k = r.k;
+
+--@test: a GRACE PERIOD below zero is refused
+--@expected.message: a GRACE PERIOD is not negative
+CREATE STREAM l (k INT KEY, v INT) WITH (kafka_topic = 'l', value_format = 'JSON', partitions = 1);
+CREATE STREAM r (k INT KEY, v INT) WITH (kafka_topic = 'r', value_format = 'JSON', partitions = 1);
+CREATE STREAM both AS SELECT l.k, r.v FROM l JOIN r WITHIN 1 SECOND GRACE PERIOD -1 SECONDS ON l.k = r.k;

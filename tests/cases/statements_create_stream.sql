@@ -35,3 +35,11 @@ CREATE OR REPLACE STREAM a (k INT KEY, v STRING) WITH (kafka_topic = 'a', value_
 --@expected.message: read-only
 CREATE SOURCE STREAM a (k INT KEY, v INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
 INSERT INTO a (k, v) VALUES (1, 1);
+
+--@test: CREATE STREAM: two columns of the same headers are refused
+--@expected.message: column H2 has headers that another column has
+CREATE STREAM heads (k INT KEY, v INT, h1 BYTES HEADER('a'), h2 BYTES HEADER('a')) WITH (kafka_topic = 'heads', value_format = 'JSON', partitions = 1);
+
+--@test: CREATE STREAM: two columns of all HEADERS are refused
+--@expected.message: column H2 has headers that another column has
+CREATE STREAM heads (k INT KEY, v INT, h1 ARRAY<STRUCT<key STRING, value BYTES>> HEADERS, h2 ARRAY<STRUCT<key STRING, value BYTES>> HEADERS) WITH (kafka_topic = 'heads', value_format = 'JSON', partitions = 1);

@@ -75,3 +75,8 @@ INSERT INTO rows (rowtime, k, a, m) VALUES (0, 'a', ARRAY[], MAP()), (0, 'b', ['
 ASSERT VALUES sizes (k, n, keys) VALUES ('a', 0, 0);
 ASSERT VALUES sizes (k, n, keys) VALUES ('b', 1, 1);
 ASSERT VALUES sizes (k, n) VALUES ('c', 0);
+
+--@test: INSERT VALUES: a column that is named twice is refused
+--@expected.message: names the column V twice
+CREATE STREAM rows (k INT KEY, v INT) WITH (kafka_topic = 'rows', value_format = 'JSON', partitions = 1);
+INSERT INTO rows (k, v, v) VALUES (1, 2, 3);

@@ -13,3 +13,10 @@ ASSERT VALUES compared (id, small, listed, near, loud, other) VALUES (4, false, 
 ASSERT VALUES liked (id, starts, scored, other) VALUES (1, true, true, true);
 ASSERT VALUES liked (id, starts, scored, other) VALUES (2, false, false, false);
 ASSERT VALUES liked (id, starts, scored, other) VALUES (3, false, false, true);
+
+--@test: STRING: an object in JSON is its text, numbers with the digits that they were written with
+CREATE STREAM written (id INT KEY, o STRUCT<price DECIMAL(5, 2), tags ARRAY<STRING>>) WITH (kafka_topic = 'objects', value_format = 'JSON', partitions = 1);
+CREATE STREAM objects (id INT KEY, o STRING) WITH (kafka_topic = 'objects', value_format = 'JSON');
+CREATE STREAM texts AS SELECT id, o FROM objects;
+INSERT INTO written (id, o) VALUES (1, STRUCT(price := 1.50, tags := ['é', NULL]));
+ASSERT VALUES texts (id, o) VALUES (1, '{"PRICE":1.50,"TAGS":["é",null]}');

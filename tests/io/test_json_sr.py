@@ -75,6 +75,7 @@ def of(**properties: object) -> dict[str, object]:
         (of(a={"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "null"}]}}), "A ARRAY<STRING>"),
         (of(a=of(b={"type": "boolean"})), "A STRUCT<B BOOLEAN>"),
         (of(a={"type": "object", "connect.type": "map", "additionalProperties": {"type": "integer"}}), "A MAP<STRING, BIGINT>"),
+        (of(a={"type": "object", "additionalProperties": {"type": "integer"}}), "A MAP<STRING, BIGINT>"),
         (
             of(a={"type": "array", "connect.type": "map", "items": of(key={"type": "string"}, value={"type": "number"})}),
             "A MAP<STRING, DOUBLE>",

@@ -109,10 +109,13 @@ def _boolean(value: Any) -> bool:
     return value
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, decimal.Decimal):
-        return float(value)
-    raise TypeError(value)
+def _text(value: Any) -> str:
+    """A JSON value as compact text, numbers with the digits that they were written with."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_text(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_text, value)) + "]"
+    return str(value) if isinstance(value, decimal.Decimal) else json.dumps(value, ensure_ascii=False)
 
 
 def _string(value: Any) -> str:
@@ -121,7 +124,10 @@ def _string(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (dict, list)):
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_plain)
+        try:
+            return _text(value)
+        except RecursionError:
+            raise RecordError("nested too deep to be read as STRING") from None
     return str(value)
 
 
@@ -218,7 +224,10 @@ def _map(read_key: Reader, read_value: Reader, wanted: SqlType) -> Reader:
 def _entry(entry: Any, name: str) -> Any:
     if not isinstance(entry, dict):
         _refuse(entry, "a map's entry")
-    return entry.get(name, entry.get(name.lower()))
+    found = entry.get(name, entry.get(name.lower()))
+    if name == "K" and found is None:
+        raise RecordError("cannot read an object without K as a map's entry")
+    return found
 
 
 def struct_reader(wanted: Struct, scalars: Mapping[SqlType, Reader] | None = None) -> Reader:

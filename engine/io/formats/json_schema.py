@@ -171,8 +171,9 @@ class _Reader:
         return Array(self.type(items, path, inside))
 
     def _object(self, node: Mapping[str, Json], path: str, inside: tuple[str, ...]) -> SqlType:
-        if node.get("connect.type") == "map":
-            return Map(STRING, self.type(node.get("additionalProperties"), path, inside))
+        others = node.get("additionalProperties")
+        if node.get("connect.type") == "map" or (isinstance(others, dict) and others and not node.get("properties")):
+            return Map(STRING, self.type(others, path, inside))
         fields = self.fields(node, path, inside)
         if not fields:
             raise _refused(path, "the object names no properties")

@@ -52,8 +52,10 @@ def _entry_list(types: Sequence[SqlType]) -> SqlType:
 
 
 def _as_map(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
-    count = f"least(len({args[0]}), len({args[1]}))"
-    pairs = f"list_transform(range({count}), lambda n: {{'k': coalesce(({args[0]})[n + 1], 'null'), 'v': ({args[1]})[n + 1]}})"
+    """A key without a value has NULL; of equal keys the last one counts."""
+    keys = f"list_transform({args[0]}, lambda k: coalesce(k, 'null'))"
+    last = f"list_filter(range(len({keys})), lambda n: list_position(({keys})[n + 2:], ({keys})[n + 1]) IS NULL)"
+    pairs = f"list_transform({last}, lambda n: {{'k': ({keys})[n + 1], 'v': ({args[1]})[n + 1]}})"
     made = f"map_from_entries({pairs})"
     return f"CASE WHEN {args[0]} IS NOT NULL AND {args[1]} IS NOT NULL THEN {made} END"
 
@@ -81,13 +83,21 @@ def _transform_map(args: Sequence[str], types: Sequence[SqlType], result: SqlTyp
     (key_names, key), (value_names, value) = _body(args[1]), _body(args[2])
     entry = f"{key_names[0]}e"
     made = f"{{'k': {_let(key_names, key, entry)}, 'v': {_let(value_names, value, entry)}}}"
-    return f"map_from_entries(list_transform(map_entries({args[0]}), lambda {entry}: {made}))"
+    return _without_nulls(f"map_from_entries(list_transform(map_entries({args[0]}), lambda {entry}: {made}))")
+
+
+def _without_nulls(made: str) -> str:
+    """The map that lambdas make, NULL where one of its values is: ksqlDB collects them in a way that takes none."""
+    whole = "len(list_filter(map_values(m), lambda v: v IS NULL)) = 0"
+    return f"(list_transform([{made}], lambda m: CASE WHEN {whole} THEN m END))[1]"
 
 
 def _filter_map(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
     names, body = _body(args[1])
     entry = f"{names[0]}e"
-    return f"map_from_entries(list_filter(map_entries({args[0]}), lambda {entry}: {_let(names, body, entry)}))"
+    return _without_nulls(
+        f"map_from_entries(list_filter(map_entries({args[0]}), lambda {entry}: {_let(names, body, entry)}))"
+    )
 
 
 def _reduce(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ..functions import ArrowFunction, Function, Overload, ScalarFunction, SqlTemplate
 from ..types import DATE, INTERVAL_UNIT, SqlType, arrow_type, duckdb_type
+from ..units import MILLIS, MONTHS, unit_of
 from .table import function, overload, rows
 from .time_columns import formatted, parsed
 from .time_patterns import (
@@ -27,15 +28,7 @@ from .time_patterns import (
     zone,
 )
 
-_UNITS = {
-    "MILLISECONDS": 1,
-    "SECONDS": 1000,
-    "MINUTES": 60_000,
-    "HOURS": 3_600_000,
-    "DAYS": 86_400_000,
-}
-_MONTHS = {"MONTH": 1, "MONTHS": 1, "YEAR": 12, "YEARS": 12}
-_DAY = 86_400_000
+_DAY = MILLIS["DAY"]
 
 
 def _utc(moment: dt.datetime) -> dt.datetime:
@@ -101,8 +94,9 @@ def _format_time(time: dt.time, pattern: str) -> str:
 
 def _parse_time(text: str, pattern: str) -> dt.time:
     _only(pattern, TIME_LETTERS, ZONE_LETTERS, of="a time of day")
-    if not letters_of(pattern) & set("HhKk"):
-        raise ValueError(f"{pattern!r} gives no hour")
+    letters = letters_of(pattern)
+    if not letters & set("Hk") and not (letters & set("hK") and "a" in letters):
+        raise ValueError(f"{pattern!r} gives no hour of the day")
     return parse_moment(text, pattern).time()
 
 
@@ -111,11 +105,11 @@ def _convert_zone(moment: dt.datetime, source: str, target: str) -> dt.datetime:
     return moment.replace(tzinfo=zone(source)).astimezone(zone(target)).replace(tzinfo=None)
 
 
-def _millis_of(unit: str, count: int) -> int:
-    word = unit.upper().removesuffix("S") + "S"
-    if word not in _UNITS:
-        raise ValueError(f"{unit} is not MILLISECONDS, SECONDS, MINUTES, HOURS, DAYS, MONTHS or YEARS")
-    return _UNITS[word] * count
+def _millis_of(word: str, count: int) -> int:
+    unit = unit_of(word)
+    if unit not in MILLIS:
+        raise ValueError(f"{word} is not WEEKS, DAYS, HOURS, MINUTES, SECONDS or MILLISECONDS")
+    return MILLIS[unit] * count
 
 
 def _time_shift(sign: int) -> Callable[..., dt.time]:
@@ -134,9 +128,9 @@ def _shift(sign: str) -> SqlTemplate:
 
     def render(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
         unit, count, moment = args
-        word = unit.strip("'").upper()
-        if word in _MONTHS:
-            interval = f"to_months(({count}) * {_MONTHS[word]})"
+        word = unit_of(unit.strip("'")) or ""
+        if word in MONTHS:
+            interval = f"to_months(({count}) * {MONTHS[word]})"
         elif result is DATE:  # by whole days: a part of one is cut off, as Java's TimeUnit does
             millis = f"epoch_ms(({moment})::TIMESTAMP) {sign} ({count})::BIGINT * {_millis_of(word, 1)}"
             return f"(DATE '1970-01-01' + (({millis}) // {_DAY})::INTEGER)"

@@ -1,11 +1,13 @@
 """Times by patterns of java.time.format.DateTimeFormatter, in both directions.
 
 A pattern is compiled once into its parts. Parsing is lenient in letter case, as ksqlDB's is; parts that a pattern lacks are
-those of 1970-01-01T00:00, and a text without a zone is in the zone given (UTC).
+those of 1970-01-01T00:00, and a text without a zone is in the zone given (UTC). As by Java's ResolverStyle.SMART 24:00 is the
+next day's midnight, and the 29th to 31st of a shorter month are its last day; a day of the week that the date is not is refused.
 """
 
 from __future__ import annotations
 
+import calendar
 import datetime
 import functools
 import re
@@ -274,10 +276,18 @@ def parse_moment(text: str, pattern: str, default_zone: datetime.tzinfo = dateti
         first = datetime.date(year, 1, 1) + datetime.timedelta(days=int(given["yearday"]) - 1)
         year, month, day = first.year, first.month, first.day
     micros = int((given.get("fraction", "") + "000000")[:6]) + int(given.get("nanos", 0)) // 1000
-    made = datetime.datetime(
-        year, month, day, _hour(given), int(given.get("minute", 0)), int(given.get("second", 0)), micros
-    )
+    hour, minute, second = _hour(given), int(given.get("minute", 0)), int(given.get("second", 0))
+    days = int(hour == 24 and not minute and not second and not micros)
+    made = datetime.datetime(year, month, _day(year, month, day), hour - 24 * days, minute, second, micros)
+    whole = ("day" in given or "yearday" in given) and ("year" in given or "year2" in given)
+    if whole and not _DAYS[made.weekday()].lower().startswith(given.get("weekday", "").lower()):
+        raise ValueError(f"{made.date()} is no {given['weekday']}")
+    made += datetime.timedelta(days=days)
     return made.replace(tzinfo=_zone_in_text(given["zone"]) if "zone" in given else default_zone)
+
+
+def _day(year: int, month: int, day: int) -> int:
+    return min(day, calendar.monthrange(year, month)[1]) if 28 < day <= 31 and 1 <= month <= 12 else day
 
 
 def _month(given: dict[str, str]) -> int:
@@ -325,7 +335,7 @@ def _group(part: Part) -> tuple[str, str]:
         case "M" | "L":
             return ("month", rf"\d{{{width},2}}") if width < 3 else ("monthname", "|".join(_names(_MONTHS, width)))
         case "E" | "e":
-            return "", "|".join(_names(_DAYS, max(width, 3)))
+            return "weekday", "|".join(_names(_DAYS, max(width, 3)))
         case "S":
             return "fraction", rf"\d{{{min(width, 9)}}}"
         case "n":

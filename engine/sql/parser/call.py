@@ -8,7 +8,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from ...errors import Unsupported
-from .cursor import unit_ms
+from ..units import unit_of
 from .filtered import distinct_name, filter_call
 
 if TYPE_CHECKING:
@@ -87,8 +87,7 @@ def _argument(at: ExpressionParser, name: str, *, first: bool) -> exp.Expression
     if _at_lambda(at):
         return _lambda(at)
     token = at.token()
-    is_unit = unit_ms(at.word()) is not None or at.word() in ("YEAR", "YEARS", "MONTH", "MONTHS", "WEEK", "QUARTER")
-    if first and name in TIME_FUNCTIONS and token is not None and is_unit:
+    if first and name in TIME_FUNCTIONS and token is not None and unit_of(at.word()) is not None:
         at.advance()
         return at.placed(exp.Literal.string(token.text.upper()), token.start)
     return at.expression()

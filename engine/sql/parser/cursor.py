@@ -16,6 +16,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from ...errors import ParseError, Span
 from ..dialect import tokenize, with_place
 from ..types import PLAIN_NAME
+from ..units import MILLIS, unit_of
 from .elsewhere import hint_for
 
 RESERVED = frozenset(
@@ -23,13 +24,6 @@ RESERVED = frozenset(
     WHEN THEN ELSE END JOIN FULL OUTER INNER LEFT RIGHT ON WITH VALUES CREATE INSERT INTO DESCRIBE DROP CAST DISTINCT""".split()  # noqa: SIM905
 )
 """Words that are no names unless they are quoted."""
-UNITS_MS = {
-    "DAY": 86_400_000,
-    "HOUR": 3_600_000,
-    "MINUTE": 60_000,
-    "SECOND": 1_000,
-    "MILLISECOND": 1,
-}
 _DURATION = re.compile(r"\s*(\d{1,15})\s+([A-Za-z]+)\s*")
 _T = TypeVar("_T")
 _NAMES = (TokenType.VAR, TokenType.IDENTIFIER)
@@ -40,9 +34,8 @@ CHAIN_MAX = 150
 
 
 def unit_ms(word: str) -> int | None:
-    """The milliseconds of a unit of time, singular or plural; None when it is none."""
-    upper = word.upper()
-    return UNITS_MS.get(upper) or UNITS_MS.get(upper.removesuffix("S"))
+    """The milliseconds of a unit of time, singular or plural; None when it is none, or has no length of its own."""
+    return MILLIS.get(unit_of(word) or "")
 
 
 def text_ms(text: str) -> int | None:
@@ -223,7 +216,7 @@ class Cursor:
         amount = self.integer("a number and a unit of time")
         factor = unit_ms(self.word())
         if factor is None:
-            raise self.unexpected("a unit of time (DAYS, HOURS, MINUTES, SECONDS, MILLISECONDS)")
+            raise self.unexpected("a unit of time (WEEKS, DAYS, HOURS, MINUTES, SECONDS, MILLISECONDS)")
         self.advance()
         return amount * factor
 

@@ -14,24 +14,12 @@ from sqlglot.tokenizer_core import TokenType
 
 from ..expressions import Literal
 from ..types import DATE, STRING, TIME, TIMESTAMP, SqlType
-from ..typing.intervals import MILLIS
 from ..typing.literals import convert_literal
+from ..units import MILLIS, unit_of
 
 if TYPE_CHECKING:
     from .expression import ExpressionParser
 
-_UNITS = {
-    "YEAR": ("YEARS", 1),
-    "QUARTER": ("MONTHS", 3),
-    "MONTH": ("MONTHS", 1),
-    "WEEK": ("DAYS", 7),
-    "DAY": ("DAYS", 1),
-    "HOUR": ("HOURS", 1),
-    "MINUTE": ("MINUTES", 1),
-    "SECOND": ("SECONDS", 1),
-    "MILLISECOND": ("MILLISECONDS", 1),
-}
-"""What a unit is in units that TIMESTAMPADD takes."""
 _PART = re.compile(r"\s*([+-]?\d{1,9}(?:\.\d{1,3})?)\s*([A-Za-z]+)")
 _AMOUNT = re.compile(r"\s*[+-]?\d{1,9}(?:\.\d{1,3})?\s*")
 _TYPED: dict[str, SqlType] = {"DATE": DATE, "TIME": TIME, "TIMESTAMP": TIMESTAMP}
@@ -54,7 +42,7 @@ def interval(at: ExpressionParser, start: int) -> exp.Expression | None:
     if at.word() != "INTERVAL" or not _follows(at):
         return None
     at.advance()
-    if at.is_at(TokenType.STRING) and _unit(at.word(1)) is None:
+    if at.is_at(TokenType.STRING) and unit_of(at.word(1)) is None:
         return _of_text(at, start)
     if at.is_at(TokenType.STRING):
         span, text = at.span(), at.string()
@@ -64,34 +52,31 @@ def interval(at: ExpressionParser, start: int) -> exp.Expression | None:
     if at.is_at(TokenType.NUMBER) or (at.is_at(TokenType.DASH) and at.is_at(TokenType.NUMBER, 1)):
         sign = -1 if at.take_sign(TokenType.DASH) else 1
         amount = at.advance().text
-        if _unit(at.word()) is None or not _AMOUNT.fullmatch(amount):
+        if unit_of(at.word()) is None or not _AMOUNT.fullmatch(amount):
             raise at.error("an interval is a number and a unit", hint=f"write {_WRITTEN}")
         return at.placed(_part(at, sign * Decimal(amount), at.advance().text), start)
     count = at.operand()
-    name, factor = _UNITS[_unit(at.advance().text) or ""]
-    if factor != 1:
-        count = exp.Mul(this=count, expression=exp.Literal.number(factor))
-    return at.placed(exp.Interval(this=count, unit=exp.Var(this=name)), start)
+    return at.placed(exp.Interval(this=count, unit=exp.Var(this=unit_of(at.advance().text))), start)
 
 
 def _follows(at: ExpressionParser) -> bool:
     """Whether what stands behind INTERVAL makes it one: a text, a number, or a value with a unit behind it."""
     if at.is_at(TokenType.STRING, 1) or at.is_at(TokenType.NUMBER, 1) or at.is_at(TokenType.DASH, 1):
-        return not at.is_at(TokenType.DASH, 1) or _unit(at.word(3)) is not None
+        return not at.is_at(TokenType.DASH, 1) or unit_of(at.word(3)) is not None
     ahead, depth = 2, int(at.is_at(TokenType.L_PAREN, 1))
     if not depth and not at.at_name(1):
         return False
     while depth and at.token(ahead) is not None:
         depth += at.is_at(TokenType.L_PAREN, ahead) - at.is_at(TokenType.R_PAREN, ahead)
         ahead += 1
-    return _unit(at.word(ahead)) is not None
+    return unit_of(at.word(ahead)) is not None
 
 
 def _of_text(at: ExpressionParser, start: int) -> exp.Expression:
     """`'1 hour 30 minutes'`."""
     span, text = at.span(), at.string()
     parts = _PART.findall(text)
-    if not parts or _PART.sub("", text).strip() or any(_unit(word) is None for _, word in parts):
+    if not parts or _PART.sub("", text).strip() or any(unit_of(word) is None for _, word in parts):
         raise at.error(f"{text!r} is no interval", hint=f"write {_WRITTEN}", span=span)
     made = [at.placed(_part(at, Decimal(amount), word), start) for amount, word in parts]
     whole = made[0]
@@ -101,18 +86,12 @@ def _of_text(at: ExpressionParser, start: int) -> exp.Expression:
 
 
 def _part(at: ExpressionParser, amount: Decimal, word: str) -> exp.Expression:
-    unit, factor = _UNITS[_unit(word) or ""]
-    span, amount = at.span(at.at - 1), amount * factor
+    unit, span = unit_of(word), at.span(at.at - 1)
+    assert unit is not None  # the caller has looked
     if amount % 1 and unit in MILLIS:
-        amount, unit = amount * MILLIS[unit], "MILLISECONDS"
+        amount, unit = amount * MILLIS[unit], "MILLISECOND"
     if amount % 1:
-        raise at.error(f"{amount} {word} is no whole number of {unit}", hint="write it in a smaller unit", span=span)
+        raise at.error(f"{amount} {word} is no whole number of {unit}S", hint="write it in a smaller unit", span=span)
     if abs(amount) >= 1 << 31:
-        raise at.error(f"an interval has at most {(1 << 31) - 1} {unit}", hint="write it in a larger unit", span=span)
+        raise at.error(f"an interval has at most {(1 << 31) - 1} {unit}S", hint="write it in a larger unit", span=span)
     return exp.Interval(this=exp.Literal.number(int(amount)), unit=exp.Var(this=unit))
-
-
-def _unit(word: str) -> str | None:
-    """The unit that a word names, singular or plural; None for any other."""
-    upper = word.upper()
-    return upper if upper in _UNITS else upper.removesuffix("S") if upper.removesuffix("S") in _UNITS else None

@@ -89,6 +89,12 @@ class WithinClause:
     grace_ms: int | None = None
     span: Span | None = None
 
+    def __post_init__(self) -> None:
+        if self.before_ms + self.after_ms < 0:
+            raise ParseError("WITHIN ends before it begins", hint="write WITHIN 10 SECONDS", span=self.span)
+        if self.grace_ms is not None and self.grace_ms < 0:
+            raise ParseError("a GRACE PERIOD is not negative", span=self.span)
+
 
 @dataclass(frozen=True)
 class Join:

@@ -106,6 +106,9 @@ class InsertValues:
                 detail=f"{len(self.columns)} columns, {len(other)} values",
                 span=self.span,
             )
+        twice = next((name for i, name in enumerate(self.columns) if name in self.columns[:i]), None)
+        if twice is not None:
+            raise AnalysisError(f"INSERT VALUES names the column {twice} twice", span=self.span)
 
 
 @dataclass(frozen=True)

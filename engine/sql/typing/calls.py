@@ -34,15 +34,13 @@ from ..types import (
     Array,
     SqlType,
 )
+from ..units import unit_of
 from .coercion import as_text, coerce, join_types
 from .expression import Context, analyze
 from .misnamed import instead_of, out_of_place
 from .models import fed, taken_unasked
 from .overloads import Bindings, Candidate, choose, resolve_param
 from .untyped import check_arguments, check_unit, has_null, untold
-
-_UNITS = ("MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "MONTH", "YEAR")
-INTERVAL_UNITS = frozenset(unit + plural for unit in _UNITS for plural in ("", "S"))
 
 
 def call_name(node: exp.Expression) -> str | None:
@@ -185,7 +183,7 @@ def _analyze_arguments(
     may be a bare DAYS, HOURS …"""
     args: list[Expr | None] = []
     for place, node in enumerate(nodes):
-        if unit_first and place == 0 and node.name.upper() in INTERVAL_UNITS:
+        if unit_first and place == 0 and unit_of(node.name) is not None:
             args.append(Literal(node.name.upper(), INTERVAL_UNIT))
         else:
             args.append(None if isinstance(node, exp.Lambda) else analyze(node, context))

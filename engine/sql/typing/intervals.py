@@ -14,14 +14,12 @@ from ..expressions import Call, Cast, Expr, Literal
 from ..functions import FunctionRegistry, ScalarFunction, SqlTemplate
 from ..scope import span_of
 from ..types import BIGINT, DATE, INTEGER, INTERVAL_UNIT, NULL, TIME, TIMESTAMP, is_numeric
+from ..units import MILLIS, WHOLE_DAYS
 from .coercion import coerce
 from .compare import counts_time
 from .numeric import arithmetic
 
 _MOVES = {TIMESTAMP: "TIMESTAMP", DATE: "DATE", TIME: "TIME"}
-_WHOLE_DAYS = ("DAYS", "MONTHS", "YEARS")
-MILLIS = {"DAYS": 86_400_000, "HOURS": 3_600_000, "MINUTES": 60_000, "SECONDS": 1000, "MILLISECONDS": 1}
-"""Of the units that have a length."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +65,11 @@ def moved(value: Expr, part: Part, count: Expr, registry: FunctionRegistry, span
     if value.type is BIGINT and counts_time(value) and part.unit in MILLIS:
         factor = Literal(MILLIS[part.unit], BIGINT)
         return arithmetic("-" if part.back else "+", value, arithmetic("*", count, factor, span), span)
-    if value.type is DATE and part.unit not in _WHOLE_DAYS:
+    if value.type is DATE and part.unit not in WHOLE_DAYS:
         value = Cast(value, TIMESTAMP, span)
-    if value.type not in _MOVES or (value.type is TIME and part.unit in _WHOLE_DAYS):
+    if value.type not in _MOVES or (value.type is TIME and part.unit in WHOLE_DAYS):
         raise TypeMismatch(
-            f"{value.type} {'-' if part.back else '+'} INTERVAL … {part.unit} is not defined",
+            f"{value.type} {'-' if part.back else '+'} INTERVAL … {part.unit}S is not defined",
             detail="TIMESTAMP and DATE are moved by any interval, TIME by hours and less, and ROWTIME by days and less",
             hint="CAST(… AS TIMESTAMP) reads text, FROM_UNIXTIME(…) milliseconds",
             span=span,
@@ -93,7 +91,7 @@ def of_times(symbol: str, left: Expr, right: Expr, registry: FunctionRegistry, s
     if symbol == "-" and kinds == {DATE}:
         return Call("DAYS BETWEEN", (left, right), INTEGER, _DAYS, span)
     if symbol in "+-" and left.type is DATE and right.type is INTEGER:
-        part = Part(exp.Null(), "DAYS", symbol == "-")
+        part = Part(exp.Null(), "DAY", symbol == "-")
         return moved(left, part, right, registry, span)
     if symbol == "-" and kinds <= {DATE, TIMESTAMP} and TIMESTAMP in kinds:
         raise TypeMismatch(

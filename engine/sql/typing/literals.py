@@ -36,6 +36,7 @@ _TIMESTAMP = re.compile(
     r"(?:[T ](?:(?P<hour>\d{1,2})(?::(?P<minute>\d{1,2})(?::(?P<second>\d{1,2})(?:\.(?P<fraction>\d{1,9}))?)?)?)?)?"
     r"(?P<zone>Z|[+-]\d{2}:?\d{2})?\Z"
 )
+_TIME = re.compile(r"\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?", re.ASCII)
 
 
 def convert_literal(literal: Literal, target: SqlType, span: Span | None = None) -> Literal:
@@ -179,7 +180,9 @@ def parse_date(text: str) -> datetime.date:
 
 
 def parse_time(text: str) -> datetime.time:
-    """A time of day: HH:mm with seconds and fraction or without."""
+    """A time of day: HH:mm with seconds and fraction or without, no more and no less, as Java's LocalTime reads it."""
+    if not _TIME.fullmatch(text.strip()):
+        raise ValueError(f"{text!r} does not read as HH:mm:ss.SSS")
     return datetime.time.fromisoformat(text.strip())
 
 
