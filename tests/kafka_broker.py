@@ -208,6 +208,11 @@ class Broker:
         self._process.terminate()
         self._process.wait(START_TIMEOUT_S)
 
+    def hang(self) -> None:
+        """Hold on to its connections, and answer nothing until it is killed."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
     def kill(self) -> None:
         """End it: nothing of it is kept, so there is nothing to close in order."""
         if self._process is not None:

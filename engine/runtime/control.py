@@ -103,14 +103,6 @@ class FlowControl:
         """End the flow at the close of the current epoch."""
         self.stopping = True
 
-    def begin_again(self, why: TopicMadeAnew, epoch: int) -> None:
-        """End the flow at the close of the current epoch, to start from there; over several processes, of which none can end
-        its share alone, at once."""
-        if self._on_failure is None:
-            self.stop()
-        else:
-            self.fail(why, epoch)
-
     def fail(self, error: BaseException, epoch: int) -> None:
         """Take an exception out of a step. Only the first counts."""
         with self._lock:

@@ -15,6 +15,7 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 
 from .checkpoint import StepSnapshot, StreamTimes
 from .control import FlowControl
+from .source import WorkerReaders
 from .work import Delivery, WorkerTask
 
 
@@ -23,6 +24,7 @@ class AtWork(Protocol):
 
     task: WorkerTask
     delivery: Delivery
+    readers: WorkerReaders
     times: StreamTimes
     times_before: StreamTimes
 
@@ -80,6 +82,7 @@ class KeyedStep(op.StatefulBatchLogic[Any, Any, StepSnapshot]):
             return StepSnapshot(self._epoch, {}, {})
         if control.failure is None:
             try:
+                worker.readers.confirm()
                 worker.task.flush()
                 worker.delivery.flush(self._epoch)
             except Exception as error:  # noqa: BLE001 - none may leave a step (control.py)

@@ -9,7 +9,6 @@ before (`checkpoint`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -18,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from ..errors import UnknownName
+from ..errors import EnvironmentFault, UnknownName
 from ..io.topics import Reader, TopicIdentity
 from .checkpoint import Checkpoint, Latest, Positions, SourceSnapshot
 from .control import FlowControl, TopicMadeAnew
@@ -26,9 +25,6 @@ from .merge import Heads
 from .pace import Pace
 
 FETCH_ROWS = 10_000
-LOOK_S = 0.1
-"""How long fetched records are taken for those of the topic that was there: to delete it, make it anew and fetch from that takes
-several times as long."""
 _SOON = timedelta(milliseconds=1)
 _LATEST = timedelta(milliseconds=50)
 _PATIENCE = 16  # empty polls at the shortest interval before it grows: records that come every few ms find it awake
@@ -113,7 +109,7 @@ class WorkerReaders:
         self._backlog: dict[tuple[str, int], int] = {}
         self._fetched: Positions = {}
         self._asked: set[int] = set()
-        self._looked_at = -LOOK_S
+        self._unconfirmed = False  # whether records have come since the topics were looked at
         self.begun_at: Positions = {}
 
     def add(self, part: int) -> None:
@@ -168,24 +164,26 @@ class WorkerReaders:
                 records = reader.poll(min(FETCH_ROWS, room))
                 if records is None or not records.num_rows:
                     break
-                self._look()
+                self._unconfirmed = True
                 waiting += records.num_rows
                 self._sort_in(topic, records)
                 if records.num_rows < FETCH_ROWS // 2:
                     break
             self._fetched |= reader.positions()
 
-    def _look(self) -> None:
-        """Raise TopicMadeAnew where what was just fetched may be of another topic than its positions. One that has gone is
-        missed by its reader."""
-        now = self._clock()
-        if now - self._looked_at < LOOK_S:
+    def confirm(self) -> None:
+        """An epoch closes. Raise TopicMadeAnew where what was fetched since the last one may be of another topic than its
+        positions. A topic that has gone is missed by its reader; where the brokers are away, the next epoch asks."""
+        if not self._unconfirmed:
             return
-        with suppress(UnknownName):
-            anew = self._checkpoint.made_anew({name: found.id for name, found in self._inputs.identities().items()})
-            if anew:
-                raise TopicMadeAnew(f"topic {', '.join(sorted(anew))} was made anew while it was read")
-            self._looked_at = now
+        try:
+            found = self._inputs.identities()
+        except (UnknownName, EnvironmentFault):
+            return
+        anew = self._checkpoint.made_anew({name: topic.id for name, topic in found.items()})
+        if anew:
+            raise TopicMadeAnew(f"topic {', '.join(sorted(anew))} was made anew while it was read")
+        self._unconfirmed = False
 
     def _starves(self, topic: int) -> bool:
         """Whether a part's other records wait for this topic's backlog: other parts' records, however many are held,
@@ -274,9 +272,6 @@ class SourcePart(StatefulSourcePartition[Any, SourceSnapshot]):
             return self._next()
         except StopIteration:
             raise
-        except TopicMadeAnew as why:
-            self._control.begin_again(why, self._epoch)
-            raise StopIteration from None
         except Exception as error:  # noqa: BLE001 - none may leave a source (control.py)
             self._control.fail(error, self._epoch)
             raise StopIteration from None

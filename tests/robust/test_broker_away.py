@@ -7,6 +7,9 @@ import os
 
 import pytest
 
+from mergus.engine.errors import EnvironmentFault
+from mergus.engine.io.kafka import topics as topics_module
+from mergus.engine.io.kafka.topics import KafkaTopics
 from tests.kafka_broker import BrokerUnavailable, own_broker
 from tests.mergus_server import Refused, running_server, start, until
 
@@ -27,6 +30,26 @@ def broker():
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
+
+
+def test_a_broker_that_does_not_answer(broker, monkeypatch):
+    """Whatever is asked of it, after its time the answer is a fault of the environment."""
+    monkeypatch.setattr(topics_module, "TIMEOUT_S", 1.0)
+    monkeypatch.setattr(topics_module, "REACH_S", 1.0)
+    monkeypatch.setattr(topics_module, "FIRST_REACH_S", 0.5)
+    topics = KafkaTopics(broker.address)
+    topics.create("here", 1)
+    broker.hang()
+    for ask in (
+        lambda: topics.create("there", 1),
+        lambda: topics.delete("here"),
+        lambda: topics.describe("here"),
+        lambda: topics.identities(["here"]),
+        lambda: topics.end_offsets("here"),
+        topics.consumers,
+    ):
+        with pytest.raises(EnvironmentFault, match="cannot"):
+            ask()
 
 
 def test_a_start_without_the_broker(tmp_path, broker):

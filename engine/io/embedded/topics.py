@@ -99,9 +99,11 @@ class EmbeddedTopics:
         """Those of these topics that are there."""
         with self._lock, faults("cannot read the embedded topics", self._store.path):
             rows = self._store.connection.execute(
-                "SELECT t.name, t.id, count(*) FROM topics t JOIN partitions p ON p.topic_id = t.id GROUP BY t.id"
+                "SELECT t.name, t.id, count(*) FROM topics t JOIN partitions p ON p.topic_id = t.id"
+                " WHERE t.name IN (SELECT value FROM json_each(?)) GROUP BY t.id",
+                (json.dumps(list(names)),),
             ).fetchall()
-        return {name: TopicIdentity(str(number), partitions) for name, number, partitions in rows if name in names}
+        return {name: TopicIdentity(str(number), partitions) for name, number, partitions in rows}
 
     def begin_offsets(self, name: str) -> dict[int, int]:
         """The oldest offset kept, by partition."""

@@ -29,7 +29,9 @@ from .reader import KafkaReader
 from .times import KnownTimes
 from .writer import MARKERS, KafkaTransactionalWriter, KafkaWriter
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = (
+    30.0  # librdkafka's, so that what took longer is its error as others are: a wait of ours would be another kind
+)
 FIRST_REACH_S = 2.0  # then it is asked whether the brokers have refused us
 REACH_S = 10.0  # metadata: longer means that no broker is there
 _LOOKS = 500  # how often to look, every _LOOK_S, for a change that the cluster has agreed to
@@ -61,7 +63,8 @@ class KafkaTopics:
         settings = dict(config or {})
         try:
             wanted = NewTopic(name, partitions, replicas, config=settings)
-            self._admin.create_topics([wanted], operation_timeout=TIMEOUT_S)[name].result(TIMEOUT_S)
+            asked = self._admin.create_topics([wanted], request_timeout=TIMEOUT_S, operation_timeout=TIMEOUT_S)
+            asked[name].result()
         except KafkaException as error:
             if is_code(error, "TOPIC_ALREADY_EXISTS"):
                 raise Conflict(f"topic {name} exists already", hint="choose another name") from error
@@ -79,7 +82,8 @@ class KafkaTopics:
     def delete(self, name: str) -> None:
         """Remove it and its records; raises UnknownName when there is none."""
         try:
-            self._admin.delete_topics([name], operation_timeout=TIMEOUT_S)[name].result(TIMEOUT_S)
+            asked = self._admin.delete_topics([name], request_timeout=TIMEOUT_S, operation_timeout=TIMEOUT_S)
+            asked[name].result()
         except KafkaException as error:
             if is_code(error, "UNKNOWN_TOPIC_OR_PART"):
                 raise UnknownName(f"topic {name} does not exist") from error
@@ -93,7 +97,9 @@ class KafkaTopics:
             return None
         resource = ConfigResource(ConfigResource.Type.TOPIC, name)
         try:
-            entries: Mapping[str, Any] = self._admin.describe_configs([resource])[resource].result(TIMEOUT_S)
+            entries: Mapping[str, Any] = self._admin.describe_configs([resource], request_timeout=TIMEOUT_S)[
+                resource
+            ].result()
         except KafkaException as error:
             raise self._fault(f"cannot describe topic {name}", error) from error
         own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
@@ -144,7 +150,7 @@ class KafkaTopics:
         wanted = TopicCollection(list(names))
         for name, asked in self._admin.describe_topics(wanted, request_timeout=REACH_S).items() if names else ():
             try:
-                found = asked.result(TIMEOUT_S)
+                found = asked.result()
             except KafkaException as error:
                 if is_code(error, "UNKNOWN_TOPIC_OR_PART"):
                     continue
@@ -162,17 +168,19 @@ class KafkaTopics:
         resource = ConfigResource(ConfigResource.Type.TOPIC, name)
         try:
             asked = self._admin.describe_configs([resource], request_timeout=REACH_S)[resource]
-            return {entry.name: entry.value for entry in asked.result(TIMEOUT_S).values()}
+            return {entry.name: entry.value for entry in asked.result().values()}
         except KafkaException:
             return {}
 
     def consumers(self) -> dict[str, Consumers]:
         """The members of consumer groups that are assigned partitions of a topic."""
         try:
-            listed = self._admin.list_consumer_groups(request_timeout=REACH_S).result(TIMEOUT_S)
+            listed = self._admin.list_consumer_groups(request_timeout=REACH_S).result()
+            if listed.errors:
+                raise KafkaException(listed.errors[0])
             names = [group.group_id for group in listed.valid]
             asked = self._admin.describe_consumer_groups(names, request_timeout=REACH_S).values() if names else ()
-            groups = [each.result(TIMEOUT_S) for each in asked]
+            groups = [each.result() for each in asked]
         except KafkaException as error:
             raise self._fault("cannot list the consumer groups", error) from error
         made: dict[str, Consumers] = {}
@@ -201,8 +209,9 @@ class KafkaTopics:
         looks = 0
         while True:
             try:
-                futures = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED)
-                return {place.partition: future.result(TIMEOUT_S).offset for place, future in futures.items()}
+                committed = IsolationLevel.READ_COMMITTED
+                futures = self._admin.list_offsets(asked, isolation_level=committed, request_timeout=TIMEOUT_S)
+                return {place.partition: future.result().offset for place, future in futures.items()}
             except KafkaException as error:
                 looks += 1
                 electing = is_code(error, "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "UNKNOWN_TOPIC_OR_PART")
