@@ -17,6 +17,7 @@ from ..sql.functions import AggregateFunction, ArrowFunction, FunctionRegistry, 
 from ..sql.scope import WINDOW_BOUNDS
 from ..sql.statements.statement import Query, SelectItem
 from ..sql.typing.calls import call_name, contains, function_of
+from .grouping_sets import NESTS, grouped_by, mapped
 from .projection import column_node, starred
 from .rows import Rows, canonical
 
@@ -47,7 +48,7 @@ class Aliases:
     def of_groups(self, node: exp.Expression, group_by: Sequence[exp.Expression]) -> exp.Expression:
         """The same in HAVING, where a column that is not grouped by has no value outside an aggregate: there the name is that of
         SELECT's item."""
-        grouped = {canonical(key, self.rows) for key in group_by}
+        grouped = {canonical(key, self.rows) for key in grouped_by(group_by)}
         whole = exp.Paren(this=node.copy())
         for column in list(whole.find_all(exp.Column)):
             named = column.name in self.named and not column.table and not _is_parameter(column)
@@ -112,6 +113,9 @@ def _grouping(query: Query, aliases: Aliases) -> tuple[exp.Expression, ...]:
     made: list[exp.Expression] = []
     bounds: list[exp.Expression] = []
     for node in query.group_by:
+        if isinstance(node, NESTS):
+            made.append(mapped(node, lambda one: (*_grouping(replace(query, group_by=(one,)), aliases), one)[0]))
+            continue
         at = _place(node, query.select)
         if at is not None and contains(at, aliases.registry, AggregateFunction) is None:
             (bounds if _is_bound(at, query) else made).append(node if _is_bound(at, query) else at)

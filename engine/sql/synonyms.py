@@ -62,7 +62,7 @@ _JOINED = "ARRAY_JOIN(COLLECT_LIST(x), ', ') joins the values of a group"
 _WRITTEN = "FORMAT_TIMESTAMP(at, 'yyyy-MM-dd HH:mm') by Java's patterns, STRFTIME(at, '%Y-%m-%d') by C's"
 _WINDOW = "GROUP BY … with WINDOW TUMBLING (SIZE 1 HOUR), HOPPING or SESSION; WINDOWSTART and WINDOWEND are its bounds"
 _BUCKET = "DATE_TRUNC('HOUR', at); or any length: FROM_UNIXTIME(UNIX_TIMESTAMP(at) / 900000 * 900000)"
-_SETS = "GROUP BY each, and UNION ALL of them in a pull query"
+_SETS = "it stands in GROUP BY of a pull query: GROUP BY ROLLUP (a, b)"
 _MOVED = "write at + INTERVAL 5 DAYS"
 INSTEAD = {
     "CONVERT": "CAST(x AS BIGINT)",
@@ -75,6 +75,7 @@ INSTEAD = {
     "EPOCH": "UNIX_TIMESTAMP(at) / 1000: it counts milliseconds",
     "FIRST": "EARLIEST_BY_OFFSET(x), or ARG_MIN(x, at)",
     "FIRST_VALUE": "FIRST_VALUE(x) OVER (…) stands in pull queries; of groups it is EARLIEST_BY_OFFSET(x), or ARG_MIN(x, at)",
+    "GROUPING": "it stands beside GROUP BY in a pull query: GROUPING(a) with GROUP BY ROLLUP (a, b)",
     "GROUP_CONCAT": _JOINED,
     "HOP": _WINDOW,
     "HOP_END": _WINDOW,

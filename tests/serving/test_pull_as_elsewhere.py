@@ -114,6 +114,41 @@ COMMON = [
     "SELECT id, (SELECT MAX(p.amount) FROM orders p WHERE p.id <= k.n) AS m"
     " FROM (VALUES (1, 2), (5, 3)) AS k(id, n) FULL JOIN orders o USING (id)",
 ]
+SETS = [
+    "SELECT customer, city, COUNT(*) AS n, MAX(amount) AS m FROM orders GROUP BY ROLLUP (customer, city)",
+    "SELECT customer AS c, city, COUNT(*) AS n, grouping(customer, city) AS g FROM orders GROUP BY CUBE (customer, city)"
+    " HAVING COUNT(*) > 1 ORDER BY g, c, city",
+    "SELECT customer, city, MAX(customer) AS m FROM orders GROUP BY GROUPING SETS ((customer, city), (city), ())",
+    "SELECT customer, city, COUNT(*) AS n FROM orders GROUP BY city, ROLLUP (customer)",
+    "SELECT customer, city, id, COUNT(*) AS n FROM orders GROUP BY CUBE ((customer, city), id)",
+    "SELECT customer, city, COUNT(*) AS n FROM orders GROUP BY GROUPING SETS (ROLLUP (customer), (city, customer), customer)",
+    "SELECT COUNT(*) AS n FROM orders WHERE id > 99 GROUP BY GROUPING SETS (())",
+    "SELECT upper(customer) AS c, COUNT(*) AS n FROM orders GROUP BY ROLLUP (customer)"
+    " HAVING grouping(customer) = 1 OR COUNT(*) > 1",
+    "SELECT customer, (SELECT COUNT(*) FROM orders i WHERE i.customer = o.customer) AS n FROM orders o"
+    " GROUP BY ROLLUP (customer)",
+    "SELECT customer, rank() OVER (PARTITION BY grouping(customer) ORDER BY COUNT(*)) AS r FROM orders"
+    " GROUP BY ROLLUP (customer)",
+]
+
+
+@pytest.mark.parametrize("text", SETS)
+def test_grouping_sets_are_duckdbs(db, oracle, text):
+    made = [tuple(row.values()) for row in db.query(text.replace("upper(", "UCASE(") + ";").rows()]
+    wanted = oracle.execute(text).fetchall()
+    if "ORDER BY g" not in text:
+        made, wanted = sorted(made, key=repr), sorted(wanted, key=repr)
+    assert made == wanted
+
+
+def test_names_and_places_of_select_stand_in_grouping_sets(db):
+    items = "UCASE(customer) AS c, city AS place, COUNT(*) AS n"
+    made = db.query(f"SELECT {items} FROM orders GROUP BY ROLLUP (c, 2) HAVING n > 1 ORDER BY n, c;").rows()
+    assert [tuple(row.values()) for row in made] == [
+        ("ANN", None, 2),
+        ("BOB", None, 2),
+        (None, None, 5),
+    ]
 
 
 @pytest.mark.parametrize("text", VALUES + COMMON)
@@ -181,6 +216,25 @@ def test_the_rows_are_duckdbs(db, oracle, text):
         ("SELECT * FROM (VALUES (1)) AS t(a) NATURAL JOIN (VALUES (1)) AS u(b)", "T and U have no column in common"),
         ("SELECT id FROM orders o JOIN orders p USING (id) JOIN orders q ON q.id = o.id", "column ID is ambiguous"),
         ("SELECT id FROM orders o NATURAL", "where JOIN was expected"),
+        (
+            "SELECT customer, COUNT(*) AS n FROM orders GROUP BY ROLLUP (customer) EMIT CHANGES",
+            "in a query with ROLLUP",
+        ),
+        (
+            "CREATE TABLE t AS SELECT city, COUNT(*) AS n FROM orders GROUP BY CUBE (city)",
+            "CUBE is not supported in a persistent",
+        ),
+        (
+            "SELECT customer, GROUPING(city) AS g FROM orders GROUP BY ROLLUP (customer)",
+            "GROUPING takes what is grouped by",
+        ),
+        ("SELECT GROUPING(city) AS g FROM orders", "it stands beside GROUP BY"),
+        (f"SELECT COUNT(*) AS n FROM orders GROUP BY CUBE ({', '.join(['id'] * 11)})", "has more than 1024 sets"),
+        (
+            f"SELECT COUNT(*) AS n FROM orders GROUP BY {', '.join(['CUBE (id, city, amount)'] * 4)}",
+            "more than 1024 grouping sets",
+        ),
+        ("SELECT ROLLUP(city) AS g FROM orders", "it stands in GROUP BY of a pull query"),
         ("SELECT id FROM orders ORDER BY id FETCH FIRST 2 ROWS WITH TIES", "keeps rows of equal rank"),
         ("SELECT id FROM orders TABLESAMPLE 10 PERCENT", "WHERE RANDOM() < 0.1"),
     ],

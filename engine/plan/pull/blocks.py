@@ -25,6 +25,7 @@ from ...sql.types import NULL
 from ...sql.typing.calls import AggregateUse, call_arguments, is_aggregate, is_table_function
 from ...sql.typing.expression import analyze_expression, require_boolean
 from ..aliases import with_aliases
+from ..grouping_sets import grouped_by, sets_of
 from ..keys import check_key_types, check_names
 from ..predicates import written_conjuncts
 from ..projection import Item, analyze_items, column_node, items_of
@@ -33,7 +34,7 @@ from ..rules.hoist_models import has_model
 from ..text import text_of
 from .asked import Input
 from .from_clause import From, Outcome, Side
-from .groups import grouped_sql
+from .groups import Keys, grouped_sql
 from .joined import Joins
 from .layers import Layer, is_model, unnested, way, window_call
 from .scopes import BlockScope, Claim, GroupsScope, Planner, RowsScope
@@ -85,7 +86,9 @@ class _Block:
         self.rows = self.from_.rows
         self.registry: FunctionRegistry = self.planner.registry
         query = self.select.query
-        self.query, self.aliases = with_aliases(query, self.rows, self.registry, in_where=self.outer is None)
+        query, self.aliases = with_aliases(query, self.rows, self.registry, in_where=self.outer is None)
+        self.sets = sets_of(query.group_by)
+        self.query = replace(query, group_by=tuple(grouped_by(query.group_by)))
         self.number = self.planner.sources.numbers
         self.texts, self.asking = self.planner.texts, self.planner.asking
         self.windows, self.lists = Layer(self.number), Layer(self.number)
@@ -98,7 +101,8 @@ class _Block:
         self._join()
         self._filter()
         nodes = [*(i.node for i in items), *(self.aliases.written(o.expression) for o in order_by)]
-        if self.query.group_by or self.query.having is not None or any(map(self._aggregates, nodes)):
+        grouped = self.query.group_by or self.sets or self.query.having is not None
+        if grouped or any(map(self._aggregates, nodes)):
             return self._grouped(items, order_by)
         scope = self._scope("SELECT", self._beside_rows)
         exprs = analyze_items(items, scope, self.registry)
@@ -213,8 +217,10 @@ class _Block:
     def _grouped(self, items: Sequence[Item], order_by: Sequence[OrderItem]) -> tuple[Outcome, list[str]]:
         named = self._keys()
         exprs = self._asked([expr for _, _, expr in named])
-        keys = [(column, expr) for (_, column, _), expr in zip(named, exprs, strict=True)]
         forms = [(form, column) for form, column, _ in named]
+        by_form = dict(forms)
+        sets = None if self.sets is None else [[by_form[canonical(n, self.rows)] for n in one] for one in self.sets]
+        keys = Keys([(column, expr) for (_, column, _), expr in zip(named, exprs, strict=True)], sets)
         within = self._scope("an aggregate's argument")
         scope = GroupsScope(
             self.rows,
@@ -233,15 +239,16 @@ class _Block:
         uses = [(column, self._limited(use)) for column, use in scope.calls.values()]
         given = iter(self._asked([arg for _, use in uses for arg in use.args]))
         calls = [(column, replace(use, args=tuple(next(given) for _ in use.args))) for column, use in uses]
+        keys = replace(keys, told=scope.told)
         self.given = Input(grouped_sql(self.given.text, self._order, keys, calls, self.number, self.texts))
         self._pass(having)
         self._add_windows(qualify)
         return self._selected(items, exprs, terms)
 
-    def _keyed(self, keys: Sequence[tuple[Column, Expr]]) -> str:
+    def _keyed(self, keys: Keys) -> str:
         """The groups' keys, before there are groups: for sub-queries that are asked for each."""
-        keyed = [f"{self.texts.value(expr)} AS c{column.index}" for column, expr in keys]
-        return f"(SELECT {', '.join(keyed or ['1 AS one'])} FROM {self.given.text})"
+        rows = keys.rows(self.given.text, self.texts)
+        return f"({rows})" if keys.sets is None else f"(SELECT {', '.join(keys.columns)} FROM ({rows}){keys.clause})"
 
     def _qualify(self, scope: Scope) -> Expr | None:
         """QUALIFY, which may ask what SELECT may; its window functions are known then."""

@@ -6,8 +6,8 @@ gets the rows of a group as a list, in their order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -22,10 +22,47 @@ PLACE = "_place"
 """The order of rows, where an aggregate asks for it."""
 
 
+@dataclass(frozen=True)
+class Keys:
+    """What is grouped by, each under a number. `sets`: the sets of them where it is grouped by several (GROUPING SETS and its
+    like); a key is NULL in the groups of a set without it. `told`: columns that say which of some keys a group has not."""
+
+    exprs: Sequence[tuple[Column, Expr]]
+    sets: Sequence[Sequence[Column]] | None = None
+    told: Mapping[tuple[Column, ...], Column] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> list[str]:
+        """The keys, and what tells of them."""
+        return [f"c{c.index}" for c in (*(column for column, _ in self.exprs), *self.told.values())]
+
+    @property
+    def inner(self) -> list[str]:
+        """The same as they are made of groups."""
+        told = [
+            f"grouping({', '.join(f'c{c.index}' for c in keys)}) AS c{column.index}"
+            for keys, column in self.told.items()
+        ]
+        return [*(f"c{column.index}" for column, _ in self.exprs), *told]
+
+    @property
+    def clause(self) -> str:
+        """GROUP BY, none where all rows are one group."""
+        if self.sets is None:
+            return f" GROUP BY {', '.join(f'c{column.index}' for column, _ in self.exprs)}" if self.exprs else ""
+        sets = (f"({', '.join(f'c{column.index}' for column in one)})" for one in self.sets)
+        return f" GROUP BY GROUPING SETS ({', '.join(sets)})"
+
+    def rows(self, source: str, texts: Texts, more: Sequence[str] = ()) -> str:
+        """The rows of `source` with the keys."""
+        made = [*(f"{texts.value(expr)} AS c{column.index}" for column, expr in self.exprs), *more]
+        return f"SELECT {', '.join(made) or '1 AS one'} FROM {source}"
+
+
 def grouped_sql(
     source: str,
     order: Callable[[], str],
-    keys: Sequence[tuple[Column, Expr]],
+    keys: Keys,
     calls: Sequence[tuple[Column, AggregateUse]],
     number: Callable[[], int],
     texts: Texts,
@@ -46,15 +83,12 @@ def grouped_sql(
             rows = Column(number(), use.name, Array(_packed_type(use)))
             states.append(f"list({_packed(given)} ORDER BY {PLACE}) AS c{rows.index}")
             results.append(f"{texts.value(_folded(use.name, use.spec, rows))} AS c{column.index}")
-    inner = [f"{texts.value(expr)} AS c{column.index}" for column, expr in keys]
-    inner += [f"{texts.value(arg)} AS c{n}" for arg, n in arguments.items()]
+    inner = [f"{texts.value(arg)} AS c{n}" for arg, n in arguments.items()]
     if any(PLACE in state for state in states):
         inner.append(f"{order()} AS {PLACE}")
-    by = [f"c{column.index}" for column, _ in keys]
-    rows_sql = f"SELECT {', '.join(inner) or '1 AS one'} FROM {source}"
-    states_sql = f"SELECT {', '.join([*by, *states]) or '1 AS one'} FROM ({rows_sql})"
-    states_sql += f" GROUP BY {', '.join(by)}" if by else ""
-    return f"(SELECT {', '.join([*by, *results]) or '1 AS one'} FROM ({states_sql}))"
+    rows_sql = keys.rows(source, texts, inner)
+    states_sql = f"SELECT {', '.join([*keys.inner, *states]) or '1 AS one'} FROM ({rows_sql}){keys.clause}"
+    return f"(SELECT {', '.join([*keys.columns, *results]) or '1 AS one'} FROM ({states_sql}))"
 
 
 def _packed_type(use: AggregateUse) -> SqlType:

@@ -18,8 +18,8 @@ from ...sql.functions import FunctionRegistry, SqlTemplate
 from ...sql.parser.relational import subquery_of
 from ...sql.scope import Scope, span_of
 from ...sql.statements.statement import RelationalQuery
-from ...sql.types import BOOLEAN, SqlType
-from ...sql.typing.calls import AggregateUse, aggregate_use, is_aggregate, is_table_function
+from ...sql.types import BIGINT, BOOLEAN, SqlType
+from ...sql.typing.calls import AggregateUse, aggregate_use, call_arguments, call_name, is_aggregate, is_table_function
 from ...sql.typing.coercion import coerce, common_type
 from ...sql.typing.expression import analyze_expression
 from ..grouping import not_grouped
@@ -87,7 +87,7 @@ class RowsScope:
 @dataclass
 class GroupsScope:
     """Expressions over groups: the grouping expressions and aggregate calls, each a column with a number. `within`: the
-    scope of an aggregate's argument; `columns` and `source` as above, over groups."""
+    scope of an aggregate's argument; `columns` and `source` as above, over groups; `told`: the columns of GROUPING (a, b)."""
 
     rows: Rows
     planner: Planner
@@ -99,6 +99,7 @@ class GroupsScope:
     columns: Claim
     clause: str = "SELECT"
     calls: dict[str, tuple[Column, AggregateUse]] = field(default_factory=dict)
+    told: dict[tuple[Column, ...], Column] = field(default_factory=dict)
 
     @property
     def columns_here(self) -> Sequence[Column]:
@@ -117,7 +118,18 @@ class GroupsScope:
             return self._aggregate(node, form)
         if is_table_function(node, self.planner.registry):
             raise AnalysisError("table functions cannot be used with aggregations", hint=EXPLODED, span=span_of(node))
+        if call_name(node) == "GROUPING" and self.planner.registry.find("GROUPING") is None:
+            return self._told(node)
         return next((column for key, column in self.keys if key == form), None)
+
+    def _told(self, node: exp.Expression) -> Column:
+        """GROUPING (a, b): a bit for each, 1 in the groups of a set without it."""
+        known, keys = dict(self.keys), list[Column]()
+        for argument in call_arguments(node):
+            keys += [column for form, column in known.items() if form == canonical(argument, self.rows)]
+        if not keys or len(keys) < len(call_arguments(node)):
+            raise AnalysisError("GROUPING takes what is grouped by", hint="GROUPING(a, b)", span=span_of(node))
+        return self.told.setdefault(tuple(keys), Column(self.number(), "GROUPING", BIGINT))
 
     def _aggregate(self, node: exp.Expression, form: str) -> Expr:
         if form not in self.calls:

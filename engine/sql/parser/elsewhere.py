@@ -77,7 +77,6 @@ _TOKENS = {
     ("AT", "TIME"): "CONVERT_TZ(at, 'UTC', 'Europe/Oslo') is the clock there",
     ("DISTINCT", "ON"): "QUALIFY ROW_NUMBER() OVER (PARTITION BY key ORDER BY at DESC) = 1 keeps one row of each key",
     ("ROWS", "WITH"): "QUALIFY RANK() OVER (ORDER BY x) <= 3 keeps rows of equal rank, too",
-    ("GROUPING", "SETS"): "GROUP BY each, and UNION ALL of them",
     ("PIVOT", "("): _PIVOT,
     ("UNPIVOT", "("): _PIVOT,
     ("SAMPLE", ""): "WHERE RANDOM() < 0.1",

@@ -18,12 +18,14 @@ from sqlglot.tokenizer_core import TokenType
 from ...errors import Span, Unsupported
 from ..statements.query import NO_SOURCE, FromClause, Join, Query, SelectItem, SourceRef
 from ..statements.relational import Body, CommonTable, OrderItem, RelationalQuery, Select, SetKind, SetOperation, Values
+from .grouping import grouping, grouping_at
 from .query import QueryParser
 
 _SETS = ("UNION", "INTERSECT", "EXCEPT")
 _ONCE = "leave out EMIT to have it answered once, from what is there now"
 _ASK = "ask what the query makes: a pull query takes it"
 _NOTHING = "a SELECT without FROM"
+_EACH = "a table for each grouping: CREATE TABLE … GROUP BY a, and one GROUP BY a, b"
 _INSTEAD = {
     _NOTHING: "name the stream or table: SELECT … FROM logs",
     "DISTINCT": "GROUP BY the columns: a table has each of its groups once",
@@ -33,6 +35,9 @@ _INSTEAD = {
     "QUALIFY": "TOPK, LATEST_BY_OFFSET or ARG_MAX over GROUP BY keep some rows of a group",
     "a window function": "GROUP BY, with a WINDOW where the rows of a time belong together",
     "CROSS JOIN": "join on an equality: a JOIN b ON a.x = b.y",
+    "ROLLUP": _EACH,
+    "CUBE": _EACH,
+    "GROUPING SETS": _EACH,
     "NATURAL JOIN": "say by which columns: JOIN b USING (x)",
     "UNION": "UNION ALL goes on; GROUP BY over it makes a table that has each row once",
     "VALUES": "rows come from a stream or table: INSERT INTO s VALUES (…)",
@@ -111,7 +116,7 @@ class RelationalParser(QueryParser):
             self.at += 1
             offset = self.integer()
             self._uses("OFFSET", self.at - 2)
-            self._take_any("ROW", "ROWS")
+            self._rows_word()
         if limit is None and self._at_fetch():
             limit = self._fetch()
         self._check_order()
@@ -126,13 +131,12 @@ class RelationalParser(QueryParser):
         """FETCH FIRST n ROWS ONLY, which is LIMIT n."""
         self.at += 2
         count = 1 if self.word() in ("ROW", "ROWS") else self.integer("a number of rows")
-        if not self._take_any("ROW", "ROWS"):
-            raise self.unexpected("ROWS")
+        self._rows_word()
         self.expect("ONLY")
         return count
 
-    def _take_any(self, *words: str) -> bool:
-        return any(self.take(word) for word in words)
+    def _rows_word(self) -> bool:
+        return self.take("ROWS") or self.take("ROW")
 
     def _inner(self) -> RelationalQuery:
         """A query inside parentheses that have been opened; the closing one is taken."""
@@ -292,6 +296,16 @@ class RelationalParser(QueryParser):
     def _keys(self, clause: str) -> tuple[exp.Expression, ...]:
         starts_with_query = self.is_at(TokenType.L_PAREN) and self.at_query(1)
         return self._values() if starts_with_query else super()._keys(clause)
+
+    def _values(self) -> tuple[exp.Expression, ...]:
+        return tuple(self.listed(self._value))
+
+    def _value(self) -> exp.Expression:
+        word = grouping_at(self)
+        if word is None:
+            return self.value()
+        self._uses(word, self.at)
+        return grouping(self, word)
 
     def _at_clause(self) -> bool:
         return (
