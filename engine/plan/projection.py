@@ -17,7 +17,7 @@ from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import WINDOW_BOUNDS, Scope, as_spelt, span_of, unknown
 from ..sql.statements.statement import SelectItem
 from ..sql.types import NULL, Struct
-from ..sql.typing.calls import TableUse, is_table_function, table_use
+from ..sql.typing.calls import TableUse, aggregate_use, is_aggregate, is_table_function, table_use
 from ..sql.typing.expression import analyze_expression
 from .logical import Node, Project
 from .names import NameGenerator
@@ -119,7 +119,7 @@ def _fields(
     operand: exp.Expression, span: Span | None, rows: Rows, names: NameGenerator, registry: FunctionRegistry
 ) -> list[Item]:
     """`operand->*`: one item for each field."""
-    struct = analyze_expression(operand, RowScope(rows, registry, "SELECT"), registry).type
+    struct = analyze_expression(operand, _Typed(rows, registry, "SELECT"), registry).type
     if not isinstance(struct, Struct):
         raise TypeMismatch(f"->* takes a STRUCT, not {struct}", span=span)
     found = []
@@ -127,6 +127,18 @@ def _fields(
         node = exp.JSONExtract(this=operand.copy(), expression=exp.to_identifier(name, quoted=True))
         found.append(_item(node, names.field(name), rows, span))
     return found
+
+
+@dataclass(frozen=True)
+class _Typed(RowScope):
+    """Expressions over rows or groups, for their types alone."""
+
+    def claim(self, node: exp.Expression) -> Expr | None:
+        """An aggregate as a column of its type."""
+        if not is_aggregate(node, self.registry):
+            return RowScope.claim(self, node)
+        use = aggregate_use(node, RowScope(self.rows, self.registry, "an aggregate's argument"), self.registry)
+        return Column(0, use.name, use.spec.type)
 
 
 @dataclass

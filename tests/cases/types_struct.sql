@@ -19,3 +19,11 @@ INSERT INTO boxes (id, box) VALUES (1, STRUCT());
 INSERT INTO boxes (id) VALUES (2);
 ASSERT VALUES seen (id, none, unknown) VALUES (1, false, true);
 ASSERT VALUES seen (id, none, unknown) VALUES (2, true, true);
+
+--@test: all fields of a struct that an aggregate gives
+CREATE STREAM points (id INT KEY, at STRUCT<X INT, Y INT>) WITH (kafka_topic = 'points', value_format = 'JSON', partitions = 1);
+CREATE TABLE latest AS SELECT id, LATEST_BY_OFFSET(at)->* FROM points GROUP BY id;
+INSERT INTO points (rowtime, id, at) VALUES (0, 1, STRUCT(X := 1, Y := 2));
+INSERT INTO points (rowtime, id, at) VALUES (1, 1, STRUCT(X := 3, Y := 4));
+ASSERT VALUES latest (rowtime, id, x, y) VALUES (0, 1, 1, 2);
+ASSERT VALUES latest (rowtime, id, x, y) VALUES (1, 1, 3, 4);

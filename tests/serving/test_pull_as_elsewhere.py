@@ -166,9 +166,11 @@ def test_rows_that_are_written_out_and_columns_that_are_one(db, oracle, text):
         ("FETCH FIRST ROW ONLY", [1]),
         ("WHERE id > 2 FETCH FIRST 2 ROWS ONLY", [3, 4]),
         ("ORDER BY id LIMIT 2 OFFSET 2 ROWS", [3, 4]),
+        ("ORDER BY id OFFSET 1 LIMIT 2", [2, 3]),
+        ("WHERE id IN (VALUES (4), (1)) OR id = (VALUES (5)) ORDER BY id", [1, 4, 5]),
     ],
 )
-def test_fetch_first_is_limit(db, text, ids):
+def test_limits_and_lists_as_others_write_them(db, text, ids):
     assert [row["ID"] for row in db.query(f"SELECT id FROM orders {text};").rows()] == ids
 
 
@@ -235,6 +237,16 @@ def test_the_rows_are_duckdbs(db, oracle, text):
             "more than 1024 grouping sets",
         ),
         ("SELECT ROLLUP(city) AS g FROM orders", "it stands in GROUP BY of a pull query"),
+        (
+            "SELECT id FROM orders WHERE (id, city) IN (SELECT 1 AS a, 'b' AS b)",
+            "EXISTS (SELECT 1 AS one FROM t WHERE t.a = a",
+        ),
+        ("SELECT id FROM orders WHERE id > ALL (SELECT 1 AS a)", "is x > (SELECT MAX(y) …)"),
+        ("SELECT o.id FROM orders o LEFT ANTI JOIN orders p ON o.id = p.id", "WHERE NOT EXISTS"),
+        ("SELECT o.id FROM orders o SEMI JOIN orders p ON o.id = p.id", "WHERE EXISTS"),
+        ("SELECT o.id FROM orders o ASOF JOIN orders p ON o.id = p.id", "QUALIFY ROW_NUMBER()"),
+        ("SELECT id FROM orders LIMIT ALL", "without LIMIT all rows come"),
+        ("SELECT id FROM orders UNION BY NAME SELECT id FROM orders", "columns go by their place"),
         ("SELECT id FROM orders ORDER BY id FETCH FIRST 2 ROWS WITH TIES", "keeps rows of equal rank"),
         ("SELECT id FROM orders TABLESAMPLE 10 PERCENT", "WHERE RANDOM() < 0.1"),
     ],

@@ -66,7 +66,17 @@ _COLUMN_LISTS = {
     ("WATERMARK", "FOR"): _ROWTIME,
     ("PRIMARY", "KEY"): "PRIMARY KEY stands behind the column and its type",
 }
+_MET = "WHERE EXISTS (SELECT 1 AS one FROM b WHERE b.x = a.x)"
 _TOKENS = {
+    (
+        "(",
+        "SELECT",
+    ): "a sub-query stands behind =, < or IN, and has parentheses of its own: f((SELECT …)); > ALL is > (SELECT MAX(x) …)",
+    ("", "SEMI"): _MET,
+    ("", "ANTI"): _MET.replace("EXISTS", "NOT EXISTS"),
+    ("", "ASOF"): "a JOIN b ON b.at <= a.at QUALIFY ROW_NUMBER() OVER (PARTITION BY a.id ORDER BY b.at DESC) = 1",
+    ("LIMIT", "ALL"): "without LIMIT all rows come",
+    ("UNION", "BY"): "columns go by their place: name them in the same order in both",
     ("", "SIMILAR"): _PATTERN,
     ("", "RLIKE"): _PATTERN,
     ("", "REGEXP"): _PATTERN,
@@ -85,6 +95,14 @@ _TOKENS = {
     ("OVER", ""): "each window is written out: OVER (PARTITION BY … ORDER BY …)",
 }
 """By the word before, and what was met; "" is any."""
+_WANTED = {
+    (
+        "SELECT",
+        "an expression",
+    ): "a sub-query has parentheses of its own: f((SELECT …)); x > ALL (…) is x > (SELECT MAX(y) …)",
+    (",", ")"): "one value stands here; (a, b) IN … is EXISTS (SELECT 1 AS one FROM t WHERE t.a = a AND t.b = b)",
+}
+"""By what was met, and what was expected."""
 _AFTER_A_TYPE = {
     "NOT": "columns may be NULL, and have no defaults: COALESCE(x, 0) where they are read",
     "DEFAULT": "columns may be NULL, and have no defaults: COALESCE(x, 0) where they are read",
@@ -108,6 +126,8 @@ def hint_for(before: str, met: str, wanted: str) -> str | None:
     """What to write where `met` was met and `wanted` expected, behind the word `before`."""
     if met == "ORDER" and wanted == ", or )":
         return _ORDERED
+    if (met, wanted) in _WANTED:
+        return _WANTED[met, wanted]
     if met.startswith("'") and wanted.startswith("a name (a stream's"):
         return _FILE
     return _TOKENS.get((before, met)) or _TOKENS.get(("", met)) or (_TOKENS.get((before, "")) if before else None)

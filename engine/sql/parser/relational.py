@@ -18,9 +18,11 @@ from sqlglot.tokenizer_core import TokenType
 from ...errors import Span, Unsupported
 from ..statements.query import NO_SOURCE, FromClause, Join, Query, SelectItem, SourceRef
 from ..statements.relational import Body, CommonTable, OrderItem, RelationalQuery, Select, SetKind, SetOperation, Values
+from .cut import at_fetch, cut
 from .grouping import grouping, grouping_at
 from .query import QueryParser
 
+_QUERIES = ("SELECT", "WITH", "VALUES")
 _SETS = ("UNION", "INTERSECT", "EXCEPT")
 _ONCE = "leave out EMIT to have it answered once, from what is there now"
 _ASK = "ask what the query makes: a pull query takes it"
@@ -110,33 +112,14 @@ class RelationalParser(QueryParser):
         body = self._body()
         order_by = self._order_by("ORDER BY") if self.sees("ORDER", "BY") else ()
         emit = self._emit() if self.take("EMIT") else None
-        limit = self.integer() if self.take("LIMIT") else None
-        offset = None
-        if self.sees("OFFSET"):
-            self.at += 1
-            offset = self.integer()
-            self._uses("OFFSET", self.at - 2)
-            self._rows_word()
-        if limit is None and self._at_fetch():
-            limit = self._fetch()
+        behind = self.at
+        limit, offset = cut(self)
+        if offset is not None:
+            self._uses("OFFSET", behind)
         self._check_order()
         if emit is not None and self.word() in _SETS:
             raise self.error("EMIT stands once, at the end of the whole query", hint="write it behind the last SELECT")
         return RelationalQuery(body, tables, order_by, limit, offset, span=self.span(start)), emit
-
-    def _at_fetch(self) -> bool:
-        return self.sees("FETCH", "FIRST") or self.sees("FETCH", "NEXT")
-
-    def _fetch(self) -> int:
-        """FETCH FIRST n ROWS ONLY, which is LIMIT n."""
-        self.at += 2
-        count = 1 if self.word() in ("ROW", "ROWS") else self.integer("a number of rows")
-        self._rows_word()
-        self.expect("ONLY")
-        return count
-
-    def _rows_word(self) -> bool:
-        return self.take("ROWS") or self.take("ROW")
 
     def _inner(self) -> RelationalQuery:
         """A query inside parentheses that have been opened; the closing one is taken."""
@@ -264,7 +247,7 @@ class RelationalParser(QueryParser):
         if (
             self.sees("ORDER", "BY")
             or self.sees("QUALIFY")
-            or self._at_fetch()
+            or at_fetch(self)
             or (self.sees("OFFSET") and self.is_at(TokenType.NUMBER, 1))
         ):
             return False
@@ -316,7 +299,7 @@ class RelationalParser(QueryParser):
 
     def _primary(self) -> exp.Expression:
         start = self.at
-        if self.is_at(TokenType.L_PAREN) and self.word(1) in ("SELECT", "WITH"):
+        if self.is_at(TokenType.L_PAREN) and self.word(1) in _QUERIES:
             return self._subquery(start)
         return super()._primary()
 
@@ -340,7 +323,7 @@ class RelationalParser(QueryParser):
         return super()._worded(start)
 
     def _range(self, left: exp.Expression) -> exp.Expression:
-        if self.sees("IN") and self.is_at(TokenType.L_PAREN, 1) and self.word(2) in ("SELECT", "WITH"):
+        if self.sees("IN") and self.is_at(TokenType.L_PAREN, 1) and self.word(2) in _QUERIES:
             self.at += 1
             return exp.In(this=left, query=self._subquery(self.at))
         return super()._range(left)
