@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,23 @@ def test_numbers_are_rounded_as_the_tensors_are(data: Path, tmp_path: Path) -> N
         ):
             with pytest.raises(mergus.MergusError, match=said):
                 db.query(f"SELECT {call} FROM s;")
+
+
+def test_a_model_whose_library_is_missing_is_refused_by_the_statement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with mergus.connect() as db:
+        db.execute(STREAM)
+        for sql in (
+            "CREATE STREAM u AS SELECT id, classify(t) AS kind FROM s;",
+            "CREATE TABLE n AS SELECT classify(t) AS kind, COUNT(*) AS n FROM s GROUP BY classify(t);",
+            "SELECT embed(t) FROM s;",
+        ):
+            with pytest.raises(
+                mergus.MergusError,
+                match=r"needs tensorflow, which is not installed[^H]*Hint: pip install 'mergus\[tens",
+            ):
+                db.execute(sql)
+        assert not db.engine.catalog.queries
 
 
 def test_beyond_this_machine_folders_are_limited_and_python_is_off(data: Path, tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import cast
 
-from ...errors import EnvironmentFault, UnknownName
+from ...errors import EnvironmentFault, UnknownName, UserError
 from ..program import Program, Source
 
 GROUP = "mergus.providers"
@@ -46,6 +47,17 @@ EXTRAS = {
     "grpc": "remote",
 }
 """The extra of this package that brings a library."""
+LIBRARIES = {
+    "tensorflow": "tensorflow",
+    "keras": "tensorflow",
+    "graphdef": "tensorflow",
+    "sklearn": "sklearn",
+    "onnx": "onnxruntime",
+    "tflite": "ai_edge_litert",
+    "openvino": "openvino",
+    "torchscript": "torch",
+}
+"""The library without which an engine loads nothing."""
 Load = Callable[[Source], Program]
 
 
@@ -73,6 +85,16 @@ def find(provider: str) -> Load:
 def load(provider: str, source: Source) -> Program:
     """Load a model with the engine of that name."""
     return find(provider)(source)
+
+
+def check_installed(function: str, provider: str) -> None:
+    """Raise UserError where the library of a function's engine is not installed; imports nothing."""
+    name = LIBRARIES.get(provider)
+    if name is not None and importlib.util.find_spec(name) is None:
+        raise UserError(
+            f"function {function} needs {name}, which is not installed",
+            hint=f"pip install 'mergus[{EXTRAS[name]}]', and start Mergus again",
+        )
 
 
 def library(name: str) -> object:

@@ -21,6 +21,7 @@ from ...sql.schema import ColumnDef
 from ...sql.statements.query import Query
 from ...sql.statements.relational import RelationalQuery
 from ...sql.statements.statement import AlterSource, CreateSource, CreateSourceAs, DropSource, InsertInto
+from ..models.libraries import check_libraries
 from ..schemas import Inferring, registrations, with_registry
 from .change import Change, Start, World
 from .topics import needed_topic, sink_topic
@@ -143,6 +144,8 @@ def _planned(query: Query | RelationalQuery, query_id: str, target: SinkTarget, 
     """A persistent query's plan, its topics known to fit together."""
     plan = plan_query(query, world.catalog, world.registry, query_id=query_id, sink=target, settings=world.settings)
     check_partitions(plan.logical, world.topic)
+    if not world.replaying:
+        check_libraries(plan)
     return plan
 
 

@@ -32,6 +32,7 @@ from ...sql.types import arrow_type
 from .. import opening
 from ..describe.analyze import analyzed
 from ..describe.sources import describe_plan, watched_of
+from ..models.libraries import check_libraries
 from ..results import Listing, Push, Rows
 from .pull import PullPlans
 from .relational import RelationalQuestions
@@ -213,6 +214,7 @@ class Questions:
         query_id = f"{TRANSIENT}{next(self._numbers)}_{engine.clock.now_ms()}"
         plan = plan_query(query, engine.catalog, engine.registry, query_id=query_id, sink=None, settings=settings)
         check_partitions(plan.logical, engine.topics.describe)
+        check_libraries(plan)
         bounded = pull or engine.bounded or all(source.file is not None for source in plan.sources)
         tail = Tail(engine, plan, self._forget, self._count)
         push = Push(text, plan.schema, tail.batches(), tail.stop, query_id, plan.limit)
