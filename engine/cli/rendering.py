@@ -134,13 +134,13 @@ def write_told(result: Done | Listing, out: TextIO) -> None:
     if isinstance(result, Done):
         if result.message:
             out.write(result.message + "\n")
-        for warning in result.warnings:
-            out.write(f"warning: {warning}\n")
-        return
-    if result.columns:
-        _print_table(out, result.columns, ([_told(value) for value in row] for row in result.rows))
-    if result.text:
-        out.write(result.text.rstrip() + "\n")
+    else:
+        if result.columns:
+            _print_table(out, result.columns, ([_told(value) for value in row] for row in result.rows))
+        if result.text:
+            out.write(result.text.rstrip() + "\n")
+    for warning in result.warnings:
+        out.write(f"warning: {warning}\n")
 
 
 def _told(value: Any) -> str:

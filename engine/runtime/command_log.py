@@ -94,6 +94,10 @@ class CommandLog:
         changed = "UPDATE statements SET settings = json_remove(settings, ?) WHERE sequence = ?"
         self._do(changed, f'$."{name}"', sequence)
 
+    def check(self) -> None:
+        """Raise EnvironmentFault where it cannot be read."""
+        self._do("SELECT sequence FROM statements LIMIT 1").fetchone()
+
     def commands(self) -> list[Command]:
         """All statements in order."""
         rows = self._do(

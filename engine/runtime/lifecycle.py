@@ -245,13 +245,13 @@ class Lifecycle:
         self._entry(query_id)
         return self.statuses(ends=True)[query_id]
 
-    def metrics(self) -> bytes:
-        """What /metrics answers of queries, models and processes."""
+    def metrics(self, left_out: int = 0) -> bytes:
+        """What /metrics answers of queries, models and processes, and of the statements that are `left_out`."""
         statuses = self.statuses(ends=True)
         queries = [status.metrics for status in statuses.values()]
         states = {query_id: status.state for query_id, status in statuses.items()}
         pids = {host.name: host.pid for host in self.host_processes()} | {"server": os.getpid()}
-        return exposition(queries, states, together(self.version_stats().values()), pids)
+        return exposition(queries, states, together(self.version_stats().values()), pids, left_out)
 
     def wait_caught_up(self, query_ids: Collection[str] | None = None, limit_s: float = 3600.0) -> list[FlowStatus]:
         """Return when the queries (None: all) have worked in all that their topics hold, and what they wrote meanwhile,

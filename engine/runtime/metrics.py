@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 from ..inference.stats import ModelStats, Version
@@ -198,10 +198,14 @@ def exposition(
     states: Mapping[str, str] = MappingProxyType({}),
     models: Mapping[Version, ModelStats] = MappingProxyType({}),
     pids: Mapping[str, int] = MappingProxyType({}),
+    left_out: int = 0,
 ) -> bytes:
-    """What /metrics answers of queries, their states by id, versions of models, and processes by name."""
+    """What /metrics answers of queries, their states by id, versions of models, processes by name, and how many statements
+    the start could not carry out again."""
     registry = CollectorRegistry()
     registry.register(QueriesCollector(queries, states))
     registry.register(ModelsCollector(models))
     registry.register(ProcessesCollector(pids))
+    missing = "Statements of the command log that the start could not carry out again"
+    Gauge("mergus_statements_left_out", missing, registry=registry).set(left_out)
     return generate_latest(registry)

@@ -354,6 +354,7 @@ class Engine:
             session.variables,
             self.questions.statements(),
             self.plans,
+            self.restart.left_out,
         )
 
     def _consumers(self) -> dict[str, Consumers]:
@@ -387,13 +388,12 @@ class Engine:
 
     def health(self) -> dict[str, bool]:
         """What /healthcheck answers: whether the command log and the topics can be reached."""
-        commands = opening.reached(self.folder.check) and opening.reached(self.commands.commands)
-        topics = opening.reached(self.topics.list)
-        return {"metastore": commands, "kafka": topics, "commandRunner": commands}
+        commands = opening.reached(self.folder.check) and opening.reached(self.commands.check)
+        return {"metastore": commands, "kafka": opening.reached(self.topics.list), "commandRunner": commands}
 
     def metrics_text(self) -> str:
         """What /metrics answers."""
-        return self.lifecycle.metrics().decode()
+        return self.lifecycle.metrics(len(self.restart.left_out)).decode()
 
     def info(self) -> dict[str, Any]:
         """What /info answers."""

@@ -10,6 +10,7 @@ import json
 import logging
 import re
 import shutil
+import textwrap
 import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -32,8 +33,14 @@ TO_DELETE = "mergus.delete.topics"
 """The note in the command log that names the topics which a statement has still to delete."""
 AGAIN_S = 2.0
 _CLOSE_S = 1.0
+_WORDS_MAX = 100
 _NUMBER = re.compile(r"_(\d+)\Z")
 log = logging.getLogger("mergus.engine")
+
+
+def _beginning(text: str) -> str:
+    """A statement's first words, on one line."""
+    return textwrap.shorten(text, _WORDS_MAX, placeholder=" …")
 
 
 class Restart(Keeper):
@@ -48,6 +55,7 @@ class Restart(Keeper):
         self._doing = threading.RLock()
         self._then: list[Callable[[], object]] = []
         self._told = ""
+        self.left_out: list[str] = []  # statements that could not be entered again, and why
 
     def start(self) -> None:
         """Enter the command log again, and start its queries."""
@@ -124,6 +132,7 @@ class Restart(Keeper):
                 ended.update(self._entered(command))
             except MergusError as error:
                 log.error("a statement of the command log cannot be carried out again: %s", error.message)
+                self.left_out.append(f"{_beginning(command.text)} ({error.message})")
                 left_out.add(command.query_id)
         self._enter_statement(Command(0, processing_log.STATEMENT))
         for query_id in ended - left_out - self._engine.catalog.queries.keys():

@@ -38,6 +38,7 @@ class Listing:
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[Any, ...], ...] = ()
     text: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class Rows:

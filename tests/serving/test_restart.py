@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import mergus
 from mergus.engine.cli.server import _start_queries
 from mergus.engine.config import load
 from mergus.engine.errors import EnvironmentFault, NotLetIn, UnknownName
@@ -193,6 +194,21 @@ def test_an_id_of_a_query_that_was_left_out_is_not_given_again(folder, monkeypat
         assert made.query_id == "CSAS_V_3"
     finally:
         engine.close()
+
+
+def test_statements_that_are_left_out_are_told(folder):
+    log = CommandLog(folder / "commands.db")
+    log.append("CREATE STREAM v AS\n  SELECT * FROM nowhere EMIT CHANGES", query_id="CSAS_V_2")
+    log.close()
+    engine = opened(folder)
+    with served(engine) as url, mergus.connect(server=url) as remote:
+        words = "CREATE STREAM v AS SELECT * FROM nowhere EMIT CHANGES (NOWHERE does not exist)"
+        told = (f"a statement could not be carried out again at the start: {words}",)
+        for statement in ("SHOW QUERIES;", "SHOW STREAMS;"):
+            assert said(engine, statement)[0].warnings == told
+            assert remote.execute(statement)[0].warnings == told
+        assert "\nmergus_statements_left_out 1.0\n" in engine.metrics_text()
+        assert all(engine.health().values())  # a server that is started again for it would come to the same
 
 
 def test_state_of_a_query_that_had_ended_is_removed(folder):

@@ -172,16 +172,17 @@ def _tables(stream: pa.RecordBatchStreamReader, response: HTTPResponse) -> Table
 def result_of(entity: Mapping[str, Any], statement: str) -> Done | Listing:
     """What an entity of /ksql says."""
     status = entity.get("commandStatus")
+    warnings = tuple(str(w["message"]) for w in entity.get("warnings", ()))
     if isinstance(status, dict):
         kind, name, action = str(entity["commandId"]).split("/", 2)
-        warnings = tuple(str(w["message"]) for w in entity.get("warnings", ()))
         made = (kind, name.strip("`"), action)
         return Done(
             statement, status["message"], made, status.get("queryId"), entity.get("commandSequenceNumber", -1), warnings
         )
     if entity.get("@type") == "generic":
-        return Done(statement, str(entity["message"]))
+        return Done(statement, str(entity["message"]), warnings=warnings)
     body = {k: v for k, v in entity.items() if k not in ("@type", "statementText", "warnings", "forPeople")}
     shown = entity.get("forPeople") or {}
     rows = tuple(map(tuple, shown.get("rows", ())))
-    return Listing(statement, str(entity["@type"]), body, tuple(shown.get("columns", ())), rows, shown.get("text", ""))
+    columns, text = tuple(shown.get("columns", ())), shown.get("text", "")
+    return Listing(statement, str(entity["@type"]), body, columns, rows, text, warnings)

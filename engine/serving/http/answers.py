@@ -40,7 +40,8 @@ def entity(result: Done | Listing | Rows, *, for_people: bool = False) -> dict[s
         case Listing():
             shown = {"columns": result.columns, "rows": result.rows, "text": result.text}
             more = {"forPeople": shown} if for_people else {}
-            return {"@type": result.kind, **_common(result), **result.body, "warnings": [], **more}
+            warnings = [{"message": w} for w in result.warnings]
+            return {"@type": result.kind, **_common(result), **result.body, "warnings": warnings, **more}
         case _:
             return None
 
