@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ..errors import TypeMismatch, UserError
+from ..errors import RecordError, TypeMismatch, UserError
 from ..sql.types import (
     BIGINT,
     BOOLEAN,
@@ -25,6 +25,7 @@ from ..sql.types import (
     STRING,
     Array,
     Columns,
+    Decimal,
     Scalar,
     SqlType,
     Vector,
@@ -92,12 +93,19 @@ class Port:
         return (self.tensor,) if self.parts is None else self.parts.tensors
 
     def fed(self, column: pa.Array) -> dict[str, np.ndarray[Any, Any]]:
-        """A column without NULLs as tensors by name."""
+        """A column as tensors by name: without NULLs, but for a model that takes them."""
+        if column.null_count:
+            self._check_takes_null()
         if self.parts is not None:
             return coordinates(column, self.type, self.parts)
         if is_sparse(self.type):
             return {self.tensor.name: dense(column, self.type, self.tensor)}
         return {self.tensor.name: _fed(to_tensor(column), self.tensor)}
+
+    def _check_takes_null(self) -> None:
+        """Raise RecordError unless a missing value has a place in the tensor: NaN, or None where texts are objects."""
+        if not isinstance(self.type, Scalar | Decimal) or not takes_missing(self.tensor):
+            raise RecordError(f"{self.column} is NULL, which has no place in tensor {self.tensor}")
 
     def answer(self, outputs: Tensors) -> pa.Array:
         """The column of what a model has given."""
@@ -136,7 +144,7 @@ class Binding:
         return tuple((p.column, p.type) for p in self.outputs)
 
     def prepare(self, *columns: pa.Array) -> Tensors:
-        """Arguments without NULLs as tensors."""
+        """Arguments as tensors: without NULLs, but for a model that takes them."""
         if self.packed:
             tensor = self.inputs[0].tensor
             arrays = [_numbers(c, tensor) for c in columns]
@@ -213,6 +221,11 @@ def bind(
     )
     assert given is not None  # one of the two branches made it
     return Binding(given, made, packed)
+
+
+def takes_missing(tensor: Tensor) -> bool:
+    """Whether a value that is missing can be told in a tensor."""
+    return tensor.dtype in TEXTS or "float" in tensor.dtype
 
 
 def declared_tensors(columns: Columns) -> tuple[Tensor, ...]:

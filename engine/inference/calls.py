@@ -40,7 +40,7 @@ def run(
     before: Evaluation | None = None,
 ) -> tuple[dict[str, np.ndarray[Any, Any]], Lost]:
     """Run the model over all of `inputs` in calls of at most `rows_max` rows, halving a call that fails. `before` makes of
-    them what the model is given, as many rows at a time: of rows with NULL then it is not asked."""
+    them what the model is given, as many rows at a time: of rows with NULL then it is not asked, unless it takes them."""
     count = len(inputs[0])
     limit = min(rows_max, function.batch_sizes[-1]) if function.batch_sizes else rows_max
     if before is None:
@@ -48,7 +48,7 @@ def run(
     pieces: list[tuple[Rows, Tensors]] = []
     lost: Lost = {}
     for start in range(0, count, limit):
-        rows, given, failed = _transformed(before, [a.slice(start, limit) for a in inputs])
+        rows, given, failed = _transformed(before, [a.slice(start, limit) for a in inputs], function.takes_null)
         lost |= {start + i: why for i, why in failed.items()}
         if not len(rows):
             continue
@@ -70,7 +70,9 @@ def _asked(
     return _join([(slice(start, end), outputs) for start, end, outputs in pieces], count), failed
 
 
-def _transformed(before: Evaluation, columns: Sequence[pa.Array]) -> tuple[Rows, list[pa.Array], Lost]:
+def _transformed(
+    before: Evaluation, columns: Sequence[pa.Array], takes_null: bool
+) -> tuple[Rows, list[pa.Array], Lost]:
     """The rows that the model is asked of, with what `before` makes of them; and why not of the others."""
     count = len(columns[0])
     pieces, lost = halved(count, count, lambda start, end: before([c.slice(start, end - start) for c in columns]))
@@ -78,7 +80,7 @@ def _transformed(before: Evaluation, columns: Sequence[pa.Array]) -> tuple[Rows,
         return np.arange(0), [], lost
     made = [pa.concat_arrays(parts) for parts in zip(*(given for _, _, given in pieces), strict=True)]
     rows = np.concatenate([np.arange(start, end) for start, end, _ in pieces])
-    there = valid(made)
+    there = valid(made, any_of_them=takes_null)
     lost |= dict.fromkeys(rows[~there].tolist())
     return rows[there], made if there.all() else [c.filter(pa.array(there)) for c in made], lost
 

@@ -20,7 +20,8 @@ _BITS = {pa.float64(): pa.int64(), pa.float32(): pa.int32(), pa.float16(): pa.in
 class Distinct:
     """The distinct non-NULL inputs of a batch.
 
-    `inputs`: one array an argument, `count` long. `slot`: for each row its index into them, -1 where an argument is NULL.
+    `inputs`: one array an argument, `count` long. `slot`: for each row its index into them, -1 for one that is not asked about,
+    because an argument is NULL.
     `keys`: what names each input in the cache, or None when the arguments have no cheap key (vectors, structs). `straight`:
     the inputs are known to be the rows, in order.
     """
@@ -36,13 +37,19 @@ class Distinct:
         return len(self.inputs[0])
 
 
-def distinct(args: Sequence[pa.Array]) -> Distinct:
-    """Find the distinct inputs of a batch's arguments (at least one, all of one length)."""
+def distinct(args: Sequence[pa.Array], *, takes_null: bool = False) -> Distinct:
+    """Find the distinct inputs of a batch's arguments (at least one, all of one length). `takes_null`: rows with NULL are
+    inputs, too, unless all of their arguments are; a batch with such rows is taken as it comes."""
+    if takes_null and any(arg.null_count for arg in args):
+        return _as_they_come(args, valid(args, any_of_them=True))
     if len(args) > 1 and all(_of_numbers(a.type) for a in args):
         return _numbers(args)
     if all(_encodable(a.type) for a in args):
         return _one(args[0]) if len(args) == 1 else _several(args)
-    there = valid(args)
+    return _as_they_come(args, valid(args))
+
+
+def _as_they_come(args: Sequence[pa.Array], there: np.ndarray[Any, np.dtype[np.bool_]]) -> Distinct:
     if there.all():
         return Distinct(tuple(args), np.arange(len(there)), None, straight=True)
     slot = np.where(there, np.cumsum(there) - 1, -1)
@@ -58,8 +65,13 @@ def _of_numbers(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-def valid(args: Sequence[pa.Array]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Whether each row has all its arguments."""
+def valid(args: Sequence[pa.Array], *, any_of_them: bool = False) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Whether each row has all its arguments, or any of them."""
+    if any_of_them:
+        some = np.zeros(len(args[0]), dtype=bool)
+        for arg in args:
+            some |= np.asarray(pc.is_valid(arg))
+        return some
     there = np.ones(len(args[0]), dtype=bool)
     for arg in args:
         if arg.null_count:

@@ -36,7 +36,8 @@ class ModelFunction:
 
     `provider` and `options` choose and set the engine, `declared` are the tensors in and out for one whose artefact does
     not tell them; `cache_rows`: how many inputs are remembered, None for as many as the runtime says. `isolated`: in a process
-    of its own, which is killed when a call takes longer than `timeout_ms`.
+    of its own, which is killed when a call takes longer than `timeout_ms`. `takes_null`: it is asked about rows with NULL, too,
+    if they have any other input.
     Called from Python with a list or Arrow array an argument, it answers with an Arrow array; a row that fails raises.
     """
 
@@ -58,6 +59,7 @@ class ModelFunction:
     cache_rows: int | None = None
     isolated: bool = False
     timeout_ms: int | None = None
+    takes_null: bool = False
     before: str | None = None
     after: str | None = None
 

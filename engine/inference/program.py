@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import RecordError, UserError
 
 Tensors = Mapping[str, "np.ndarray[Any, Any]"]
 TEXTS = ("string", "bytes")
@@ -111,6 +111,8 @@ def as_declared(values: np.ndarray[Any, Any], tensor: Tensor) -> np.ndarray[Any,
     """An array as an engine that is strict about it wants it: its dtype, and `[rows, 1]` for single values where the
     signature says so."""
     made = texts(values) if tensor.dtype == "string" else np.asarray(values, dtype=np.dtype(tensor.dtype))
+    if tensor.dtype == "string" and None in made:
+        raise RecordError(f"a text is NULL, which has no place in tensor {tensor}")
     if made.ndim == 1 and tensor.shape == (1,):
         made = made.reshape(-1, 1)
     return made

@@ -77,6 +77,7 @@ def version_function(name: str, folder: Path, number: str, route: Mapping[str, A
         cache_rows=record.get("cache_rows"),
         isolated=record.get("isolated", False),
         timeout_ms=record.get("timeout_ms"),
+        takes_null=record.get("null_input") == "pass",
         before=transforms.get(INPUT),
         after=transforms.get(OUTPUT),
     )

@@ -253,7 +253,7 @@ def _one_chunk(column: pa.Array | pa.ChunkedArray, wanted: pa.DataType) -> pa.Ar
 def _infer(
     function: ModelFunction, columns: Sequence[pa.Array], loaded: _Loaded, stats: ModelStats, rows_max: int
 ) -> InferResult:
-    asked = distinct(columns)
+    asked = distinct(columns, takes_null=function.takes_null)
     stats.rows += len(asked.slot)
     stats.nulls += 0 if asked.straight else int((asked.slot < 0).sum())
     stats.distinct += asked.count

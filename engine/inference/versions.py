@@ -23,7 +23,7 @@ from ..sql.transform import Transform, column_texts
 from ..sql.types import Columns
 from . import topic_artefacts
 from .artefact import COMPILED
-from .binding import Binding
+from .binding import Binding, takes_missing
 from .inspection import inspect
 from .packing import packed_sides
 from .providers import registry as providers
@@ -32,6 +32,7 @@ from .topic_artefacts import Sent
 from .watched import newest
 
 ERROR_WAYS = (*call_settings.ERROR_WAYS, "dlq")
+NULL_WAYS = ("skip", "pass")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Wanted:
     options: Mapping[str, str] = field(default_factory=dict)
     sha256: str | None = None
     on_error: str = "null"
+    null_input: str = "skip"
     batch_sizes: tuple[int, ...] = ()
     cache_rows: int | None = None
     self_test: str | None = None
@@ -203,6 +205,7 @@ class ModelStore:
             }
         )
         binding = Binding.of_json(made["binding"])
+        _check_null_input(wanted, binding)
         remote = wanted.provider in providers.REMOTE  # what is there may change, so nothing of it is remembered unasked
         record = {
             "entry": copy.name,
@@ -214,6 +217,7 @@ class ModelStore:
             "binding": made["binding"],
             "options": dict(wanted.options),
             "on_error": wanted.on_error,
+            "null_input": wanted.null_input,
             "dead_letters": wanted.dead_letters,
             "batch_sizes": list(wanted.batch_sizes),
             "cache_rows": 0 if remote and wanted.cache_rows is None else wanted.cache_rows,
@@ -275,6 +279,16 @@ def _kept(transforms: Mapping[str, Transform]) -> dict[str, Any]:
 def _asked_transforms(transforms: Mapping[str, Transform]) -> dict[str, Any]:
     """What an inspection is told of them: how they read, and how they work."""
     return {"transforms": _kept(transforms), "packed": packed_sides(transforms)}
+
+
+def _check_null_input(wanted: Wanted, binding: Binding) -> None:
+    tensors = binding.input_tensors
+    if wanted.null_input == "pass" and not wanted.transforms and not any(map(takes_missing, tensors)):
+        raise UserError(
+            f"model {wanted.name}: NULL_INPUT = 'pass' wants an input that can be missing",
+            detail=f"it takes {', '.join(map(str, tensors))}",
+            hint="numbers are NaN where a tensor holds fractions: declare such an input as DOUBLE",
+        )
 
 
 def _cases(wanted: Wanted) -> list[Any]:

@@ -115,5 +115,4 @@ def _guarded(call: Call, places: Sequence[Expr | None]) -> Call:
     tests = [test for test in dict.fromkeys(places) if test is not None]
     if None in places:
         return call
-    first = call.args[0]
-    return replace(call, args=(Case(tuple((test, first) for test in tests), None, first.type), *call.args[1:]))
+    return replace(call, args=tuple(Case(tuple((test, arg) for test in tests), None, arg.type) for arg in call.args))

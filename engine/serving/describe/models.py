@@ -169,6 +169,8 @@ def create_text(name: str, version: ModelVersion, *, again: bool = False) -> str
     ]
     if record["on_error"] != "null":
         properties.append(("ON_ERROR", record["on_error"]))
+    if record.get("null_input") == "pass":
+        properties.append(("NULL_INPUT", "pass"))
     if record.get("dead_letters"):
         properties.append(("DEAD_LETTERS", record["dead_letters"]))
     if record["batch_sizes"]:

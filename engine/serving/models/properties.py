@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...errors import AnalysisError
-from ...inference.versions import ERROR_WAYS, Wanted
+from ...inference.versions import ERROR_WAYS, NULL_WAYS, Wanted
 from ...sql.scope import suggestion
 from ...sql.statements.model import CreateModel
 from ...sql.statements.statement import Property
@@ -16,6 +16,7 @@ KNOWN = (
     "PATH",
     "SHA256",
     "ON_ERROR",
+    "NULL_INPUT",
     "DEAD_LETTERS",
     "BATCH_SIZES",
     "CACHE_ROWS",
@@ -49,11 +50,7 @@ def wanted_of(statement: CreateModel, properties: dict[str, Property], transform
         raise AnalysisError(
             "a model's versions come from TOPIC or from PATH, not from both", span=properties["TOPIC"].span
         )
-    on_error = (text_of(properties.get("ON_ERROR")) or "null").lower()
-    if on_error not in ERROR_WAYS:
-        raise AnalysisError(
-            f"ON_ERROR is one of {', '.join(ERROR_WAYS)}, not {on_error}", span=properties["ON_ERROR"].span
-        )
+    on_error = _way(properties.get("ON_ERROR"), ERROR_WAYS)
     return Wanted(
         name=statement.name,
         provider=text_of(properties["PROVIDER"]).lower(),
@@ -64,6 +61,7 @@ def wanted_of(statement: CreateModel, properties: dict[str, Property], transform
         options={n.lower(): _option(p) for n, p in properties.items() if n not in KNOWN},
         sha256=text_of(properties.get("SHA256")) or None,
         on_error=on_error,
+        null_input=_way(properties.get("NULL_INPUT"), NULL_WAYS),
         dead_letters=_dead_letters(statement.name, on_error, properties.get("DEAD_LETTERS")),
         batch_sizes=_sizes(properties.get("BATCH_SIZES")),
         cache_rows=_number(properties.get("CACHE_ROWS")),
@@ -75,6 +73,14 @@ def wanted_of(statement: CreateModel, properties: dict[str, Property], transform
         isolated=flag_of(properties.get("ISOLATED")),
         timeout_ms=_timeout(properties.get("TIMEOUT_MS")),
     )
+
+
+def _way(given: Property | None, ways: tuple[str, ...]) -> str:
+    """One of some words; the first where none is given."""
+    chosen = (text_of(given) or ways[0]).lower()
+    if given is not None and chosen not in ways:
+        raise AnalysisError(f"{given.name} is one of {', '.join(ways)}, not {chosen}", span=given.span)
+    return chosen
 
 
 def _dead_letters(model: str, on_error: str, given: Property | None) -> str | None:
