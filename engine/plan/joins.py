@@ -14,11 +14,12 @@ from sqlglot import exp
 from ..errors import AnalysisError, Span
 from ..sql.expressions import Call, Column, Expr
 from ..sql.functions import FunctionRegistry, SqlTemplate
+from ..sql.properties import INFERRING
 from ..sql.schema import ColumnDef, Schema
 from ..sql.scope import WINDOW_BOUNDS, span_of
 from ..sql.types import SqlType
 from ..sql.typing.expression import analyze_expression
-from .logical import FINALS_APART, Aggregate, Finals, Join, Node, Project, Read, Within, has, inputs
+from .logical import FINALS_APART, Aggregate, Finals, Join, Node, Project, Read, Within, has, inputs, reads
 from .names import synthetic_key
 from .rows import Entry, RowKey, Rows, RowScope, canonical
 from .steps import Window
@@ -172,9 +173,11 @@ def _check_sides(left: Rows, right: Rows, kind: str, within: Within | None, span
         )
 
 
-def _meeting(window: Window) -> tuple[int, bool, bool]:
-    """What two windows must have in common for their rows to meet: their keys are laid out alike then."""
-    return window.size_ms, window.is_session, window.is_cumulative
+def _meeting(window: Window, node: Node) -> tuple[int, bool, bool]:
+    """What two windows must have in common for their rows to meet: their keys are laid out alike then. Keys whose schemas lie
+    in a registry may be of windows of another size that start at the same time: ksqlDB lays these out anew."""
+    anew = all(read.source.formats.key in INFERRING for read in reads(node))
+    return 0 if anew else window.size_ms, window.is_session, window.is_cumulative
 
 
 def check_windows(left: Rows, right: Rows, span: Span | None) -> None:
@@ -202,7 +205,7 @@ def check_windows(left: Rows, right: Rows, span: Span | None) -> None:
             span=span,
         )
     ours, theirs = left.node.window, right.node.window
-    if ours and theirs and _meeting(ours) != _meeting(theirs):
+    if ours and theirs and _meeting(ours, left.node) != _meeting(theirs, right.node):
         raise AnalysisError(
             "implicit repartitioning of windowed sources is not supported",
             detail=f"the windows of {left.sources[0]} and {right.sources[0]} differ",

@@ -18,7 +18,11 @@ ASSERT VALUES sums (id, d, b, twice, e) VALUES (1, 3.5, 9000000001, 7.0, '3.75')
 --@test: TRANSFORM and FILTER give no map that holds NULL, but NULL itself, as ksqlDB's do
 CREATE STREAM maps (id INT KEY, m MAP<STRING, INT>) WITH (kafka_topic = 'maps', value_format = 'JSON', partitions = 1);
 CREATE STREAM made AS SELECT id, TRANSFORM(m, (k, v) => UCASE(k), (k, v) => v) AS all_of, FILTER(m, (k, v) => k <> 'b') AS without_b FROM maps;
-INSERT INTO maps (id, m) VALUES (1, MAP('a' := 1, 'b' := NULL)), (2, MAP('a' := NULL, 'b' := 2)), (3, MAP('a' := 1)), (4, MAP()), (5, NULL);
+INSERT INTO maps (id, m) VALUES (1, MAP('a' := 1, 'b' := NULL));
+INSERT INTO maps (id, m) VALUES (2, MAP('a' := NULL, 'b' := 2));
+INSERT INTO maps (id, m) VALUES (3, MAP('a' := 1));
+INSERT INTO maps (id, m) VALUES (4, MAP());
+INSERT INTO maps (id, m) VALUES (5, NULL);
 ASSERT VALUES made (id, without_b) VALUES (1, MAP('a' := 1));
 ASSERT VALUES made (id) VALUES (2);
 ASSERT VALUES made (id, all_of, without_b) VALUES (3, MAP('A' := 1), MAP('a' := 1));

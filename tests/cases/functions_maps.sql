@@ -9,7 +9,11 @@ ASSERT VALUES listed (id, made) VALUES (2, MAP('x' := 2, 'y' := 2));
 --@test: AS_MAP: a key without a value has NULL, the last of equal keys counts
 CREATE STREAM lists (id INT KEY, ks ARRAY<STRING>, vs ARRAY<INT>) WITH (kafka_topic = 'lists', value_format = 'JSON', partitions = 1);
 CREATE STREAM made AS SELECT id, AS_MAP(ks, vs) AS m FROM lists;
-INSERT INTO lists (id, ks, vs) VALUES (1, ['a', 'b'], [1]), (2, ['a', 'b', 'a'], [1, 2, 3]), (3, ['a'], [1, 2]), (4, [], [1]), (5, ['a'], NULL);
+INSERT INTO lists (id, ks, vs) VALUES (1, ['a', 'b'], [1]);
+INSERT INTO lists (id, ks, vs) VALUES (2, ['a', 'b', 'a'], [1, 2, 3]);
+INSERT INTO lists (id, ks, vs) VALUES (3, ['a'], [1, 2]);
+INSERT INTO lists (id, ks, vs) VALUES (4, [], [1]);
+INSERT INTO lists (id, ks, vs) VALUES (5, ['a'], NULL);
 ASSERT VALUES made (id, m) VALUES (1, MAP('a' := 1, 'b' := NULL));
 ASSERT VALUES made (id, m) VALUES (2, MAP('a' := 3, 'b' := 2));
 ASSERT VALUES made (id, m) VALUES (3, MAP('a' := 1));

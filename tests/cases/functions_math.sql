@@ -34,3 +34,12 @@ INSERT INTO numbers (id, d, i, b) VALUES (1, 100.0, -7, 9000000000);
 INSERT INTO numbers (id, d, i, b) VALUES (2, 1.25, 0, 1);
 ASSERT VALUES made (id, l, mi, mb, md) VALUES (1, 2.0, -1, 5, 0.0);
 ASSERT VALUES made (id, l, mi, md) VALUES (2, 0.09691001300805642, 0, 0.25);
+
+--@test: ROUND and TRUNC of whole numbers are BIGINT, of DECIMALs the digits before the point
+CREATE STREAM amounts (id INT KEY, n INT, p DECIMAL(4, 2), f DECIMAL(2, 2)) WITH (kafka_topic = 'amounts', value_format = 'JSON', partitions = 1);
+CREATE STREAM whole AS SELECT id, ROUND(n) AS rn, TRUNC(n) AS tn, ROUND(p) AS rp, TRUNC(p) AS tp, ROUND(f) AS rf FROM amounts;
+INSERT INTO amounts (id, n, p, f) VALUES (1, 7, -99.50, 0.50);
+INSERT INTO amounts (id, n, p, f) VALUES (2, -7, 99.50, 0.49);
+ASSERT STREAM whole (id INT KEY, rn BIGINT, tn BIGINT, rp DECIMAL(2, 0), tp DECIMAL(2, 0), rf DECIMAL(1, 0)) WITH (kafka_topic = 'WHOLE', value_format = 'JSON');
+ASSERT VALUES whole (id, rn, tn, rp, tp, rf) VALUES (1, 7, 7, -99, -99, 1);
+ASSERT VALUES whole (id, rn, tn, tp, rf) VALUES (2, -7, -7, 99, 0);

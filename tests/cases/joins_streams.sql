@@ -128,3 +128,20 @@ CREATE STREAM both AS SELECT l.k, r.v FROM l JOIN r WITHIN (1 SECOND, -2 SECONDS
 CREATE STREAM l (k INT KEY, v INT) WITH (kafka_topic = 'l', value_format = 'JSON', partitions = 1);
 CREATE STREAM r (k INT KEY, v INT) WITH (kafka_topic = 'r', value_format = 'JSON', partitions = 1);
 CREATE STREAM both AS SELECT l.k, r.v FROM l JOIN r WITHIN 1 SECOND GRACE PERIOD -1 SECONDS ON l.k = r.k;
+
+--@test: streams of windows of two sizes meet where windows start together, if their keys' schemas lie in a registry
+CREATE STREAM clicks (k INT KEY, v INT) WITH (kafka_topic = 'clicks', value_format = 'JSON', partitions = 1);
+CREATE TABLE fives WITH (kafka_topic = 'fives', key_format = 'AVRO') AS SELECT k, COUNT(*) AS n FROM clicks WINDOW TUMBLING (SIZE 5 SECONDS) GROUP BY k;
+CREATE TABLE tens WITH (kafka_topic = 'tens', key_format = 'AVRO') AS SELECT k, COUNT(*) AS n FROM clicks WINDOW TUMBLING (SIZE 10 SECONDS) GROUP BY k;
+CREATE STREAM f (k INT KEY, n BIGINT) WITH (kafka_topic = 'fives', key_format = 'AVRO', value_format = 'JSON', partitions = 1, window_type = 'TUMBLING', window_size = '5 SECONDS');
+CREATE STREAM t (k INT KEY, n BIGINT) WITH (kafka_topic = 'tens', key_format = 'AVRO', value_format = 'JSON', partitions = 1, window_type = 'TUMBLING', window_size = '10 SECONDS');
+CREATE STREAM met AS SELECT f.k AS k, f.WINDOWEND AS short, t.WINDOWEND AS long FROM f JOIN t WITHIN 1 MINUTE ON f.k = t.k;
+INSERT INTO clicks (rowtime, k, v) VALUES (1000, 1, 0);
+INSERT INTO clicks (rowtime, k, v) VALUES (6000, 2, 0);
+ASSERT VALUES met (k, short, long) VALUES (1, 5000, 10000);
+
+--@test: streams of windows of two sizes do not meet where keys have no registry
+--@expected.message: implicit repartitioning of windowed sources is not supported
+CREATE STREAM f (k INT KEY, n BIGINT) WITH (kafka_topic = 'fives', value_format = 'JSON', partitions = 1, window_type = 'TUMBLING', window_size = '5 SECONDS');
+CREATE STREAM t (k INT KEY, n BIGINT) WITH (kafka_topic = 'tens', value_format = 'JSON', partitions = 1, window_type = 'TUMBLING', window_size = '10 SECONDS');
+CREATE STREAM met AS SELECT f.k AS k, t.n AS n FROM f JOIN t WITHIN 1 MINUTE ON f.k = t.k;

@@ -117,7 +117,9 @@ class Parts(NamedTuple):
 def timed(insert: str) -> str:
     """An INSERT that does not say when, at time 0: runs at different times must agree."""
     return (
-        insert if "rowtime" in insert else re.sub(r"\((.*?)\) VALUES \(", r"(rowtime, \1) VALUES (0, ", insert, count=1)
+        insert
+        if "rowtime" in insert.lower()
+        else re.sub(r"\((.*?)\) VALUES \(", r"(rowtime, \1) VALUES (0, ", insert, count=1)
     )
 
 

@@ -12,5 +12,6 @@ ASSERT VALUES parts (id, same, made) VALUES (3, false, MAP('id' := 3, 'a' := NUL
 CREATE STREAM written (id INT KEY, m ARRAY<STRUCT<name STRING, v INT>>) WITH (kafka_topic = 'maps', value_format = 'JSON', partitions = 1);
 CREATE STREAM maps (id INT KEY, m MAP<STRING, INT>) WITH (kafka_topic = 'maps', value_format = 'JSON');
 CREATE STREAM seen AS SELECT id, m FROM maps;
-INSERT INTO written (id, m) VALUES (1, [STRUCT(name := 'a', v := 1)]), (2, NULL);
+INSERT INTO written (id, m) VALUES (1, [STRUCT(name := 'a', v := 1)]);
+INSERT INTO written (id, m) VALUES (2, NULL);
 ASSERT VALUES seen (id) VALUES (2);

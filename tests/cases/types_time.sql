@@ -16,7 +16,12 @@ ASSERT VALUES numbers (id) VALUES (3);
 --@test: TIME: text is cast as HH:mm, with seconds and fraction or without, and nothing else
 CREATE STREAM said (id INT KEY, t STRING) WITH (kafka_topic = 'said', value_format = 'JSON', partitions = 1);
 CREATE STREAM heard AS SELECT id, CAST(t AS TIME) AS t FROM said;
-INSERT INTO said (id, t) VALUES (1, '20:30'), (2, '20:30:15.250'), (3, '2030'), (4, '2030-01'), (5, '20:30+01:00'), (6, '20');
+INSERT INTO said (id, t) VALUES (1, '20:30');
+INSERT INTO said (id, t) VALUES (2, '20:30:15.250');
+INSERT INTO said (id, t) VALUES (3, '2030');
+INSERT INTO said (id, t) VALUES (4, '2030-01');
+INSERT INTO said (id, t) VALUES (5, '20:30+01:00');
+INSERT INTO said (id, t) VALUES (6, '20');
 ASSERT VALUES heard (id, t) VALUES (1, '20:30:00');
 ASSERT VALUES heard (id, t) VALUES (2, '20:30:15.250');
 ASSERT VALUES heard (id) VALUES (3);

@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from ..functions import ArrowFunction, Function, Overload, ScalarFunction
 from ..types import Decimal, SqlType
-from ..typing.coercion import clipped_decimal
 from .table import first_type, function, overload, rows
 
 _NAN, _INF = "'nan'::DOUBLE", "'inf'::DOUBLE"
@@ -29,9 +28,10 @@ def _of_double(name: str, description: str, template: str) -> ScalarFunction:
 
 
 def _whole_decimal(types: Sequence[SqlType]) -> SqlType:
+    """The digits before the point, as in ksqlDB: where all of them are 9, what is rounded up does not fit."""
     given = types[0]
     assert isinstance(given, Decimal)
-    return clipped_decimal(given.precision - given.scale + 1, 0)
+    return Decimal(max(1, given.precision - given.scale), 0)
 
 
 def _to_places(negative: str, positive: str) -> Callable[[Any, int], Any]:
@@ -133,7 +133,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _math(
         "ROUND",
         "The nearest whole number, or with a second argument the number to that many decimal places; halves go up.",
-        overload("INTEGER -> INTEGER", "{0}"),
+        overload("INTEGER -> BIGINT", "{0}::BIGINT"),
         overload("BIGINT -> BIGINT", "{0}"),
         overload(
             "DOUBLE -> BIGINT",
@@ -147,7 +147,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _math(
         "TRUNC",
         "The number without its fraction, or with a second argument cut to that many decimal places.",
-        overload("INTEGER -> INTEGER", "{0}"),
+        overload("INTEGER -> BIGINT", "{0}::BIGINT"),
         overload("BIGINT -> BIGINT", "{0}"),
         overload(
             "DOUBLE -> BIGINT",
