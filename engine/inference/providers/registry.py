@@ -56,6 +56,7 @@ LIBRARIES = {
     "tflite": "ai_edge_litert",
     "openvino": "openvino",
     "torchscript": "torch",
+    "torch_export": "torch",
 }
 """The library without which an engine loads nothing."""
 Load = Callable[[Source], Program]
