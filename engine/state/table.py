@@ -46,7 +46,7 @@ class StateTable:
         self.name = f"{store.database}.{name}"
         self.recent: RecentRows | None = None
         self._plain = all(t in PLAIN for _, t in keys)
-        self._moves = any("[" in t or "MAP(" in t for _, t in values)  # DuckDB updates such rows by writing them anew
+        self.moves = any("[" in t or "MAP(" in t for _, t in values)  # DuckDB updates such rows by writing them anew
         self.keys = tuple(n for n, _ in keys)
         self.values = tuple(n for n, _ in values)
         self._store = store
@@ -170,7 +170,7 @@ class StateTable:
         away again, as updates of lists do."""
         before = self._store.written.get(self.name)
         by_key = before is not None and (before or deletes)
-        self._store.written[self.name] = by_key or self._moves
+        self._store.written[self.name] = by_key or self.moves
         return by_key
 
     def _without_image(self, change: pa.Table) -> pa.Table:

@@ -18,6 +18,7 @@ from mergus.engine.plan.pull.plan import PullPlan, plan_pull
 from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.runtime.metrics import QueryMetrics
 from mergus.engine.runtime.pipeline import Engine, PlanQuery, PlanTask
+from mergus.engine.runtime.pull import places as places_module
 from mergus.engine.sql.builtin.registry import default_registry
 from mergus.engine.state.duckdb import connect
 from mergus.engine.state.reader import STATEMENTS_MAX
@@ -124,4 +125,40 @@ def test_a_windows_rows_are_asked_of_both(tmp_path: Path) -> None:
     counting.batch(("a", 1), ("b", 1))
     assert [row["c1"] for row in counting.ask("K; N", "K = 'a'")] == [2, 2]
     assert len(counting.ask("K; N")) == 3
+    counting.close()
+
+
+def test_a_large_tables_keys_are_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers are those of the table, whether a row is where it was, has moved, has gone or is newer."""
+    monkeypatch.setattr(places_module, "ROWS_MIN", 1)
+    monkeypatch.setattr(places_module, "SCANS", 2)
+    counting = Counting(tmp_path, plans.counts())
+    table = counting.task._table
+    assert table is not None
+    places, state = table._places, table._state
+    many = [(f"k{i}", i) for i in range(200)]
+    counting.batch(*many)
+    counting.task.flush()
+
+    def ask(key: str) -> list[dict[str, Any]]:
+        return counting.ask("N; S", f"K = '{key}'")
+
+    for i in (7, 8):
+        assert ask(f"k{i}") == [{"c0": 1, "c1": i}]
+    places.close()
+    numbers = dict(counting.instance.execute(f"SELECT {state.keys[0]}, rowid FROM {state.name}").fetchall())
+    assert len(numbers) == 200
+    assert {key: places.find((key,)) for key in numbers} == numbers
+    assert places.find(("k",)) is None is places.find(("z",))
+    counting.batch(*many, ("new", 5))
+    counting.task.flush()
+    assert ask("k7") == [{"c0": 2, "c1": 14}]
+    assert ask("new") == [{"c0": 1, "c1": 5}]
+    assert ask("nobody") == []
+    moved, gone = numbers["k9"], numbers["k10"]
+    counting.instance.execute(f"DELETE FROM {state.name} WHERE rowid = {gone}")
+    counting.instance.execute(f"INSERT INTO {state.name} SELECT * FROM {state.name} WHERE rowid = {moved}")
+    counting.instance.execute(f"DELETE FROM {state.name} WHERE rowid = {moved}")
+    assert ask("k9") == [{"c0": 2, "c1": 18}]
+    assert ask("k10") == []
     counting.close()

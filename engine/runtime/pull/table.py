@@ -1,6 +1,7 @@
 """The table that a task keeps, as pull queries see it: a view over the operator's state, read on connections of their own.
 
-A key's row may lie in memory (`lookup.py`); a large table is read piece by piece; all else is one statement and one answer.
+A key's row may lie in memory (`lookup.py`), or where it was seen last (`places.py`); a large table is read piece by piece; all
+else is one statement and one answer.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from ...sql.compile.expression import bind_functions
 from ...sql.expressions import Column
 from ...state.duckdb import fetch
 from ...state.reader import StateReader
+from ...state.recent import Key
 from ...state.store import StateStore
 from ..processing_log import ProcessingLog
 from .lookup import Lookup
+from .places import Places
 from .scan import PIECE_ROWS, Tables
-from .view import view_sql
+from .view import STATE, view_sql
 
 if TYPE_CHECKING:
     from ..pipeline import Engine
@@ -43,6 +46,7 @@ class PulledTable:
         self._name = plan.materialized
         self._state = store.tables[self._name]
         self._lookup = Lookup(plan, self._state)
+        self._places = Places(self._state, self._reader)
         self._readers: list[StateReader] = []
         self._lock = threading.Lock()
 
@@ -60,10 +64,22 @@ class PulledTable:
                 return
             stored = None if key is None else self._lookup.stored_sql(key, pull)
             if stored is not None:
-                yield fetch(reader.connection, stored)
+                yield self._stored(reader, stored, key)
                 return
             for rows in self._read(reader, pull, held=key is None):
                 yield self._answered(pull, rows) if pull.steps else rows
+
+    def _stored(self, reader: StateReader, sql: str, key: Key | None) -> pa.Table:
+        """The row of a key that lies in the table; `sql` looks through all of it."""
+        place = None if key is None else self._places.find(key)
+        if place is not None:
+            there = fetch(reader.connection, f"{sql} AND {STATE}.rowid = {place}")
+            if there.num_rows:
+                return there
+        found = fetch(reader.connection, sql)
+        if found.num_rows:
+            self._places.scanned()
+        return found
 
     def _read(self, reader: StateReader, pull: PullPlan, *, held: bool) -> Iterator[pa.Table]:
         """What its SQL gives. `held`: rows may lie in memory."""
@@ -106,6 +122,7 @@ class PulledTable:
 
     def close(self) -> None:
         """Give back the connections; no pull query may be under way."""
+        self._places.close()
         for reader in self._readers:
             reader.close()
         self._readers.clear()
