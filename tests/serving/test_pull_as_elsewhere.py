@@ -114,6 +114,26 @@ COMMON = [
     "SELECT id, (SELECT MAX(p.amount) FROM orders p WHERE p.id <= k.n) AS m"
     " FROM (VALUES (1, 2), (5, 3)) AS k(id, n) FULL JOIN orders o USING (id)",
 ]
+LATERAL = [
+    "SELECT o.id, x.n FROM orders o, LATERAL (SELECT COUNT(*) AS n FROM orders i WHERE i.customer = o.customer"
+    " AND i.id < o.id) x",
+    "SELECT o.id, x.id AS next FROM orders o LEFT JOIN LATERAL (SELECT i.id FROM orders i WHERE i.id > o.id"
+    " ORDER BY i.amount, i.id LIMIT 1) x ON TRUE",
+    "SELECT a.id, x.m, y.k FROM orders a, LATERAL (SELECT MAX(b.id) AS m FROM orders b WHERE b.city = a.city) x,"
+    " LATERAL (SELECT x.m + a.id AS k) y WHERE y.k > 3",
+    "SELECT id, tag FROM orders CROSS JOIN UNNEST(tags) AS t(tag)",
+    "SELECT t.tag, COUNT(*) AS n FROM orders o, UNNEST(o.tags) AS t(tag) WHERE o.amount > 6 GROUP BY t.tag",
+    "SELECT x FROM UNNEST([3, 1]) AS t(x)",
+    "SELECT id FROM orders o WHERE EXISTS (SELECT 1 AS one FROM UNNEST(o.tags) AS t(tag) WHERE tag = 'a')",
+]
+
+
+@pytest.mark.parametrize("text", LATERAL)
+def test_what_is_asked_for_each_row_is_duckdbs(db, oracle, text):
+    made = [tuple(row.values()) for row in db.query(text + ";").rows()]
+    assert sorted(made, key=repr) == sorted(oracle.execute(text).fetchall(), key=repr)
+
+
 SETS = [
     "SELECT customer, city, COUNT(*) AS n, MAX(amount) AS m FROM orders GROUP BY ROLLUP (customer, city)",
     "SELECT customer AS c, city, COUNT(*) AS n, grouping(customer, city) AS g FROM orders GROUP BY CUBE (customer, city)"

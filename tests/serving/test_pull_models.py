@@ -96,6 +96,9 @@ QUERIES = [
     " FROM people p",
     "SELECT p.name, q.name AS other FROM people p JOIN people q ON p.age < q.age AND (SELECT m(COUNT(*)) FROM orders o"
     " WHERE o.customer = p.name OR o.customer = q.name) > 4",
+    "SELECT p.name, x.t FROM people p, LATERAL (SELECT MAX(total(o.amount, p.age)) AS t FROM orders o"
+    " WHERE o.customer = p.name) x",
+    "SELECT o.id, x.age FROM orders o JOIN LATERAL (SELECT p.age FROM people p WHERE p.name = o.customer) x ON m(x.age) > 70",
     "SELECT word(message) AS w FROM orders UNION SELECT word(motto) FROM people",
     "SELECT m(amount) AS y FROM orders UNION ALL SELECT m(age) FROM people ORDER BY y LIMIT 3",
     "SELECT word(message) AS w FROM orders INTERSECT SELECT motto FROM people",
@@ -214,6 +217,10 @@ def test_many_rows_are_asked_piece_by_piece(server: Asked) -> None:
             "SELECT name FROM people p WHERE EXISTS (SELECT 1 AS one FROM (SELECT id FROM orders i WHERE i.customer = p.name)"
             " AS x LEFT JOIN orders o ON total(x.id, o.id) > 3)",
             "write the sub-query as a join",
+        ),
+        (
+            "SELECT o.id FROM orders o LEFT JOIN LATERAL (SELECT age FROM people WHERE name = o.customer) x ON m(x.age) > 7",
+            "ask it in the sub-query",
         ),
     ],
 )  # fmt: skip

@@ -7,7 +7,7 @@ gives new columns new numbers. Models are asked between two of them (`asked`).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -20,7 +20,7 @@ from ...sql.functions import AggregateSpec, FunctionRegistry
 from ...sql.schema import ColumnDef
 from ...sql.scope import WINDOW_BOUNDS, Scope, as_spelt, span_of
 from ...sql.statements.relational import OrderItem, Select
-from ...sql.statements.statement import Query, SourceRef
+from ...sql.statements.statement import Query
 from ...sql.types import NULL
 from ...sql.typing.calls import AggregateUse, call_arguments, is_aggregate, is_table_function
 from ...sql.typing.expression import analyze_expression, require_boolean
@@ -33,13 +33,11 @@ from ..rows import canonical
 from ..rules.hoist_models import has_model
 from ..text import text_of
 from .asked import Input
-from .from_clause import From, Outcome, Side
+from .from_clause import Derive, From, Outcome, Side
 from .groups import Keys, grouped_sql
 from .joined import Joins
 from .layers import Layer, is_model, unnested, way, window_call
 from .scopes import BlockScope, Claim, GroupsScope, Planner, RowsScope
-
-Derive = Callable[[SourceRef], Outcome | None]
 
 
 def answer_block(
@@ -161,7 +159,7 @@ class _Block:
             condition = require_boolean(analyze_expression(join.on, scope, self.registry), "ON")
             right = columns_used([e.expr for e in side.rows.entries])
             of_left = columns_used([e.expr for e in join.rows.entries]) - right
-            self.given = Input(joins.joined(left, side.text, join.kind, condition, of_left, right))
+            self.given = Input(joins.joined(left, side, join.kind, condition, of_left, right))
 
     def _filter(self) -> None:
         """WHERE. Sub-queries of it are asked for the rows that its other parts leave."""

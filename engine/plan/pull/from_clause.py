@@ -121,12 +121,14 @@ def _any_of(conditions: Sequence[exp.Expression | None]) -> exp.Expression | Non
 @dataclass(frozen=True)
 class Side:
     """One source of FROM: its columns, its SQL, and by what its rows are in order (`order` in SQL; an expression that is
-    read besides, for a table's). `reading`: where it is a stream or table."""
+    read besides, for a table's). `reading`: where it is a stream or table; `lateral`: its SQL names columns of
+    the sides before."""
 
     rows: Rows
     text: str
     order: str | Expr
     reading: Reading | None = None
+    lateral: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,10 @@ class From:
         return found
 
 
+Derive = Callable[[SourceRef, From | None], Outcome | None]
+"""What a sub-query, or a name that WITH has made, stands for; with the sources before it, where it may name their columns."""
+
+
 class Sources:
     """Resolves FROM; remembers what is read. `catalog`: of what there is."""
 
@@ -165,8 +171,8 @@ class Sources:
         self.numbers: Numbers = itertools.count().__next__
         self._derived = itertools.count()
 
-    def from_(self, clause: SourceRef | Join, derive: Callable[[SourceRef], Outcome | None]) -> From:
-        """The sources of a FROM; `derive` gives what a sub-query, or a name that WITH has made, stands for."""
+    def from_(self, clause: SourceRef | Join, derive: Derive) -> From:
+        """The sources of a FROM."""
         if isinstance(clause, SourceRef):
             side = self._side(clause, derive)
             return From(side.rows, (side,))
@@ -176,7 +182,14 @@ class Sources:
                 hint="compare times: ON a.id = b.id AND ABS(a.ROWTIME - b.ROWTIME) <= 60000",
                 span=clause.within.span,
             )
-        left, right = self.from_(clause.left, derive), self._side(clause.right, derive)
+        left = self.from_(clause.left, derive)
+        right = self._side(clause.right, derive, left if clause.right.lateral else None)
+        if right.lateral and clause.kind not in ("INNER", "LEFT"):
+            raise Unsupported(
+                f"{clause.right.alias} is asked for each row before it, and cannot stand in a {clause.kind} JOIN",
+                hint="CROSS JOIN, JOIN … ON and LEFT JOIN … ON take it",
+                span=clause.span,
+            )
         taken = left.rows.sources
         if right.rows.sources[0] in taken:
             raise Unsupported(
@@ -196,10 +209,11 @@ class Sources:
         join = Joined(clause.kind, on, rows)
         return From(replace(rows, entries=(*merged, *others)), (*left.sides, right), (*left.joins, join))
 
-    def _side(self, source: SourceRef, derive: Callable[[SourceRef], Outcome | None]) -> Side:
-        derived = derive(source)
+    def _side(self, source: SourceRef, derive: Derive, before: From | None = None) -> Side:
+        derived = derive(source, before)
         if derived is not None:
-            return self._of_query(source.alias, derived)
+            side = self._of_query(source.alias, derived)
+            return side if before is None else replace(side, text=f"LATERAL {side.text}", lateral=True)
         relation = self.catalog.get(source.name, source.span)
         plain = rows_of(read_of(relation, source.alias), any_case=relation.any_case)
         if relation.is_table:

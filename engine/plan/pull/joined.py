@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Set
 
+from ...errors import Unsupported
 from ...sql.compile.expression import SUBQUERIES
 from ...sql.expressions import TRUE, Call, Case, Expr, children, columns_used, transform, walk
 from ..branches import is_choice
 from ..predicates import conjoined, conjuncts, split
 from ..rules.hoist_models import has_model, without_spans
 from .asked import Around, Asking, Input
+from .from_clause import Side
 from .texts import Texts
 
 _JOINS = {"INNER": "JOIN", "LEFT": "LEFT JOIN", "RIGHT": "RIGHT JOIN", "OUTER": "FULL JOIN"}
@@ -28,8 +30,16 @@ class Joins:
         self._number = number
         self._outer = outer
 
-    def joined(self, left: str, right: str, kind: str, on: Expr, of_left: Set[int], of_right: Set[int]) -> str:
+    def joined(self, left: str, side: Side, kind: str, on: Expr, of_left: Set[int], of_right: Set[int]) -> str:
         """The rows of two sides as a FROM; `of_left`, `of_right`: the numbers of their columns."""
+        right = side.text
+        if side.lateral and has_model(on):
+            if kind == "LEFT":
+                raise Unsupported(
+                    "a model in ON cannot be asked where a LEFT JOIN's right side is asked for each row",
+                    hint="ask it in the sub-query: LEFT JOIN LATERAL (SELECT … WHERE …) x ON TRUE",
+                )
+            return self._by_pairs(left, right, kind, without_spans(on))
         if has_model(on):
             on = without_spans(on)
             left, on = self._one_side(left, on, of_left)

@@ -26,9 +26,9 @@ from ..set_operations import common_types
 from ..text import text_of
 from .asked import Asking, Laid
 from .blocks import answer_block, result_columns
-from .from_clause import Fetch, Outcome, Sources, fetches_of
+from .from_clause import Fetch, From, Outcome, Sources, fetches_of
 from .layers import way
-from .scopes import BlockScope
+from .scopes import BlockScope, RowsScope
 from .texts import Texts
 from .values import values_outcome
 
@@ -151,7 +151,7 @@ class _Planner:
         match body:
             case Select(query=query):
                 expanded = Select(self._predicted(query), body.distinct)
-                derive = lambda source: self._derived(source, outer)  # noqa: E731
+                derive = lambda source, before: self._derived(source, self._beside(before, outer))  # noqa: E731
                 return answer_block(self, expanded, order_by, derive, outer, most)
             case Values():
                 outcome = values_outcome(self, body, outer)
@@ -170,6 +170,13 @@ class _Planner:
             catalog = catalog.copy()
             catalog.add(self._tables[-1][name].as_relation(name), or_replace=True)
         return expand_predictions(query, catalog, self.registry)
+
+    def _beside(self, before: From | None, outer: BlockScope | None) -> BlockScope | None:
+        """What a source in FROM may name: columns of the sources `before`, where there are such, and of the query around."""
+        if before is None:
+            return outer
+        rows = " CROSS JOIN ".join(side.text for side in before.sides)
+        return RowsScope(before.rows, self, "LATERAL", outer, lambda: rows, lambda node: None)
 
     def _derived(self, source: SourceRef, outer: BlockScope | None) -> Outcome | None:
         if source.prediction is not None:  # it is joined

@@ -19,6 +19,7 @@ from ...errors import Span, Unsupported
 from ..statements.query import NO_SOURCE, FromClause, Join, Query, SelectItem, SourceRef
 from ..statements.relational import Body, CommonTable, OrderItem, RelationalQuery, Select, SetKind, SetOperation, Values
 from .cut import at_fetch, cut
+from .frame import frame
 from .grouping import grouping, grouping_at
 from .query import QueryParser
 
@@ -36,7 +37,9 @@ _INSTEAD = {
     "OFFSET": _ASK,
     "QUALIFY": "TOPK, LATEST_BY_OFFSET or ARG_MAX over GROUP BY keep some rows of a group",
     "a window function": "GROUP BY, with a WINDOW where the rows of a time belong together",
-    "CROSS JOIN": "join on an equality: a JOIN b ON a.x = b.y",
+    "CROSS JOIN": "join on an equality: a JOIN b ON a.x = b.y; items of a list are rows by SELECT EXPLODE(items) AS item",
+    "LATERAL": "join on an equality: a JOIN b ON a.x = b.y",
+    "UNNEST in FROM": "a row of each item: SELECT id, EXPLODE(items) AS item FROM s",
     "ROLLUP": _EACH,
     "CUBE": _EACH,
     "GROUPING SETS": _EACH,
@@ -216,6 +219,11 @@ class RelationalParser(QueryParser):
 
     def _source(self) -> SourceRef:
         start = self.at
+        if self.word() == "UNNEST" and self.is_at(TokenType.L_PAREN, 1):
+            return self._unnest(start)
+        lateral = self.is_at(TokenType.L_PAREN, 1) and self.take("LATERAL")
+        if lateral:
+            self._uses("LATERAL", start)
         if not self.take_sign(TokenType.L_PAREN):
             return super()._source()
         if not self.at_query() and self.word() != "VALUES":
@@ -227,7 +235,21 @@ class RelationalParser(QueryParser):
         alias = self.name("an alias") if named else f"SUBQUERY{self.unnamed if self.unnamed > 1 else ''}"
         if named and self.is_at(TokenType.L_PAREN):
             whole = self._with_columns(whole, alias, start)
-        return SourceRef("", alias, span, subquery=whole)
+        return SourceRef("", alias, span, subquery=whole, lateral=lateral)
+
+    def _unnest(self, start: int) -> SourceRef:
+        """`UNNEST(list) AS t(item)`: a row for each item of a list, which may be that of the row before it."""
+        self._uses("UNNEST in FROM", start)
+        self.at += 2
+        items = exp.Anonymous(this="EXPLODE", expressions=[self.expression()])
+        self.expect_sign(TokenType.R_PAREN, ")")
+        alias = self.name("an alias") if self._takes_alias() else "UNNEST"
+        columns, span = self._column_names(), self.span(start)
+        if len(columns) > 1:
+            raise self.error("UNNEST gives one column", hint="item->a is a field of a struct", span=span)
+        item = SelectItem(items, columns[0] if columns else alias, span=span)
+        query = Query((item,), SourceRef(NO_SOURCE, NO_SOURCE, span), span=span)
+        return SourceRef("", alias, span, subquery=RelationalQuery(Select(query), span=span), lateral=True)
 
     def _with_columns(self, whole: RelationalQuery, alias: str, start: int) -> RelationalQuery:
         """`(query) AS t(a, b)`, which is what WITH t(a, b) names."""
@@ -338,7 +360,7 @@ class RelationalParser(QueryParser):
         self.expect_sign(TokenType.L_PAREN, "(")
         partition = self.listed(self.expression) if self.take("PARTITION", "BY") else []
         order = self._order_by("ORDER BY") if self.sees("ORDER", "BY") else ()
-        spec = self._frame() if self.word() in ("ROWS", "RANGE") else None
+        spec = frame(self) if self.word() in ("ROWS", "RANGE") else None
         self.expect_sign(TokenType.R_PAREN, ")")
         ordered = [exp.Ordered(this=o.expression, desc=o.descending, nulls_first=o.nulls_first) for o in order]
         window = exp.Window(this=call, partition_by=partition, spec=spec)
@@ -362,22 +384,3 @@ class RelationalParser(QueryParser):
             if not nulls_first:
                 self.expect("LAST")
         return OrderItem(expression, descending, nulls_first, self.span(start))
-
-    def _frame(self) -> exp.Expression:
-        kind = self.word()
-        self.advance()
-        if self.take("BETWEEN"):
-            first = self._edge()
-            self.expect("AND")
-            return exp.WindowSpec(kind=kind, start=first, end=self._edge())
-        return exp.WindowSpec(kind=kind, start=self._edge(), end="CURRENT ROW")
-
-    def _edge(self) -> str:
-        """One end of a frame, as text."""
-        for words in (("UNBOUNDED", "PRECEDING"), ("UNBOUNDED", "FOLLOWING"), ("CURRENT", "ROW")):
-            if self.take(*words):
-                return " ".join(words)
-        count = self.integer("UNBOUNDED, CURRENT ROW or a number of rows")
-        if self.word() not in ("PRECEDING", "FOLLOWING"):
-            raise self.unexpected("PRECEDING or FOLLOWING")
-        return f"{count} {self.advance().text.upper()}"

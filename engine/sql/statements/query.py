@@ -71,13 +71,15 @@ class Prediction:
 @dataclass(frozen=True)
 class SourceRef:
     """A stream or table in FROM; without an alias of its own it goes by its name. `prediction`: with a model's outputs
-    beside its columns. `subquery`: a query in parentheses in place of the name."""
+    beside its columns. `subquery`: a query in parentheses in place of the name; `lateral`: asked for each row of the sources
+    before it, whose columns it may name."""
 
     name: str
     alias: str
     span: Span | None = None
     prediction: Prediction | None = None
     subquery: RelationalQuery | None = None
+    lateral: bool = False
 
 
 @dataclass(frozen=True)
