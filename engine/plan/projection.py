@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from ..errors import AnalysisError, Span, TypeMismatch
+from ..errors import AnalysisError, Span, TypeMismatch, UnknownName
 from ..sql.expressions import Column, Expr, walk
 from ..sql.functions import FunctionRegistry
 from ..sql.schema import ColumnDef, Schema
@@ -105,7 +105,10 @@ def _own_name(node: exp.Expression, rows: Rows, names: NameGenerator, *, starred
     if isinstance(node, exp.Column):
         if node.name in WINDOW_BOUNDS and not any(e.name == node.name for e in rows.entries):
             return node.name  # a group's window bound
-        entry = rows.find([part.name for part in node.parts], span_of(node))
+        try:
+            entry = rows.find([part.name for part in node.parts], span_of(node))
+        except UnknownName:
+            return node.name  # a column of the query around, or of none, which its analysis tells
         if entry.hidden and not entry.source:
             return names.column()  # what a sub-query was answered
         clashes = sum(e.name == entry.name for e in rows.entries) > 1

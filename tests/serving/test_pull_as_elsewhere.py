@@ -121,6 +121,8 @@ LATERAL = [
     " ORDER BY i.amount, i.id LIMIT 1) x ON TRUE",
     "SELECT a.id, x.m, y.k FROM orders a, LATERAL (SELECT MAX(b.id) AS m FROM orders b WHERE b.city = a.city) x,"
     " LATERAL (SELECT x.m + a.id AS k) y WHERE y.k > 3",
+    "SELECT id, (SELECT o.customer) AS c, (SELECT amount FROM (SELECT o.amount) AS x) AS a FROM orders o",
+    "SELECT o.city, x.one FROM orders o JOIN LATERAL (SELECT o.id, 1 AS one) x USING (id)",
     "SELECT id, tag FROM orders CROSS JOIN UNNEST(tags) AS t(tag)",
     "SELECT t.tag, COUNT(*) AS n FROM orders o, UNNEST(o.tags) AS t(tag) WHERE o.amount > 6 GROUP BY t.tag",
     "SELECT x FROM UNNEST([3, 1]) AS t(x)",
