@@ -72,6 +72,7 @@ class Flow:
         clock: Callable[[], float] = time.monotonic,
         changed: Callable[[str], None] | None = None,
         fatal: Callable[[FlowFailure], None] | None = None,
+        trouble: str = "",
     ) -> None:
         self.settings = settings
         self.query = query
@@ -79,12 +80,12 @@ class Flow:
         self._clock = clock
         self._changed = changed or (lambda _: None)
         self._fatal = fatal
-        self._wanted = "PAUSED"
-        self._state = "PAUSED"
+        self._wanted = "RUNNING" if trouble else "PAUSED"
+        self._state = "ERROR" if trouble else "PAUSED"  # it is known before it is tried
         self._parked = False
         self._at_once = False  # the next try does not wait
         self.parks = 0  # how often it was parked
-        self._failure: FlowFailure | None = None
+        self._failure = FlowFailure(trouble, "", 0, trouble) if trouble else None
         self._retried = False  # whether the run of now follows on one that failed
         self._run: FlowRun | None = None
         self.reading = Reading(settings.query_id, lambda: self._run, self._open_for_reading)

@@ -78,13 +78,15 @@ class HostSettings:
 @dataclass(frozen=True)
 class FlowSpec:
     """A query for a host to run. `plan`: `wire.pack`ed for another process. `wants_output`: a plan without a sink whose
-    rows are sent back. `opener` makes the query in place of the plan (tests)."""
+    rows are sent back. `trouble`: why it is in ERROR until it has come as far as its records. `opener` makes the query in place
+    of the plan (tests)."""
 
     settings: FlowSettings
     plan: bytes | QueryPlan = b""
     latest: bool = False
     bounded: bool = False
     wants_output: bool = False
+    trouble: str = ""
     opener: Callable[[FlowSpec, Topics, QueryMetrics], Query] | None = None
 
 
@@ -186,7 +188,7 @@ class Host:
                 take=take,
             )
         fatal = _die if self._alone and spec.settings.addresses else None
-        return Flow(spec.settings, query, metrics, changed=self._changed, fatal=fatal)
+        return Flow(spec.settings, query, metrics, changed=self._changed, fatal=fatal, trouble=spec.trouble)
 
     def _clock_put_back(self, seconds: float) -> None:
         """The flows of now would rest until the clock is where it was, and cannot even be stopped: another process begins them

@@ -77,11 +77,12 @@ class Lifecycle:
 
     # -------------------------------------------------------------------------------------------------------- commands
     def start(
-        self, plan: QueryPlan, *, latest: bool = False, bounded: bool = False, workers: int = 0, paused: bool = False
+        self, plan: QueryPlan, *, latest: bool = False, bounded: bool = False, paused: bool = False, trouble: str = ""
     ) -> None:
         """Run a persistent query, from its checkpoint where it has one. `latest`: a fresh one begins at the topics' ends;
-        `bounded`: it is FINISHED when it has read what was there; `paused`: it is known, but waits for `resume`."""
-        self._add(plan, workers or self._run.workers, latest=latest, bounded=bounded, paused=paused)
+        `bounded`: it is FINISHED when it has read what was there; `paused`: it is known, but waits for `resume`; `trouble`: why
+        it will not come far."""
+        self._add(plan, self._run.workers, latest=latest, bounded=bounded, paused=paused, trouble=trouble)
 
     def start_push(
         self,
@@ -105,6 +106,7 @@ class Lifecycle:
         latest: bool,
         bounded: bool,
         paused: bool,
+        trouble: str = "",
         take: Callable[[pa.Table], None] | None = None,
         ended: Callable[[FlowStatus], None] | None = None,
     ) -> None:
@@ -120,7 +122,7 @@ class Lifecycle:
             run.bytes_max,
             idle_timeout_ms=int(plan.settings.get(IDLE_TIMEOUT, "0")),
         )
-        spec = FlowSpec(settings, plan if run.in_process else pack(plan), latest, bounded, take is not None)
+        spec = FlowSpec(settings, plan if run.in_process else pack(plan), latest, bounded, take is not None, trouble)
         with self._lock:
             taken = [entry.place for entry in self._entries.values()]
             place = placement(plan, workers * processes, taken)
@@ -147,6 +149,7 @@ class Lifecycle:
         for process, host in enumerate(entry.hosts):
             settings = replace(entry.spec.settings, addresses=addresses, process=process)
             host.start(replace(entry.spec, settings=settings))
+        entry.spec = replace(entry.spec, trouble="")
 
     def pause(self, query_id: str) -> None:
         """Stop at the end of the epoch; the table stays readable."""

@@ -44,7 +44,6 @@ from ..state.duckdb import connect, seal
 from . import opening
 from .changes.change import Change, Start, World
 from .changes.statement import changes_something, is_there, prepare
-from .changes.topics import delete_topic
 from .describe.cluster import consumers_of
 from .describe.functions import describe_function
 from .describe.models import describe_model, models_used
@@ -56,7 +55,7 @@ from .models.keeper import ModelKeeper, first_table
 from .questions.select import Questions, reads_what_is_there
 from .restart import TO_DELETE, Restart
 from .results import Done, Listing, Push, Result
-from .schemas import delete, register
+from .schemas import register
 from .session import Session
 from .settings import checked_property, known_properties, warnings_about
 from .show import Shown, show
@@ -267,7 +266,7 @@ class Engine:
             self.folder.check()
             now_ms = self.clock.now_ms()
             change = prepare(parsed.statement, parsed.text, self.world(settings, now_ms=now_ms))
-            sequence = -1
+            sequence, late = -1, tuple[str, ...]()
             if not change.nothing:
                 register(change.register, self.schema_registry)
                 for topic in change.create_topics:
@@ -280,12 +279,10 @@ class Engine:
                 sequence = self.commands.append(
                     parsed.text, settings={**settings, **notes}, query_id=query_id, time_ms=now_ms
                 )
-                try:
-                    self._carry_out(change)
-                finally:  # what it could not delete has been told
-                    if change.delete_topics:
-                        self.restart.has_deleted(sequence)
-        return Done(parsed.text, change.message, change.entity, change.query_id, sequence, change.warnings)
+                self._carry_out(change)
+                late = self.restart.delete(sequence, change.delete_topics)
+        warnings = (*change.warnings, *late)
+        return Done(parsed.text, change.message, change.entity, change.query_id, sequence, warnings)
 
     def _carry_out(self, change: Change) -> None:
         """What comes when the change is on record, and not before: it cannot be taken back where that is refused."""
@@ -303,9 +300,6 @@ class Engine:
             self._start(start)
         for query_id in change.resume:
             self.lifecycle.resume(query_id)
-        for name in change.delete_topics:
-            delete_topic(self.topics, name)
-        delete(change.delete_topics, self.schema_registry)
 
     def make_topic(self, topic: TopicInfo) -> None:
         try:
@@ -331,9 +325,9 @@ class Engine:
             if source.again is not None and self.topics.describe(source.again) is None:
                 self.make_topic(again_topic(source, self.topics))
 
-    def begin(self, plan: QueryPlan) -> None:
+    def begin(self, plan: QueryPlan, trouble: str = "") -> None:
         latest = plan.settings.get("auto.offset.reset", "earliest") == "latest"
-        self.lifecycle.start(plan, latest=latest, paused=plan.query_id in self.paused)
+        self.lifecycle.start(plan, latest=latest, paused=plan.query_id in self.paused, trouble=trouble)
 
     def insert_rows(self, target: str, rows: Sequence[Mapping[str, Any]]) -> list[MergusError | None]:
         """Write JSON objects as records; for each, None or why it is refused. Raises where `target` takes none."""

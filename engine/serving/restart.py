@@ -12,7 +12,7 @@ import re
 import shutil
 import textwrap
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..clock import Keeper
@@ -64,7 +64,7 @@ class Restart(Keeper):
         engine.models.publish(engine.catalog.models)
         self.when_ready(self._ready_topics)
         for query_id in engine.catalog.queries:
-            engine.begin(engine.plans[query_id])
+            engine.begin(engine.plans[query_id], trouble=self._told)
 
     def when_ready(self, do: Callable[[], object]) -> None:
         """Do what needs the topics: now, or as soon as they can be reached."""
@@ -113,12 +113,12 @@ class Restart(Keeper):
             self._then.pop(0)
         if self._told:
             self._told = ""
-            log.info("the start is complete: what it waited for has come")
+            log.info("what waited for the topics is done")
 
     def _tell(self, error: EnvironmentFault) -> None:
         if error.message != self._told:  # a detail may say each time how long it took
             said = error.message if error.detail is None else f"{error.message} ({error.detail})"
-            log.warning("the start is not complete, and goes on when this is mended: %s", said)
+            log.warning("what needs the topics waits, and is done when this is mended: %s", said)
             self._told = error.message
 
     # ------------------------------------------------------------------------------------------------------ command log
@@ -174,13 +174,39 @@ class Restart(Keeper):
                 for source in entry.sources:
                     self._recreate_topic(source)
                 engine.make_again_topics(engine.plans[query_id])
+            self._delete_unfinished()
+
+    def _delete_unfinished(self) -> None:
+        """What statements had to delete while the topics were away, or when the server died."""
+        with self._engine.changing:
             while self._unfinished:
                 sequence, names = self._unfinished[0]
                 self._delete_unused(names)
-                engine.commands.remove_note(sequence, TO_DELETE)
+                self._engine.commands.remove_note(sequence, TO_DELETE)
                 self._unfinished.pop(0)
 
-    def has_deleted(self, sequence: int) -> None:
+    def delete(self, sequence: int, names: Sequence[str]) -> tuple[str, ...]:
+        """Delete the topics that a statement names: now, or, where they are away, as soon as they can be reached, which gives a
+        warning. Raises EnvironmentFault where that is refused. Called while the engine is changing."""
+        if not names:
+            return ()
+        try:
+            self._engine.topics.list()
+        except EnvironmentFault as error:
+            self._unfinished.append((sequence, list(names)))
+            self._then.append(self._delete_unfinished)
+            if not self._thread.is_alive():
+                super().start()
+            return (f"topic {', '.join(names)} is deleted as soon as the topics can be reached: {error.message}",)
+        try:
+            for name in names:
+                delete_topic(self._engine.topics, name)
+            delete(names, self._engine.schema_registry)
+        finally:  # what it could not delete has been told
+            self._has_deleted(sequence)
+        return ()
+
+    def _has_deleted(self, sequence: int) -> None:
         """What a statement had to delete has gone, or it was told that it has not: the next start need not look."""
         try:
             self._engine.commands.remove_note(sequence, TO_DELETE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 import pytest
@@ -14,7 +15,6 @@ from mergus.engine.errors import EnvironmentFault, NotLetIn, UnknownName
 from mergus.engine.io.embedded.topics import EmbeddedTopics
 from mergus.engine.io.schemas.remote import RemoteRegistry
 from mergus.engine.runtime.command_log import CommandLog
-from mergus.engine.serving import engine as engines
 from mergus.engine.serving import restart
 from mergus.engine.serving.engine import Engine
 from tests.mergus_server import until
@@ -83,7 +83,7 @@ def test_a_server_starts_without_its_topics_and_goes_on_with_them(folder, topics
         (shown,) = said(engine, "SHOW TABLES;")
         assert [row[0] for row in shown.rows] == ["T"]
         assert engine.health()["kafka"] is False
-        assert "the start is not complete, and goes on when this is mended: the brokers do not answer" in caplog.text
+        assert "what needs the topics waits, and is done when this is mended: the brokers do not answer" in caplog.text
         with pytest.raises(EnvironmentFault):
             said(engine, "CREATE STREAM v AS SELECT * FROM s;")
         topics_away()
@@ -91,7 +91,7 @@ def test_a_server_starts_without_its_topics_and_goes_on_with_them(folder, topics
         said(engine, "INSERT INTO s VALUES ('x', 2);")
         until(lambda: pulled(engine, "SELECT * FROM t;") == [("x", 2)], "the table to go on")
         until(lambda: pulled(engine, "SELECT b FROM u;") == [(2,), (3,)], "the stream to go on")
-        assert "the start is complete" in caplog.text
+        assert "what waited for the topics is done" in caplog.text
     finally:
         engine.close()
 
@@ -158,7 +158,7 @@ def test_a_topic_is_deleted_by_the_next_start_where_the_server_died_before_it_wa
         raise Died
 
     with monkeypatch.context() as patched:
-        patched.setattr(engines, "delete_topic", died)
+        patched.setattr(restart, "delete_topic", died)
         patched.setattr(CommandLog, "remove_note", died)
         for name in ("other", "again"):
             with pytest.raises(Died):
@@ -192,6 +192,50 @@ def test_an_id_of_a_query_that_was_left_out_is_not_given_again(folder, monkeypat
         assert "V" not in engine.catalog.relations
         (made,) = said(engine, "CREATE STREAM v AS SELECT k, a AS b FROM s EMIT CHANGES;")
         assert made.query_id == "CSAS_V_3"
+    finally:
+        engine.close()
+
+
+def test_queries_are_in_error_from_the_start_where_the_topics_are_known_to_be_away(folder, topics_away, monkeypatch):
+    """They would be RUNNING for as long as their first try waits for the topics."""
+    tried = threading.Event()
+
+    def waits(*_: Any) -> Any:
+        tried.wait(30)
+        raise EnvironmentFault("the brokers do not answer")
+
+    with monkeypatch.context() as patched:  # undone before `topics_away`, which has patched it as well
+        patched.setattr(EmbeddedTopics, "identities", waits)
+        engine = opened(folder, patient=True)
+        try:
+            assert states(engine) == {"CTAS_T_0": "ERROR", "CSAS_U_1": "ERROR"}
+            assert {s.error for s in engine.statuses().values()} == {"the brokers do not answer"}
+        finally:
+            tried.set()
+            engine.close()
+
+
+def test_a_topic_is_deleted_when_it_can_be_reached(folder, topics_away):
+    engine = opened(folder, patient=True)
+    try:
+        (done,) = said(engine, "DROP STREAM u DELETE TOPIC;")
+        assert done.warnings == ("topic U is deleted as soon as the topics can be reached: the brokers do not answer",)
+        topics_away()
+        until(lambda: engine.topics.describe("U") is None, "the topic to go")
+        until(lambda: not any(restart.TO_DELETE in c.settings for c in engine.commands.commands()), "it to be noted")
+        assert engine.topics.describe("s") is not None
+    finally:
+        engine.close()
+
+
+def test_a_topic_that_may_not_be_deleted_is_told(folder, monkeypatch):
+    engine = opened(folder)
+    monkeypatch.setattr(EmbeddedTopics, "delete", away)
+    try:
+        with pytest.raises(EnvironmentFault, match="the statement is carried out, but topic U is not deleted"):
+            said(engine, "DROP STREAM u DELETE TOPIC;")
+        assert "U" not in engine.catalog.relations
+        assert not any(restart.TO_DELETE in c.settings for c in engine.commands.commands())
     finally:
         engine.close()
 

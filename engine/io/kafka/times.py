@@ -60,7 +60,7 @@ def _outside(timestamps: pa.Array, beyond: pa.Array, limit_ms: int, side: str) -
 
 class KnownTimes:
     """The limits of topics, asked for once each, and again where a record would be refused by what is long known, or was refused.
-    `ask` gives a topic's settings, nothing where they cannot be had: the broker says it then. Any thread may call."""
+    `ask` gives a topic's settings, nothing where they may not be seen: the broker says it then. Any thread may call."""
 
     def __init__(
         self, ask: Callable[[str], Mapping[str, str | None]], clock: Callable[[], float] = time.monotonic

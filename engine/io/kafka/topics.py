@@ -36,6 +36,7 @@ FIRST_REACH_S = 2.0  # then it is asked whether the brokers have refused us
 REACH_S = 10.0  # metadata: longer means that no broker is there
 _LOOKS = 500  # how often to look, every _LOOK_S, for a change that the cluster has agreed to
 _LOOK_S = 0.02
+_AWAY = ("_TRANSPORT", "_TIMED_OUT", "_ALL_BROKERS_DOWN")
 _RETENTION = "retention.ms"
 _NO_ID = "A" * 22  # 128 zero bits: a cluster from before topics had ids
 
@@ -141,7 +142,7 @@ class KafkaTopics:
     def _fault(self, what: str, error: KafkaException) -> EnvironmentFault:
         """Of brokers that do not answer the reason is told as librdkafka knows it."""
         self._admin.poll(0)
-        away = is_code(error, "_TRANSPORT", "_TIMED_OUT", "_ALL_BROKERS_DOWN")
+        away = is_code(error, *_AWAY)
         return fault(what, self._told if away and self._told is not None else error)
 
     def identities(self, names: Collection[str]) -> dict[str, TopicIdentity]:
@@ -164,12 +165,14 @@ class KafkaTopics:
         return self._times.refused(name, timestamps, now_ms)
 
     def _settings_of(self, name: str) -> dict[str, str | None]:
-        """A topic's settings; nothing where they cannot be had now, or this user may not see them."""
+        """A topic's settings; nothing where it is not there, or this user may not see them."""
         resource = ConfigResource(ConfigResource.Type.TOPIC, name)
         try:
             asked = self._admin.describe_configs([resource], request_timeout=REACH_S)[resource]
             return {entry.name: entry.value for entry in asked.result().values()}
-        except KafkaException:
+        except KafkaException as error:
+            if is_code(error, *_AWAY):
+                raise self._fault(f"cannot look up the settings of topic {name}", error) from error
             return {}
 
     def consumers(self) -> dict[str, Consumers]:

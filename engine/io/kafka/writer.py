@@ -19,6 +19,7 @@ from .errors import fault, is_code
 
 MARKERS = "_mergus_markers"
 TIMEOUT_S = 60.0
+PATIENCE_S = 2.0  # then it is asked whether there are brokers at all, by who waits for each of its records
 _NEIGHBOUR = KafkaError._INVALID_DIFFERENT_RECORD  # what is refused because another record of its batch is
 _OF_A_BATCH = (_NEIGHBOUR, KafkaError.MSG_SIZE_TOO_LARGE)  # what brokers say of whole batches
 _OF_TIMES = (KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD)  # of a record alone, of one beside others
@@ -93,6 +94,8 @@ class KafkaWriter:
                 self._produce(topic, message, partial(_note, refused, number))
             except KafkaException as error:
                 refused[number] = error.args[0]
+        if self._producer.flush(PATIENCE_S):
+            self._partitions(topic)  # raises where the brokers are away: they would be waited for in vain
         self.flush()
         return refused
 
