@@ -9,8 +9,8 @@ try. Three ways:
   twice: at least once. This is Kafka's way here.
 - `Positioned`, for a query that remembers nothing, on embedded topics: output and the source positions behind it are one
   transaction, as its marker. A restart reads from the marker's positions instead of the checkpoint's, which are never
-  ahead of it. A row's output depends on the row alone, so each record is worked on once for all that is visible: exactly
-  once, and at once.
+  ahead of it, where the topics are still those of the ids in it. A row's output depends on the row alone, so each record
+  is worked on once for all that is visible: exactly once, and at once.
 - `Outbox`, for all others on embedded topics. Output of epoch n is appended to files `<n>.<k>.arrow`, one a topic, closed
   in the last step's snapshot of n, that is before n is durable. When n is durable, they are published in one transaction
   with the marker n, then removed. At a restart, by what is found on disk:
@@ -28,6 +28,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -120,17 +121,19 @@ class AtOnce:
 
 
 class Positioned:
-    """Exactly once for a query without state, on embedded topics: see the module."""
+    """Exactly once for a query without state, on embedded topics: see the module. `topic_ids`: of the topics that it reads."""
 
-    def __init__(self, writer: TransactionalWriter) -> None:
+    def __init__(self, writer: TransactionalWriter, topic_ids: Mapping[str, str] = MappingProxyType({})) -> None:
         self._writer = writer
+        self._topic_ids = topic_ids
 
     def deliver(self, epoch: int, output: Output, positions: Mapping[TopicPartition, int]) -> None:
         if not any(records.num_rows for _, records in output):
             return  # nothing became visible: these records may as well be read again
         for topic, records in output:
             self._writer.write(topic, records)
-        self._writer.commit(json.dumps([[topic, partition, at] for (topic, partition), at in positions.items()]))
+        places = ((topic, part, at, self._topic_ids.get(topic, "")) for (topic, part), at in positions.items())
+        self._writer.commit(json.dumps(list(places)))
 
     def flush(self, epoch: int) -> None:
         return
@@ -148,9 +151,18 @@ class Positioned:
         self._writer.abandon()
 
 
-def positions_of(marker: str | None) -> dict[TopicPartition, int]:
-    """The source positions in a marker of `Positioned`."""
-    return {} if marker is None else {(topic, partition): at for topic, partition, at in json.loads(marker)}
+def positions_of(marker: str | None, topic_ids: Mapping[str, str]) -> dict[TopicPartition, int]:
+    """The source positions in a marker of `Positioned`, in topics of these ids; an id that is not known is any.
+
+    >>> positions_of('[["s", 0, 7, "1"], ["r", 0, 5, "2"]]', {"s": "1", "r": "3"})
+    {('s', 0): 7}
+    """
+    made = {}
+    for topic, partition, at, *noted in [] if marker is None else json.loads(marker):
+        known, now = "".join(noted), topic_ids.get(topic, "")
+        if not known or not now or known == now:
+            made[topic, partition] = at
+    return made
 
 
 class Outbox:

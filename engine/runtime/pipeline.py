@@ -295,7 +295,7 @@ class PlanQuery:
         self._outbox(worker).mkdir(parents=True, exist_ok=True)
         writer = topics.transactional_writer(self._transactional_id(worker))
         if self._stateless:
-            return Positioned(writer)
+            return Positioned(writer, {name: topic.id for name, topic in self.inputs.identities().items()})
         return Outbox(self._outbox(worker), writer, sync=self._engine.sync)
 
     def prepare(self, checkpoint: Checkpoint, workers: int) -> Positions:
@@ -308,7 +308,7 @@ class PlanQuery:
         ahead: Positions = {}
         for worker in found:
             writer = self._engine.topics.transactional_writer(self._transactional_id(worker))
-            for place, at in positions_of(writer.last_marker()).items():
+            for place, at in positions_of(writer.last_marker(), checkpoint.topic_ids).items():
                 ahead[place] = max(at, ahead.get(place, at))
             writer.close()
         return ahead

@@ -156,6 +156,23 @@ def test_a_topic_that_is_made_anew_is_read_from_its_beginning(tmp_path, topics):
     lifecycle.close()
 
 
+def test_a_topic_that_is_made_anew_is_read_from_its_beginning_by_what_publishes_at_once(tmp_path):
+    """How far such a query has published is noted beside its output, ahead of its checkpoint."""
+    with mergus.connect(tmp_path) as db:
+        db.execute(
+            "CREATE STREAM s (a INT) WITH (kafka_topic='s', value_format='JSON', partitions=1);"
+            "CREATE STREAM u AS SELECT a FROM s WHERE a >= 0;"
+        )
+        for rows in (100, 250):
+            db.insert("S", [{"a": a} for a in range(rows)])
+            until(lambda rows=rows: len(db.query("SELECT a FROM u;").rows()) >= rows)
+            if rows == 100:
+                db.engine.topics.delete("s")
+                db.engine.topics.create("s", 1)
+        db.wait()
+        assert len(db.query("SELECT a FROM u;").rows()) == 350
+
+
 def test_records_that_were_removed_before_they_were_read_are_told(tmp_path, topics, monkeypatch):
     produce(topics, [("a", i) for i in range(100)])
     run = RunSettings(in_process=True, epoch_ms=50)
