@@ -251,9 +251,11 @@ def check_format_properties(
     """Refuse properties that belong to other formats than those in use. `value_columns`: how many there are, None where
     that is not known yet."""
     used = {"key": key_format, "value": value_format}
-    for name in properties.format_properties:
+    for name, value in properties.format_properties.items():
         if name == "WRAP_SINGLE_VALUE":
             continue
+        if not value.strip():
+            raise AnalysisError(f"{name} cannot be empty", hint="leave it out", span=properties.spans[name])
         side, formats = _OF_FORMATS[name]
         if used[side] in formats:
             continue

@@ -87,3 +87,11 @@ ASSERT NOT EXISTS SCHEMA ID 99;
 --@test: a schema that is not there
 --@expected.message: Schema with subject name none-value does not exist
 ASSERT SCHEMA SUBJECT 'none-value';
+
+--@test: AVRO: a schema's name that Avro does not take is refused
+--@expected.message: Illegal initial character: 1st
+CREATE STREAM named (k INT KEY, v INT) WITH (kafka_topic = 'named', value_format = 'AVRO', partitions = 1, value_schema_full_name = 'shop.1st');
+
+--@test: AVRO: a schema's name that is empty is refused
+--@expected.message: VALUE_SCHEMA_FULL_NAME cannot be empty
+CREATE STREAM named (k INT KEY, v INT) WITH (kafka_topic = 'named', value_format = 'AVRO', partitions = 1, value_schema_full_name = ' ');

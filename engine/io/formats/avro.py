@@ -308,6 +308,8 @@ class AvroFormat:
 
     def check(self, columns: Sequence[FormatColumn], properties: Mapping[str, str], *, is_key: bool) -> None:
         """Names that Avro takes; maps with text keys."""
+        for part in (full_name_of(properties, is_key=is_key) or "_").split("."):
+            check_name(part)
         for column in columns:
             check_name(column.name)
             check_type(column.name, column.type)

@@ -71,7 +71,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 # ----------------------------------------------------------------------------------------------------- columns to schema
 def check_name(name: str) -> None:
-    """Refuse a field's name that Avro does not take."""
+    """Refuse a name of a field or a schema that Avro does not take."""
     if _NAME.match(name):
         return
     bad = next((c for c in name if not re.match(r"[A-Za-z0-9_]", c)), None)
@@ -79,7 +79,7 @@ def check_name(name: str) -> None:
     raise AnalysisError(
         f"Schema is not compatible with Avro: {why}",
         detail="names in Avro are letters, digits and underscores, and begin with no digit",
-        hint="give the column another name",
+        hint="choose another name",
     )
 
 
