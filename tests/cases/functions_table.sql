@@ -20,3 +20,14 @@ ASSERT VALUES cubes (id, g) VALUES (1, ARRAY['Bonn', CAST(NULL AS STRING)]);
 ASSERT VALUES cubes (id, g) VALUES (1, ARRAY['Bonn', 'NW']);
 ASSERT VALUES cubes (id, g) VALUES (2, ARRAY[CAST(NULL AS STRING), CAST(NULL AS STRING)]);
 ASSERT VALUES cubes (id, g) VALUES (2, ARRAY['Oslo', CAST(NULL AS STRING)]);
+
+--@test: CUBE_EXPLODE of no element is one row, of more than 20 none: a million rows are the most
+CREATE STREAM lists (id INT KEY, a ARRAY<INT>) WITH (kafka_topic = 'lists', value_format = 'JSON', partitions = 1);
+CREATE STREAM cubes AS SELECT id, ARRAY_LENGTH(a) AS n, CUBE_EXPLODE(a) AS g FROM lists;
+INSERT INTO lists (id, a) VALUES (1, ARRAY[]);
+INSERT INTO lists (id, a) VALUES (2, GENERATE_SERIES(1, 40));
+INSERT INTO lists (id, a) VALUES (3, NULL);
+INSERT INTO lists (id, a) VALUES (4, ARRAY[7]);
+ASSERT VALUES cubes (id, n, g) VALUES (1, 0, ARRAY[]);
+ASSERT VALUES cubes (id, n, g) VALUES (4, 1, ARRAY[CAST(NULL AS INT)]);
+ASSERT VALUES cubes (id, n, g) VALUES (4, 1, ARRAY[7]);

@@ -200,6 +200,7 @@ JSON = [
     ("JSON_ITEMS('[{\"a\": 1}, 2]')", ['{"a":1}', "2"]),
     ("JSON_CONCAT('{\"a\": 1}', '{\"b\": 2}')", '{"a":1,"b":2}'),
     ("JSON_CONCAT('[1]', '2')", "[1,2]"),
+    ("JSON_CONCAT('2')", "2"),
     ("TO_JSON_STRING(R)", '{"X":1,"Y":"y"}'),
     ("TO_JSON_STRING(A)", "[3,1,null,3]"),
 ]

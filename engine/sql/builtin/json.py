@@ -150,8 +150,10 @@ def _length(text: str) -> int | None:
 
 
 def _concat(*texts: str) -> str | None:
-    """Objects are merged, the later winning; anything else is joined into one array."""
+    """Objects are merged, the later winning; anything else is joined into one array. One value alone stays as it is."""
     values = [_whole(t) for t in texts]
+    if len(values) == 1:
+        return _written(values[0])
     if all(isinstance(v, dict) for v in values):
         return _written({k: v for value in values for k, v in value.items()})
     return _written([item for v in values for item in (v if isinstance(v, list) else [v])])
