@@ -29,9 +29,8 @@ from .reader import KafkaReader
 from .times import KnownTimes
 from .writer import MARKERS, KafkaTransactionalWriter, KafkaWriter
 
-TIMEOUT_S = (
-    30.0  # librdkafka's, so that what took longer is its error as others are: a wait of ours would be another kind
-)
+TIMEOUT_S = 30.0
+"""librdkafka's own, so that what took longer is an error as others are: of a wait for it another would come."""
 FIRST_REACH_S = 2.0  # then it is asked whether the brokers have refused us
 REACH_S = 10.0  # metadata: longer means that no broker is there
 _LOOKS = 500  # how often to look, every _LOOK_S, for a change that the cluster has agreed to
@@ -98,9 +97,8 @@ class KafkaTopics:
             return None
         resource = ConfigResource(ConfigResource.Type.TOPIC, name)
         try:
-            entries: Mapping[str, Any] = self._admin.describe_configs([resource], request_timeout=TIMEOUT_S)[
-                resource
-            ].result()
+            asked = self._admin.describe_configs([resource], request_timeout=TIMEOUT_S)[resource]
+            entries: Mapping[str, Any] = asked.result()
         except KafkaException as error:
             raise self._fault(f"cannot describe topic {name}", error) from error
         own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
