@@ -48,6 +48,7 @@ from .answers import (
     status_of,
     stream_header,
 )
+from .early import EarlyRefusals
 from .origin import OwnPages
 from .printed_lines import printed_lines
 from .request import BODY_MAX, BadRequest, holds_half_a_pair, json_object, preferred, session_of, text_of
@@ -103,8 +104,8 @@ def application(engine: Engine) -> ASGIApp:
         BadRequest: _bad_request,
         Exception: _internal,
     }
-    own_pages = Middleware(OwnPages, engine.config["http.hosts"])
-    return AccessLog(Starlette(routes=routes, middleware=[own_pages], exception_handlers=handlers), requests)
+    around = [Middleware(EarlyRefusals), Middleware(OwnPages, engine.config["http.hosts"])]
+    return AccessLog(Starlette(routes=routes, middleware=around, exception_handlers=handlers), requests)
 
 
 def _bad_request(request: Request, why: Exception) -> Response:
