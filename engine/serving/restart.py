@@ -55,6 +55,7 @@ class Restart(Keeper):
         self._doing = threading.RLock()
         self._then: list[Callable[[], object]] = []
         self._told = ""
+        self._trouble = ""  # the same with detail and hint
         self.left_out: list[str] = []  # statements that could not be entered again, and why
 
     def start(self) -> None:
@@ -64,7 +65,7 @@ class Restart(Keeper):
         engine.models.publish(engine.catalog.models)
         self.when_ready(self._ready_topics)
         for query_id in engine.catalog.queries:
-            engine.begin(engine.plans[query_id], trouble=self._told)
+            engine.begin(engine.plans[query_id], trouble=self._trouble)
 
     def when_ready(self, do: Callable[[], object]) -> None:
         """Do what needs the topics: now, or as soon as they can be reached."""
@@ -119,7 +120,7 @@ class Restart(Keeper):
         if error.message != self._told:  # a detail may say each time how long it took
             said = error.message if error.detail is None else f"{error.message} ({error.detail})"
             log.warning("what needs the topics waits, and is done when this is mended: %s", said)
-            self._told = error.message
+            self._told, self._trouble = error.message, str(error)
 
     # ------------------------------------------------------------------------------------------------------ command log
     def _enter_all(self, commands: Iterable[Command]) -> None:
