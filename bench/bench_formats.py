@@ -23,9 +23,9 @@ from google.protobuf import message_factory
 from rich.console import Console
 from rich.table import Table
 
-from mergus.engine.io.formats.avro_schema import parsed
+from mergus.engine.io.formats.avro.schema import parsed
 from mergus.engine.io.formats.format import FormatColumn
-from mergus.engine.io.formats.protobuf_compile import compiled
+from mergus.engine.io.formats.protobuf.compile import compiled
 from mergus.engine.io.formats.registry import find
 from mergus.engine.io.schemas.opening import open_registry
 from mergus.engine.sql.types import arrow_type, parse_type

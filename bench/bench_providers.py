@@ -27,11 +27,11 @@ import numpy as np
 import pyarrow as pa
 
 from mergus.engine.inference.arrays import to_tensor
-from mergus.engine.inference.artefact import locate
 from mergus.engine.inference.model_function import ModelFunction
 from mergus.engine.inference.program import Program, Source, Tensor
 from mergus.engine.inference.providers import registry as providers
 from mergus.engine.inference.runtime import ModelRuntime
+from mergus.engine.inference.versions.artefact import locate
 from mergus.engine.sql.types import STRING, Vector
 from mergus.udfs.embed import embed
 

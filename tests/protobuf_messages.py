@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf import message_factory
 
-from mergus.engine.io.formats.protobuf_compile import compiled
+from mergus.engine.io.formats.protobuf.compile import compiled
 from mergus.engine.io.schemas.schema import Reference, Schema
 
 

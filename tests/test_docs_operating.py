@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mergus.engine.config import SETTINGS, load
-from mergus.engine.runtime.metrics import STATES
+from mergus.engine.runtime.telemetry.metrics import STATES
 from tests.blocks import run_blocks
 from tests.house.test_deploy import metrics_told
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..io.formats.json_text import shortest
+from ..io.formats.json.text import shortest
 
 Cell = Callable[[Any], str]
 

@@ -22,10 +22,10 @@ from cyclopts import Parameter
 from ..errors import UnknownName, UserError
 from ..inference.binding import Binding
 from ..inference.model_function import ModelFunction
-from ..inference.parity import Differences, bare_outputs, differences
+from ..inference.monitoring.parity import Differences, bare_outputs, differences
 from ..inference.providers import registry as providers
-from ..inference.routes import ROUTES, routes_of, sql_columns, version_function
-from ..inference.versions import version_of
+from ..inference.versions.routes import ROUTES, routes_of, sql_columns, version_function
+from ..inference.versions.store import version_of
 from ..serving.arrow import named
 from ..serving.describe.models import create_text
 from ..serving.engine import Engine

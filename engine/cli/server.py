@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ..errors import UserError
-from ..runtime import hosts
+from ..runtime.hosts import processes as hosts
 from ..serving.engine import Engine
 from ..serving.http.server import bind, run
 from .options import log_to_stderr, quiet, settings

@@ -15,7 +15,7 @@ from ..sql.expressions import Column
 from ..sql.types import arrow_type
 from ..state.duckdb import Prepared, connect, cursor, faults, seal
 from .arrays import conform
-from .packing import unpacked
+from .versions.packing import unpacked
 
 if TYPE_CHECKING:
     import duckdb

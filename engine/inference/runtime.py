@@ -20,17 +20,17 @@ import pyarrow as pa
 
 from ..errors import UserError
 from .arrays import conform, from_tensor, whole_of
-from .artefact import Artefact, verify
 from .cache import OutputCache
 from .calls import Lost, halved, run
 from .distinct import Distinct, distinct
 from .model_function import ModelFunction, Prepare, Tensors
-from .moves import Places
 from .process import ModelProcess, give_back_memory, resident_bytes
 from .program import Program, Source
 from .providers import registry as providers
 from .providers.tensorflow import SavedModel
 from .stats import ModelStats
+from .versions.artefact import Artefact, verify
+from .versions.moves import Places
 
 if TYPE_CHECKING:
     from .evaluation import Evaluation, Instance

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import duckdb
 import pyarrow as pa
 
-from ..plan.steps import Evaluate, Infer, Step
+from ..plan.physical.steps import Evaluate, Infer, Step
 from ..sql.schema import Schema
 from ..sql.types import arrow_type
 from ..state.duckdb import cursor

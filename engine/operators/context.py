@@ -10,8 +10,8 @@ from typing import Any, Protocol, runtime_checkable
 import duckdb
 import pyarrow as pa
 
-from ..inference.moves import Moves
-from ..plan.steps import Edge, Source
+from ..inference.versions.moves import Moves
+from ..plan.physical.steps import Edge, Source
 from ..state.store import StateStore
 from .dead_letters import Letters
 from .operator import OFFSET, PARTITION, Failure, Frame, Report

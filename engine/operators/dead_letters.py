@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ..io.formats.json_text import writer
-from ..plan.steps import Source
+from ..io.formats.json.text import writer
+from ..plan.physical.steps import Source
 from ..sql.catalog_models import dead_letter_columns
 from ..sql.schema import ColumnDef
 from ..sql.types import Struct

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from ..io.formats.format import Decoded, Decoder, FormatColumn
 from ..io.formats.registry import find
 from ..plan.origins import topics_read
-from ..plan.steps import Source
+from ..plan.physical.steps import Source
+from .event_time.rowtime import UNUSABLE, rowtimes, usable
 from .frame import without_rows
 from .operator import (
     CARRIED,
@@ -32,7 +33,6 @@ from .operator import (
     Frame,
     Report,
 )
-from .rowtime import UNUSABLE, rowtimes, usable
 
 Records = pa.RecordBatch | pa.Table
 

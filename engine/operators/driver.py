@@ -16,7 +16,7 @@ import pyarrow as pa
 from ..io.partitioner import partition_of
 from ..io.topics import RECORD_SCHEMA
 from ..plan.origins import topics_read
-from ..plan.steps import QueryPlan
+from ..plan.physical.steps import QueryPlan
 from ..state.store import StateStore
 from .context import Models
 from .dead_letters import Letters

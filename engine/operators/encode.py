@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 from ..io.formats.format import Encoder, FormatColumn
 from ..io.formats.registry import find
 from ..io.topics import HEADERS
-from ..plan.steps import Sink
+from ..plan.physical.steps import Sink
+from .event_time.rowtime import UNUSABLE, rowtimes
 from .frame import one_chunk, without_rows
 from .operator import CARRIED, DELETED, PARTITION, ROWTIME, WINDOW_END, WINDOW_START, Failure, Frame, Report
-from .rowtime import UNUSABLE, rowtimes
 
 
 class SinkEncoder:

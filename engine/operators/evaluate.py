@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..plan.steps import Evaluate
+from ..plan.physical.steps import Evaluate
 from ..sql.compile.expression import bind_functions, compile_condition, compile_sql
 from ..sql.expressions import Column
 from ..state.duckdb import Prepared

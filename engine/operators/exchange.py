@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from ..io.formats.kafka import encode_column
 from ..io.partitioner import KEY_GROUPS, key_groups
-from ..plan.steps import Exchange
+from ..plan.physical.steps import Exchange
 from ..sql.types import BIGINT, BYTES, DOUBLE, INTEGER, STRING
 from .frame import one_chunk, set_column
 from .operator import KEY_GROUP, Frame

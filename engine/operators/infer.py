@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import InternalError
-from ..inference.moves import Places
-from ..plan.steps import Evaluate, Infer
+from ..inference.versions.moves import Places
+from ..plan.physical.steps import Evaluate, Infer
 from ..sql.expressions import Expr
 from ..sql.schema import ColumnDef, Schema
 from ..sql.types import arrow_type

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..plan.steps import Materialize
+from ..plan.physical.steps import Materialize
 from ..state.change import GONE, ROW
 from ..state.duckdb import Prepared
 from .context import Context
+from .event_time.windows import bounds
 from .frame import conform, with_missing
 from .newest import NewestRows
 from .operator import DELETED, Frame
-from .windows import bounds
 
 
 class MaterializeOperator:

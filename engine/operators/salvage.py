@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..errors import reason
-from ..plan.steps import Evaluate
+from ..plan.physical.steps import Evaluate
 from ..sql.compile.expression import compile_sql
 from ..sql.expressions import Column, Expr
 from ..sql.types import BOOLEAN, SqlType, arrow_type

@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import assert_never
 
-from ..inference.moves import Moves
-from ..plan.every_update import every_update
+from ..inference.versions.moves import Moves
 from ..plan.origins import only_input, origins
-from ..plan.steps import (
+from ..plan.physical.every_update import every_update
+from ..plan.physical.steps import (
     STATEFUL,
     Aggregate,
     Edge,

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..plan.steps import Materialize
+from ..plan.physical.steps import Materialize
 from ..sql.types import duckdb_type
 from ..state.change import GONE, ROW, old_columns, same_keys
 from ..state.duckdb import Prepared
 from .context import Context
+from .event_time.windows import bounds
 from .frame import conform, is_system, set_column
 from .operator import DELETED, ROWTIME, SEQUENCE, Frame
-from .windows import bounds
 
 _HAD = "_had"
 _LAST = "_last"

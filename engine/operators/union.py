@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from ..plan.steps import Union
+from ..plan.physical.steps import Union
 from .frame import concat, one_chunk, set_column
 from .joins.sides import spread_places
 from .operator import SEQUENCE, Frame

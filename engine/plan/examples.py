@@ -7,7 +7,7 @@ from ..sql.functions import ModelCall, SqlTemplate
 from ..sql.schema import ColumnDef, Schema
 from ..sql.types import BIGINT, BOOLEAN, STRING, SqlType
 from .logical import Read
-from .steps import Formats, Source
+from .physical.steps import Formats, Source
 
 _JSON = Formats("KAFKA", "JSON")
 

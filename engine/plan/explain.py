@@ -13,8 +13,8 @@ from ..sql.expressions import Call, Case, Cast, Column, Expr, Field, Lambda, Lit
 from ..sql.schema import Schema
 from ..sql.types import Struct, quote_if_needed
 from .logical import Aggregate, Filter, Finals, Infer, Join, Node, Project, Read, Retain, Retract, Union, inputs
-from .steps import Aggregate as AggregateStep
-from .steps import (
+from .physical.steps import Aggregate as AggregateStep
+from .physical.steps import (
     AggregateCall,
     Edge,
     Evaluate,
@@ -32,9 +32,9 @@ from .steps import (
     TableTableJoin,
     Window,
 )
-from .steps import Infer as InferStep
-from .steps import Retract as RetractStep
-from .steps import Union as UnionStep
+from .physical.steps import Infer as InferStep
+from .physical.steps import Retract as RetractStep
+from .physical.steps import Union as UnionStep
 
 Notes = Callable[[int, Edge | None], Sequence[str]]
 """Lines to be told below a stage's step that writes an edge, or below the stage's head (None)."""

@@ -15,7 +15,7 @@ from ..sql.expressions import Column, Expr, columns_used
 from ..sql.functions import ModelCall
 from ..sql.schema import ColumnDef, Schema
 from ..sql.types import BOOLEAN
-from .steps import AggregateCall, Source, Window
+from .physical.steps import AggregateCall, Source, Window
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from .steps import Edge, Evaluate, Infer, Source, Stage, edges_read
+from .physical.steps import Edge, Evaluate, Infer, Source, Stage, edges_read
 
 
 def origins(sources: Sequence[Source], first: Stage) -> Mapping[Edge, Source]:

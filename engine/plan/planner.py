@@ -14,19 +14,19 @@ from ..sql.catalog import Catalog, Relation
 from ..sql.functions import FunctionRegistry
 from ..sql.schema import Schema
 from ..sql.statements.statement import Query, RelationalQuery
-from .analysis import analyze_query
+from .analysis.select import analyze_query
+from .analysis.sources import read_of
 from .logical import Aggregate, Filter, Infer, Join, Node, Project, Retain, has, reads
 from .origins import with_again
-from .physical import stage
+from .physical.stages import stage
+from .physical.steps import QueryPlan
+from .physical.time_to_live import with_state_ttl
 from .result import check_kind, fit, row_by_row, sink_of
 from .rules import optimize
 from .rules.hoist_models import has_model
 from .rules.merge_projections import merge_projections
-from .sources import read_of
-from .steps import QueryPlan
 from .subqueries.sources import Names
 from .target import SinkTarget
-from .time_to_live import with_state_ttl
 
 
 def plan_query(

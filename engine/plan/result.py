@@ -12,8 +12,8 @@ from ..sql.scope import suggestion
 from ..sql.types import BIGINT, STRING, TIMESTAMP, SqlType
 from ..sql.typing.coercion import coerce
 from .logical import Filter, Infer, Node, Project, Read, Retain, Union
-from .physical import Staged
-from .steps import Formats, Sink
+from .physical.stages import Staged
+from .physical.steps import Formats, Sink
 from .target import SinkTarget
 
 DEFAULT_KEY_FORMAT = "ksql.persistence.default.format.key"

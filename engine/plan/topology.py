@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..sql.catalog import Catalog, QueryEntry
 from ..sql.catalog_models import DEFAULT_ALIAS, ModelEntry
-from .steps import Infer, QueryPlan
+from .physical.steps import Infer, QueryPlan
 
 FILE, TOPIC, STREAM, TABLE, QUERY, MODEL = "FILE", "TOPIC", "STREAM", "TABLE", "QUERY", "MODEL"
 HOLDS, READ, WRITES, ASKS = "holds", "is read by", "writes", "asks"

@@ -5,7 +5,7 @@ lock               held by the server (flock), with its process id for the one w
 topics/            the embedded topics; produce and consume open them beside a running server, without the lock
 schemas.db         the schema registry (io/schemas/embedded.py), where no other one is set
 commands.db        statements and settings (command_log.py)
-state/<query id>/  <worker>.duckdb, checkpoint/, outbox/<worker>/, moves/ (inference/moves.py)
+state/<query id>/  <worker>.duckdb, checkpoint/, outbox/<worker>/, moves/ (inference/versions/moves.py)
 models/, log/
 """
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from ..operators.decode import Decoding
 from ..operators.frame import merge_frames, set_column
 from ..operators.operator import SEQUENCE, SEQUENCE_STEP, Frame, Report
-from ..plan.steps import QueryPlan
+from ..plan.physical.steps import QueryPlan
 from .file_inputs import FileEdges
 
 

@@ -19,14 +19,14 @@ import pyarrow.compute as pc
 from ..io.file_rows import RejectedRow
 from ..io.files import FileSource
 from ..io.topics import TopicIdentity
+from ..operators.event_time.rowtime import UNUSABLE, rowtimes
 from ..operators.operator import OFFSET, PARTITION, ROWTIME, SEQUENCE, SEQUENCE_STEP, Failure, Frame, Report
-from ..operators.rowtime import UNUSABLE, rowtimes
-from ..plan.steps import Source
+from ..plan.physical.steps import Source
 from ..sql.statements.query import NO_SOURCE
 from .checkpoint import Positions
+from .flows.source import BoundedReader
 from .inputs import TopicInputs
-from .processing_log import ProcessingLog
-from .source import BoundedReader
+from .telemetry.processing_log import ProcessingLog
 
 
 class FileReader:

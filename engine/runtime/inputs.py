@@ -10,7 +10,7 @@ import pyarrow as pa
 from ..errors import UnknownName
 from ..io.topics import Reader, TopicIdentity, TopicPartition, Topics
 from .checkpoint import Positions
-from .source import BoundedReader
+from .flows.source import BoundedReader
 
 
 class Unbounded:

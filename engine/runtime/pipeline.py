@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from ..clock import Clock
 from ..errors import EnvironmentFault, InternalError
-from ..inference.moves import FOLDER, Moves
-from ..inference.registered import RegisteredModel
+from ..inference.versions.moves import FOLDER, Moves
+from ..inference.versions.registered import RegisteredModel
 from ..io.topics import Topics
 from ..operators.context import Models
 from ..operators.dead_letters import Letters
@@ -28,22 +28,22 @@ from ..operators.measured import DECODE, ENCODE, EXCHANGE, STAGE, Measures, size
 from ..operators.operator import KEY_GROUP, Failure, Frame, Report
 from ..operators.stage import Stage, open_stage
 from ..plan.origins import topics_read
+from ..plan.physical.steps import STATEFUL, Exchange, Infer, QueryPlan
 from ..plan.pull.plan import PullPlan
-from ..plan.steps import STATEFUL, Exchange, Infer, QueryPlan
 from ..sql.compile.expression import bind_functions
 from ..state.duckdb import connect_to_files, cursor
 from ..state.store import StateStore
 from .checkpoint import Checkpoint, Positions
 from .decoding import decoding
-from .delivery import Accepted, AtOnce, Nowhere, Outbox, Output, Positioned, positions_of
 from .file_inputs import FileInputs
+from .flows.delivery import Accepted, AtOnce, Nowhere, Outbox, Output, Positioned, positions_of
+from .flows.rescale import note_workers, rescale, workers_before
+from .flows.work import Delivery, owner
 from .inputs import TopicInputs
-from .metrics import QueryMetrics
-from .processing_log import ProcessingLog
 from .pull.scan import Tables
 from .pull.table import PulledTable
-from .rescale import note_workers, rescale, workers_before
-from .work import Delivery, owner
+from .telemetry.metrics import QueryMetrics
+from .telemetry.processing_log import ProcessingLog
 
 
 class Engine:

@@ -20,11 +20,11 @@ from ..config import Config
 from ..errors import Conflict, MergusError
 from ..io.schemas.opening import forget
 from ..io.topics import Consumers, TopicInfo, Topics
-from ..plan.steps import QueryPlan
+from ..plan.physical.steps import QueryPlan
 from ..runtime.command_log import CommandLog
 from ..runtime.data_folder import DataFolder
-from ..runtime.flow import FlowStatus
-from ..runtime.lifecycle import Lifecycle
+from ..runtime.flows.flow import FlowStatus
+from ..runtime.hosts.lifecycle import Lifecycle
 from ..sql.catalog import Catalog
 from ..sql.functions import FunctionRegistry
 from ..sql.parser.parse import Parsed, iterate_statements

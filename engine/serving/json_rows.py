@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..io.formats.json_text import text
+from ..io.formats.json.text import text
 from ..sql.schema import Schema
 from .json_values import value_writer
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import RecordError
-from ..io.formats.json_exact import Reader, reader
-from ..io.formats.json_text import Writer, writer
+from ..io.formats.json.exact import Reader, reader
+from ..io.formats.json.text import Writer, writer
 from ..sql.types import BIGINT, DATE, INTEGER, STRING, TIME, TIMESTAMP, SqlType
 from ..sql.typing.literals import from_epoch_ms, parse_date, parse_time, parse_timestamp_ms
 

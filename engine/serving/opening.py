@@ -13,7 +13,7 @@ from typing import Any
 from ..clock import Clock
 from ..config import Config
 from ..errors import MergusError, UserError
-from ..inference.versions import ModelStore
+from ..inference.versions.store import ModelStore
 from ..io.embedded.keeper import TopicsKeeper
 from ..io.embedded.store import Durability
 from ..io.embedded.topics import EmbeddedTopics
@@ -21,8 +21,8 @@ from ..io.files import FileSource
 from ..io.kafka.topics import KafkaTopics
 from ..io.topics import Topics
 from ..runtime.data_folder import DataFolder
-from ..runtime.host import HostSettings
-from ..runtime.lifecycle import RunSettings
+from ..runtime.hosts.host import HostSettings
+from ..runtime.hosts.lifecycle import RunSettings
 from ..sql.builtin.registry import default_registry
 from ..sql.catalog import FileOptions
 from ..sql.functions import FunctionRegistry

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from ..errors import RecordError, UnknownName
 from ..io.formats.format import Decoder, FormatColumn
-from ..io.formats.json_exact import parse
+from ..io.formats.json.exact import parse
 from ..io.formats.registry import find
 from ..io.formats.schema_header import HEADER_BYTES, schema_id_in
 from ..io.schemas.opening import LOCATION, TOPIC, open_registry

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from ..clock import Keeper
 from ..errors import EnvironmentFault, MergusError, NotLetIn
-from ..runtime import processing_log
 from ..runtime.command_log import Command
+from ..runtime.telemetry import processing_log
 from ..sql.parser.parse import parse_statement
 from ..sql.statements.statement import AlterSystem
 from .changes.change import Change

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import Unsupported
-from ..inference.registered import HIDDEN
+from ..inference.versions.registered import HIDDEN
 from ..io.topics import Consumers, TopicInfo
-from ..plan.steps import QueryPlan
+from ..plan.physical.steps import QueryPlan
 from ..plan.topology import topology
-from ..runtime.flow import FlowStatus
+from ..runtime.flows.flow import FlowStatus
 from ..sql.catalog import Catalog
 from ..sql.functions import AggregateFunction, Function, FunctionRegistry, TableFunction
 from ..sql.statements.statement import Show

@@ -12,7 +12,7 @@ import pytest
 
 from mergus.engine.cli.parity import parity
 from mergus.engine.errors import MergusError
-from mergus.engine.inference.parity import differences
+from mergus.engine.inference.monitoring.parity import differences
 
 
 @pytest.fixture(autouse=True)

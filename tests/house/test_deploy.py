@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from mergus.engine.config import load
-from mergus.engine.runtime.lifecycle import END_S
-from mergus.engine.runtime.metrics import STATES, exposition
+from mergus.engine.runtime.hosts.lifecycle import END_S
+from mergus.engine.runtime.telemetry.metrics import STATES, exposition
 from mergus.engine.serving.http.access import RequestMetrics
 from tests.house.tree import ROOT
 

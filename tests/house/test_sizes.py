@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.house.tree import ROOT, python_files
 
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
+ROOM_MODULES_MAX = 24
 SHORT_FUNCTION_LINES = 27
 SHORT_FUNCTIONS_SHARE = 0.9
 
@@ -23,6 +25,12 @@ ALL_FILES = python_files("engine", "udfs", "models", "mergus", "tests", "bench")
 def test_no_file_is_long() -> None:
     lengths = {_name(path): len(path.read_text().splitlines()) for path in ALL_FILES}
     assert {name: lines for name, lines in lengths.items() if lines > FILE_LINES_MAX and name not in LONG_FILES} == {}
+
+
+def test_no_room_is_crowded() -> None:
+    """A room with more is split by noun."""
+    rooms = Counter(path.parent for path in python_files("engine", "tests") if path.stem != "__init__")
+    assert {_name(room): modules for room, modules in rooms.items() if modules > ROOM_MODULES_MAX} == {}
 
 
 def test_no_function_is_long() -> None:

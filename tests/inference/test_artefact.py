@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mergus.engine.errors import UserError
-from mergus.engine.inference.artefact import MODELS_ROOT, verify
+from mergus.engine.inference.versions.artefact import MODELS_ROOT, verify
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import threading
 
-from mergus.engine.inference.aside import WAITING_MAX, Aside
+from mergus.engine.inference.monitoring.aside import WAITING_MAX, Aside
 
 
 def test_what_is_too_much_is_dropped_and_a_failing_job_ends_nothing() -> None:
@@ -24,7 +24,7 @@ def test_what_is_too_much_is_dropped_and_a_failing_job_ends_nothing() -> None:
 
 
 def test_a_thread_without_work_ends_and_begins_again(monkeypatch) -> None:
-    monkeypatch.setattr("mergus.engine.inference.aside.IDLE_S", 0.01)
+    monkeypatch.setattr("mergus.engine.inference.monitoring.aside.IDLE_S", 0.01)
     aside, threads = Aside(), []
     for _ in range(3):
         done = threading.Event()

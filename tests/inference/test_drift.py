@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mergus.engine.inference.drift import METRICS, added, distances, summary_of
-from mergus.engine.inference.monitor import Monitors
+from mergus.engine.inference.monitoring.drift import METRICS, added, distances, summary_of
+from mergus.engine.inference.monitoring.monitor import Monitors
 
 
 def between(reference: pa.Array, window: pa.Array) -> dict[str, float]:

@@ -7,7 +7,7 @@ import pytest
 
 from mergus.engine.errors import InternalError
 from mergus.engine.inference.evaluation import Evaluation, private_instance
-from mergus.engine.inference.packing import packed_sides
+from mergus.engine.inference.versions.packing import packed_sides
 from mergus.engine.sql.expressions import Call, Column, Expr
 from mergus.engine.sql.functions import SqlTemplate
 from mergus.engine.sql.transform import Transform

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mergus.engine.inference.moves import FOLDER, Moves, Places, taken_effect
+from mergus.engine.inference.versions.moves import FOLDER, Moves, Places, taken_effect
 
 VERSIONS = {"1": {}, "2": {}, "3": {}}
 PLACE = ("s", 0)

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from mergus.engine.errors import UserError
-from mergus.engine.inference.arms import split_rows
-from mergus.engine.inference.registered import RegisteredModel
-from mergus.engine.inference.routing import RoutedRuntime
-from mergus.engine.inference.versions import ModelStore, Wanted
+from mergus.engine.inference.versions.arms import split_rows
+from mergus.engine.inference.versions.registered import RegisteredModel
+from mergus.engine.inference.versions.routing import RoutedRuntime
+from mergus.engine.inference.versions.store import ModelStore, Wanted
 from mergus.engine.sql.catalog_models import DEFAULT_ALIAS, ModelEntry
 from mergus.engine.sql.types import DOUBLE
 

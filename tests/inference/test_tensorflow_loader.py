@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from mergus.engine.errors import EnvironmentFault, UserError
-from mergus.engine.inference.artefact import MODELS_ROOT
 from mergus.engine.inference.providers import tensorflow as tensorflow_loader
 from mergus.engine.inference.providers.tensorflow import SavedModel
+from mergus.engine.inference.versions.artefact import MODELS_ROOT
 
 CLASSIFY = MODELS_ROOT / "classify" / "artefact"
 LINES = {"text": np.array([b"disk failed", b""], dtype=object)}

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mergus.engine.errors import AnalysisError
-from mergus.engine.io.formats.avro import AvroFormat
+from mergus.engine.io.formats.avro.records import AvroFormat
 from mergus.engine.io.formats.format import FormatColumn
 from mergus.engine.io.schemas.opening import forget, open_registry
 from mergus.engine.io.schemas.schema import Reference, Schema

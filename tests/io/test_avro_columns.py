@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mergus.engine.io.formats import avro
-from mergus.engine.io.formats.avro import AvroFormat
-from mergus.engine.io.formats.avro_columns import Odd, flat_fields
+from mergus.engine.io.formats.avro import records as avro
+from mergus.engine.io.formats.avro.columns import Odd, flat_fields
+from mergus.engine.io.formats.avro.records import AvroFormat
 from mergus.engine.io.formats.format import FormatColumn
 from mergus.engine.io.schemas.opening import open_registry
 from mergus.engine.io.schemas.schema import Schema

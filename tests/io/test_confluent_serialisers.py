@@ -18,8 +18,8 @@ from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer, Proto
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from mergus.engine.io.formats.format import FormatColumn
-from mergus.engine.io.formats.json_sr import JsonSrFormat
-from mergus.engine.io.formats.protobuf import ProtobufFormat
+from mergus.engine.io.formats.json.with_schema import JsonSrFormat
+from mergus.engine.io.formats.protobuf.records import ProtobufFormat
 from mergus.engine.io.schemas.opening import open_registry
 from mergus.engine.io.schemas.schema import Reference, Schema, SchemaType
 from mergus.engine.sql.types import parse_type

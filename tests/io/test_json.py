@@ -6,8 +6,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from mergus.engine.io.formats import json_fast
 from mergus.engine.io.formats.format import FormatColumn
+from mergus.engine.io.formats.json import fast as json_fast
 from mergus.engine.io.formats.registry import find
 from mergus.engine.sql.types import BIGINT, BOOLEAN, DOUBLE, FLOAT, INTEGER, STRING, Vector, parse_type
 

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from mergus.engine.errors import Conflict, UserError
-from mergus.engine.io.formats import json_sr  # noqa: F401 - its schemas are compared once it is there
+from mergus.engine.io.formats.json import with_schema  # noqa: F401 - its schemas are compared once it is there
 from mergus.engine.io.schemas.opening import open_registry
 from mergus.engine.io.schemas.schema import Schema
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 
 from mergus.engine.errors import AnalysisError
 from mergus.engine.io.formats.format import FormatColumn
-from mergus.engine.io.formats.json import JsonFormat
-from mergus.engine.io.formats.json_sr import JsonSrFormat
+from mergus.engine.io.formats.json.records import JsonFormat
+from mergus.engine.io.formats.json.with_schema import JsonSrFormat
 from mergus.engine.io.schemas.opening import open_registry
 from mergus.engine.io.schemas.schema import Reference, Schema
 from mergus.engine.sql.types import BIGINT, INTEGER, STRING, parse_type

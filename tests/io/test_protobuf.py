@@ -19,9 +19,9 @@ from hypothesis import given, settings
 
 from mergus.engine.errors import AnalysisError, UnknownName
 from mergus.engine.io.formats.format import FormatColumn
-from mergus.engine.io.formats.protobuf import ProtobufFormat, ProtobufNosrFormat, message_header
-from mergus.engine.io.formats.protobuf_compile import compiled
-from mergus.engine.io.formats.protobuf_decode import ProtobufDecoder
+from mergus.engine.io.formats.protobuf.compile import compiled
+from mergus.engine.io.formats.protobuf.decode import ProtobufDecoder
+from mergus.engine.io.formats.protobuf.records import ProtobufFormat, ProtobufNosrFormat, message_header
 from mergus.engine.io.schemas.opening import open_registry
 from mergus.engine.io.schemas.schema import Reference, Schema
 from mergus.engine.sql.types import (
@@ -388,7 +388,7 @@ def test_schemas_are_compiled_beside_tensorflow():
     pytest.importorskip("tensorflow")
     code = (
         "import tensorflow\n"
-        "from mergus.engine.io.formats.protobuf_compile import compiled\n"
+        "from mergus.engine.io.formats.protobuf.compile import compiled\n"
         "from mergus.engine.io.schemas.schema import Schema\n"
         "compiled(Schema('PROTOBUF', 'syntax = \"proto3\"; message M { int32 a = 1; }'), lambda *_: None)\n"
         "print('compiled')"

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from mergus.engine.errors import Conflict, UserError
-from mergus.engine.io.formats import protobuf  # noqa: F401 - its schemas are compared once it is there
+from mergus.engine.io.formats.protobuf import records  # noqa: F401 - its schemas are compared once it is there
 from mergus.engine.io.schemas.opening import open_registry
 from mergus.engine.io.schemas.schema import Schema
 

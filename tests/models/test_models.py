@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mergus.engine.inference.artefact import MODELS_ROOT, verify
 from mergus.engine.inference.runtime import ModelRuntime
+from mergus.engine.inference.versions.artefact import MODELS_ROOT, verify
 from mergus.udfs.classify import classify, classify_detail
 from mergus.udfs.cluster_id import cluster_id
 from mergus.udfs.embed import embed

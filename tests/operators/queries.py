@@ -11,8 +11,8 @@ import duckdb
 from sqlglot import exp, parse_one
 
 from mergus.engine.operators.driver import Driver, Running, batches
+from mergus.engine.plan.physical.steps import QueryPlan
 from mergus.engine.plan.planner import plan_query
-from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.plan.target import SinkTarget
 from mergus.engine.sql.builtin.registry import default_registry
 from mergus.engine.sql.catalog import Catalog, Relation

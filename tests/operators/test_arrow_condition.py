@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from mergus.engine.operators.arrow_condition import arrow_condition
-from mergus.engine.plan.steps import Evaluate
+from mergus.engine.plan.physical.steps import Evaluate
 from mergus.engine.sql.compile.expression import compile_condition
 from mergus.engine.sql.expressions import Expr
 

@@ -10,9 +10,9 @@ import pytest
 
 from mergus.engine.operators.decode import Decoding
 from mergus.engine.operators.driver import Running, batches
+from mergus.engine.operators.event_time.rowtime import LATEST_MS
 from mergus.engine.operators.exchange import with_groups
 from mergus.engine.operators.frame import merge_frames
-from mergus.engine.operators.rowtime import LATEST_MS
 
 from .queries import Bench, hopping, source, tumbling
 

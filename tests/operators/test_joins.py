@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from mergus.engine.errors import AnalysisError
 from mergus.engine.operators.driver import Running, batches
-from mergus.engine.plan.copartition import check_partitions
+from mergus.engine.plan.physical.copartition import check_partitions
+from mergus.engine.plan.physical.steps import QueryPlan
 from mergus.engine.plan.planner import plan_query
-from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.plan.target import SinkTarget
 from mergus.engine.sql.parser.parse import iterate_statements
 from mergus.engine.sql.statements.statement import CreateSourceAs

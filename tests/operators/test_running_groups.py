@@ -10,8 +10,8 @@ import pytest
 
 from mergus.engine.operators.aggregates import running_groups
 from mergus.engine.operators.driver import Running
+from mergus.engine.plan.physical.steps import QueryPlan
 from mergus.engine.plan.planner import plan_query
-from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.plan.target import SinkTarget
 from mergus.engine.sql.parser.parse import parse_statements
 from mergus.engine.sql.statements.statement import RelationalQuery

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from mergus.engine.operators.driver import Running, batches
-from mergus.engine.plan.steps import Aggregate, AggregateCall, PartialAggregate, QueryPlan
+from mergus.engine.plan.physical.steps import Aggregate, AggregateCall, PartialAggregate, QueryPlan
 
 from .queries import Bench, session, source, tumbling
 

@@ -11,7 +11,7 @@ import pytest
 from mergus.engine.operators.context import Context
 from mergus.engine.operators.operator import DELETED, ROWTIME, SEQUENCE, WINDOW_END, WINDOW_START, Frame
 from mergus.engine.operators.told import ToldOperator
-from mergus.engine.plan.steps import Materialize, Window
+from mergus.engine.plan.physical.steps import Materialize, Window
 from mergus.engine.sql.schema import ColumnDef, Schema
 from mergus.engine.sql.types import BIGINT, STRING
 from mergus.engine.state.store import StateStore

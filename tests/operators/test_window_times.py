@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from mergus.engine.operators.context import Context
-from mergus.engine.operators.marks import LeastTime, WindowTimes
+from mergus.engine.operators.event_time.marks import LeastTime, WindowTimes
 from mergus.engine.operators.operator import window_time
 from mergus.engine.state.store import StateStore
 

@@ -20,10 +20,10 @@ import pyarrow as pa
 
 from mergus.engine.clock import SystemClock
 from mergus.engine.io.embedded.topics import EmbeddedTopics
-from mergus.engine.plan.steps import QueryPlan
-from mergus.engine.runtime.flow import FlowStatus
-from mergus.engine.runtime.host import HostSettings
-from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
+from mergus.engine.plan.physical.steps import QueryPlan
+from mergus.engine.runtime.flows.flow import FlowStatus
+from mergus.engine.runtime.hosts.host import HostSettings
+from mergus.engine.runtime.hosts.lifecycle import Lifecycle, RunSettings
 
 from . import cases, froms
 from .running import Told, place_of, planned, topics_of

@@ -19,8 +19,8 @@ import pyarrow as pa
 from mergus.engine.cli.testing.engine import CaseEngine
 from mergus.engine.operators.driver import MemoryTopics, Record, batches
 from mergus.engine.operators.operator import Failure, Frame, partition_of_time
-from mergus.engine.plan.one_worker import needs_one_worker
-from mergus.engine.plan.steps import QueryPlan
+from mergus.engine.plan.physical.one_worker import needs_one_worker
+from mergus.engine.plan.physical.steps import QueryPlan
 from mergus.engine.runtime.pipeline import Engine, PlanTask, plan_remembers
 from mergus.engine.sql.builtin.registry import default_registry
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from mergus.engine.plan.physical.steps import QueryPlan
 from mergus.engine.plan.planner import plan_query
-from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.plan.target import SinkTarget
 from mergus.engine.sql.builtin.registry import default_registry
 from mergus.engine.sql.catalog import Catalog, Relation

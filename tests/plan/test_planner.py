@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mergus.engine.plan.analysis import NEW_PLANNER
+from mergus.engine.plan.analysis.select import NEW_PLANNER
+from mergus.engine.plan.physical.steps import Evaluate
 from mergus.engine.plan.planner import plan_source_table
-from mergus.engine.plan.steps import Evaluate
 from tests.plan.statements import catalog, plan
 
 

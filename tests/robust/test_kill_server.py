@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 import mergus
 from mergus.engine.clock import SystemClock
 from mergus.engine.io.embedded.topics import EmbeddedTopics
-from mergus.engine.runtime import processing_log
+from mergus.engine.runtime.telemetry import processing_log
 from tests.mergus_server import Server, kill_9, start, until
 
 TIMES = [3, pytest.param(20, marks=pytest.mark.slow)]

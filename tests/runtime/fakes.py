@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from mergus.engine.io.partitioner import KEY_GROUPS
 from mergus.engine.io.topics import RECORD_SCHEMA, TopicIdentity, TopicInfo
 from mergus.engine.operators.operator import OFFSET, PARTITION, ROWTIME, SEQUENCE, Failure, Frame
-from mergus.engine.runtime.work import owner
+from mergus.engine.runtime.flows.work import owner
 
 
 class MemoryTopics:

@@ -10,11 +10,11 @@ from pathlib import Path
 from fakes import CountByKey
 
 from mergus.engine.runtime.checkpoint import CheckpointStore
-from mergus.engine.runtime.control import FlowControl
-from mergus.engine.runtime.dataflow import FlowRun, FlowSettings
-from mergus.engine.runtime.delivery import Outbox
+from mergus.engine.runtime.flows.control import FlowControl
+from mergus.engine.runtime.flows.dataflow import FlowRun, FlowSettings
+from mergus.engine.runtime.flows.delivery import Outbox
 from mergus.engine.runtime.inputs import TopicInputs
-from mergus.engine.runtime.metrics import QueryMetrics
+from mergus.engine.runtime.telemetry.metrics import QueryMetrics
 
 
 class Flow:

@@ -11,11 +11,11 @@ from sqlglot import parse_one
 
 from mergus.engine.clock import SystemClock
 from mergus.engine.io.embedded.topics import EmbeddedTopics
+from mergus.engine.plan.physical.steps import QueryPlan
 from mergus.engine.plan.planner import plan_query
 from mergus.engine.plan.pull.plan import PullPlan, plan_pull
-from mergus.engine.plan.steps import QueryPlan
 from mergus.engine.plan.target import SinkTarget
-from mergus.engine.runtime.lifecycle import Lifecycle
+from mergus.engine.runtime.hosts.lifecycle import Lifecycle
 from mergus.engine.sql.builtin.registry import default_registry
 from mergus.engine.sql.catalog import Catalog, Relation
 from mergus.engine.sql.parser.parse import parse_statement

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mergus.engine.runtime.host import HostSettings
-from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
+from mergus.engine.runtime.hosts.host import HostSettings
+from mergus.engine.runtime.hosts.lifecycle import Lifecycle, RunSettings
 
 sys.path.insert(0, str(Path(__file__).parent))
 

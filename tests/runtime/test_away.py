@@ -14,12 +14,13 @@ from plans import big, counts, open_topics, passed, produce, pull_all, pulled, r
 
 from mergus.engine.clock import SystemClock
 from mergus.engine.errors import EnvironmentFault
-from mergus.engine.runtime import flow, hosts
 from mergus.engine.runtime.checkpoint import CheckpointStore
-from mergus.engine.runtime.host import HostSettings
-from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
+from mergus.engine.runtime.flows import flow
+from mergus.engine.runtime.hosts import processes as hosts
+from mergus.engine.runtime.hosts.host import HostSettings
+from mergus.engine.runtime.hosts.lifecycle import Lifecycle, RunSettings
+from mergus.engine.runtime.hosts.watch import Watch
 from mergus.engine.runtime.pull.reading import Reading
-from mergus.engine.runtime.watch import Watch
 
 EVENTS = [(f"k{i % 5}", i) for i in range(500)]
 

@@ -16,7 +16,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.testing import TestingSink, cluster_main
 
 from mergus.engine.runtime.checkpoint import CheckpointStore
-from mergus.engine.runtime.lanes import lanes
+from mergus.engine.runtime.flows.lanes import lanes
 
 READ = "import sqlite3, sys, json; print(json.dumps(sqlite3.connect(sys.argv[1]).execute('SELECT * FROM fronts').fetchall()))"
 

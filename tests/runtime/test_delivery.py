@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mergus.engine.runtime.delivery import Outbox
+from mergus.engine.runtime.flows.delivery import Outbox
 
 RECORDS = pa.record_batch({"value": pa.array([b"1"], pa.binary())})
 

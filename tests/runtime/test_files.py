@@ -10,9 +10,9 @@ import pytest
 from flows import until
 from plans import open_topics, plan, records, select
 
-from mergus.engine.plan.steps import FileRead
-from mergus.engine.runtime.host import HostSettings
-from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
+from mergus.engine.plan.physical.steps import FileRead
+from mergus.engine.runtime.hosts.host import HostSettings
+from mergus.engine.runtime.hosts.lifecycle import Lifecycle, RunSettings
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ import pytest
 from flows import until
 from plans import big, chained, counts, open_topics, produce, pull_all, pulled, records, rows_of
 
-from mergus.engine.runtime.host import HostSettings
-from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
+from mergus.engine.runtime.hosts.host import HostSettings
+from mergus.engine.runtime.hosts.lifecycle import Lifecycle, RunSettings
 
 SERVER = Path(__file__).parent / "server_for_kill.py"
 

@@ -11,8 +11,8 @@ from flows import until
 from plans import big, counts, open_topics, passed, produce, pull_all, pulled, records, rows_of
 from pyarrow import RecordBatch
 
-from mergus.engine.runtime.host import HostSettings
-from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
+from mergus.engine.runtime.hosts.host import HostSettings
+from mergus.engine.runtime.hosts.lifecycle import Lifecycle, RunSettings
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from plans import catalog, select
 
 from mergus.engine.clock import SystemClock
 from mergus.engine.io.topics import RECORD_SCHEMA
+from mergus.engine.plan.physical.steps import QueryPlan
 from mergus.engine.plan.pull.plan import PullPlan, plan_pull
-from mergus.engine.plan.steps import QueryPlan
-from mergus.engine.runtime.metrics import QueryMetrics
 from mergus.engine.runtime.pipeline import Engine, PlanQuery, PlanTask
 from mergus.engine.runtime.pull import places as places_module
+from mergus.engine.runtime.telemetry.metrics import QueryMetrics
 from mergus.engine.sql.builtin.registry import default_registry
 from mergus.engine.state.duckdb import connect
 from mergus.engine.state.reader import STATEMENTS_MAX

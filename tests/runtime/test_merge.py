@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from mergus.engine.operators.measured import Measured
-from mergus.engine.runtime.control import Credits
-from mergus.engine.runtime.merge import Heads
-from mergus.engine.runtime.metrics import QueryMetrics, exposition
+from mergus.engine.runtime.flows.control import Credits
+from mergus.engine.runtime.flows.merge import Heads
+from mergus.engine.runtime.telemetry.metrics import QueryMetrics, exposition
 
 
 def batch(topic: int, times: list[int], start: int = 0) -> pa.RecordBatch:

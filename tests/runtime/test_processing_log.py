@@ -8,7 +8,7 @@ from collections import Counter
 from mergus.engine.clock import SystemClock
 from mergus.engine.io.embedded.topics import EmbeddedTopics
 from mergus.engine.operators.operator import Failure
-from mergus.engine.runtime.processing_log import BURST, PER_SECOND, TOPIC, ProcessingLog, prepare
+from mergus.engine.runtime.telemetry.processing_log import BURST, PER_SECOND, TOPIC, ProcessingLog, prepare
 
 
 def test_a_flood_is_told_by_numbers(tmp_path):

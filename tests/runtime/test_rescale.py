@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 from plans import counts, open_topics, plan, produce, records, select
 
-from mergus.engine.runtime.host import HostSettings
-from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
+from mergus.engine.runtime.hosts.host import HostSettings
+from mergus.engine.runtime.hosts.lifecycle import Lifecycle, RunSettings
 from mergus.engine.sql.statements.statement import WindowClause
 
 SECOND = WindowClause("TUMBLING", 1_000, None, 0)

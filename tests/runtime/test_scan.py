@@ -8,12 +8,12 @@ from flows import until
 from plans import counts, open_topics, produce, pull_all, pulled, rows_of
 
 from mergus.engine.errors import Conflict, EnvironmentFault
-from mergus.engine.runtime.host import Host, HostSettings
-from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
+from mergus.engine.runtime.hosts.host import Host, HostSettings
+from mergus.engine.runtime.hosts.lifecycle import Lifecycle, RunSettings
+from mergus.engine.runtime.hosts.wire import table_of
 from mergus.engine.runtime.pull import reading
 from mergus.engine.runtime.pull import scan as scans
 from mergus.engine.runtime.pull.scan import NumberedScans, Scan, in_turn
-from mergus.engine.runtime.wire import table_of
 
 KEYS = 3 * scans.PIECE_ROWS + 1
 EVENTS = [(f"k{i}", i) for i in range(KEYS)]

@@ -16,11 +16,11 @@ import mergus
 from mergus.engine.errors import EnvironmentFault
 from mergus.engine.io.embedded.topics import EmbeddedTopics
 from mergus.engine.io.kafka.reader import KafkaReader
-from mergus.engine.runtime import failures
-from mergus.engine.runtime.delivery import Outbox
-from mergus.engine.runtime.failures import Failures
-from mergus.engine.runtime.host import HostSettings
-from mergus.engine.runtime.lifecycle import Lifecycle, RunSettings
+from mergus.engine.runtime.flows.delivery import Outbox
+from mergus.engine.runtime.hosts.host import HostSettings
+from mergus.engine.runtime.hosts.lifecycle import Lifecycle, RunSettings
+from mergus.engine.runtime.telemetry import failures
+from mergus.engine.runtime.telemetry.failures import Failures
 
 AWAY = EnvironmentFault("the brokers do not answer")
 

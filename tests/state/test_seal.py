@@ -7,7 +7,7 @@ import pytest
 
 import mergus
 from mergus.engine.errors import UserError
-from mergus.engine.runtime.host import Host, HostSettings
+from mergus.engine.runtime.hosts.host import Host, HostSettings
 from mergus.engine.state.duckdb import attach, connect_to_files
 
 BREAKOUTS = (

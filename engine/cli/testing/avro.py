@@ -15,8 +15,8 @@ from typing import Any
 
 import fastavro
 
-from ...io.formats.avro_schema import branches, is_entries, kind_of, parsed
-from ...io.formats.avro_values import default_value
+from ...io.formats.avro.schema import branches, is_entries, kind_of, parsed
+from ...io.formats.avro.values import default_value
 from ...io.schemas.schema import Resolve, Schema
 
 Json = Any

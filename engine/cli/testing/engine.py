@@ -13,11 +13,11 @@ from typing import Any
 import duckdb
 
 from ...errors import AnalysisError, Conflict, Unsupported
-from ...inference.versions import ModelStore
+from ...inference.versions.store import ModelStore
 from ...io.schemas.opening import forget
 from ...io.topics import TopicInfo
 from ...operators.driver import Driver
-from ...plan.steps import QueryPlan
+from ...plan.physical.steps import QueryPlan
 from ...serving.changes.change import Change, World
 from ...serving.changes.statement import changes_something, prepare
 from ...serving.describe.models import models_used

@@ -17,10 +17,10 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor as F
 from google.protobuf.message import DecodeError, Message
 
-from ...io.formats.protobuf import message_header
-from ...io.formats.protobuf_compile import Descriptor, compiled, params
-from ...io.formats.protobuf_decode import message_indexes
-from ...io.formats.protobuf_schema import DECIMAL_NAME, LOGICAL_NAMES, WRAPPER_NAMES, is_entry, oneofs, plain_fields
+from ...io.formats.protobuf.compile import Descriptor, compiled, params
+from ...io.formats.protobuf.decode import message_indexes
+from ...io.formats.protobuf.records import message_header
+from ...io.formats.protobuf.schema import DECIMAL_NAME, LOGICAL_NAMES, WRAPPER_NAMES, is_entry, oneofs, plain_fields
 from ...io.schemas.schema import Resolve, Schema
 from ...sql.types import DATE, TIME
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import duckdb
 
 from ...errors import EnvironmentFault, MergusError, UserError
-from ...inference.routing import RoutedRuntime
-from ...inference.versions import ModelStore
+from ...inference.versions.routing import RoutedRuntime
+from ...inference.versions.store import ModelStore
 from ...operators.driver import Running, batches
 from ...sql.functions import FunctionRegistry
 from ...sql.parser.parse import Parsed, iterate_statements

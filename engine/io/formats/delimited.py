@@ -41,8 +41,8 @@ from ...sql.types import (
 )
 from .cells import cells
 from .format import Decoded, FormatColumn
-from .json_exact import reader as json_reader
-from .json_text import writer as json_writer
+from .json.exact import reader as json_reader
+from .json.text import writer as json_writer
 
 _NAMED_DELIMITERS = {"SPACE": " ", "TAB": "\t"}
 

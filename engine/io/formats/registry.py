@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 
 from ...errors import UnknownName
-from .avro import AvroFormat
+from .avro.records import AvroFormat
 from .delimited import DelimitedFormat
 from .format import Format
-from .json import JsonFormat
-from .json_sr import JsonSrFormat
+from .json.records import JsonFormat
+from .json.with_schema import JsonSrFormat
 from .kafka import KafkaFormat
 from .none import NoneFormat
-from .protobuf import ProtobufFormat, ProtobufNosrFormat
+from .protobuf.records import ProtobufFormat, ProtobufNosrFormat
 
 _SHIPPED: tuple[Format, ...] = (
     JsonFormat(),

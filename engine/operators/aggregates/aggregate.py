@@ -13,20 +13,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...errors import Unsupported
-from ...plan.steps import Aggregate, Evaluate
+from ...plan.physical.steps import Aggregate, Evaluate
 from ...sql.compile.expression import bind_functions
 from ...sql.functions import PythonAggregate
 from ...state.change import OLD, ROW
 from ...state.duckdb import Prepared
 from ...state.recent import RecentRows
 from ...state.table import FEW_ROWS
-from ..closing import Closing
 from ..context import Context
+from ..event_time.closing import Closing
+from ..event_time.time_to_live import TimeToLive
+from ..event_time.windows import bounds
 from ..frame import concat, conform, is_constant, set_column
 from ..operator import KEY_GROUP, PARTITION, PASSED, ROWTIME, SEQUENCE, WINDOW_END, WINDOW_START, Frame
 from ..rounds import rounds
-from ..time_to_live import TimeToLive
-from ..windows import bounds
 from .few_rows import FewRows
 from .group_state import GroupState, having_of
 from .overflow import tell_overflows

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ...plan.steps import AggregateCall
+from ...plan.physical.steps import AggregateCall
 from ...sql.by_value import ORDER, ByValue, Unsure, by_value
 from ...sql.functions import AggregateSpec
 from ...sql.template import fill

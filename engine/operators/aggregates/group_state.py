@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...plan.steps import Aggregate, AggregateCall, Evaluate
+from ...plan.physical.steps import Aggregate, AggregateCall, Evaluate
 from ...sql.compile.expression import compile_sql
 from ...sql.expressions import Column as ColumnExpr
 from ...sql.expressions import Expr, transform
@@ -19,8 +19,8 @@ from ...sql.template import fill
 from ...sql.types import duckdb_type
 from ...state.change import OLD, ROW, old_columns, same_keys
 from ...state.recent import STORED
+from ..event_time.windows import bounds, kept_bounds
 from ..operator import KEY_GROUP, PASSED, ROWTIME, SEQUENCE, STREAM_TIME, UNDO
-from ..windows import bounds, kept_bounds
 from .partial import partial_texts
 
 _BEGUN = "_begun"  # stream time as of a group's first row in the batch

@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...plan.steps import AggregateCall, Evaluate, PartialAggregate
+from ...plan.physical.steps import AggregateCall, Evaluate, PartialAggregate
 from ...sql.compile.expression import bind_functions
 from ...sql.functions import AggregateSpec
 from ...sql.template import fill
@@ -24,11 +24,11 @@ from ...state.duckdb import Prepared
 from ...state.table import FEW_ROWS
 from ..context import Context
 from ..evaluate import EvaluateOperator, evaluate_sql
+from ..event_time.marks import WindowTimes
+from ..event_time.windows import advance_stream_time, bounds, bounds_sql, expired, may_be_late, with_stream_time
 from ..frame import conform, is_constant, systems
-from ..marks import WindowTimes
 from ..operator import DELETED, PARTITION, PASSED, ROWTIME, SEQUENCE, STREAM_TIME, UNDO, WINDOW_END, WINDOW_START, Frame
 from ..salvage import ENVIRONMENT
-from ..windows import advance_stream_time, bounds, bounds_sql, expired, may_be_late, with_stream_time
 
 _HANDLED = frozenset((DELETED, UNDO, PASSED, WINDOW_START))
 """System columns whose meaning is in the SQL."""

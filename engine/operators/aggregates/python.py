@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...plan.steps import AggregateCall
+from ...plan.physical.steps import AggregateCall
 from ...sql.expressions import Expr
 from ...sql.functions import AggregateSpec, PythonAggregate
 from ...sql.template import fill

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...plan.steps import Retract
+from ...plan.physical.steps import Retract
 from ...state.change import same_keys
 from ...state.duckdb import Prepared
 from ..context import Context

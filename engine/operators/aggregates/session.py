@@ -12,14 +12,15 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...plan.steps import Aggregate, Evaluate
+from ...plan.physical.steps import Aggregate, Evaluate
 from ...sql.compile.expression import bind_functions, compile_sql
 from ...sql.functions import AggregateSpec, PythonAggregate
 from ...sql.types import arrow_type
 from ...state.change import GONE, OLD, ROW
 from ...state.duckdb import Prepared
-from ..closing import Closing, kept_ms
 from ..context import Context
+from ..event_time.closing import Closing, kept_ms
+from ..event_time.windows import grace_ms
 from ..frame import conform, set_column
 from ..operator import (
     DELETED,
@@ -34,7 +35,6 @@ from ..operator import (
     Frame,
 )
 from ..rounds import rounds
-from ..windows import grace_ms
 from .arrivals import Arrivals
 from .group_state import GroupState, having_of
 from .overflow import tell_overflows

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...plan.steps import Window
+from ...plan.physical.steps import Window
+from ..event_time.windows import grace_ms
 from ..operator import ROWTIME, SEQUENCE, STREAM_TIME, WINDOW_END, WINDOW_START
-from ..windows import grace_ms
 
 STORED = "_stored"  # bool: a stored session, else a row of the batch
 FROM, TO = "_from", "_to"  # int64: where the row, or the stored session, itself begins and ends

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...plan.steps import ForeignKeyChanges, ForeignKeyJoin, ForeignKeyResults
+from ...plan.physical.steps import ForeignKeyChanges, ForeignKeyJoin, ForeignKeyResults
 from ...sql.schema import ColumnDef, Schema
 from ...sql.types import BIGINT
 from ...state.change import GONE, OLD, ROW, same_keys

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...plan.steps import StreamStreamJoin
+from ...plan.physical.steps import StreamStreamJoin
 from ...sql.statements.query import WINDOWS_BOUNDED
 from ...sql.types import arrow_type
 from ...state.duckdb import Prepared

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...plan.steps import StreamTableJoin
+from ...plan.physical.steps import StreamTableJoin
 from ...state.duckdb import Prepared, Slot
 from ..context import Context
+from ..event_time.windows import bounds
 from ..frame import conform, systems, with_missing
 from ..newest import NewestRows
 from ..operator import DELETED, SEQUENCE, SEQUENCE_STEP, Frame
-from ..windows import bounds
 
 
 class StreamTableJoinOperator:

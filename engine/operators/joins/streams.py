@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...plan.steps import JoinSides
+from ...plan.physical.steps import JoinSides
 from ...sql.types import arrow_type
 from ..context import Context
+from ..event_time.marks import StreamTimes
 from ..frame import one_chunk, with_missing
-from ..marks import StreamTimes
 from ..operator import (
     DELETED,
     LEFT_TIME,

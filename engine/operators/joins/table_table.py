@@ -13,16 +13,16 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from ...plan.steps import Evaluate, TableTableJoin
+from ...plan.physical.steps import Evaluate, TableTableJoin
 from ...sql.compile.expression import bind_functions, compile_sql
 from ...sql.expressions import Column, Expr, transform
 from ...sql.schema import Schema
 from ...state.duckdb import Prepared
 from ..context import Context
+from ..event_time.windows import bounds
 from ..frame import conform, one_chunk, set_column, systems, with_missing
 from ..newest import NewestRows
 from ..operator import DELETED, PASSED, ROWTIME, SEQUENCE, SIDE, Frame
-from ..windows import bounds
 from .sides import AT, STORED_AT, spread_places, together, with_key
 
 _BEFORE = "_before"

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...plan.steps import StreamStreamJoin
+from ...plan.physical.steps import StreamStreamJoin
 from ...sql.types import arrow_type
 from ..frame import one_chunk
 from ..operator import LEFT_TIME, PARTITION, RIGHT_TIME, ROWTIME, SEQUENCE, SIDE, WINDOW_END, WINDOW_START

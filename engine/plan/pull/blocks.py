@@ -24,12 +24,12 @@ from ...sql.statements.statement import Query
 from ...sql.types import NULL
 from ...sql.typing.calls import AggregateUse, call_arguments, is_aggregate, is_table_function
 from ...sql.typing.expression import analyze_expression, require_boolean
-from ..aliases import with_aliases
+from ..analysis.aliases import with_aliases
+from ..analysis.keys import check_key_types, check_names
+from ..analysis.projection import Item, analyze_items, column_node, items_of
+from ..analysis.rows import canonical
 from ..grouping_sets import grouped_by, sets_of
-from ..keys import check_key_types, check_names
 from ..predicates import written_conjuncts
-from ..projection import Item, analyze_items, column_node, items_of
-from ..rows import canonical
 from ..rules.hoist_models import has_model
 from ..text import text_of
 from .asked import Input

@@ -21,9 +21,9 @@ from ...sql.statements.statement import Join, Query, SelectItem, SourceRef
 from ...sql.types import SqlType
 from ...sql.typing.coercion import coerce, common_type
 from ...sql.typing.compare import is_null
-from ..projection import column_node
-from ..rows import Entry, Rows, rows_of
-from ..sources import read_of
+from ..analysis.projection import column_node
+from ..analysis.rows import Entry, Rows, rows_of
+from ..analysis.sources import read_of
 
 Numbers = Callable[[], int]
 

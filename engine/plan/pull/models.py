@@ -11,9 +11,9 @@ from dataclasses import replace
 from ...sql.expressions import Expr
 from ...sql.schema import Schema
 from ..logical import Filter, Node, Project, Read
-from ..physical import stage
+from ..physical.stages import stage
+from ..physical.steps import Evaluate, Step
 from ..rules import optimize
-from ..steps import Evaluate, Step
 
 
 def hoisted(

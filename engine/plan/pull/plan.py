@@ -25,16 +25,16 @@ from ...sql.statements.statement import Query, SourceRef
 from ...sql.types import BIGINT, quote_if_needed
 from ...sql.typing.calls import contains
 from ...sql.typing.expression import analyze_expression, require_boolean
-from ..aliases import with_aliases
+from ..analysis.aliases import with_aliases
+from ..analysis.keys import check_names
+from ..analysis.projection import analyze_items, column_node, items_of
+from ..analysis.rows import Rows, RowScope
+from ..analysis.sources import rows_from
 from ..explain import step_text, windowed
-from ..keys import check_names
 from ..logical import Read
+from ..physical.steps import Evaluate, Step, Window
 from ..predicates import conjuncts
-from ..projection import analyze_items, column_node, items_of
-from ..rows import Rows, RowScope
 from ..rules.hoist_models import has_model
-from ..sources import rows_from
-from ..steps import Evaluate, Step, Window
 from .models import hoisted
 from .texts import guarded_condition
 

@@ -21,8 +21,8 @@ from ...sql.statements.statement import Query, RelationalQuery, SelectItem, Sour
 from ...sql.types import SqlType, quote_if_needed
 from ...sql.typing.calls import contains
 from ...sql.typing.coercion import coerce
-from ..predictions import expand_predictions
-from ..set_operations import common_types
+from ..analysis.predictions import expand_predictions
+from ..analysis.set_operations import common_types
 from ..text import text_of
 from .asked import Asking, Laid
 from .blocks import answer_block, result_columns

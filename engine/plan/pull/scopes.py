@@ -22,8 +22,8 @@ from ...sql.types import BIGINT, BOOLEAN, SqlType
 from ...sql.typing.calls import AggregateUse, aggregate_use, call_arguments, call_name, is_aggregate, is_table_function
 from ...sql.typing.coercion import coerce, common_type
 from ...sql.typing.expression import analyze_expression
-from ..grouping import not_grouped
-from ..rows import EXPLODED, Rows, RowScope, canonical
+from ..analysis.grouping import not_grouped
+from ..analysis.rows import EXPLODED, Rows, RowScope, canonical
 from .asked import Asking
 from .from_clause import Outcome, Sources
 from .texts import Texts

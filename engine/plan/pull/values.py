@@ -14,8 +14,8 @@ from ...sql.statements.relational import Values
 from ...sql.types import SqlType
 from ...sql.typing.coercion import coerce, common_type
 from ...sql.typing.expression import analyze_expression
-from ..rows import rows_of
-from ..sources import read_of
+from ..analysis.rows import rows_of
+from ..analysis.sources import read_of
 from .asked import Input
 from .from_clause import Outcome
 from .scopes import BlockScope, Planner, RowsScope

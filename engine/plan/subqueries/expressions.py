@@ -19,7 +19,7 @@ from ...sql.parser.relational import subquery_of
 from ...sql.scope import span_of
 from ...sql.statements.statement import FromClause, Join, Query
 from ...sql.typing.calls import contains, is_aggregate
-from ..rows import Rows, canonical
+from ..analysis.rows import Rows, canonical
 from .lookup import Inside, Names
 from .membership import with_membership
 from .values import with_value

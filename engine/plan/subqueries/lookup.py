@@ -22,10 +22,10 @@ from ...sql.scope import span_of
 from ...sql.statements.statement import Query, RelationalQuery
 from ...sql.typing.coercion import coerce
 from ...sql.typing.expression import analyze_expression
-from ..joins import check_foreign, check_windows, is_whole_key
+from ..analysis.joins import check_foreign, check_windows, is_whole_key
+from ..analysis.rows import Entry, RowKey, Rows, RowScope, canonical
 from ..logical import Join, Project
 from ..predicates import written_conjuncts
-from ..rows import Entry, RowKey, Rows, RowScope, canonical
 from ..text import text_of
 
 NAME = "the sub-query"

@@ -14,9 +14,9 @@ from ...sql.parser.relational import subquery_of
 from ...sql.scope import span_of
 from ...sql.statements.statement import Query, SelectItem
 from ...sql.typing.compare import is_null
-from ..aliases import with_aliases
-from ..grouping import with_rows
-from ..rows import Rows
+from ..analysis.aliases import with_aliases
+from ..analysis.grouping import with_rows
+from ..analysis.rows import Rows
 from ..text import text_of
 from .lookup import (
     NAME,

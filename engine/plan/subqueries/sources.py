@@ -19,14 +19,14 @@ from ...sql.statements.relational import Body, CommonTable, Select, SetOperation
 from ...sql.statements.statement import Query, RelationalQuery, SelectItem, SourceRef
 from ...sql.types import SqlType
 from ...sql.typing.coercion import coerce
-from ..aliases import with_aliases
-from ..analysis import analyze_query
+from ..analysis.aliases import with_aliases
+from ..analysis.predictions import expand_predictions
+from ..analysis.rows import Rows, rows_over
+from ..analysis.select import analyze_query
+from ..analysis.set_operations import common_types
+from ..analysis.sources import rows_from
 from ..logical import FINALS_APART, Finals, Node, Project, Union, has, reads
-from ..predictions import expand_predictions
 from ..result import row_by_row
-from ..rows import Rows, rows_over
-from ..set_operations import common_types
-from ..sources import rows_from
 from .expressions import check_places, with_lookups
 
 _UNION = "the union"

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 import pyarrow as pa
 
+from ...plan.physical.steps import QueryPlan
 from ...plan.pull.plan import PullPlan, key_named
-from ...plan.steps import QueryPlan
 from ...sql.compile.expression import compile_sql, guarded
 from ...sql.compile.literal import literal_text
 from ...sql.expressions import Column, Expr, System, walk

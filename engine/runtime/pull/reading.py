@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 
 from ...errors import EnvironmentFault
 from ...plan.pull.plan import PullPlan
-from ..dataflow import FlowRun
-from ..work import WorkerTask
+from ..flows.dataflow import FlowRun
+from ..flows.work import WorkerTask
 from .scan import Scan, Tables, in_turn
 
 GRACE_S = 2.0

@@ -16,7 +16,7 @@ from contextlib import ExitStack, closing
 import pyarrow as pa
 
 from ...errors import Conflict, EnvironmentFault, MergusError
-from ..wire import table_bytes
+from ..hosts.wire import table_bytes
 
 PIECE_ROWS = 10_000
 IDLE_S = 300.0

@@ -16,15 +16,15 @@ import pyarrow as pa
 
 from ...errors import InternalError
 from ...operators.answer import answer
+from ...plan.physical.steps import QueryPlan
 from ...plan.pull.plan import PullPlan
-from ...plan.steps import QueryPlan
 from ...sql.compile.expression import bind_functions
 from ...sql.expressions import Column
 from ...state.duckdb import fetch
 from ...state.reader import StateReader
 from ...state.recent import Key
 from ...state.store import StateStore
-from ..processing_log import ProcessingLog
+from ..telemetry.processing_log import ProcessingLog
 from .lookup import Lookup
 from .places import Places
 from .scan import PIECE_ROWS, Tables

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ...errors import InternalError
 from ...operators.aggregates.group_state import GroupState
+from ...operators.event_time.windows import kept_bounds
 from ...operators.operator import KEY_GROUP, ROWTIME, WINDOW_END, WINDOW_START
-from ...operators.windows import kept_bounds
-from ...plan.steps import Aggregate, Evaluate, Materialize, QueryPlan
+from ...plan.physical.steps import Aggregate, Evaluate, Materialize, QueryPlan
 from ...sql.compile.expression import compile_condition, compile_sql
 from ...sql.expressions import Column
 

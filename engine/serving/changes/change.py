@@ -9,10 +9,10 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from ...inference.versions import Wanted
+from ...inference.versions.store import Wanted
 from ...io.schemas.schema import Schema
 from ...io.topics import TopicInfo
-from ...plan.steps import QueryPlan
+from ...plan.physical.steps import QueryPlan
 from ...sql import ddl
 from ...sql.catalog import Catalog, QueryEntry
 from ...sql.catalog_models import ModelEntry, ModelVersion

@@ -13,8 +13,8 @@ from typing import Any
 
 from ...errors import AnalysisError, Conflict, Span, Unsupported
 from ...inference.binding import Misfit
-from ...inference.registered import belongs_to, functions_of
-from ...inference.versions import version_json, version_of_json
+from ...inference.versions.registered import belongs_to, functions_of
+from ...inference.versions.store import version_json, version_of_json
 from ...sql.catalog_models import (
     DEFAULT_ALIAS,
     ModelEntry,

@@ -8,11 +8,11 @@ from dataclasses import replace
 from ...errors import AnalysisError, Conflict, InternalError, Span, UserError
 from ...io.formats.format import FormatColumn
 from ...io.formats.registry import find
-from ...plan.copartition import check_partitions
+from ...plan.physical.copartition import check_partitions
+from ...plan.physical.steps import QueryPlan
+from ...plan.physical.upgrade import why_not_upgraded
 from ...plan.planner import plan_query, plan_source_table
-from ...plan.steps import QueryPlan
 from ...plan.target import SinkTarget
-from ...plan.upgrade import why_not_upgraded
 from ...sql import ddl
 from ...sql.catalog import Catalog, QueryEntry, Relation
 from ...sql.parser.parse import parse_statement

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ...errors import AnalysisError, Conflict, EnvironmentFault, MergusError, Span, UnknownName
 from ...io.topics import DEFAULT_REPLICAS, TopicInfo, Topics
-from ...plan.steps import QueryPlan
+from ...plan.physical.steps import QueryPlan
 from ...sql.catalog import Relation
 from ...sql.statements.statement import Property
 from .change import World

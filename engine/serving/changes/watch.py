@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from ...errors import AnalysisError, Conflict
-from ...inference.drift import METRICS, summary_of
-from ...inference.monitor import watched_columns
+from ...inference.monitoring.drift import METRICS, summary_of
+from ...inference.monitoring.monitor import watched_columns
 from ...sql.catalog_models import (
     DEFAULT_ALIAS,
     DRIFT_COLUMNS,

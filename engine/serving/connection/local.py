@@ -21,7 +21,7 @@ import pyarrow as pa
 from ...config import load
 from ...errors import MergusError, UserError
 from ...inference.model_function import ModelFunction
-from ...io.formats.json_exact import parse
+from ...io.formats.json.exact import parse
 from ...sql.schema import Schema
 from ...sql.udf.declare import UserFunction
 from ..arrow import named, named_schema

@@ -12,8 +12,8 @@ from typing import Any
 
 from ...operators.measured import DECODE, ENCODE, EXCHANGE, STAGE, Measured
 from ...plan.explain import explain
-from ...plan.steps import Edge, Infer, QueryPlan
-from ...runtime.metrics import QueryMetrics
+from ...plan.physical.steps import Edge, Infer, QueryPlan
+from ...runtime.telemetry.metrics import QueryMetrics
 from ..results import Listing
 
 

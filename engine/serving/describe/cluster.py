@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...io.topics import Consumers
-from ...plan.one_worker import needs_one_worker
 from ...plan.origins import topics_read
-from ...plan.steps import QueryPlan
-from ...runtime.flow import FlowStatus
+from ...plan.physical.one_worker import needs_one_worker
+from ...plan.physical.steps import QueryPlan
+from ...runtime.flows.flow import FlowStatus
 
 
 def consumers_of(plans: Mapping[str, QueryPlan], others: Mapping[str, Consumers], workers: int) -> dict[str, Consumers]:

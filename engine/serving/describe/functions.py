@@ -14,7 +14,7 @@ from typing import Any
 
 from ...config import load
 from ...errors import UnknownName
-from ...inference.registered import HIDDEN
+from ...inference.versions.registered import HIDDEN
 from ...sql.functions import (
     AggregateOverload,
     Function,

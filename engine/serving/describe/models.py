@@ -7,10 +7,10 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...inference.moves import Taken, taken_effect
-from ...inference.registered import RegisteredModel
 from ...inference.stats import ModelStats, Version, together
-from ...plan.steps import Infer, QueryPlan
+from ...inference.versions.moves import Taken, taken_effect
+from ...inference.versions.registered import RegisteredModel
+from ...plan.physical.steps import Infer, QueryPlan
 from ...sql.catalog_models import ModelEntry, ModelVersion, columns_text
 from ...sql.statements.model import DescribeModel
 from ...sql.transform import INPUT, OUTPUT, kept_transforms

@@ -9,8 +9,8 @@ from typing import Any
 from ...errors import EnvironmentFault
 from ...io.topics import TopicInfo
 from ...plan.explain import explain
-from ...plan.steps import QueryPlan
-from ...runtime.flow import FlowStatus
+from ...plan.physical.steps import QueryPlan
+from ...runtime.flows.flow import FlowStatus
 from ...sql.catalog import Catalog, QueryEntry, Relation
 from ...sql.statements.statement import Describe
 from ..results import Listing

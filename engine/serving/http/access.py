@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
-from ...runtime.metrics import LATENCY_BOUNDS
+from ...runtime.telemetry.metrics import LATENCY_BOUNDS
 
 log = logging.getLogger("mergus.http")
 _UNKNOWN = "(another path)"

@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from ...errors import MergusError, ParseError, RecordError, UserError
-from ...io.formats.json_exact import parse
+from ...io.formats.json.exact import parse
 from ...sql.parser.parse import iterate_statements, split_statements
 from ...sql.statements.relational import RelationalQuery
 from ...sql.statements.statement import CreateType, Print, Query

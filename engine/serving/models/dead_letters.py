@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from ...io.bounded import records_until
 from ...io.topics import TopicInfo, TopicPartition, Topics, TransactionalWriter
-from ...plan.steps import QueryPlan, Source
+from ...plan.physical.steps import QueryPlan, Source
 from ...sql.catalog_models import ModelEntry
 
 _POLL_ROWS = 1_000

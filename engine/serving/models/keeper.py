@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from ...clock import Keeper
 from ...errors import EnvironmentFault, MergusError
-from ...inference import topic_artefacts
-from ...inference.watched import Print, fingerprint, newest
+from ...inference.versions import topic_artefacts
+from ...inference.versions.watched import Print, fingerprint, newest
 from ...sql.catalog_models import Canary, ModelEntry, ModelVersion
 from ...sql.types import quote_if_needed
 from ..describe.models import create_text

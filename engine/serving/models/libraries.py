@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...inference.model_function import ModelFunction
 from ...inference.providers.registry import check_installed
-from ...plan.steps import Infer, QueryPlan
+from ...plan.physical.steps import Infer, QueryPlan
 
 
 def check_libraries(plan: QueryPlan) -> None:

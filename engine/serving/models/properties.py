@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...errors import AnalysisError
-from ...inference.versions import ERROR_WAYS, NULL_WAYS, Wanted
+from ...inference.versions.store import ERROR_WAYS, NULL_WAYS, Wanted
 from ...sql.scope import suggestion
 from ...sql.statements.model import CreateModel
 from ...sql.statements.statement import Property

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from ...inference.registered import RegisteredModel
+from ...inference.versions.registered import RegisteredModel
 from ...operators.operator import Failure, Report
 from ...plan.pull.asked import Ask, Laid
 from ...runtime.pull.scan import PIECE_ROWS

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...plan.predictions import expand_predictions
+from ...plan.analysis.predictions import expand_predictions
 from ...plan.pull.plan import PullPlan, plan_pull
 from ...plan.pull.shapes import CONSTANTS_MAX, PullShape, constants_of, shape_of
 from ...sql.parser.parse import parse_statement

@@ -25,8 +25,8 @@ from ...operators.frame import conform
 from ...plan.pull.from_clause import Fetch
 from ...plan.pull.relational import RelationalPlan, explain_relational, plan_relational
 from ...runtime.data_folder import TRANSIENT
-from ...runtime.processing_log import ProcessingLog
 from ...runtime.pull.scan import Tables
+from ...runtime.telemetry.processing_log import ProcessingLog
 from ...sql.compile.expression import bind_functions
 from ...sql.statements.statement import Query, RelationalQuery
 from ...sql.types import duckdb_type

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from ...errors import MergusError, UnknownName, UserError
-from ...plan.copartition import check_partitions
+from ...plan.analysis.predictions import expand_predictions
+from ...plan.physical.copartition import check_partitions
+from ...plan.physical.steps import QueryPlan
 from ...plan.planner import plan_query
-from ...plan.predictions import expand_predictions
 from ...plan.pull.plan import PullPlan, check_clauses, explain_pull, plan_pull
 from ...plan.pull.relational import is_relational
 from ...plan.pull.settings import check_limit, check_stream, check_table
-from ...plan.steps import QueryPlan
 from ...plan.target import SinkTarget
 from ...runtime.data_folder import TRANSIENT
-from ...runtime.metrics import QueryMetrics
 from ...runtime.pull.scan import Tables
+from ...runtime.telemetry.metrics import QueryMetrics
 from ...sql.properties import read_properties
 from ...sql.statements.statement import CreateSourceAs, Explain, InsertInto, Print, Query, RelationalQuery, Statement
 from ...sql.types import arrow_type

@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 
 from ...errors import EnvironmentFault, MergusError
 from ...operators.operator import DELETED
-from ...plan.steps import QueryPlan
-from ...runtime.flow import FlowStatus
-from ...runtime.metrics import QueryMetrics
+from ...plan.physical.steps import QueryPlan
+from ...runtime.flows.flow import FlowStatus
+from ...runtime.telemetry.metrics import QueryMetrics
 
 if TYPE_CHECKING:
     from ..engine import Engine

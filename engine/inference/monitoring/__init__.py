@@ -1,0 +1,1 @@
+"""What watches models beside the batches: shadows, monitors of drift, parity."""

@@ -1,0 +1,1 @@
+"""AVRO: records, schemas, and whether one schema reads what another wrote."""

@@ -1,0 +1,1 @@
+"""PROTOBUF and PROTOBUF_NOSR: records, schemas, and the wire format."""

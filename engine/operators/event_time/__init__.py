@@ -1,0 +1,1 @@
+"""Event time: rowtime, windows, their closing, and what is forgotten by it."""

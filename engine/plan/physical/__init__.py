@@ -1,0 +1,1 @@
+"""Physical steps, and the stages into which a logical tree is cut."""

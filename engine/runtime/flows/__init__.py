@@ -1,0 +1,1 @@
+"""A query as a Bytewax dataflow: its source, steps and delivery, its runs over time."""

@@ -1,0 +1,1 @@
+"""The processes in which flows run, how they are spoken to, and the life of a server's queries in them."""

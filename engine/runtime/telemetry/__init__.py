@@ -1,0 +1,1 @@
+"""What is told of queries and processes: metrics, failures, the processing log."""
