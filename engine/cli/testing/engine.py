@@ -65,6 +65,7 @@ class CaseEngine:
         self.catalog = Catalog()
         self.driver = Driver(instance)
         self.settings = dict(settings)
+        self.variables: dict[str, str] = {}
         self.plans: dict[str, QueryPlan] = {}
         self.paused: set[str] = set()
         self.shapes: dict[str, Relation] = {}  # the first relation over each topic, also when it has been dropped
@@ -79,7 +80,8 @@ class CaseEngine:
 
     def execute(self, text: str) -> None:
         """Carry out the statements of a text. Raises what a session would."""
-        for parsed in iterate_statements(text, self.catalog.types, substitutes=lambda: substitutes(self.settings)):
+        types, of_settings = self.catalog.types, self.settings
+        for parsed in iterate_statements(text, types, self.variables, lambda: substitutes(of_settings)):
             self.carry_out(parsed)
 
     def run(self) -> None:
@@ -98,7 +100,11 @@ class CaseEngine:
                     self.settings[name] = value
                 case UnsetProperty(name=name):
                     self.settings.pop(name, None)
-                case Define() | Undefine() | Show() | Describe() | DescribeFunction() | DescribeModel() | Explain():
+                case Define(name=name, value=value):
+                    self.variables[name] = value
+                case Undefine(name=name):
+                    self.variables.pop(name, None)
+                case Show() | Describe() | DescribeFunction() | DescribeModel() | Explain():
                     return
                 case _ if changes_something(statement):
                     self._announce(statement)
