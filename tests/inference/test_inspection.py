@@ -16,7 +16,7 @@ import mergus
 
 ASKS = """
 import sys
-from mergus.engine.inference.inspection import inspect
+from mergus.engine.inference.versions.inspection import inspect
 common = {"provider": "python", "options": {}, "inputs": [["X", "DOUBLE"]], "outputs": [["Y", "DOUBLE"]]}
 inspect({"name": "M", "path": sys.argv[1], **common})
 """
