@@ -25,6 +25,8 @@ from ...state.table import StateTable
 log = logging.getLogger("mergus.queries")
 ROWS_MIN = 20_000
 """Of a smaller table a key is found as quickly without."""
+ROWS_MAX = 2_000_000
+"""Of a larger one the keys would take more than 100 MB, and a second or two to be noted."""
 SCANS = 30
 """To note the keys takes about as long as so many looks through the table."""
 
@@ -48,7 +50,7 @@ class Places:
     def scanned(self) -> None:
         """The table was looked through for a key that it has. After some of these its keys are noted (anew), on a thread of
         its own: no answer waits for that."""
-        if self._table.rows < ROWS_MIN or self._table.moves:
+        if self._table.moves or not ROWS_MIN <= self._table.rows <= ROWS_MAX:
             return
         with self._lock:
             self._scans += 1
