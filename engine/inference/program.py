@@ -45,6 +45,11 @@ class Source:
     inputs: tuple[Tensor, ...] | None = None
     outputs: tuple[Tensor, ...] | None = None
 
+    @property
+    def allows_pickle(self) -> bool:
+        """Whether who registered it trusts who made it: reading a pickle runs any code of it."""
+        return self.options.get("allow_pickle", "false") == "true"
+
 
 class Program(Protocol):
     """A loaded model. Calls may come from several threads. `loader` says how it was read, for DESCRIBE MODEL."""
@@ -85,6 +90,11 @@ def object_array(flat: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray[Any,
     made = np.empty(len(flat), dtype=object)
     made[:] = flat
     return made.reshape(shape)
+
+
+def writable(tensors: Tensors, wanted: Sequence[Tensor]) -> list[np.ndarray[Any, Any]]:
+    """The arrays of these tensors as declared, in their order, for engines that may write into what they are given."""
+    return [np.require(as_declared(tensors[t.name], t), requirements=("C", "W")) for t in wanted]
 
 
 def row_shape(sizes: Iterable[int]) -> tuple[int | None, ...]:

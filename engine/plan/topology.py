@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from ..sql.catalog import Catalog, QueryEntry
 from ..sql.catalog_models import DEFAULT_ALIAS, ModelEntry
-from .physical.steps import Infer, QueryPlan
+from .physical.calls import models_called
+from .physical.steps import QueryPlan
 
 FILE, TOPIC, STREAM, TABLE, QUERY, MODEL = "FILE", "TOPIC", "STREAM", "TABLE", "QUERY", "MODEL"
 HOLDS, READ, WRITES, ASKS = "holds", "is read by", "writes", "asks"
@@ -171,9 +172,7 @@ class _Making:
 
 def _asked(plan: QueryPlan) -> list[tuple[str, str]]:
     """The models that a query calls, by name, with the reference by which it does: `@ALIAS`, `$3` or none."""
-    steps = [step for stage in plan.stages for step in stage.steps if isinstance(step, Infer)]
-    models = [call.model for step in steps for call, _ in step.calls]
-    return list(dict.fromkeys((str(m.name), str(getattr(m, "reference", ""))) for m in models))
+    return list(dict.fromkeys((str(m.name), str(getattr(m, "reference", ""))) for m in models_called(plan)))
 
 
 def _records(entry: ModelEntry, name: str) -> list[str]:

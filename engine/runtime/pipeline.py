@@ -28,7 +28,8 @@ from ..operators.measured import DECODE, ENCODE, EXCHANGE, STAGE, Measures, size
 from ..operators.operator import KEY_GROUP, Failure, Frame, Report
 from ..operators.stage import Stage, open_stage
 from ..plan.origins import topics_read
-from ..plan.physical.steps import STATEFUL, Exchange, Infer, QueryPlan
+from ..plan.physical.calls import models_called
+from ..plan.physical.steps import STATEFUL, Exchange, QueryPlan
 from ..plan.pull.plan import PullPlan
 from ..sql.compile.expression import bind_functions
 from ..state.duckdb import connect_to_files, cursor
@@ -215,9 +216,8 @@ class PlanTask:
 
 def plan_infers(plan: QueryPlan, *, registered: bool = False) -> bool:
     """Whether a plan runs models; `registered`: of those whose versions may change."""
-    steps = [step for stage in plan.stages for step in stage.steps if isinstance(step, Infer)]
-    calls = [call for step in steps for call, _ in step.calls]
-    return any(isinstance(call.model, RegisteredModel) for call in calls) if registered else bool(steps)
+    models = models_called(plan)
+    return any(isinstance(model, RegisteredModel) for model in models) if registered else bool(models)
 
 
 def plan_remembers(plan: QueryPlan) -> bool:

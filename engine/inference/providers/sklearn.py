@@ -52,7 +52,7 @@ def load(source: Source) -> SklearnProgram:
 
 
 def _unpickled(source: Source, path: Path) -> Any:
-    if source.options.get("allow_pickle", "false") != "true":
+    if not source.allows_pickle:
         raise UserError(
             f"model {source.name}: {path.name} is a pickle, which runs any code when it is read",
             hint="save it with skops.io.dump, or say WITH (…, ALLOW_PICKLE = true) if you trust who made it",

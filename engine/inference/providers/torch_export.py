@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from ...errors import UserError, reason
-from ..program import Source, Tensor, Tensors, as_declared, one_file
+from ..program import Source, Tensor, Tensors, one_file, writable
 from .registry import library
 
 
 def load(source: Source) -> TorchExportProgram:
     """The program in one `.pt2` file."""
     path = one_file(source, (".pt2",), ".pt2 files")
-    if source.options.get("allow_pickle", "false") != "true":
+    if not source.allows_pickle:
         raise UserError(
             f"model {source.name}: PyTorch may run any code of {path.name} when it is read",
             hint="say WITH (…, ALLOW_PICKLE = true) if you trust who made it, or convert it to ONNX",
@@ -89,7 +89,7 @@ class TorchExportProgram:
 
     def __call__(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
         """Run the program over the whole batch."""
-        own = [np.require(as_declared(tensors[t.name], t), requirements=("C", "W")) for t in self.input_tensors]
+        own = writable(tensors, self.input_tensors)
         rows = len(own[0])
         if self._rows is None or rows == self._rows:
             made = self._run(own)

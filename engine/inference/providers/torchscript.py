@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import UserError, reason
-from ..program import TEXTS, Source, Tensor, Tensors, as_declared, one_file
+from ..program import TEXTS, Source, Tensor, Tensors, one_file, writable
 from .registry import library
 
 ENDINGS = (".pt", ".pth", ".ts", ".torchscript")
@@ -55,8 +55,7 @@ class TorchScriptProgram:
 
     def __call__(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
         """Run `forward` over the whole batch."""
-        own = [np.require(as_declared(tensors[t.name], t), requirements=("C", "W")) for t in self.input_tensors]
-        given = [self._torch.from_numpy(array) for array in own]  # the module may write into what it is given
+        given = [self._torch.from_numpy(array) for array in writable(tensors, self.input_tensors)]
         with self._torch.inference_mode():
             answer = self._module(*given)
         if isinstance(answer, Mapping):

@@ -15,10 +15,6 @@ from dataclasses import dataclass
 from ...errors import EnvironmentFault, MergusError, UnknownName
 
 
-class TopicMadeAnew(EnvironmentFault):
-    """Records came of a topic that is not the one whose offsets are known: they are not worked on."""
-
-
 @dataclass(frozen=True)
 class FlowFailure:
     """Why a flow ended unasked. `epoch` is void: what was done in it is undone at the next start. `words` say it without a

@@ -20,7 +20,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from ...errors import EnvironmentFault, UnknownName
 from ...io.topics import Reader, TopicIdentity
 from ..checkpoint import Checkpoint, Latest, Positions, SourceSnapshot
-from .control import FlowControl, TopicMadeAnew
+from .control import FlowControl
 from .merge import Heads
 from .pace import Pace
 
@@ -172,7 +172,7 @@ class WorkerReaders:
             self._fetched |= reader.positions()
 
     def confirm(self) -> None:
-        """An epoch closes. Raise TopicMadeAnew where what was fetched since the last one may be of another topic than its
+        """An epoch closes. Raise EnvironmentFault where what was fetched since the last one may be of another topic than its
         positions. A topic that has gone is missed by its reader; where the brokers are away, the next epoch asks."""
         if not self._unconfirmed:
             return
@@ -182,7 +182,7 @@ class WorkerReaders:
             return
         anew = self._checkpoint.made_anew({name: topic.id for name, topic in found.items()})
         if anew:
-            raise TopicMadeAnew(f"topic {', '.join(sorted(anew))} was made anew while it was read")
+            raise EnvironmentFault(f"topic {', '.join(sorted(anew))} was made anew while it was read")
         self._unconfirmed = False
 
     def _starves(self, topic: int) -> bool:

@@ -27,7 +27,8 @@ import pyarrow as pa
 
 from ...errors import EnvironmentFault, MergusError
 from ...inference.stats import ModelStats
-from ...plan.physical.steps import Evaluate, Infer, QueryPlan
+from ...plan.physical.calls import models_called
+from ...plan.physical.steps import Evaluate, QueryPlan
 from ...plan.pull.plan import PullPlan
 from ...plan.pull.shapes import PullShape
 from ...sql.expressions import Call, walk
@@ -305,7 +306,7 @@ def placement(plan: QueryPlan, workers: int, taken: Sequence[str]) -> str:
     is loaded once. Others share, the least full first."""
     if workers > 1 or _runs_python(plan):
         return f"alone {plan.query_id}"
-    models = sorted({call.model.name for step in _steps(plan) if isinstance(step, Infer) for call, _ in step.calls})
+    models = sorted({model.name for model in models_called(plan)})
     if models:
         return model_place(models[0])
     shared = [f"shared {i}" for i in range(max(1, (os.cpu_count() or 2) // 2))]
@@ -317,13 +318,9 @@ def model_place(name: str) -> str:
     return f"models {name}"
 
 
-def _steps(plan: QueryPlan) -> list[Any]:
-    return [step for stage in plan.stages for step in stage.steps]
-
-
 def _runs_python(plan: QueryPlan) -> bool:
     exprs = []
-    for step in _steps(plan):
+    for step in (step for stage in plan.stages for step in stage.steps):
         if any(isinstance(call.spec, PythonAggregate) for call in getattr(step, "calls", ()) if hasattr(call, "spec")):
             return True
         if isinstance(step, Evaluate):

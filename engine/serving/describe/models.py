@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ...inference.stats import ModelStats, Version, together
 from ...inference.versions.moves import Taken, taken_effect
 from ...inference.versions.registered import RegisteredModel
-from ...plan.physical.steps import Infer, QueryPlan
+from ...plan.physical.calls import models_called
+from ...plan.physical.steps import QueryPlan
 from ...sql.catalog_models import ModelEntry, ModelVersion, columns_text
 from ...sql.statements.model import DescribeModel
 from ...sql.transform import INPUT, OUTPUT, kept_transforms
@@ -203,7 +204,6 @@ def models_used(plans: Mapping[str, QueryPlan], name: str) -> tuple[tuple[str, s
     """The queries that call a model, each with the reference it is called by."""
     found = []
     for query_id, plan in plans.items():
-        steps = [step for stage in plan.stages for step in stage.steps if isinstance(step, Infer)]
-        models = [call.model for step in steps for call, _ in step.calls]
-        found += [(query_id, m.reference) for m in models if isinstance(m, RegisteredModel) and m.name == name]
+        models = [m for m in models_called(plan) if isinstance(m, RegisteredModel) and m.name == name]
+        found += [(query_id, m.reference) for m in models]
     return tuple(dict.fromkeys(found))

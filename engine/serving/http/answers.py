@@ -25,8 +25,7 @@ def entity(result: Done | Listing | Rows, *, for_people: bool = False) -> dict[s
     prompt shows beside what ksqlDB's clients read."""
     match result:
         case Done(entity=None):
-            warnings = [{"message": w} for w in result.warnings]
-            generic = {"@type": "generic", **_common(result), "message": result.message, "warnings": warnings}
+            generic = {"@type": "generic", **_common(result), "message": result.message, "warnings": _warnings(result)}
             return generic if result.message else None
         case Done(entity=(kind, name, action)):
             return {
@@ -35,19 +34,22 @@ def entity(result: Done | Listing | Rows, *, for_people: bool = False) -> dict[s
                 "commandId": f"{kind}/`{name}`/{action}",
                 "commandStatus": {"status": "SUCCESS", "message": result.message, "queryId": result.query_id},
                 "commandSequenceNumber": result.sequence,
-                "warnings": [{"message": w} for w in result.warnings],
+                "warnings": _warnings(result),
             }
         case Listing():
             shown = {"columns": result.columns, "rows": result.rows, "text": result.text}
             more = {"forPeople": shown} if for_people else {}
-            warnings = [{"message": w} for w in result.warnings]
-            return {"@type": result.kind, **_common(result), **result.body, "warnings": warnings, **more}
+            return {"@type": result.kind, **_common(result), **result.body, "warnings": _warnings(result), **more}
         case _:
             return None
 
 
 def _common(result: Done | Listing) -> dict[str, Any]:
     return {"statementText": result.statement + (";" if not result.statement.rstrip().endswith(";") else "")}
+
+
+def _warnings(result: Done | Listing) -> list[dict[str, str]]:
+    return [{"message": warning} for warning in result.warnings]
 
 
 class NoQueryHere(UserError):
