@@ -9,8 +9,9 @@ import pyarrow as pa
 from ..errors import EnvironmentFault
 from .topics import Topics
 
-POLL_MS = 1_000.0
-SILENCE_MAX = 30
+POLL_MS = 50.0
+"""A poll waits for a record; that the end lies behind what is none, such as the marker of a transaction, is seen between two."""
+SILENCE_MAX = 600
 """So many polls without a record before the end is reached, and the topic cannot be read."""
 
 

@@ -1,6 +1,7 @@
 """The data folder: what lies where, of which version, and whose it is.
 
 VERSION            the layout's number: another one is refused, never guessed
+server_id          tells the folder's transactions on Kafka from those of other servers: goes with the state
 lock               held by the server (flock), with its process id for the one who comes second
 topics/            the embedded topics; produce and consume open them beside a running server, without the lock
 schemas.db         the schema registry (io/schemas/embedded.py), where no other one is set
@@ -14,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import uuid
 from pathlib import Path
 from types import TracebackType
 
@@ -92,6 +94,16 @@ class DataFolder:
     def models(self) -> Path:
         """Where models that statements bring are kept."""
         return self.path / "models"
+
+    @property
+    def server_id(self) -> str:
+        """A name that no other data folder has."""
+        file = self.path / "server_id"
+        if not file.exists():
+            fresh = file.with_suffix(".new")
+            fresh.write_text(f"mergus-{uuid.uuid4().hex[:16]}\n")
+            fresh.replace(file)
+        return file.read_text().strip()
 
     def state(self, query_id: str) -> Path:
         """A query's state."""

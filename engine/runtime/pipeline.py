@@ -6,8 +6,8 @@ the topics, the loaded models) is an `Engine`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import duckdb
@@ -17,7 +17,7 @@ from ..clock import Clock
 from ..errors import EnvironmentFault, InternalError
 from ..inference.versions.moves import FOLDER, Moves
 from ..inference.versions.registered import RegisteredModel
-from ..io.topics import Topics
+from ..io.topics import Topics, TransactionalWriter
 from ..operators.context import Models
 from ..operators.dead_letters import Letters
 from ..operators.decode import needed_columns
@@ -37,7 +37,7 @@ from ..state.store import StateStore
 from .checkpoint import Checkpoint, Positions
 from .decoding import decoding
 from .file_inputs import FileInputs
-from .flows.delivery import Accepted, AtOnce, Nowhere, Outbox, Output, Positioned, positions_of
+from .flows.delivery import EXACTLY_ONCE, GUARANTEE, AtOnce, Nowhere, Outbox, Output, Positioned, accepted, positions_of
 from .flows.rescale import note_workers, rescale, workers_before
 from .flows.work import Delivery, owner
 from .inputs import TopicInputs
@@ -49,7 +49,7 @@ from .telemetry.processing_log import ProcessingLog
 
 class Engine:
     """What the queries of one process share. `instance`: its DuckDB; `models` is asked for when a plan first infers.
-    `exactly_once`: whether the topics' transactions hold for everyone who reads them (embedded topics).
+    `exactly_once`: whether all queries are, whatever they ask for (embedded topics, where it costs nothing).
     `files_allowed`: folders that file sources may read, None: any."""
 
     def __init__(
@@ -162,7 +162,13 @@ class PlanTask:
         return merge_frames(frames)
 
     def encode(self, frame: Frame | None) -> Output:
-        return [*([] if frame is None else self._encoded(frame)), *self._letters.take()]
+        output = [*([] if frame is None else self._encoded(frame)), *self._letters.take()]
+        if self._plan.sink is None:
+            return output
+        topics, now_ms = self._engine.topics, self._engine.clock.now_ms()
+        output = [(to, accepted(to, records, topics, now_ms, self._log.report)) for to, records in output]
+        self._log.flush()
+        return output
 
     def _encoded(self, frame: Frame) -> Output:
         if self._encoder is None or self._plan.sink is None:
@@ -171,7 +177,6 @@ class PlanTask:
         with done.batch(frame.edges.values()):
             records = self._encoder.encode(frame)
         done.rows_out += 0 if records is None else records.num_rows
-        self._log.flush()
         return [] if records is None else [(self._plan.sink.topic, records)]
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -259,7 +264,8 @@ class PlanQuery:
         self._metrics = metrics
         self._folder = folder
         self._take = take
-        self._stateless = self.stages == 1 and not plan_remembers(plan)
+        self._exactly_once = engine.exactly_once or plan.settings.get(GUARANTEE) == EXACTLY_ONCE
+        self._positioned = self.stages == 1 and not plan_remembers(plan)
         if plan.table_view is not None:
             where = plan.table_view.where
             own = cursor(engine.instance)
@@ -290,11 +296,11 @@ class PlanQuery:
         topics = self._engine.topics
         if self.plan.sink is None:
             return Nowhere(self._take)
-        if not self._engine.exactly_once:
-            return AtOnce(topics.writer(), Accepted(topics, self._engine.clock.now_ms, self._open_log()))
+        if not self._exactly_once:
+            return AtOnce(topics.writer())
         self._outbox(worker).mkdir(parents=True, exist_ok=True)
         writer = topics.transactional_writer(self._transactional_id(worker))
-        if self._stateless:
+        if self._positioned:
             return Positioned(writer, {name: topic.id for name, topic in self.inputs.identities().items()})
         return Outbox(self._outbox(worker), writer, sync=self._engine.sync)
 
@@ -302,26 +308,34 @@ class PlanQuery:
         if plan_remembers(self.plan):
             self._rescale(checkpoint, workers)
         found = [int(folder.name) for folder in (self._folder / "outbox").glob("*")]
-        if not self._stateless or not self._publishes:
+        if not self._positioned:
             self.settle(checkpoint, found)
             return {}
         ahead: Positions = {}
-        for worker in found:
-            writer = self._engine.topics.transactional_writer(self._transactional_id(worker))
-            for place, at in positions_of(writer.last_marker(), checkpoint.topic_ids).items():
-                ahead[place] = max(at, ahead.get(place, at))
-            writer.close()
+        with self._writers(found) as writers:
+            for writer in writers.values():
+                for place, at in positions_of(writer.last_marker(), checkpoint.topic_ids).items():
+                    ahead[place] = max(at, ahead.get(place, at))
         return ahead
 
     def settle(self, checkpoint: Checkpoint, workers: Sequence[int]) -> None:
-        if self._stateless or not self._publishes:
+        if self._positioned:
             return
-        for worker in workers:
-            if self._outbox(worker).exists():
-                writer = self._engine.topics.transactional_writer(self._transactional_id(worker))
-                outbox = Outbox(self._outbox(worker), writer)
-                outbox.recover(checkpoint.epoch)
-                outbox.close()
+        with self._writers([n for n in workers if any(self._outbox(n).glob("*.arrow"))]) as writers:
+            for worker, writer in writers.items():
+                Outbox(self._outbox(worker), writer).recover(checkpoint.epoch)
+
+    @contextmanager
+    def _writers(self, workers: Sequence[int]) -> Iterator[dict[int, TransactionalWriter]]:
+        """Those of a run before. All are opened before one is asked: what one of them had begun hides the others' markers until
+        its id is taken over."""
+        topics = self._engine.topics
+        with ExitStack() as opened:
+            writers = {}
+            for worker in workers:
+                writers[worker] = topics.transactional_writer(self._transactional_id(worker))
+                opened.callback(writers[worker].close)
+            yield writers
 
     def _rescale(self, checkpoint: Checkpoint, workers: int) -> None:
         before = workers_before(self._folder)
@@ -333,10 +347,6 @@ class PlanQuery:
                 task.close()
             rescale(self._folder, self._engine.instance, before, workers)
         note_workers(self._folder, workers)
-
-    @property
-    def _publishes(self) -> bool:
-        return self.plan.sink is not None and self._engine.exactly_once
 
     def begins(self) -> Positions:
         topics = self._engine.topics

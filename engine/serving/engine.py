@@ -121,9 +121,9 @@ class Engine:
         clock = clock or SystemClock()
         folder = DataFolder(Path(config["data"]), private=private)
         try:
-            topics = opening.topics(config, folder.path, clock)
+            topics = opening.topics(config, folder.path, clock, folder.server_id)
             lifecycle = Lifecycle(
-                opening.host_settings(config, folder.path), topics, opening.run_settings(config, in_process)
+                opening.host_settings(config, folder), topics, opening.run_settings(config, in_process)
             )
             engine = cls(config, clock, folder, topics, lifecycle, bounded=bounded, patient=patient)
             engine.restart.start()
@@ -224,7 +224,9 @@ class Engine:
                 name, value = checked_property(name, value, span)
                 self.commands.append(text, time_ms=self.clock.now_ms())
                 self.system[name] = value
-                return Done(text, f"System property '{name}' was set to '{value}'.", warnings=warnings_about(name))
+                return Done(
+                    text, f"System property '{name}' was set to '{value}'.", warnings=warnings_about(name, value)
+                )
             case other:
                 return session.answer(other, text) or answer_about_topics(self, other, text)
 

@@ -43,10 +43,10 @@ def durability(config: Config) -> Durability:
     return chosen
 
 
-def topics(config: Config, folder: Path, clock: Clock) -> Topics:
-    """The topics that the settings name: on Kafka, or embedded in the data folder."""
+def topics(config: Config, folder: Path, clock: Clock, owner: str = "mergus") -> Topics:
+    """The topics that the settings name: on Kafka, where transactional ids begin with `owner`, or embedded in the data folder."""
     if config["kafka.bootstrap"] is not None:
-        return KafkaTopics(config["kafka.bootstrap"], config.kafka())
+        return KafkaTopics(config["kafka.bootstrap"], config.kafka(), owner)
     return EmbeddedTopics(folder / "topics", clock=clock, durability=durability(config))
 
 
@@ -84,12 +84,13 @@ def _cores(config: Config) -> int:
     )
 
 
-def host_settings(config: Config, folder: Path) -> HostSettings:
+def host_settings(config: Config, folder: DataFolder) -> HostSettings:
     """What every host process is told. Each uses one thread for DuckDB and models: hosts and workers are the parallelism."""
     return HostSettings(
-        data=folder,
+        data=folder.path,
         kafka=config["kafka.bootstrap"],
         kafka_settings=config.kafka(),
+        server_id=folder.server_id,
         durability=durability(config),
         memory_mb=max(128, config["memory.mb"] // max(2, _cores(config))),
         threads=1,

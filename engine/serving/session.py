@@ -30,7 +30,7 @@ class Session:
                 name, value = checked_property(name, value, span)
                 self.properties[name] = value
                 said = f"Successfully changed local property '{name}' to '{value}'."
-                return Done(text, said, warnings=warnings_about(name))
+                return Done(text, said, warnings=warnings_about(name, value))
             case UnsetProperty(name=name):
                 was = self.properties.pop(name, None)
                 return Done(text, f"Successfully unset local property '{name}' (value was '{was or ''}').")

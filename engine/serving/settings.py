@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import Span, UnknownName, UserError
+from ..runtime.flows.delivery import EXACTLY_ONCE, GUARANTEE
 from ..sql.defines import SUBSTITUTION
 from ..sql.parser.cursor import text_ms
 from ..sql.scope import suggestion_as_spelled
 from .settings_of_kafka import NAMES, is_of_kafka
 
 STREAMS_PREFIX = "ksql.streams."
+AT_LEAST_ONCE = "at_least_once"
 DEFAULTS: Mapping[str, str] = {
     "auto.offset.reset": "earliest for persistent queries, latest for push queries",
-    "processing.guarantee": "at_least_once",
+    GUARANTEE: AT_LEAST_ONCE,
     "idle_timeout": "0",
     "topology.cycles": "warn",
     "commit.interval.ms": "500",
@@ -35,14 +37,13 @@ DEFAULTS: Mapping[str, str] = {
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "auto.offset.reset": ("earliest", "latest"),
     SUBSTITUTION: ("true", "false"),
-    "processing.guarantee": ("at_least_once", "exactly_once_v2"),
+    GUARANTEE: (AT_LEAST_ONCE, EXACTLY_ONCE),
     "topology.cycles": ("warn", "refuse"),
 }
 _WITHOUT_EFFECT: Mapping[str, str] = {
-    "processing.guarantee": "over embedded topics every query is exactly once, over Kafka at least once",
     "commit.interval.ms": "the server's setting epoch.ms says how often queries commit",
 }
-_OLDER = dict.fromkeys(("exactly_once", "exactly_once_beta"), "exactly_once_v2")
+_OLDER = dict.fromkeys(("exactly_once", "exactly_once_beta"), EXACTLY_ONCE)
 """What Kafka Streams called it before."""
 
 
@@ -71,8 +72,10 @@ def checked_property(name: str, value: str, span: Span | None) -> tuple[str, str
     return short, value
 
 
-def warnings_about(name: str) -> tuple[str, ...]:
+def warnings_about(name: str, value: str) -> tuple[str, ...]:
     """What is to be said of a property that `checked_property` has let through, by its short name."""
+    if name == GUARANTEE and value == AT_LEAST_ONCE:
+        return (f"over embedded topics every query is exactly once, whatever '{name}' says",)
     if name in _WITHOUT_EFFECT:
         return (f"'{name}' has no effect here: {_WITHOUT_EFFECT[name]}",)
     if name in DEFAULTS or not is_of_kafka(name):

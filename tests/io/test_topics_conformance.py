@@ -249,6 +249,26 @@ def test_a_transaction_is_hidden_until_committed_and_its_marker_kept(topics: Top
     reader.close()
 
 
+def test_a_marker_is_found_behind_many_of_others(topics: Topics, name: str) -> None:
+    """Of any size: a broker takes little beside an offset. Also while another's transaction is under way."""
+    topics.create(name)
+    marker = "x" * 20_000
+    quiet, busy = (topics.transactional_writer(f"{name}-{n}") for n in ("quiet", "busy"))
+    quiet.commit(marker)
+    for number in range(50):
+        busy.write(name, records((None, b"%d" % number)))
+        busy.commit(str(number))
+    busy.write(name, records((None, b"never")))
+    assert topics.transactional_writer(f"{name}-quiet").last_marker() == marker
+    assert topics.transactional_writer(f"{name}-busy").last_marker() == "49"
+    assert topics.transactional_writer(f"{name}-new").last_marker() is None
+    reader = topics.reader({(name, 0): 0})
+    assert [r["value"] for r in read(reader, 50)] == [b"%d" % number for number in range(50)]
+    assert reader.poll(1, 100) is None
+    for each in (quiet, busy, reader):
+        each.close()
+
+
 def test_a_reader_comes_to_the_end_of_transactions(topics: Topics, name: str) -> None:
     topics.create(name, 1)
     writer = topics.transactional_writer(name)

@@ -6,6 +6,7 @@ import json
 import os
 
 import pytest
+from confluent_kafka import Producer
 
 from mergus.engine.errors import EnvironmentFault
 from mergus.engine.io.kafka import topics as topics_module
@@ -18,6 +19,12 @@ STATEMENTS = """
 CREATE STREAM s (k STRING KEY, a INT) WITH (kafka_topic='s', value_format='JSON', partitions=2);
 CREATE TABLE t AS SELECT k, COUNT(*) AS n FROM s GROUP BY k EMIT CHANGES;
 INSERT INTO s VALUES ('x', 1);
+"""
+EXACTLY_ONCE = """
+SET 'processing.guarantee' = 'exactly_once_v2';
+CREATE STREAM e (k STRING KEY, a INT) WITH (kafka_topic='e', value_format='JSON', partitions=2);
+CREATE STREAM passed AS SELECT * FROM e;
+CREATE TABLE counted AS SELECT k, COUNT(*) AS n FROM passed GROUP BY k;
 """
 
 
@@ -76,3 +83,27 @@ def test_a_start_without_the_broker(tmp_path, broker):
         until(lambda: server.rows_if_there("SELECT * FROM t;") == [["x", 2]], "the table to go on")
         with server.open("/healthcheck") as answer:
             assert json.loads(answer.read())["isHealthy"]
+
+
+def test_exactly_once_while_the_broker_comes_and_goes(tmp_path, broker):
+    """Transactions that it takes with it are made again, those that it had committed are not."""
+    producer = Producer({"bootstrap.servers": broker.address, "enable.idempotence": True})
+    options = ("--kafka", broker.address, "--setting", "log.level=error")
+    rows = 0
+    with running_server(tmp_path, *options) as server:
+        server.statement(EXACTLY_ONCE)
+        for _ in range(3):
+            for _ in range(200):
+                for _ in range(10):
+                    producer.produce("e", b'{"A": %d}' % rows, b"k%d" % (rows % 7))
+                    rows += 1
+                producer.poll(0.01)
+            broker.stop()  # while the queries have hardly begun with these
+            broker.start()
+            until(lambda: producer.flush(1.0) == 0, "the producer", 90)
+        passed = lambda: [a for (a,) in server.rows_if_there("SELECT a FROM passed;") or []]  # noqa: E731
+        until(lambda: len(passed()) >= rows, "the stream", 120)
+        assert sorted(passed()) == list(range(rows))
+        counted = lambda: sum(n for (n,) in server.rows_if_there("SELECT n FROM counted;") or [])  # noqa: E731
+        until(lambda: counted() >= rows, "the table behind it", 120)
+        assert counted() == rows

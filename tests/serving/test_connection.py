@@ -117,8 +117,16 @@ def test_properties_of_kafka_streams_are_taken_and_said_to_have_no_effect(db, na
     assert "has no effect here" in done.warnings[0]
     (done,) = db.execute("SET 'auto.offset.reset' = 'earliest';")
     assert not done.warnings
+
+
+def test_the_guarantee_that_queries_give(db):
     (done,) = db.execute("SET 'processing.guarantee' = 'exactly_once';")
-    assert "over Kafka at least once" in done.warnings[0]
+    assert done.message.endswith("changed local property 'processing.guarantee' to 'exactly_once_v2'.")
+    assert not done.warnings
+    (done,) = db.execute("SET 'processing.guarantee' = 'at_least_once';")
+    assert "over embedded topics every query is exactly once" in done.warnings[0]
+    with pytest.raises(UserError, match="one of at_least_once, exactly_once_v2"):
+        db.execute("SET 'processing.guarantee' = 'never';")
 
 
 @pytest.mark.parametrize("form", ["JSON", "DELIMITED", "PROTOBUF_NOSR"])

@@ -9,6 +9,7 @@ import builtins
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -23,11 +24,12 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but
 )
 
 from ...errors import Conflict, EnvironmentFault, UnknownName
-from ..topics import Consumers, TopicIdentity, TopicInfo, TopicPartition
+from ..topics import DEFAULT_REPLICAS, Consumers, TopicIdentity, TopicInfo, TopicPartition
+from . import markers
 from .errors import fault, is_code, refuses, wrong_settings
 from .reader import KafkaReader
 from .times import KnownTimes
-from .writer import MARKERS, KafkaTransactionalWriter, KafkaWriter
+from .writer import KafkaTransactionalWriter, KafkaWriter
 
 TIMEOUT_S = 30.0
 """librdkafka's own, so that what took longer is an error as others are: of a wait for it another would come."""
@@ -41,9 +43,11 @@ _NO_ID = "A" * 22  # 128 zero bits: a cluster from before topics had ids
 
 
 class KafkaTopics:
-    """The topics of the cluster at `bootstrap`. Safe to share between threads; belongs to the process that made it."""
+    """The topics of the cluster at `bootstrap`. Safe to share between threads; belongs to the process that made it. `owner`: by
+    what transactional ids begin, so that others who use the cluster have other ones."""
 
-    def __init__(self, bootstrap: str, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, bootstrap: str, settings: Mapping[str, str] | None = None, owner: str = "mergus") -> None:
+        self._owner = owner
         self._settings = {"bootstrap.servers": bootstrap, "log_level": "2", **(settings or {})}
         self._times = KnownTimes(self._settings_of)
         self._told: KafkaError | None = None  # why brokers cannot be reached, as librdkafka told it last
@@ -108,7 +112,7 @@ class KafkaTopics:
 
     def list(self) -> builtins.list[TopicInfo]:
         """All topics but Kafka's and Mergus' internal ones, by name, without their settings."""
-        return [info for info in self._metadata(None) if not info.name.startswith("__") and info.name != MARKERS]
+        return [info for info in self._metadata(None) if not info.name.startswith("__") and info.name != markers.TOPIC]
 
     def _metadata(self, name: str | None) -> builtins.list[TopicInfo]:
         # Asking for all topics never makes one, where a broker creates what it is asked for.
@@ -205,13 +209,14 @@ class KafkaTopics:
         """The offset after the newest committed record, by partition."""
         return self._offsets(name, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
-    def _offsets(self, name: str, which: OffsetSpec) -> dict[int, int]:
+    def _offsets(
+        self, name: str, which: OffsetSpec, isolation: IsolationLevel = IsolationLevel.READ_COMMITTED
+    ) -> dict[int, int]:
         asked = {Place(name, i): which for i in range(self._partitions(name))}
         looks = 0
         while True:
             try:
-                committed = IsolationLevel.READ_COMMITTED
-                futures = self._admin.list_offsets(asked, isolation_level=committed, request_timeout=TIMEOUT_S)
+                futures = self._admin.list_offsets(asked, isolation_level=isolation, request_timeout=TIMEOUT_S)
                 return {place.partition: future.result().offset for place, future in futures.items()}
             except KafkaException as error:
                 looks += 1
@@ -236,12 +241,20 @@ class KafkaTopics:
 
     def transactional_writer(self, transactional_id: str) -> KafkaTransactionalWriter:
         """A writer whose commits are atomic over topics; a second one of the same id fences the first."""
-        if self.describe(MARKERS) is None:
-            try:
-                self.create(MARKERS, 1, -1)
-            except Conflict:
-                return KafkaTransactionalWriter(self._settings, self._partitions, transactional_id)
-        return KafkaTransactionalWriter(self._settings, self._partitions, transactional_id)
+        if not self._metadata(markers.TOPIC):
+            with suppress(Conflict):  # another process was quicker
+                self.create(markers.TOPIC, markers.PARTITIONS, DEFAULT_REPLICAS, markers.CONFIG)
+        return KafkaTransactionalWriter(
+            self._settings,
+            self._partitions,
+            f"{self._owner}-{transactional_id}",
+            self._last_marker,
+            time_refused=self._times.forget,
+        )
+
+    def _last_marker(self, transactional_id: str) -> str | None:
+        latest, written = OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED  # type: ignore[no-untyped-call]
+        return markers.last_marker(self, self._offsets(markers.TOPIC, latest, written), transactional_id)
 
     def close(self) -> None:
         """Nothing: the client ends when it is let go."""

@@ -1,8 +1,4 @@
-"""Writing to Kafka, plainly or in transactions.
-
-A transaction's marker is the metadata of an offset committed in that same transaction, for a group named as the writer, on
-a topic of Mergus' own: so it is there exactly when the records are, and a transaction without records has one too.
-"""
+"""Writing to Kafka, plainly or in transactions."""
 
 from __future__ import annotations
 
@@ -11,13 +7,12 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
-from confluent_kafka import TopicPartition as Place
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from ...errors import EnvironmentFault, MergusError
-from .errors import fault, is_code
+from . import markers
+from .errors import fault, is_code, wrong_settings
 
-MARKERS = "_mergus_markers"
 TIMEOUT_S = 60.0
 PATIENCE_S = 2.0  # then it is asked whether there are brokers at all, by who waits for each of its records
 _NEIGHBOUR = KafkaError._INVALID_DIFFERENT_RECORD  # what is refused because another record of its batch is
@@ -51,7 +46,10 @@ class KafkaWriter:
         self._failed_of = ""
         self._failure: KafkaError | None = None
         fixed: dict[str, Any] = {"delivery.report.only.error": True, **(more or {})}
-        self._producer = Producer({**_DEFAULTS, **settings, **fixed})
+        try:
+            self._producer = Producer({**_DEFAULTS, **settings, **fixed})
+        except KafkaException as error:
+            raise wrong_settings(error) from None
 
     def _delivered(self, error: KafkaError | None, record: Message) -> None:
         if error is not None:
@@ -117,16 +115,19 @@ class KafkaWriter:
     def flush(self) -> None:
         """Return when the brokers have it all; raises EnvironmentFault with the number that they refused."""
         left = self._producer.flush(TIMEOUT_S)
-        failed, failure = self._failed, self._failure
-        self._failed, self._failure = 0, None
-        if failure is not None:
-            raise fault(f"{failed} records could not be written to Kafka's topic {self._failed_of}", failure)
+        self._tell_refused()
         if left:
             raise EnvironmentFault(
                 f"{left} records are not yet written to Kafka",
                 detail=f"no answer within {TIMEOUT_S:.0f} s",
                 hint="see whether the brokers can be reached",
             )
+
+    def _tell_refused(self) -> None:
+        failed, failure = self._failed, self._failure
+        self._failed, self._failure = 0, None
+        if failure is not None:
+            raise fault(f"{failed} records could not be written to Kafka's topic {self._failed_of}", failure)
 
     def pending(self) -> bool:
         """Whether the brokers have not acknowledged all, or a refusal waits to be told by `flush`."""
@@ -167,26 +168,31 @@ def _note(refused: dict[int, KafkaError], number: int, error: KafkaError | None,
 
 
 class KafkaTransactionalWriter(KafkaWriter):
-    """Publishes at `commit`, all topics at once."""
+    """Publishes at `commit`, all topics at once. `last_marker` looks for the newest under an id (markers.py)."""
 
-    def __init__(self, settings: Mapping[str, str], partitions: Callable[[str], int], transactional_id: str) -> None:
-        super().__init__(settings, partitions, {"transactional.id": transactional_id})
+    def __init__(
+        self,
+        settings: Mapping[str, str],
+        partitions: Callable[[str], int],
+        transactional_id: str,
+        last_marker: Callable[[str], str | None],
+        *,
+        time_refused: Callable[[str], None] | None = None,
+    ) -> None:
+        needed = {"transactional.id": transactional_id, "enable.idempotence": "true", "acks": "all"}
+        super().__init__(settings, partitions, needed, time_refused=time_refused)
         self._id = transactional_id
+        self._last_marker = last_marker
         self._open = False
-        self._group = Consumer(
-            {
-                **settings,
-                "group.id": transactional_id,
-                "enable.auto.commit": "false",
-                "isolation.level": "read_committed",
-            }
-        )
         self._call("open", lambda: self._producer.init_transactions(TIMEOUT_S))
 
     def _call(self, what: str, action: Callable[[], object]) -> None:
         try:
             action()
         except KafkaException as error:
+            if not _is_fenced(error):
+                self._producer.poll(0)
+                self._tell_refused()  # what the transaction has failed of
             raise _producer_fault(f"cannot {what} the transaction of {self._id}", error) from error
 
     def write(self, topic: str, records: pa.RecordBatch) -> None:
@@ -201,20 +207,14 @@ class KafkaTransactionalWriter(KafkaWriter):
 
     def commit(self, marker: str) -> None:
         """Make all that was written visible, with `marker`; raises EnvironmentFault when fenced."""
-        self._begin()
-        place = Place(MARKERS, 0, 0, marker)
-        group = self._group.consumer_group_metadata()
-        self._call("mark", lambda: self._producer.send_offsets_to_transaction([place], group, TIMEOUT_S))
+        record = {"key": [self._id.encode()], "value": [marker.encode()]}
+        self.write(markers.TOPIC, pa.record_batch({name: pa.array(v, pa.binary()) for name, v in record.items()}))
+        self._open = False  # if it fails it is the next writer's of the id to end it
         self._call("commit", lambda: self._producer.commit_transaction(TIMEOUT_S))
-        self._open = False
 
     def last_marker(self) -> str | None:
         """The marker of the newest commit under this id, None when there is none."""
-        try:
-            (place,) = self._group.committed([Place(MARKERS, 0)], timeout=TIMEOUT_S)
-        except KafkaException as error:
-            raise fault(f"cannot read the marker of {self._id}", error) from error
-        return None if place.offset < 0 else str(place.metadata or "")
+        return self._last_marker(self._id)
 
     def close(self) -> None:
         """Abort what was not committed."""
@@ -225,13 +225,10 @@ class KafkaTransactionalWriter(KafkaWriter):
         except KafkaException as error:
             if not _is_fenced(error):
                 raise fault(f"cannot abort the transaction of {self._id}", error) from error
-        finally:
-            self._group.close()
 
     def abandon(self) -> None:
         """Leave the transaction open: the next writer of the same id, or the brokers after a while, abort it."""
         super().abandon()
-        self._group.close()
 
 
 def _is_fenced(error: KafkaException) -> bool:

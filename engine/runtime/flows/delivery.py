@@ -6,12 +6,12 @@ try. Three ways:
 
 - `AtOnce`: written as it comes, flushed when the epoch closes. Bytewax believes an epoch only after every step's snapshot
   in it, and the flush is in the last step's; so nothing of a durable epoch is lost, and what was written of R comes
-  twice: at least once. This is Kafka's way here.
-- `Positioned`, for a query that remembers nothing, on embedded topics: output and the source positions behind it are one
-  transaction, as its marker. A restart reads from the marker's positions instead of the checkpoint's, which are never
-  ahead of it, where the topics are still those of the ids in it. A row's output depends on the row alone, so each record
-  is worked on once for all that is visible: exactly once, and at once.
-- `Outbox`, for all others on embedded topics. Output of epoch n is appended to files `<n>.<k>.arrow`, one a topic, closed
+  twice: at least once. Kafka's way, unless the query asks for more.
+- `Positioned`, for a query that remembers nothing: output and the source positions behind it are one transaction, as its
+  marker. A restart reads from the marker's positions instead of the checkpoint's, which are never ahead of it, where the
+  topics are still those of the ids in it. A row's output depends on the row alone, so each record is worked on once for
+  all that is visible: exactly once, and at once.
+- `Outbox`, for all others. Output of epoch n is appended to files `<n>.<k>.arrow`, one a topic, closed
   in the last step's snapshot of n, that is before n is durable. When n is durable, they are published in one transaction
   with the marker n, then removed. At a restart, by what is found on disk:
     n <= marker            published, only the removal was missing: removed
@@ -34,9 +34,11 @@ import pyarrow as pa
 
 from ...io.topics import TopicPartition, Topics, TransactionalWriter, Writer
 from ...operators.frame import without_rows
-from ...operators.operator import Failure
-from ..telemetry.processing_log import ProcessingLog
+from ...operators.operator import Failure, Report
 
+GUARANTEE = "processing.guarantee"
+EXACTLY_ONCE = "exactly_once_v2"
+"""The property by which a query over Kafka asks for it, and its value."""
 Output = Sequence[tuple[str, pa.RecordBatch]]
 
 
@@ -66,42 +68,28 @@ class Nowhere:
         return
 
 
-class Accepted:
-    """Lets through what topics take: with a record whose time is too far from now a broker refuses its neighbours, too, for
-    ever. What is left out is in the processing log. Owned by the worker's thread."""
-
-    def __init__(self, topics: Topics, now_ms: Callable[[], int], log: ProcessingLog) -> None:
-        self._topics = topics
-        self._now_ms = now_ms
-        self._log = log
-
-    def of(self, topic: str, records: pa.RecordBatch) -> pa.RecordBatch:
-        """The records but for those that the topic would refuse."""
-        if "timestamp" not in records.schema.names:
-            return records
-        refused = self._topics.refused_times(topic, records.column("timestamp"), self._now_ms())
-        if not refused:
-            return records
-        for _, reason in refused:
-            self._log.report(Failure(reason, "serialization", topic))
-        self._log.flush()
-        return without_rows(records, (row for row, _ in refused))
-
-    def close(self) -> None:
-        """Give back what it holds."""
-        self._log.close()
+def accepted(topic: str, records: pa.RecordBatch, topics: Topics, now_ms: int, report: Report) -> pa.RecordBatch:
+    """The records but for those that their topic does not take: with a record whose time is too far from now a broker refuses
+    its neighbours, too, for ever."""
+    if "timestamp" not in records.schema.names:
+        return records
+    refused = topics.refused_times(topic, records.column("timestamp"), now_ms)
+    if not refused:
+        return records
+    for _, reason in refused:
+        report(Failure(reason, "serialization", topic))
+    return without_rows(records, (row for row, _ in refused))
 
 
 class AtOnce:
     """At least once: see the module."""
 
-    def __init__(self, writer: Writer, accepted: Accepted) -> None:
+    def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self._accepted = accepted
 
     def deliver(self, epoch: int, output: Output, positions: Mapping[TopicPartition, int]) -> None:
         for topic, records in output:
-            self._writer.write(topic, self._accepted.of(topic, records))
+            self._writer.write(topic, records)
 
     def flush(self, epoch: int) -> None:
         self._writer.flush()
@@ -114,14 +102,13 @@ class AtOnce:
 
     def close(self) -> None:
         self._writer.close()
-        self._accepted.close()
 
     def abandon(self) -> None:
         self._writer.abandon()
 
 
 class Positioned:
-    """Exactly once for a query without state, on embedded topics: see the module. `topic_ids`: of the topics that it reads."""
+    """Exactly once for a query without state: see the module. `topic_ids`: of the topics that it reads."""
 
     def __init__(self, writer: TransactionalWriter, topic_ids: Mapping[str, str] = MappingProxyType({})) -> None:
         self._writer = writer
@@ -166,7 +153,7 @@ def positions_of(marker: str | None, topic_ids: Mapping[str, str]) -> dict[Topic
 
 
 class Outbox:
-    """Exactly once for a query with state, on embedded topics: see the module. `folder` is this worker's alone."""
+    """Exactly once for a query with state: see the module. `folder` is this worker's alone."""
 
     def __init__(self, folder: Path, writer: TransactionalWriter, *, sync: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)

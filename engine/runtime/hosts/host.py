@@ -55,11 +55,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HostSettings:
-    """What a host is told at its start. `kafka`: bootstrap servers, None for embedded topics under `data`."""
+    """What a host is told at its start. `kafka`: bootstrap servers, None for embedded topics under `data`. `server_id`: what
+    transactional ids on Kafka begin with."""
 
     data: Path
     kafka: str | None = None
     kafka_settings: Mapping[str, str] = field(default_factory=dict)
+    server_id: str = "mergus"
     durability: Durability = "process"
     memory_mb: int = 512
     threads: int = 1
@@ -71,7 +73,7 @@ class HostSettings:
         if self.kafka is not None:
             from ...io.kafka.topics import KafkaTopics  # librdkafka costs memory that an embedded engine does not need
 
-            return KafkaTopics(self.kafka, self.kafka_settings)
+            return KafkaTopics(self.kafka, self.kafka_settings, self.server_id)
         return EmbeddedTopics(self.data / "topics", clock=SystemClock(), durability=self.durability)
 
 

@@ -59,7 +59,7 @@ class Questions:
         self._running: dict[str, Push] = {}
         self._lock = threading.Lock()
         self._failed: Counter[str] = Counter()
-        settings = opening.host_settings(engine.config, engine.folder.path)
+        settings = opening.host_settings(engine.config, engine.folder)
         self._relational = RelationalQuestions(engine, spill=settings.data / "spill", memory_mb=settings.memory_mb)
 
     def close(self) -> None:
