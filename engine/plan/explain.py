@@ -51,7 +51,7 @@ def explain(plan: QueryPlan, notes: Notes = _nothing) -> str:
         lines += ["", "Logical plan", *(f"  {line}" for line in tree(plan.logical))]
     for number, stage in enumerate(plan.stages):
         lines += ["", *_stage(number, stage, plan, notes)]
-    return "\n".join([*lines, *_sink(plan)]) + "\n"
+    return "\n".join([*lines, *_ends(plan)]) + "\n"
 
 
 def tree(node: Node, depth: int = 0) -> list[str]:
@@ -203,7 +203,7 @@ def step_text(step: Step) -> str:
             return f"changes of e{step.input} with the rows kept in {step.state}"
 
 
-def _sink(plan: QueryPlan) -> list[str]:
+def _ends(plan: QueryPlan) -> list[str]:
     lines = []
     if plan.materialized is not None:
         lines += ["", f"Pull queries read {plan.materialized}"]
@@ -212,6 +212,8 @@ def _sink(plan: QueryPlan) -> list[str]:
     if plan.sink is not None:
         sink = plan.sink
         lines += ["", f"Sink e{sink.edge} to topic {sink.topic} ({sink.formats.key} key, {sink.formats.value} value)"]
+    if plan.settings:
+        lines += ["", "Properties", *(f"  {name} = {value}" for name, value in sorted(plan.settings.items()))]
     return lines
 
 

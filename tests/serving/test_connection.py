@@ -123,6 +123,11 @@ def test_the_guarantee_that_queries_give(db):
     (done,) = db.execute("SET 'processing.guarantee' = 'exactly_once';")
     assert done.message.endswith("changed local property 'processing.guarantee' to 'exactly_once_v2'.")
     assert not done.warnings
+    db.execute(
+        "CREATE STREAM s (a INT) WITH (kafka_topic='s', format='JSON', partitions=1); CREATE STREAM u AS SELECT * FROM s;"
+    )
+    (explained,) = db.execute("EXPLAIN CSAS_U_0;")
+    assert explained.text.endswith("\nProperties\n  processing.guarantee = exactly_once_v2\n")
     (done,) = db.execute("SET 'processing.guarantee' = 'at_least_once';")
     assert "over embedded topics every query is exactly once" in done.warnings[0]
     with pytest.raises(UserError, match="one of at_least_once, exactly_once_v2"):
