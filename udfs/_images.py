@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+NEEDS = ["pillow>=11"]
 PIXELS = "ARRAY<ARRAY<FLOAT[3]>>"
 PIXELS_MAX = 64_000_000
 """A file of a few bytes may claim any size: one with more pixels is refused before they are made."""
@@ -28,10 +29,8 @@ DATA_URL = re.compile(r"\Adata:[^,]*;base64,")
 def opened(image: bytes | str, *, about: int | None = None) -> Image:
     """An image file's bytes, or its base64 (also as a data: URL), upright and in red, green and blue. `about`: it will be
     made as small as this, so that a JPEG need not be decoded whole. Raises ValueError for what is no image."""
-    try:
-        from PIL import Image, ImageOps, UnidentifiedImageError
-    except ImportError:
-        raise RuntimeError("images need Pillow: pip install 'mergus[images]'") from None
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
     if isinstance(image, str):
         image = base64.b64decode(DATA_URL.sub("", image), validate=True)
     try:

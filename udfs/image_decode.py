@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 import mergus
-from mergus.udfs._images import PIXELS, column, opened
+from mergus.udfs._images import NEEDS, PIXELS, column, opened
 
 DESCRIPTION = (
     "The pixels of an image file, or of its base64: rows, in each pixels, in each red, green and blue, 0 to 255."
@@ -17,6 +17,7 @@ EXAMPLES = ["SELECT nsfw(image_normalize(image_decode(image_resize(photo, 224, 2
     returns=PIXELS,
     vectorized=True,
     category="MODEL",
+    packages=NEEDS,
     description=DESCRIPTION,
     examples=EXAMPLES,
 )
@@ -26,7 +27,7 @@ def of_bytes(image: pa.Array) -> pa.Array:
     return column([opened(one) for one in image.to_pylist()])
 
 
-@mergus.udf(name="image_decode", params=["STRING"], returns=PIXELS, vectorized=True, category="MODEL")
+@mergus.udf(name="image_decode", params=["STRING"], returns=PIXELS, vectorized=True, category="MODEL", packages=NEEDS)
 def of_base64(image: pa.Array) -> pa.Array:
     """As `of_bytes`, for base64."""
     return column([opened(one) for one in image.to_pylist()])

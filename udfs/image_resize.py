@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 import mergus
-from mergus.udfs._images import opened
+from mergus.udfs._images import NEEDS, opened
 
 DESCRIPTION = (
     "The image in a width and height, as a PNG file. How it is made to fit: 'stretch', 'crop' what is too much at the"
@@ -52,6 +52,7 @@ def all_resized(columns: Iterable[pa.Array]) -> pa.Array:
     returns="BYTES",
     vectorized=True,
     category="MODEL",
+    packages=NEEDS,
     description=DESCRIPTION,
     examples=EXAMPLES,
 )
@@ -61,21 +62,38 @@ def of_bytes(image: pa.Array, width: pa.Array, height: pa.Array) -> pa.Array:
 
 
 @mergus.udf(
-    name="image_resize", params=["BYTES", "INT", "INT", "STRING"], returns="BYTES", vectorized=True, category="MODEL"
+    name="image_resize",
+    params=["BYTES", "INT", "INT", "STRING"],
+    returns="BYTES",
+    vectorized=True,
+    category="MODEL",
+    packages=NEEDS,
 )
 def of_bytes_somehow(image: pa.Array, width: pa.Array, height: pa.Array, how: pa.Array) -> pa.Array:
     """Made to fit as `how` says."""
     return all_resized((image, width, height, how))
 
 
-@mergus.udf(name="image_resize", params=["STRING", "INT", "INT"], returns="BYTES", vectorized=True, category="MODEL")
+@mergus.udf(
+    name="image_resize",
+    params=["STRING", "INT", "INT"],
+    returns="BYTES",
+    vectorized=True,
+    category="MODEL",
+    packages=NEEDS,
+)
 def of_base64(image: pa.Array, width: pa.Array, height: pa.Array) -> pa.Array:
     """As `of_bytes`, for base64."""
     return all_resized((image, width, height, pa.repeat("stretch", len(image))))
 
 
 @mergus.udf(
-    name="image_resize", params=["STRING", "INT", "INT", "STRING"], returns="BYTES", vectorized=True, category="MODEL"
+    name="image_resize",
+    params=["STRING", "INT", "INT", "STRING"],
+    returns="BYTES",
+    vectorized=True,
+    category="MODEL",
+    packages=NEEDS,
 )
 def of_base64_somehow(image: pa.Array, width: pa.Array, height: pa.Array, how: pa.Array) -> pa.Array:
     """As `of_bytes_somehow`, for base64."""

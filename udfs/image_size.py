@@ -4,12 +4,14 @@ import io
 from typing import Any
 
 import mergus
+from mergus.udfs._images import NEEDS
 
 
 @mergus.udf(
     params=["BYTES"],
     returns="STRUCT<width INT, height INT, format STRING>",
     category="MODEL",
+    packages=NEEDS,
     description="An image file's width, height and format (JPEG, PNG, …).",
     examples=["SELECT * FROM photos WHERE image_size(photo)->width >= 224 EMIT CHANGES;"],
 )

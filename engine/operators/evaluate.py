@@ -7,6 +7,7 @@ bare columns, filtered by what Arrow compares as well (`arrow_condition`), needs
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import duckdb
 import numpy as np
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 from ..plan.physical.steps import Evaluate
 from ..sql.compile.expression import bind_functions, compile_condition, compile_sql
 from ..sql.expressions import Column
+from ..sql.udf.waiting import Waiting, remembered
 from ..state.duckdb import Prepared
 from .arrow_condition import arrow_condition
 from .context import Context
@@ -30,7 +32,8 @@ class EvaluateOperator:
     def __init__(self, step: Evaluate, context: Context) -> None:
         self._step = step
         self._context = context.at(step.input)
-        bind_functions(context.evaluation, [*step.columns, *([step.where] if step.where else [])])
+        called = bind_functions(context.evaluation, [*step.columns, *([step.where] if step.where else [])])
+        self._waits = any(isinstance(function.evaluate, Waiting) for function in called)
         self._bare = bare_columns(step)
         self._passes = arrow_condition(step.where) if step.where and not step.is_table else None
         self.in_arrow = self._bare is not None and (step.where is None or self._passes is not None)
@@ -48,13 +51,17 @@ class EvaluateOperator:
         """The rows that pass, with the step's columns and the system columns that came in."""
         if self._bare is not None and self.in_arrow and PASSED not in table.schema.names:
             return _picked(self._passing(table), self._bare)
+        with remembered() if self._waits else nullcontext():
+            made = self._evaluated(table)
+        return spread(conform(made, self._step.schema)) if self._step.explode else conform(made, self._step.schema)
+
+    def _evaluated(self, table: pa.Table) -> pa.Table:
         try:
-            made = self._call(table)
+            return self._call(table)
         except ENVIRONMENT:
             raise
         except duckdb.Error as why:
-            made = salvage(self._context, self._step, table, why)
-        return spread(conform(made, self._step.schema)) if self._step.explode else conform(made, self._step.schema)
+            return salvage(self._context, self._step, table, why)
 
     def _passing(self, table: pa.Table) -> pa.Table:
         if self._passes is None:

@@ -129,6 +129,7 @@ class ScalarFunction:
     category: str = "OTHER"
     examples: tuple[str, ...] = ()
     author: str = "Mergus"
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -239,6 +240,7 @@ class AggregateFunction:
     category: str = "AGGREGATE"
     examples: tuple[str, ...] = ()
     author: str = "Mergus"
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -262,6 +264,7 @@ class TableFunction:
     category: str = "TABLE"
     examples: tuple[str, ...] = ()
     author: str = "Mergus"
+    packages: tuple[str, ...] = ()
 
 
 Function = ScalarFunction | AggregateFunction | TableFunction

@@ -8,6 +8,7 @@ from ...errors import AnalysisError, Conflict, UnknownName
 from ...sql.functions import Function, ScalarFunction
 from ...sql.statements.statement import CreateFunction, CreateType, DropFunction, DropType, Terminate
 from ...sql.udf.load import function_from_source
+from ...sql.udf.options import options_of
 from .change import Change, World
 
 
@@ -75,7 +76,10 @@ def create_function(statement: CreateFunction, world: World) -> Change:
     if statement.name in world.shipped:
         raise Conflict(f"function {statement.name} ships with Mergus and cannot be replaced", span=statement.span)
     params = [p.type for p in statement.parameters]
-    made = function_from_source(statement.name, statement.body, params=params, returns=statement.returns)
+    options = options_of(statement.properties)
+    made = function_from_source(
+        statement.name, statement.body, params=params, returns=statement.returns, options=options
+    )
     function = _as_declared(statement, made)
     registry = world.registry.copy()
     registry.add(function, replace=statement.or_replace)

@@ -84,13 +84,14 @@ def guarded(expr: Expr) -> Expr:
     return Call("TRY", (expr,), expr.type, SqlTemplate(lambda args, types, result: f"TRY({args[0]})"))
 
 
-def bind_functions(connection: duckdb.DuckDBPyConnection, exprs: Iterable[Expr]) -> None:
-    """Make the Python functions that the expressions call known to `connection`; idempotent."""
+def bind_functions(connection: duckdb.DuckDBPyConnection, exprs: Iterable[Expr]) -> list[ArrowFunction]:
+    """Make the Python functions that the expressions call known to `connection`; idempotent. Gives them."""
     compiler = _Compiler()
     for expr in exprs:
         compiler.text(expr)
     for bound in compiler.functions.values():
         register(connection, bound)
+    return [bound.function for bound in compiler.functions.values()]
 
 
 class _Compiler:

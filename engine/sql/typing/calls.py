@@ -26,6 +26,7 @@ from ..functions import (
     ScalarFunction,
     TableFunction,
 )
+from ..packages import check_packages
 from ..scope import Scope, span_of
 from ..synonyms import SYNONYMS
 from ..types import (
@@ -111,6 +112,7 @@ def analyze_call(node: exp.Expression, context: Context) -> Expr:
         raise UnknownName(f"function {name} does not exist", hint=instead_of(name, context.registry), span=span)
     if not isinstance(function, ScalarFunction):
         raise out_of_place(name, function, span)
+    check_packages(name, function.packages, span)
     nodes = [*call_arguments(node), *taken_unasked(function, context, span)]
     args = _analyze_arguments(
         nodes, context, unit_first=any(o.params[:1] == (INTERVAL_UNIT,) for o in function.overloads)
@@ -138,6 +140,7 @@ def aggregate_use(node: exp.Expression, scope: Scope, registry: FunctionRegistry
     function = function_of(node, registry)
     assert isinstance(function, AggregateFunction)
     span = span_of(node)
+    check_packages(function.name, function.packages, span)
     nodes = call_arguments(node)
     context = Context(scope, registry)
     args = _analyze_arguments(nodes, context)
@@ -165,6 +168,7 @@ def table_use(node: exp.Expression, scope: Scope, registry: FunctionRegistry) ->
     function = function_of(node, registry)
     assert isinstance(function, TableFunction)
     span = span_of(node)
+    check_packages(function.name, function.packages, span)
     nodes = call_arguments(node)
     context = Context(scope, registry)
     args = _analyze_arguments(nodes, context)

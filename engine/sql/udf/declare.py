@@ -32,10 +32,12 @@ from ..functions import (
     TableFunction,
     TableOverload,
 )
+from ..packages import packages_of
 from ..types import NULL, SqlType
 from ..typing.overloads import bindings_of, resolve_param
 from .rows import StoredAggregator, scalar_implementation, table_implementation, vectorized_implementation
 from .types import is_optional, item_of_annotation, type_of_annotation
+from .waiting import waits
 
 
 class UserFunction:
@@ -63,6 +65,9 @@ def udf(
     vectorized: bool = False,
     deterministic: bool = True,
     null: str | None = None,
+    packages: Sequence[str] = (),
+    concurrency: int | None = None,
+    timeout_s: float | None = None,
     description: str = "",
     category: str = "USER",
     examples: Sequence[str] = (),
@@ -73,11 +78,18 @@ def udf(
     `params` and `returns` are SQL types (`'DECIMAL(10, 2)'`, `'ARRAY<T>'` where a capital letter is any type; a last
     parameter that ends in `…` or `...` repeats). `vectorized`: it takes Arrow arrays and gives one. `deterministic=False`
     keeps calls with equal arguments apart. `null`: 'skip' (a NULL argument makes the result NULL) or 'call'; default: as
-    the annotations say. Raises UserError where a type is missing or unknown.
+    the annotations say. `packages`: what must be installed, as pip takes it; else statements that call the function are
+    refused. Of an `async def` so many rows of a batch are asked at once (`concurrency`, 32), each for so long at the most
+    (`timeout_s`, 30 seconds). Raises UserError where a type is missing or unknown, or an option does not fit.
     """
 
     def decorate(target: Callable[..., Any]) -> UserFunction:
         label = name or target.__name__
+        waiting = _waiting(target, label, concurrency, timeout_s)
+        if vectorized and waits(target):
+            raise UserError(
+                f"function {label}: one that waits (async def) is called by row", hint="leave out vectorized"
+            )
         signature = _Signature(target, label, params, needs_annotations=params is None)
         result = _returns(target, label, returns, signature)
         takes_null = signature.takes_null if null is None else [null == "call"] * max(1, len(signature.params))
@@ -85,10 +97,12 @@ def udf(
             skip = not any(takes_null)
             made = vectorized_implementation(label.upper(), target, skip_null=skip, volatile=not deterministic)
         else:
-            made = scalar_implementation(label.upper(), target, takes_null, volatile=not deterministic)
+            made = scalar_implementation(label.upper(), target, takes_null, volatile=not deterministic, waiting=waiting)
         overload = Overload(tuple(signature.params), result, made, signature.variadic)
         text = description or _first_line(target)
-        return UserFunction(target, ScalarFunction(label.upper(), (overload,), text, category, tuple(examples), author))
+        needs = packages_of(packages, label)
+        entry = ScalarFunction(label.upper(), (overload,), text, category, tuple(examples), author, needs)
+        return UserFunction(target, entry)
 
     return decorate if python is None else decorate(python)
 
@@ -99,17 +113,22 @@ def udtf(
     name: str | None = None,
     params: Sequence[str] | None = None,
     returns: str | None = None,
+    packages: Sequence[str] = (),
+    concurrency: int | None = None,
+    timeout_s: float | None = None,
     description: str = "",
     examples: Sequence[str] = (),
     author: str = "",
 ) -> Any:
     """Make a table function of a Python function that gives or yields the rows for one input row.
 
-    Annotate `-> list[T]` or `-> Iterator[T]`; `returns` is the SQL type of one row's value.
+    Annotate `-> list[T]` or `-> Iterator[T]` (of an `async def` that yields, AsyncIterator); `returns` is the SQL type of one
+    row's value. The rest is as for `udf`.
     """
 
     def decorate(target: Callable[..., Any]) -> UserFunction:
         label = name or target.__name__
+        waiting = _waiting(target, label, concurrency, timeout_s)
         signature = _Signature(target, label, params, needs_annotations=params is None)
         item: ParamType
         if returns is not None:
@@ -119,10 +138,11 @@ def udtf(
             if annotation is None:
                 raise _missing(label, "its result", "-> list[str]")
             item = item_of_annotation(annotation, f"function {label}")
-        made = table_implementation(label.upper(), target, signature.takes_null)
+        made = table_implementation(label.upper(), target, signature.takes_null, waiting=waiting)
         overload = TableOverload(tuple(signature.params), item, made, signature.variadic)
         text = description or _first_line(target)
-        entry = TableFunction(label.upper(), (overload,), text, examples=tuple(examples), author=author)
+        needs = packages_of(packages, label)
+        entry = TableFunction(label.upper(), (overload,), text, "TABLE", tuple(examples), author, needs)
         return UserFunction(target, entry)
 
     return decorate if python is None else decorate(python)
@@ -135,6 +155,7 @@ def udaf(
     params: Sequence[str] | None = None,
     state: str | None = None,
     returns: str | None = None,
+    packages: Sequence[str] = (),
     description: str = "",
     examples: Sequence[str] = (),
     author: str = "",
@@ -152,6 +173,13 @@ def udaf(
         for method in ("initialize", "aggregate", "merge", "map"):
             if not callable(getattr(target, method, None)):
                 raise UserError(f"aggregate {label} has no method {method}", hint="see mergus.udaf")
+        for method in ("initialize", "aggregate", "merge", "map", "undo"):
+            if waits(getattr(target, method, None)):
+                raise UserError(
+                    f"aggregate {label}: {method} cannot be async",
+                    detail="a state is made of one row after the other",
+                    hint="wait in a @udf, and aggregate what it gives",
+                )
         signature = _Signature(target.aggregate, label, params, needs_annotations=params is None, drop=(1, 1))  # type: ignore[attr-defined]
         state_type = _concrete(target, "initialize", label, state, "state")
         result = _concrete(target, "map", label, returns, "result")
@@ -171,10 +199,25 @@ def udaf(
         repeats = len(signature.params) - 1 if signature.variadic else -1
         overload = AggregateOverload(params_of_both, resolve, len(constants), signature.variadic or more, repeats)
         text = description or _first_line(target)
-        entry = AggregateFunction(label.upper(), (overload,), text, examples=tuple(examples), author=author)
+        needs = packages_of(packages, label)
+        entry = AggregateFunction(label.upper(), (overload,), text, "AGGREGATE", tuple(examples), author, needs)
         return UserFunction(target, entry)
 
     return decorate if python is None else decorate(python)
+
+
+def _waiting(
+    target: Callable[..., Any], label: str, concurrency: int | None, timeout_s: float | None
+) -> dict[str, Any]:
+    """The options of a function that waits, where they are given."""
+    options = {"concurrency": concurrency, "timeout_s": timeout_s}
+    given = {name: value for name, value in options.items() if value is not None}
+    if given and not waits(target):
+        raise UserError(f"function {label}: {' and '.join(given)} is for functions that wait", hint="write async def")
+    for name, value in given.items():
+        if value <= 0:
+            raise UserError(f"function {label}: {name} is greater than 0, not {value}")
+    return given
 
 
 class _Signature:

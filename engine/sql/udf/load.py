@@ -9,14 +9,15 @@ from __future__ import annotations
 import importlib.util
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from ...errors import UserError
 from ..functions import AggregateFunction, ArrowFunction, Function, FunctionRegistry, ScalarFunction, TableFunction
+from ..packages import check_packages, packages_of
 from ..types import SqlType
 from .declare import udf
 from .modules import USER_MODULES
@@ -69,11 +70,18 @@ def _import(file: Path) -> ModuleType:
 
 
 def function_from_source(
-    name: str, source: str, *, params: Sequence[SqlType] | None = None, returns: SqlType | None = None
+    name: str,
+    source: str,
+    *,
+    params: Sequence[SqlType] | None = None,
+    returns: SqlType | None = None,
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> Function:
     """The function `name` that a CREATE FUNCTION's text defines. The types that the statement declares (`params`,
-    `returns`) stand above annotations, for a function without a decorator. Raises UserError where the text does not
-    compile or run, or does not define it."""
+    `returns`) stand above annotations, for a function without a decorator; so do `options`, those of `udf`. Raises UserError
+    where the text does not compile or run, or does not define it."""
+    packages = packages_of(options.get("packages", ()), name)
+    check_packages(name, packages)  # its text may import them
     place = f"<function {name}>"
     module = ModuleType(f"{USER_MODULES}_{name.lower()}")
     try:
@@ -89,10 +97,18 @@ def function_from_source(
         raise
     except Exception as error:
         raise UserError(f"function {name}: its text does not run", detail=_reason(error, place)) from error
-    return _named(name, module, params, returns)
+    made = _named(name, module, params, returns, options)
+    check_packages(name, made.packages)  # that its own decorator names
+    return replace(made, packages=tuple(dict.fromkeys(made.packages + packages)))
 
 
-def _named(name: str, module: ModuleType, params: Sequence[SqlType] | None, returns: SqlType | None) -> Function:
+def _named(
+    name: str,
+    module: ModuleType,
+    params: Sequence[SqlType] | None,
+    returns: SqlType | None,
+    options: Mapping[str, Any],
+) -> Function:
     found = {key.upper(): value for key, value in vars(module).items() if callable(value) and not key.startswith("__")}
     value = found.get(name.upper())
     if value is None:
@@ -104,7 +120,9 @@ def _named(name: str, module: ModuleType, params: Sequence[SqlType] | None, retu
     if entry is None:
         declared = None if params is None else [str(t) for t in params]
         result = None if returns is None else str(returns)
-        entry = udf(value, name=name.upper(), params=declared, returns=result).sql_function()
+        entry = udf(value, name=name.upper(), params=declared, returns=result, **options).sql_function()
+    elif more := [option for option in options if option != "packages"]:
+        raise UserError(f"function {name}: its decorator says {', '.join(more)}", hint="leave it out of WITH")
     return replace(entry, name=name.upper())
 
 
@@ -132,7 +150,8 @@ def merged(functions: Iterable[Function]) -> list[Function]:
         if known is None:
             by_name[function.name] = function
         elif type(known) is type(function):
-            by_name[function.name] = replace(known, overloads=known.overloads + function.overloads)  # type: ignore[arg-type]
+            packages = tuple(dict.fromkeys(known.packages + function.packages))
+            by_name[function.name] = replace(known, overloads=known.overloads + function.overloads, packages=packages)  # type: ignore[arg-type]
         else:
             raise UserError(f"function {function.name} is defined twice, as different kinds of function")
     return list(by_name.values())

@@ -7,7 +7,8 @@ Row by row because that is what the user wrote: about a microsecond a row. What 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -15,15 +16,25 @@ import pyarrow as pa
 from ..functions import ArrowFunction
 from ..types import SqlType
 from .types import from_python, to_arrow, to_python, to_rows
+from .waiting import Waiting, waits
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def scalar_implementation(
-    name: str, function: Callable[..., Any], takes_null: Sequence[bool], *, volatile: bool
+    name: str,
+    function: Callable[..., Any],
+    takes_null: Sequence[bool],
+    *,
+    volatile: bool,
+    waiting: Mapping[str, Any] = _NOTHING,
 ) -> ArrowFunction:
-    """`function` called once a row; a NULL where a parameter does not take one makes the result NULL."""
+    """`function` called once a row; a NULL where a parameter does not take one makes the result NULL. `waiting`: what
+    `Waiting` is told, of an `async def`."""
+    once = not volatile
     return ArrowFunction(
         name,
-        _RowByRow(function, takes_null),
+        Waiting(function, takes_null, once=once, **waiting) if waits(function) else _RowByRow(function, takes_null),
         null_in_null_out=not any(takes_null),
         volatile=volatile,
         row_at_a_time=True,
@@ -31,11 +42,14 @@ def scalar_implementation(
     )
 
 
-def table_implementation(name: str, function: Callable[..., Any], takes_null: Sequence[bool]) -> ArrowFunction:
+def table_implementation(
+    name: str, function: Callable[..., Any], takes_null: Sequence[bool], *, waiting: Mapping[str, Any] = _NOTHING
+) -> ArrowFunction:
     """`function` called once a row; what it gives or yields is the row's list."""
+    made = Waiting(function, takes_null, **waiting) if waits(function) else None
     return ArrowFunction(
         name,
-        _RowByRow(lambda *args: list(function(*args)), takes_null),
+        made or _RowByRow(lambda *args: list(function(*args)), takes_null),
         null_in_null_out=not any(takes_null),
         row_at_a_time=True,
         typed=True,

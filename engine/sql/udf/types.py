@@ -47,6 +47,7 @@ _SCALARS: dict[object, SqlType] = {
     datetime.datetime: TIMESTAMP,
 }
 _LISTS = (list, tuple, set, Iterable, Iterator, typing.Iterable, typing.Iterator)
+_YIELDED = ("Generator", "Iterable", "Iterator", "AsyncGenerator", "AsyncIterable", "AsyncIterator")
 
 
 def is_optional(annotation: Any) -> bool:
@@ -79,7 +80,7 @@ def type_of_annotation(annotation: Any, where: str) -> SqlType:
 def item_of_annotation(annotation: Any, where: str) -> SqlType:
     """The SQL type of the rows that a table function's annotation `list[T]` or `Iterator[T]` promises."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if args and (origin in _LISTS or getattr(origin, "__name__", "") in ("Generator", "Iterable", "Iterator")):
+    if args and (origin in _LISTS or getattr(origin, "__name__", "") in _YIELDED):
         return type_of_annotation(args[0], where)
     raise UserError(f"{where}: a table function gives list[…] or Iterator[…], not {_name(annotation)}")
 
