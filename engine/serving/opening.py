@@ -27,11 +27,10 @@ from ..sql.builtin.registry import default_registry
 from ..sql.catalog import FileOptions
 from ..sql.functions import FunctionRegistry
 from ..sql.schema import ColumnDef
-from ..sql.udf.load import add_functions, load_functions, trusted
+from ..sql.udf.load import add_functions, shipped_functions, trusted
 from ..state.duckdb import connect_to_files
 
 log = logging.getLogger("mergus.engine")
-SHIPPED = Path(__file__).resolve().parents[2] / "udfs"
 _DURABILITIES: dict[str, Durability] = {"normal": "process", "full": "power"}
 
 
@@ -68,7 +67,7 @@ def schema_registry(config: Config, folder: Path) -> str:
 def registry(config: Config) -> FunctionRegistry:
     """All functions that ship, and those of the user's folder."""
     made = default_registry()
-    for function in load_functions(SHIPPED):
+    for function in shipped_functions():
         made.add(trusted(function))
     if config["functions"] is not None:
         folder = Path(config["functions"])

@@ -11,10 +11,8 @@ import pickle
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import cloudpickle
-
 from ...sql.transform import Transform
-from ...sql.udf.modules import user_modules_by_value
+from ...sql.udf.modules import dumps
 
 if TYPE_CHECKING:
     from ...sql.expressions import Expr
@@ -22,9 +20,7 @@ if TYPE_CHECKING:
 
 def packed_sides(transforms: Mapping[str, Transform]) -> dict[str, str]:
     """The expressions of each side, with the functions of users that they call."""
-    if transforms:
-        user_modules_by_value()
-    return {side: base64.b64encode(cloudpickle.dumps(t.expressions)).decode() for side, t in transforms.items()}
+    return {side: base64.b64encode(dumps(t.expressions)).decode() for side, t in transforms.items()}
 
 
 def unpacked(text: str) -> tuple[Expr, ...]:

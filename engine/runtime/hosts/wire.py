@@ -1,6 +1,6 @@
 """Plans between processes: what a host needs to run a query, as bytes.
 
-A plan holds functions. Those of the engine travel by name; a user's, whose module exists in the server only, by value. A
+A plan holds functions. Those of the engine travel by name; a user's with the text of its module (sql/udf/modules.py). A
 model function travels once: hosts keep it under the hash of its bytes, so that two queries that use it load one model.
 """
 
@@ -11,20 +11,19 @@ import io
 import pickle
 from typing import Any
 
-import cloudpickle
 import pyarrow as pa
 
 from ...inference.model_function import ModelFunction
-from ...sql.udf.modules import user_modules_by_value
+from ...sql.udf.modules import Pickler, dumps
 
 _models: dict[str, ModelFunction] = {}
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+class _Pickler(Pickler):
     def persistent_id(self, obj: Any) -> tuple[str, bytes] | None:
         if not isinstance(obj, ModelFunction):
             return None
-        content = cloudpickle.dumps(obj)
+        content = dumps(obj)
         return hashlib.sha256(content).hexdigest(), content
 
 
@@ -38,7 +37,6 @@ class _Unpickler(pickle.Unpickler):
 
 def pack(value: Any) -> bytes:
     """A plan (or a pull plan) as bytes."""
-    user_modules_by_value()
     buffer = io.BytesIO()
     _Pickler(buffer).dump(value)
     return buffer.getvalue()

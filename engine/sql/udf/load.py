@@ -6,8 +6,7 @@ A function's text may define helpers beside it; the function itself needs no dec
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+import importlib
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -20,17 +19,35 @@ from ..functions import AggregateFunction, ArrowFunction, Function, FunctionRegi
 from ..packages import check_packages, packages_of
 from ..types import SqlType
 from .declare import udf
-from .modules import USER_MODULES
+from .modules import SHIPPED_PACKAGE, module_of_text, package_of_files
+
+SHIPPED = Path(__file__).resolve().parents[3] / "udfs"
+
+
+def shipped_functions() -> list[Function]:
+    """Those of the package `mergus.udfs`."""
+    functions: list[Function] = []
+    for file in sorted(SHIPPED.glob("[!_]*.py")):
+        functions += functions_in(importlib.import_module(f"{SHIPPED_PACKAGE}.{file.stem}"))
+    return merged(functions)
 
 
 def load_functions(path: Path) -> list[Function]:
     """The functions of every `*.py` in the folder `path` (or of that one file), by name; raises UserError for a file
     that does not run, naming the file and line. Files that begin with `_` are left to be imported by the others."""
-    files = [path] if path.is_file() else sorted(p for p in path.glob("*.py") if not p.name.startswith("_"))
+    files = [path] if path.is_file() else sorted(path.glob("*.py"))
     functions: list[Function] = []
-    for file in files:
-        functions += functions_in(_import(file))
+    for file, name in zip(files, _modules(files), strict=True):
+        if path.is_file() or not file.name.startswith("_"):
+            functions += functions_in(_import(file, name))
     return merged(functions)
+
+
+def _modules(files: Sequence[Path]) -> list[str]:
+    try:
+        return package_of_files(files)
+    except (OSError, UnicodeDecodeError) as why:
+        raise UserError("the functions' files cannot be read", detail=str(why)) from None
 
 
 def functions_in(module: ModuleType) -> list[Function]:
@@ -51,22 +68,16 @@ def _entry(value: Any) -> Function | None:
     return entry if isinstance(entry, ScalarFunction | AggregateFunction | TableFunction) else None
 
 
-def _import(file: Path) -> ModuleType:
-    name = f"{USER_MODULES}s_{file.stem}_{abs(hash(str(file.resolve())))}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{file} cannot be read as Python")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+def _import(file: Path, name: str) -> ModuleType:
     try:
-        spec.loader.exec_module(module)
+        return importlib.import_module(name)
     except UserError as error:
-        sys.modules.pop(name, None)
         raise UserError(f"{file.name}: {error.message}", detail=error.detail, hint=error.hint) from error
     except Exception as error:
-        sys.modules.pop(name, None)
-        raise UserError(f"{file.name} does not run", detail=_reason(error, str(file))) from error
-    return module
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        beside = missing is not None and file.with_name(f"{missing}.py").exists()
+        hint = f"files of the folder are imported from it: from . import {missing}" if beside else None
+        raise UserError(f"{file.name} does not run", detail=_reason(error, str(file.resolve())), hint=hint) from error
 
 
 def function_from_source(
@@ -83,9 +94,8 @@ def function_from_source(
     packages = packages_of(options.get("packages", ()), name)
     check_packages(name, packages)  # its text may import them
     place = f"<function {name}>"
-    module = ModuleType(f"{USER_MODULES}_{name.lower()}")
     try:
-        exec(compile(_dedented(source), place, "exec"), module.__dict__)
+        module = module_of_text(name.lower(), place, _dedented(source))
     except SyntaxError as error:
         text = (error.text or "").rstrip()
         raise UserError(
