@@ -16,8 +16,8 @@ from ..state.table import FEW_ROWS, StateTable
 from .context import Operator
 from .operator import Frame
 
-Part = tuple[int, int]
-"""A part of a query: the stage, and the edge that an operator writes or one of those below."""
+Part = tuple[int, int | str]
+"""A part of a query: the stage, and the edge that an operator writes, one of those below, or a function in Python by name."""
 
 DECODE = -1
 ENCODE = -2
@@ -80,7 +80,7 @@ class Measures:
     def __init__(self, kept: MutableMapping[Part, Measured] | None = None) -> None:
         self.kept: MutableMapping[Part, Measured] = {} if kept is None else kept
 
-    def of(self, stage: int, part: int) -> Measured:
+    def of(self, stage: int, part: int | str) -> Measured:
         """One part's."""
         return self.kept.setdefault((stage, part), Measured())
 

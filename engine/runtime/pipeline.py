@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -32,6 +33,7 @@ from ..plan.physical.calls import models_called
 from ..plan.physical.steps import STATEFUL, Exchange, QueryPlan
 from ..plan.pull.plan import PullPlan
 from ..sql.compile.expression import bind_functions
+from ..sql.compile.python import metered
 from ..state.duckdb import connect_to_files, cursor
 from ..state.store import StateStore
 from .checkpoint import Checkpoint, Positions
@@ -126,7 +128,7 @@ class PlanTask:
 
     def process(self, stage: int, frame: Frame) -> Frame:
         done = self._measures.of(stage, STAGE)
-        with done.batch(frame.edges.values()):
+        with done.batch(frame.edges.values()), metered(partial(self._measures.of, stage)):
             made = self._stages[stage].process(frame)
         if self._moves is not None:
             self._moves.advance()

@@ -67,3 +67,52 @@ def test_over_http(db, url):
 def test_only_a_query_that_runs_has_done_something(db):
     with pytest.raises(UserError, match="EXPLAIN ANALYZE takes the id of a running query"):
         db.execute("EXPLAIN ANALYZE SELECT * FROM clicks EMIT CHANGES;")
+
+
+FUNCTIONS = """
+CREATE FUNCTION doubled(x INT) RETURNS INT LANGUAGE PYTHON AS $$
+import time
+def doubled(x):
+    time.sleep(0.001)
+    if x == 7:
+        raise ValueError("seven")
+    return x * 2
+$$;
+CREATE FUNCTION gathered(x INT) RETURNS STRING LANGUAGE PYTHON AS $$
+from mergus import udaf
+@udaf
+class gathered:
+    def initialize(self) -> str:
+        return ""
+    def aggregate(self, value: int, state: str) -> str:
+        return state + str(value)
+    def merge(self, a: str, b: str) -> str:
+        return a + b
+    def map(self, state: str) -> str:
+        return state
+$$;
+CREATE STREAM numbers (x INT) WITH (kafka_topic='numbers', format='JSON', partitions=1);
+CREATE TABLE gathers AS SELECT x % 2 AS odd, gathered(CAST(doubled(x) AS BIGINT)) AS g FROM numbers GROUP BY x % 2;
+CREATE STREAM others AS SELECT doubled(x) AS d FROM numbers WHERE x > 15;
+"""
+
+
+def test_what_each_function_in_python_took(tmp_path):
+    with mergus.connect(tmp_path) as db:
+        db.execute(FUNCTIONS)
+        db.insert("NUMBERS", [{"x": i} for i in range(20)])
+        db.wait()
+        (listing,) = db.execute("EXPLAIN ANALYZE CTAS_GATHERS_0;")
+        found = {f["function"]: f for f in listing.body["analysis"]["functions"]}
+        assert set(found) == {"DOUBLED", "GATHERED"}
+        assert found["DOUBLED"]["rows"] >= 20  # and more: of a batch in which a row fails
+        assert found["GATHERED"]["rows"] >= 18
+        assert found["DOUBLED"]["milliseconds"] >= 19
+        assert 0 < found["DOUBLED"]["share"] <= 1
+        assert "  in DOUBLED: " in listing.text
+        (other,) = db.execute("EXPLAIN ANALYZE CSAS_OTHERS_1;")
+        assert [f["rows"] for f in other.body["analysis"]["functions"]] == [4]
+        assert (
+            'mergus_query_function_seconds_total{function="DOUBLED",query="CSAS_OTHERS_1"} 0.0'
+            in db.engine.metrics_text()
+        )

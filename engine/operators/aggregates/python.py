@@ -6,13 +6,14 @@ contract says (a state is any Python value, so no Arrow kernel can merge it).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...plan.physical.steps import AggregateCall
+from ...sql.compile.python import counted
 from ...sql.expressions import Expr
 from ...sql.functions import AggregateSpec, PythonAggregate
 from ...sql.template import fill
@@ -73,8 +74,24 @@ class PythonGroups:
         stored = change.column(f"old_s{place}").to_pylist()
         begins = change.column(_BEGINS) if _BEGINS in change.schema.names else pc.is_null(change.column(ROW))
         given = change.column(f"_args{i}").to_pylist()
-        # A loop over rows: the function is the user's own, a row at a time.
-        for at, (fresh, old, values) in enumerate(zip(begins.to_pylist(), stored, given, strict=True)):
+        with counted(call.name, sum(map(len, given))):
+            self._called(call, spec, change, zip(begins.to_pylist(), stored, given, strict=True), states, results)
+        return (
+            pa.array(states, arrow_type(spec.aggregator.state_type)),
+            pa.array(results, arrow_type(spec.type)),
+        )
+
+    def _called(
+        self,
+        call: AggregateCall,
+        spec: PythonAggregate,
+        change: pa.Table,
+        groups: Iterable[tuple[bool, Any, Sequence[Any]]],
+        states: list[Any],
+        results: list[Any],
+    ) -> None:
+        """A loop over rows: the function is the user's own, a row at a time."""
+        for at, (fresh, old, values) in enumerate(groups):
             try:
                 state = spec.aggregator.initialize() if fresh else old
                 for value in values:
@@ -85,10 +102,6 @@ class PythonGroups:
                 state, result = (spec.aggregator.initialize() if fresh else old), None
             states.append(state)
             results.append(result)
-        return (
-            pa.array(states, arrow_type(spec.aggregator.state_type)),
-            pa.array(results, arrow_type(spec.type)),
-        )
 
     def _with(self, spec: PythonAggregate, call: AggregateCall, value: Any, state: Any) -> Any:
         """The state with one row more, or with one taken back."""

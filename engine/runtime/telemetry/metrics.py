@@ -130,10 +130,16 @@ class QueryMetrics:
             latency_seconds=self.latency_seconds.copy(),
         )
 
-    def part(self, stage: int, part: int) -> Measured:
+    def part(self, stage: int, part: int | str) -> Measured:
         """What all workers have done of one part."""
         own = [parts[(stage, part)] for parts in list(self.parts.values()) if (stage, part) in parts]
         return reduce(Measured.plus, own, Measured())
+
+    def functions(self) -> list[tuple[int, str]]:
+        """The functions in Python that it has called, each behind its stage."""
+        return sorted(
+            {(n, part) for own in list(self.parts.values()) for n, part in own.copy() if isinstance(part, str)}
+        )
 
     def failed(self, kind: str) -> None:
         """A row went to the processing log."""
@@ -186,11 +192,21 @@ class QueriesCollector:
                 histogram = of(query)
                 family.add_metric([query.query_id], histogram.buckets(), histogram.total)
             yield family
+        yield self._function_seconds()
         states = GaugeMetricFamily("mergus_query_state", "1 for the state that it is in", labels=["query", "state"])
         for query_id, now in self._states.items():
             for state in STATES:
                 states.add_metric([query_id, state], float(state == now))
         yield states
+
+    def _function_seconds(self) -> CounterMetricFamily:
+        text = "Time in a function written in Python"
+        family = CounterMetricFamily("mergus_query_function_seconds", text, labels=["query", "function"])
+        for query in self._queries:
+            for name in sorted({name for _, name in query.functions()}):
+                seconds = sum(query.part(stage, known).seconds for stage, known in query.functions() if known == name)
+                family.add_metric([query.query_id, name], seconds)
+        return family
 
 
 def exposition(

@@ -29,6 +29,7 @@ class Analysis:
         self.parts = {place: metrics.part(*place) for place in [*places, *operators]}
         known = {place for parts in metrics.parts.values() for place in parts}
         self._fused = {place for place in operators if known and place not in known}
+        self.functions = {place: metrics.part(*place) for place in metrics.functions()}  # inside of the parts
         self.stages = [metrics.part(n, STAGE) for n in range(len(plan.stages))]
         self.seconds = sum(part.seconds for part in self.parts.values())
         infers = [(n, s.output) for n, stage in enumerate(plan.stages) for s in stage.steps if isinstance(s, Infer)]
@@ -67,7 +68,11 @@ class Analysis:
         for name, place in (("decode", (0, DECODE)), ("exchange", (stage, EXCHANGE)), ("encode", (stage, ENCODE))):
             part = self.parts.get(place) if place[0] == stage else None
             lines += [] if part is None else [f"{name}: {self._told(part)}"]
-        return lines
+        return lines + [f"in {name}: {self._called(done)}" for (n, name), done in self.functions.items() if n == stage]
+
+    def _called(self, done: Measured) -> str:
+        calls = f"{done.batches:,} calls" if done.batches > 1 else "1 call"
+        return f"{done.rows_in:,} rows, {calls}, {_time(done.seconds)} ({self.share(done.seconds):.0%})"
 
     def _told(self, part: Measured) -> str:
         if not part.batches:
@@ -102,6 +107,18 @@ class Analysis:
                 for (stage, edge), part in sorted(self.parts.items(), key=lambda p: (p[0][0], _order(p[0][1])))
                 if (stage, edge) not in self._fused
             ],
+            "functions": [
+                {"stage": stage, "function": name, **self._counted(done)}
+                for (stage, name), done in self.functions.items()
+            ],
+        }
+
+    def _counted(self, done: Measured) -> dict[str, Any]:
+        figures = self._figures(done)
+        return {
+            "rows": done.rows_in,
+            "calls": done.batches,
+            **{name: figures[name] for name in ("milliseconds", "share")},
         }
 
     def _figures(self, part: Measured) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
@@ -48,6 +50,45 @@ def bound_name(function: ArrowFunction, types: Sequence[SqlType], result: SqlTyp
     plain = re.sub(r"\W", "_", function.name.lower())
     digest = hashlib.sha256(signature.encode()).hexdigest()[:8]
     return f"py_{plain}_{digest}" + (f"_v{version}" if version else "")
+
+
+class Meter(Protocol):
+    """What is counted of a function's calls."""
+
+    def took(self, rows: int, size: int) -> None:
+        """A call with so many rows and bytes."""
+        ...
+
+    def timed(self) -> AbstractContextManager[None]:
+        """What is done inside is the call."""
+        ...
+
+
+_meters = threading.local()  # .of: the meter of a function, for what this thread calls
+
+
+@contextmanager
+def metered(of: Callable[[str], Meter]) -> Iterator[None]:
+    """Calls of Python functions inside, on this thread, are counted by the function's meter."""
+    before = getattr(_meters, "of", None)
+    _meters.of = of
+    try:
+        yield
+    finally:
+        _meters.of = before
+
+
+@contextmanager
+def counted(function: str, rows: int) -> Iterator[None]:
+    """What is done inside is one call of a function."""
+    of: Callable[[str], Meter] | None = getattr(_meters, "of", None)
+    if of is None:
+        yield
+        return
+    meter = of(function)
+    meter.took(rows, 0)
+    with meter.timed():
+        yield
 
 
 _known: list[Callable[..., pa.Array]] = []
@@ -86,11 +127,12 @@ def _adapter(bound: Bound) -> Callable[..., pa.Array]:
 
     def call(*columns: pa.ChunkedArray) -> pa.Array:
         rows = len(columns[0])
-        arrays = [_plain(c, t) for c, t in zip(columns, wanted, strict=False)]
-        if not bound.function.null_in_null_out or not arrays:
-            made = evaluate(*arrays) if arrays else evaluate(rows)
-            return _checked(made, rows, result, bound)
-        return _skipping_nulls(evaluate, arrays, rows, result, bound)
+        with counted(bound.function.name, rows):
+            arrays = [_plain(c, t) for c, t in zip(columns, wanted, strict=False)]
+            if not bound.function.null_in_null_out or not arrays:
+                made = evaluate(*arrays) if arrays else evaluate(rows)
+                return _checked(made, rows, result, bound)
+            return _skipping_nulls(evaluate, arrays, rows, result, bound)
 
     names = [inspect.Parameter(f"a{i}", inspect.Parameter.POSITIONAL_ONLY) for i in range(max(1, len(wanted)))]
     call.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]  # DuckDB counts the parameters
