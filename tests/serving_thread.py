@@ -7,12 +7,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hypercorn.asyncio import serve
-from hypercorn.config import Config as HypercornConfig
-
 from mergus.engine.serving.engine import Engine
 from mergus.engine.serving.http.application import application
-from mergus.engine.serving.http.server import bind, url_of
+from mergus.engine.serving.http.server import bind, serve, url_of
 
 
 @contextmanager
@@ -24,11 +21,8 @@ def served(engine: Engine) -> Iterator[str]:
 
     async def main() -> None:
         loops.append(asyncio.get_running_loop())
-        config = HypercornConfig()
-        config.bind = [f"fd://{listening.detach()}"]
-        config.errorlog = None
         ready.set()
-        await serve(application(engine), config, shutdown_trigger=stop.wait)
+        await serve(application(engine), listening, stop.wait)
 
     thread = threading.Thread(target=asyncio.run, args=(main(),))
     thread.start()

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 
+import h2.connection
 import pyarrow as pa
 import pytest
 
@@ -77,7 +78,21 @@ def test_a_query_that_rests_can_be_left(resting):
     assert db.engine.questions.running() == []
 
 
-def test_a_server_whose_clients_never_read_can_be_stopped(tmp_path):
+def over_http_1(host, body):
+    return f"POST /query-stream HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def over_http_2(host, body):
+    client = h2.connection.H2Connection()
+    client.initiate_connection()
+    head = {":method": "POST", ":path": "/query-stream", ":authority": host, ":scheme": "http"}
+    client.send_headers(1, list(head.items()))
+    client.send_data(1, body, end_stream=True)
+    return client.data_to_send()
+
+
+@pytest.mark.parametrize("version", [over_http_1, over_http_2])
+def test_a_server_whose_clients_never_read_can_be_stopped(tmp_path, version):
     with running_server(tmp_path, environment={"MERGUS_INFLIGHT_BYTES_MAX": str(1 << 20)}) as server:
         server.statement(STREAM)
         topics = EmbeddedTopics(tmp_path / "topics", clock=SystemClock())
@@ -86,11 +101,10 @@ def test_a_server_whose_clients_never_read_can_be_stopped(tmp_path):
         host, port = server.url.removeprefix("http://").split(":")
         asked = {"sql": "SELECT * FROM s EMIT CHANGES;", "properties": {"auto.offset.reset": "earliest"}}
         body = json.dumps(asked).encode()
-        head = f"POST /query-stream HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         clients = [socket.create_connection((host, int(port))) for _ in range(2)]
         for client in clients:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.sendall(head + body)
+            client.sendall(version(host, body))
         until(lambda: server.metric("mergus_query_rows_in_total") > 0, "the queries to run")
         time.sleep(2)
         server.process.terminate()

@@ -58,18 +58,22 @@ class AccessLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun, status = time.monotonic(), 0
+        begun, status, answered = time.monotonic(), 0, False
         path = self._path(scope["path"])
 
         async def told(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self.metrics.answered(path, status, time.monotonic() - begun)
             await send(message)
+            answered = message["type"] == "http.response.body" and not message.get("more_body")
 
         try:
             await self.app(scope, receive, told)
+        except Exception:
+            if not answered:  # starlette raises also what it has logged and answered: it would cost the connection
+                raise
         finally:
             took_ms = 1000 * (time.monotonic() - begun)
             level = logging.DEBUG if path in ("/metrics", "/healthcheck") else logging.INFO

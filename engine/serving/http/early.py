@@ -1,7 +1,7 @@
 """Refusals that are given before a request has been read to its end, as for a path that is not there.
 
-Over HTTP/1 nothing more can be asked on such a connection: the server closes it behind the answer. The answer says so, or a
-client would ask there again, and find it closed.
+Over HTTP/1 what has not been read of the request stands before all that might be asked next, and a client that waits to be
+told to go on with it (Expect: 100-continue) may leave it out. So such a connection is closed behind the answer, which says so.
 """
 
 from __future__ import annotations
