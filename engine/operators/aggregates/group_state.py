@@ -21,6 +21,7 @@ from ...state.change import OLD, ROW, old_columns, same_keys
 from ...state.recent import STORED
 from ..event_time.windows import bounds, kept_bounds
 from ..operator import KEY_GROUP, PASSED, ROWTIME, SEQUENCE, STREAM_TIME, UNDO
+from .mapped import result_of
 from .partial import partial_texts
 
 _BEGUN = "_begun"  # stream time as of a group's first row in the batch
@@ -98,14 +99,14 @@ class GroupState:
         return made
 
     def result_texts(self, prefix: str = "s") -> list[str]:
-        """The SQL of each aggregate's result over state columns `<prefix>0` …; a Python aggregate's is its state."""
+        """The SQL of each aggregate's result over state columns `<prefix>0` …"""
         made = []
         for call, place in zip(self.step.partial.calls, self.places(), strict=True):
             columns = [f"{prefix}{p}" for p in place]
             if isinstance(call.spec, AggregateSpec):
                 made.append(fill(call.spec.final, {str(i): c for i, c in enumerate(columns)}))
             else:
-                made.append(columns[0])
+                made.append(f"{result_of(call.name, call.spec).name}({columns[0]})")
         return made
 
     # ---------------------------------------------------------------------------------------------------- the batch's
@@ -213,8 +214,9 @@ class GroupState:
 
     def with_results(self, change: str, having: Expr | None) -> str:
         """A change with the result columns behind the keys, and whether the row passed HAVING before."""
-        keys = self.step.partial.keys
-        results = [f"{text} AS c{keys + i}" for i, text in enumerate(self.result_texts())]
+        keys, calls = self.step.partial.keys, self.step.partial.calls
+        texts = ["NULL" if _is_python(c) else text for c, text in zip(calls, self.result_texts(), strict=True)]
+        results = [f"{text} AS c{keys + i}" for i, text in enumerate(texts)]  # PythonGroups works the others out
         if having is None:
             return f"SELECT {', '.join(['*', *results])} FROM {change}"
         old = [f"c{i} AS c{_OLD_RESULTS + i}" for i in range(keys)]

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...plan.physical.steps import AggregateCall
-from ...sql.compile.python import counted
+from ...sql.compile.python import counted, register
 from ...sql.expressions import Expr
 from ...sql.functions import AggregateSpec, PythonAggregate
 from ...sql.template import fill
@@ -25,6 +25,7 @@ from ..context import Context
 from ..frame import set_column
 from ..operator import PASSED, SEQUENCE
 from .group_state import GroupState, packed
+from .mapped import result_of
 from .partial import partial_texts
 
 _BEGINS = "_begins"  # whether a group begins anew with the batch
@@ -49,6 +50,9 @@ class PythonGroups:
         self._table = table
         self._context = context
         self._calls = layout.step.partial.calls
+        for call in self._calls:
+            if isinstance(call.spec, PythonAggregate):
+                register(context.connection, result_of(call.name, call.spec))  # for who reads the state
         self._groups = Prepared(context.connection, self._groups_sql, size=table.size)
 
     def merge(self, table: pa.Table, having: Expr | None) -> pa.Table:
