@@ -49,6 +49,7 @@ from .describe.functions import describe_function
 from .describe.models import describe_model, models_used
 from .describe.sources import describe_sources, watched_of
 from .ending import ClusterTerminated
+from .functions import FunctionKeeper
 from .inserts import Inserts
 from .models.dead_letters import again_topic, bring_again, forget_again
 from .models.keeper import ModelKeeper, first_table
@@ -100,6 +101,7 @@ class Engine:
         self.changing = threading.RLock()
         self.inserts = Inserts(topics, self.connection, clock)
         self.keeper = ModelKeeper(self)
+        self.functions = FunctionKeeper(self, opening.functions_folder(config))
         self.restart = Restart(self, patient=patient)
         self.topics_keeper = opening.topics_keeper(config, topics)
 
@@ -127,8 +129,8 @@ class Engine:
             )
             engine = cls(config, clock, folder, topics, lifecycle, bounded=bounded, patient=patient)
             engine.restart.start()
-            engine.keeper.start()
-            engine.topics_keeper.start()
+            for keeper in (engine.keeper, engine.functions, engine.topics_keeper):
+                keeper.start()
         except BaseException:
             folder.close()
             raise
@@ -137,8 +139,8 @@ class Engine:
     def close(self) -> None:
         """Stop every query at the end of its epoch, and give the folder back."""
         self.restart.close()
-        self.keeper.close()
-        self.topics_keeper.close()
+        for keeper in (self.keeper, self.functions, self.topics_keeper):
+            keeper.close()
         self.questions.close()
         self.lifecycle.close()
         self.inserts.close()
@@ -281,12 +283,12 @@ class Engine:
                 sequence = self.commands.append(
                     parsed.text, settings={**settings, **notes}, query_id=query_id, time_ms=now_ms
                 )
-                self._carry_out(change)
+                self.carry_out(change)
                 late = self.restart.delete(sequence, change.delete_topics)
         warnings = (*change.warnings, *late)
         return Done(parsed.text, change.message, change.entity, change.query_id, sequence, warnings)
 
-    def _carry_out(self, change: Change) -> None:
+    def carry_out(self, change: Change) -> None:
         """What comes when the change is on record, and not before: it cannot be taken back where that is refused."""
         models, plans = self.catalog.models, self.plans.copy()
         self.enter(change)
@@ -313,7 +315,8 @@ class Engine:
         self.catalog, self.registry = change.catalog, change.registry
         for query_id in change.terminate:
             self.plans.pop(query_id, None)
-            self.paused.discard(query_id)
+            if query_id not in change.kept:
+                self.paused.discard(query_id)
         for start in change.start:
             self.plans[start.entry.query_id] = start.plan
         self.paused = (self.paused | set(change.pause)) - set(change.resume)
@@ -350,7 +353,7 @@ class Engine:
             session.variables,
             self.questions.statements(),
             self.plans,
-            self.restart.left_out,
+            [*self.restart.told, *self.functions.left],
         )
 
     def _consumers(self) -> dict[str, Consumers]:

@@ -69,12 +69,20 @@ def registry(config: Config) -> FunctionRegistry:
     made = default_registry()
     for function in shipped_functions():
         made.add(trusted(function))
-    if config["functions"] is not None:
-        folder = Path(config["functions"])
-        if not folder.is_dir():
-            raise UserError(f"there is no folder {folder}", detail='the setting "functions" names it')
+    folder = functions_folder(config)
+    if folder is not None:
         add_functions(made, folder)
     return made
+
+
+def functions_folder(config: Config) -> Path | None:
+    """The user's folder of functions."""
+    if config["functions"] is None:
+        return None
+    folder = Path(config["functions"])
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}", detail='the setting "functions" names it')
+    return folder
 
 
 def _cores(config: Config) -> int:

@@ -58,6 +58,11 @@ class Restart(Keeper):
         self._trouble = ""  # the same with detail and hint
         self.left_out: list[str] = []  # statements that could not be entered again, and why
 
+    @property
+    def told(self) -> list[str]:
+        """The statements that are left out, in words."""
+        return [f"a statement could not be carried out again at the start: {each}" for each in self.left_out]
+
     def start(self) -> None:
         """Enter the command log again, and start its queries."""
         engine = self._engine

@@ -28,7 +28,7 @@ HIDDEN_TOPICS = ("_", "mergus_")
 class Shown:
     """What SHOW may look at: `topics` asks for them, `consumers` for who reads them, `statuses` are the queries',
     `properties` (name, value, origin) in order, `pushed` the push queries at work by id, `plans` those of the persistent
-    ones, `left_out` the statements that this start could not carry out again, and why."""
+    ones, `missing` what is not as it should be: statements that the start could not carry out again, functions not taken."""
 
     catalog: Catalog
     registry: FunctionRegistry
@@ -39,7 +39,7 @@ class Shown:
     variables: Mapping[str, str]
     pushed: Mapping[str, str]
     plans: Mapping[str, QueryPlan]
-    left_out: Sequence[str] = ()
+    missing: Sequence[str] = ()
 
     @property
     def states(self) -> dict[str, str]:
@@ -49,8 +49,7 @@ class Shown:
 
 def show(statement: Show, text: str, shown: Shown) -> Listing:
     """The answer to one SHOW, with what is missing in it."""
-    missing = (f"a statement could not be carried out again at the start: {each}" for each in shown.left_out)
-    return replace(_shown(statement, text, shown), warnings=tuple(missing))
+    return replace(_shown(statement, text, shown), warnings=tuple(shown.missing))
 
 
 def _shown(statement: Show, text: str, shown: Shown) -> Listing:

@@ -11,7 +11,19 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from .steps import STATEFUL, Aggregate, JoinSides, Materialize, PartialAggregate, QueryPlan, Source, Stage, Step
+from ...sql.functions import PythonAggregate
+from .steps import (
+    STATEFUL,
+    Aggregate,
+    AggregateCall,
+    JoinSides,
+    Materialize,
+    PartialAggregate,
+    QueryPlan,
+    Source,
+    Stage,
+    Step,
+)
 
 _FREE = ("input", "output", "left", "right", "filtered")
 """Fields of a step that say nothing of what lies in its state: numbers of edges, what becomes of a filter's tombstones."""
@@ -45,9 +57,17 @@ def _remembered(stage: Stage) -> tuple[list[tuple[int, ...]], list[Step]]:
 
 def _kept(step: Step) -> list[Any]:
     """What lies in a step's state by; of a time to live only that there is one, for its length may change."""
-    values = [getattr(step, f.name) for f in fields(step) if f.name not in (*_FREE, "ttl_ms")]
+    values = [getattr(step, f.name) for f in fields(step) if f.name not in (*_FREE, "ttl_ms", "calls")]
+    values += [_state_of(call) for call in getattr(step, "calls", ())]
     values += [step.ttl_ms is None] if isinstance(step, PartialAggregate) else []
     return [_kept(v) if isinstance(v, PartialAggregate | JoinSides) else v for v in values]
+
+
+def _state_of(call: AggregateCall) -> tuple[Any, ...]:
+    """What an aggregate keeps; the code of a user's may be another one."""
+    spec = call.spec
+    kept = (spec.aggregator.state_type, spec.type) if isinstance(spec, PythonAggregate) else spec
+    return call.name, call.args, kept
 
 
 def _mortal(step: Step) -> bool:

@@ -35,12 +35,17 @@ def shipped_functions() -> list[Function]:
 def load_functions(path: Path) -> list[Function]:
     """The functions of every `*.py` in the folder `path` (or of that one file), by name; raises UserError for a file
     that does not run, naming the file and line. Files that begin with `_` are left to be imported by the others."""
+    return merged(function for functions in functions_by_file(path).values() for function in functions)
+
+
+def functions_by_file(path: Path) -> dict[str, list[Function]]:
+    """The same, by the file's name."""
     files = [path] if path.is_file() else sorted(path.glob("*.py"))
-    functions: list[Function] = []
+    made = {}
     for file, name in zip(files, _modules(files), strict=True):
         if path.is_file() or not file.name.startswith("_"):
-            functions += functions_in(_import(file, name))
-    return merged(functions)
+            made[file.name] = functions_in(_import(file, name))
+    return made
 
 
 def _modules(files: Sequence[Path]) -> list[str]:
