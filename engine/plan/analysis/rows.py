@@ -160,7 +160,7 @@ def no_source(name: str, known: Sequence[str], span: Span | None) -> UnknownName
     """A qualifier that names nothing in FROM."""
     return UnknownName(
         f"{name} is not a source or alias of this query",
-        detail=f"FROM names {', '.join(known)}",
+        detail=f"FROM names {', '.join(known)}" if known != (NO_SOURCE,) else "it has no FROM",
         hint=suggestion(name, known),
         span=span,
     )

@@ -37,7 +37,7 @@ from .from_clause import Derive, From, Outcome, Side
 from .groups import Keys, grouped_sql
 from .joined import Joins
 from .layers import Layer, is_model, unnested, way, window_call
-from .scopes import BlockScope, Claim, GroupsScope, Planner, RowsScope
+from .scopes import BlockScope, Claim, GroupsScope, Planner, RowsScope, is_of_outer
 
 
 def answer_block(
@@ -210,7 +210,9 @@ class _Block:
         if isinstance(node, exp.Window):
             inner = [*call_arguments(node.this), *(n for n in node.iter_expressions() if n is not node.this)]
             return any(map(self._aggregates, inner))
-        return is_aggregate(node, self.registry) or any(map(self._aggregates, node.iter_expressions()))
+        if is_aggregate(node, self.registry) and not is_of_outer(node, self.rows, self.outer):
+            return True
+        return any(map(self._aggregates, node.iter_expressions()))
 
     def _grouped(self, items: Sequence[Item], order_by: Sequence[OrderItem]) -> tuple[Outcome, list[str]]:
         named = self._keys()

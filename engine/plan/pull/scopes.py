@@ -7,7 +7,7 @@ not have is looked for there. Window functions and table functions are columns t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from sqlglot import exp
@@ -17,13 +17,14 @@ from ...sql.expressions import Call, Column, Expr
 from ...sql.functions import FunctionRegistry, SqlTemplate
 from ...sql.parser.relational import subquery_of
 from ...sql.scope import Scope, span_of
-from ...sql.statements.statement import RelationalQuery
+from ...sql.statements.relational import RelationalQuery, Select
 from ...sql.types import BIGINT, BOOLEAN, SqlType
 from ...sql.typing.calls import AggregateUse, aggregate_use, call_arguments, call_name, is_aggregate, is_table_function
 from ...sql.typing.coercion import coerce, common_type
 from ...sql.typing.expression import analyze_expression
 from ..analysis.grouping import not_grouped
 from ..analysis.rows import EXPLODED, Rows, RowScope, canonical
+from ..text import text_of
 from .asked import Asking
 from .from_clause import Outcome, Sources
 from .texts import Texts
@@ -68,7 +69,7 @@ class RowsScope:
 
     def claim(self, node: exp.Expression) -> Expr | None:
         """A sub-query, or a column that a layer makes; aggregates are refused here."""
-        found = embedded(node, self, self.planner) or self.columns(node)
+        found = embedded(node, self, self.planner) or self.columns(node) or _aggregate_around(node, self)
         if found is None and isinstance(node, exp.Window):
             raise window_misplaced(node, self.clause)
         return found or RowScope(self.rows, self.planner.registry, self.clause).claim(node)
@@ -107,20 +108,21 @@ class GroupsScope:
         return [column for _, column in self.keys]
 
     def claim(self, node: exp.Expression) -> Expr | None:
-        """A sub-query, a window function, an aggregate or a grouping expression."""
-        found = embedded(node, self, self.planner) or self.columns(node)
+        """A grouping expression, a sub-query, a window function or an aggregate."""
+        form = canonical(node, self.rows)
+        known = next((column for key, column in self.keys if key == form), None)
+        found = known or embedded(node, self, self.planner) or self.columns(node) or _aggregate_around(node, self)
         if found is not None:
             return found
         if isinstance(node, exp.Window):
             raise window_misplaced(node, self.clause)
-        form = canonical(node, self.rows)
         if is_aggregate(node, self.planner.registry):
             return self._aggregate(node, form)
         if is_table_function(node, self.planner.registry):
             raise AnalysisError("table functions cannot be used with aggregations", hint=EXPLODED, span=span_of(node))
         if call_name(node) == "GROUPING" and self.planner.registry.find("GROUPING") is None:
             return self._told(node)
-        return next((column for key, column in self.keys if key == form), None)
+        return None
 
     def _told(self, node: exp.Expression) -> Column:
         """GROUPING (a, b): a bit for each, 1 in the groups of a set without it."""
@@ -164,6 +166,45 @@ def _further_out(outer: BlockScope | None, name_parts: Sequence[str], registry: 
         return None
 
 
+def is_of_outer(node: exp.Expression, rows: Rows, outer: BlockScope | None) -> bool:
+    """Whether an aggregate is that of a query around: it names columns of `outer`, or further out, and none of `rows`."""
+    columns = [[part.name for part in column.parts] for column in node.find_all(exp.Column)]
+    if any(_has(rows, parts) for parts in columns):
+        return False
+    while outer is not None:
+        if any(_has(outer.rows, parts) for parts in columns):
+            return True
+        outer = outer.outer
+    return False
+
+
+def _aggregate_around(node: exp.Expression, scope: BlockScope) -> Expr | None:
+    """The column of an aggregate of a query around, which must have groups; None for other nodes."""
+    around, registry = scope.outer, scope.planner.registry
+    if around is None or not is_aggregate(node, registry) or not is_of_outer(node, scope.rows, around):
+        return None
+    while around.outer is not None and is_of_outer(node, around.rows, around.outer):
+        around = around.outer
+    if isinstance(around, GroupsScope):
+        return around.claim(node)
+    raise AnalysisError(
+        f"{text_of(node)} is an aggregate of the query around the sub-query, which has no groups there",
+        detail="an aggregate is that of the query whose columns it names",
+        hint="aggregate the sub-query's own columns, or GROUP BY in the query around it",
+        span=span_of(node),
+    )
+
+
+def _has(rows: Rows, name_parts: Sequence[str]) -> bool:
+    try:
+        rows.find(name_parts, None)
+    except UnknownName:
+        return False
+    except AnalysisError:  # of several sources
+        return True
+    return True
+
+
 def window_misplaced(node: exp.Expression, clause: str) -> AnalysisError:
     """A window function that stands where none may."""
     return AnalysisError(
@@ -184,12 +225,22 @@ def embedded(node: exp.Expression, scope: BlockScope, planner: Planner) -> Expr 
             column = _one_column(outcome, node).type
             return Call("(SELECT)", (), column, _text(f"(SELECT o0 FROM ({outcome.sql}))"), span_of(node))
         case exp.Exists(this=exp.Subquery() as inner):
-            outcome = planner.subquery(subquery_of(inner), scope)
+            outcome = planner.subquery(_any_row(subquery_of(inner)), scope)
             return Call("EXISTS", (), BOOLEAN, _text(f"(EXISTS ({outcome.sql}))"), span_of(node))
         case exp.In() if node.args.get("query") is not None:
             return _in(node, scope, planner)
         case _:
             return None
+
+
+def _any_row(query: RelationalQuery) -> RelationalQuery:
+    """A sub-query of EXISTS. What it selects is not looked at, so that a NULL needs no type."""
+    if not isinstance(query.body, Select):
+        return query
+    block = query.body.query
+    one = exp.Literal.number(1)
+    select = tuple(replace(i, expression=one) if isinstance(i.expression, exp.Null) else i for i in block.select)
+    return replace(query, body=replace(query.body, query=replace(block, select=select)))
 
 
 def _in(node: exp.Expression, scope: BlockScope, planner: Planner) -> Expr:

@@ -30,6 +30,7 @@ STATEMENTS = {
     "TRUNCATE": "DROP … DELETE TOPIC, and CREATE anew",
     "COPY": f"{_FILE}; mergus run --format csv writes one",
     "FROM": "SELECT * FROM …",
+    "TABLE": "SELECT * FROM …",
     "VALUES": "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS t(id, name); INSERT INTO s VALUES (…), (…)",
     "USE": _CATALOG,
     "BEGIN": _ALONE,
@@ -126,6 +127,8 @@ def hint_for(before: str, met: str, wanted: str) -> str | None:
     """What to write where `met` was met and `wanted` expected, behind the word `before`."""
     if met == "ORDER" and wanted == ", or )":
         return _ORDERED
+    if wanted == "a query":
+        return "joins go from left to right; FROM (a JOIN b ON …) JOIN c, or JOIN (SELECT … FROM b JOIN c ON …) x"
     if (met, wanted) in _WANTED:
         return _WANTED[met, wanted]
     if met.startswith("'") and wanted.startswith("a name (a stream's"):

@@ -72,6 +72,9 @@ class ExpressionParser(TypeParser):
 
     def _predicate(self) -> exp.Expression:
         left = self.value()
+        quantified = self._quantified(left)
+        if quantified is not None:
+            return quantified
         token = self.token()
         if token is not None and token.token_type in _COMPARISONS:
             self.advance()
@@ -87,6 +90,10 @@ class ExpressionParser(TypeParser):
             self.advance()
         node = self._range(left)
         return exp.Not(this=node) if negated and node is not left else node
+
+    def _quantified(self, left: exp.Expression) -> exp.Expression | None:
+        """A comparison with all rows of a sub-query; None where none follows."""
+        return None
 
     def _range(self, left: exp.Expression) -> exp.Expression:
         if self.take("BETWEEN"):

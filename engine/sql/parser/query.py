@@ -104,7 +104,9 @@ class QueryParser(ExpressionParser):
         raise self.unexpected(", or FROM")
 
     def _relation(self) -> FromClause:
-        relation: FromClause = self._source()
+        return self._joined(self._source())
+
+    def _joined(self, relation: FromClause) -> FromClause:
         while (kind := self._join_kind()) is not None:
             relation = self._join(relation, kind)
         return relation

@@ -21,35 +21,11 @@ from ..statements.relational import Body, CommonTable, OrderItem, RelationalQuer
 from .cut import at_fetch, cut
 from .frame import frame
 from .grouping import grouping, grouping_at
+from .once import ASK, INSTEAD, NOTHING, ONCE
 from .query import QueryParser
 
 _QUERIES = ("SELECT", "WITH", "VALUES")
 _SETS = ("UNION", "INTERSECT", "EXCEPT")
-_ONCE = "leave out EMIT to have it answered once, from what is there now"
-_ASK = "ask what the query makes: a pull query takes it"
-_NOTHING = "a SELECT without FROM"
-_EACH = "a table for each grouping: CREATE TABLE … GROUP BY a, and one GROUP BY a, b"
-_INSTEAD = {
-    _NOTHING: "name the stream or table: SELECT … FROM logs",
-    "DISTINCT": "GROUP BY the columns: a table has each of its groups once",
-    "ORDER BY": _ASK,
-    "LIMIT in a sub-query": _ASK,
-    "OFFSET": _ASK,
-    "QUALIFY": "TOPK, LATEST_BY_OFFSET or ARG_MAX over GROUP BY keep some rows of a group",
-    "a window function": "GROUP BY, with a WINDOW where the rows of a time belong together",
-    "CROSS JOIN": "join on an equality: a JOIN b ON a.x = b.y; items of a list are rows by SELECT EXPLODE(items) AS item",
-    "LATERAL": "join on an equality: a JOIN b ON a.x = b.y",
-    "UNNEST in FROM": "a row of each item: SELECT id, EXPLODE(items) AS item FROM s",
-    "ROLLUP": _EACH,
-    "CUBE": _EACH,
-    "GROUPING SETS": _EACH,
-    "NATURAL JOIN": "say by which columns: JOIN b USING (x)",
-    "UNION": "UNION ALL goes on; GROUP BY over it makes a table that has each row once",
-    "VALUES": "rows come from a stream or table: INSERT INTO s VALUES (…)",
-    "INTERSECT": "join the two: a JOIN b ON a.x = b.y",
-    "EXCEPT": "a LEFT JOIN b ON a.x = b.y WHERE b.y IS NULL",
-}
-"""What only a query that is answered once can have, and what a query that goes on has instead."""
 
 
 def subquery_of(node: exp.Expression) -> RelationalQuery:
@@ -64,7 +40,7 @@ class RelationalParser(QueryParser):
     beyond_a_block = False
     """Whether anything was read that a `Query` cannot hold."""
     once: tuple[str, Span] | None = None
-    """What was read first of `_INSTEAD`, and where."""
+    """What was read first of `INSTEAD`, and where."""
     unnamed = 0
     """How many sub-queries in FROM have no name: they are SUBQUERY, SUBQUERY2 …"""
     final: Span | None = None
@@ -75,7 +51,7 @@ class RelationalParser(QueryParser):
         made = self._select_any()
         if made.emit is not None and self.once is not None:
             what, span = self.once
-            hint = f"{_ONCE}; or {_INSTEAD[what]}" if _INSTEAD[what] is not _ASK else _ONCE
+            hint = f"{ONCE}; or {INSTEAD[what]}" if INSTEAD[what] is not ASK else ONCE
             raise Unsupported(f"EMIT {made.emit} cannot stand in a query with {what}", hint=hint, span=span)
         if made.emit is None and self.final is not None:
             hint = "without it, a query that is answered once sees the windows as they are now"
@@ -87,7 +63,7 @@ class RelationalParser(QueryParser):
         made = self._select_any()
         if self.once is not None:
             what, span = self.once
-            raise Unsupported(f"{what} is not supported in a persistent query", hint=_INSTEAD[what], span=span)
+            raise Unsupported(f"{what} is not supported in a persistent query", hint=INSTEAD[what], span=span)
         return made
 
     def at_query(self, ahead: int = 0) -> bool:
@@ -104,7 +80,7 @@ class RelationalParser(QueryParser):
 
     def _uses(self, what: str, start: int) -> None:
         self.beyond_a_block = True
-        if self.once is None and what in _INSTEAD:
+        if self.once is None and what in INSTEAD:
             self.once = (what, self.span(start))
 
     # ------------------------------------------------------------------------------------------------------ whole queries
@@ -153,6 +129,8 @@ class RelationalParser(QueryParser):
         columns = self._column_names()
         span = self.span(start)
         self.expect("AS")
+        if not self.take("MATERIALIZED"):  # it is worked out once, however it is written
+            self.take("NOT", "MATERIALIZED")
         self.expect_sign(TokenType.L_PAREN, "(")
         return CommonTable(name, self._inner(), columns, span)
 
@@ -210,11 +188,22 @@ class RelationalParser(QueryParser):
 
     # --------------------------------------------------------------------------------------------------------------- FROM
 
+    def _relation(self) -> FromClause:
+        """Sources joined from left to right; parentheses around the first joins change nothing."""
+        if not self.is_at(TokenType.L_PAREN) or self.at_query(1) or self.word(1) == "VALUES":
+            return super()._relation()
+        self.nest()
+        self.at += 1
+        relation = self._relation()
+        self.expect_sign(TokenType.R_PAREN, ")")
+        self.depth -= 1
+        return self._joined(relation)
+
     def _no_source(self, select: Sequence[SelectItem]) -> SourceRef:
         """What is selected of nothing is one row, answered once."""
         if any(item.is_star for item in select) or not (self.ended or self._at_clause()):
             return super()._no_source(select)
-        self.once = self.once or (_NOTHING, self.span())
+        self.once = self.once or (NOTHING, self.span())
         return SourceRef(NO_SOURCE, NO_SOURCE, self.span())
 
     def _source(self) -> SourceRef:
@@ -227,7 +216,7 @@ class RelationalParser(QueryParser):
         if not self.take_sign(TokenType.L_PAREN):
             return super()._source()
         if not self.at_query() and self.word() != "VALUES":
-            raise self.unexpected("SELECT")
+            raise self.unexpected("a query")
         self._uses("a sub-query in FROM", start)
         whole = self._inner()
         span = self.span(start)
@@ -339,10 +328,23 @@ class RelationalParser(QueryParser):
         return node
 
     def _worded(self, start: int) -> exp.Expression:
+        if self.sees("ARRAY") and self.is_at(TokenType.L_PAREN, 1) and self.word(2) in _QUERIES:
+            raise self.error("ARRAY takes no sub-query", hint="(SELECT COLLECT_LIST(x) FROM …) is the list of its rows")
         if self.sees("EXISTS") and self.is_at(TokenType.L_PAREN, 1):
             self.at += 1
             return self.placed(exp.Exists(this=self._subquery(self.at)), start)
         return super()._worded(start)
+
+    def _quantified(self, left: exp.Expression) -> exp.Expression | None:
+        """`x = ANY (SELECT …)` is IN, and `x <> ALL (SELECT …)` NOT IN."""
+        among = self.is_at(TokenType.EQ) and self.word(1) in ("ANY", "SOME")
+        if not among and not (self.is_at(TokenType.NEQ) and self.word(1) == "ALL"):
+            return None
+        if not self.is_at(TokenType.L_PAREN, 2) or self.word(3) not in _QUERIES:
+            return None
+        self.at += 2
+        asked = exp.In(this=left, query=self._subquery(self.at))
+        return asked if among else exp.Not(this=asked)
 
     def _range(self, left: exp.Expression) -> exp.Expression:
         if self.sees("IN") and self.is_at(TokenType.L_PAREN, 1) and self.word(2) in _QUERIES:

@@ -87,12 +87,18 @@ class CommonTable:
     span: Span | None = None
 
     def named(self, columns: Sequence[ColumnDef]) -> tuple[ColumnDef, ...]:
-        """The query's columns under the names that WITH gives them, where it gives any."""
-        if not self.columns:
-            return tuple(columns)
-        if len(self.columns) != len(columns):
-            raise AnalysisError(f"{self.name} has {len(self.columns)} names for {len(columns)} columns", span=self.span)
-        return tuple(replace(c, name=n) for n, c in zip(self.columns, columns, strict=True))
+        """The query's columns under the names that WITH gives the first of them, where it gives any."""
+        if len(self.columns) > len(columns):
+            raise AnalysisError(
+                f"{self.name} has {len(self.columns)} names for {len(columns)} columns",
+                detail=f"the columns are {', '.join(c.name for c in columns)}",
+                span=self.span,
+            )
+        names = (*self.columns, *(c.name for c in columns[len(self.columns) :]))
+        twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+        if twice is not None:
+            raise AnalysisError(f"{self.name} has two columns of the name {twice}", span=self.span)
+        return tuple(replace(c, name=n) for n, c in zip(names, columns, strict=True))
 
 
 @dataclass(frozen=True)

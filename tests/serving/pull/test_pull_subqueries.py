@@ -1,0 +1,103 @@
+"""Sub-queries and WITH in pull queries, as they are written elsewhere: the same rows as DuckDB gives for the same text; and what
+is refused."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+import mergus
+from mergus.engine.errors import UserError
+
+PEOPLE = [("ann", 30), ("bob", 40), ("cy", 50), ("eve", 60), ("flo", 30)]
+WHO, CITIES = ["ann", "bob", "ann", "cy", "dee", "bob", "ann", "cy"], ["Oslo", "Bergen", "Bergen", None, "Oslo", "Voss"]
+ORDERS = [(i, WHO[i % 8], float(i * 7 % 11), CITIES[i % 6]) for i in range(24)]
+
+
+@pytest.fixture(scope="module")
+def db():
+    with mergus.connect() as db:
+        db.execute(
+            "CREATE STREAM orders (id INT KEY, customer STRING, amount DOUBLE, city STRING)"
+            " WITH (KAFKA_TOPIC = 'orders', VALUE_FORMAT = 'JSON', PARTITIONS = 1);"
+            "CREATE STREAM said (name STRING KEY, age INT)"
+            " WITH (KAFKA_TOPIC = 'said', VALUE_FORMAT = 'JSON', PARTITIONS = 1);"
+            "CREATE TABLE people AS SELECT name, LATEST_BY_OFFSET(age) AS age FROM said GROUP BY name;"
+        )
+        db.insert("orders", [dict(zip(("id", "customer", "amount", "city"), row, strict=True)) for row in ORDERS])
+        db.insert("said", [{"name": name, "age": age} for name, age in PEOPLE])
+        db.wait()
+        yield db
+
+
+@pytest.fixture(scope="module")
+def oracle():
+    with duckdb.connect() as made:
+        made.execute("CREATE TABLE orders (id INT, customer VARCHAR, amount DOUBLE, city VARCHAR)")
+        made.executemany("INSERT INTO orders VALUES (?, ?, ?, ?)", ORDERS)
+        made.execute("CREATE TABLE people (name VARCHAR, age INT)")
+        made.executemany("INSERT INTO people VALUES (?, ?)", PEOPLE)
+        yield made
+
+
+OF_THE_GROUPS_AROUND = [
+    "SELECT customer, (SELECT COUNT(*) FROM people p WHERE p.age < SUM(o.amount)) AS a FROM orders o GROUP BY customer",
+    "SELECT customer, (SELECT SUM(o.amount)) AS a FROM orders o GROUP BY customer",
+    "SELECT customer, (SELECT MAX(o.amount) FROM people WHERE age = 60) AS a FROM orders o GROUP BY customer",
+    "SELECT customer, (SELECT MAX(p.age + o.id) FROM people p) AS a FROM orders o GROUP BY customer, id",
+    "SELECT customer FROM orders o GROUP BY customer"
+    " HAVING EXISTS (SELECT 1 FROM people p WHERE p.age < SUM(o.amount) AND p.name = o.customer)",
+    "SELECT customer, (SELECT COUNT(*) FROM people p WHERE EXISTS (SELECT 1 FROM people q"
+    " WHERE q.age < SUM(o.amount) AND q.name = p.name)) AS a FROM orders o GROUP BY customer",
+    "SELECT customer, (SELECT MIN(age) - MAX(o.amount) FROM people WHERE age > MIN(o.amount)) AS a FROM orders o"
+    " GROUP BY customer",
+    "SELECT customer FROM orders o GROUP BY customer"
+    " ORDER BY (SELECT COUNT(*) FROM people p WHERE p.age < SUM(o.amount)), customer LIMIT 2",
+    "SELECT (SELECT COUNT(*) FROM orders WHERE customer = p.name) AS n, COUNT(*) AS c FROM people p"
+    " GROUP BY (SELECT COUNT(*) FROM orders WHERE customer = p.name)",
+]
+FORMS = [
+    "SELECT id FROM orders WHERE customer = ANY (SELECT name FROM people WHERE age > 35) AND id < 9",
+    "SELECT id FROM orders WHERE customer = SOME (SELECT name FROM people) AND id < 9",
+    "SELECT id FROM orders WHERE customer <> ALL (SELECT name FROM people)",
+    "SELECT id FROM orders o WHERE EXISTS (SELECT NULL FROM people p WHERE p.name = o.customer)",
+    "WITH t AS MATERIALIZED (SELECT id FROM orders) SELECT id FROM t WHERE id < 2",
+    "WITH t(i) AS NOT MATERIALIZED (SELECT id, amount FROM orders) SELECT i, amount FROM t WHERE i < 2",
+    "SELECT s.i, s.customer FROM (SELECT * FROM orders) AS s(i) WHERE s.i < 2",
+    "SELECT o.id FROM (orders o JOIN people p ON o.customer = p.name) WHERE p.age > 45",
+    "SELECT o.id FROM ((orders o JOIN people p ON o.customer = p.name) JOIN people q ON q.name = p.name) CROSS JOIN people r",
+]
+
+
+@pytest.mark.parametrize("text", OF_THE_GROUPS_AROUND + FORMS)
+def test_the_rows_are_duckdbs(db, oracle, text):
+    made = [tuple(row.values()) for row in db.query(text + ";").rows()]
+    assert sorted(made, key=repr) == sorted(oracle.execute(text).fetchall(), key=repr)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "SELECT id FROM orders o WHERE amount > (SELECT AVG(o.amount) FROM people)",
+            "AVG(O.AMOUNT) is an aggregate of the query around",
+        ),
+        (
+            "SELECT customer, MAX((SELECT MIN(o.id) FROM people)) AS m FROM orders o GROUP BY customer",
+            "which has no groups there",
+        ),
+        ("WITH t(a, b) AS (SELECT id FROM orders) SELECT a FROM t", "T has 2 names for 1 columns"),
+        ("WITH t(amount) AS (SELECT id, amount FROM orders) SELECT 1 FROM t", "two columns of the name AMOUNT"),
+        ("SELECT ARRAY(SELECT id FROM orders) AS ids", "(SELECT COLLECT_LIST(x) FROM …)"),
+        (
+            "SELECT o.id FROM orders o JOIN (people p JOIN people q ON p.age = q.age) ON TRUE",
+            "joins go from left to right",
+        ),
+        ("SELECT id FROM orders WHERE (SELECT o.id) = 1", "it has no FROM"),
+        ("TABLE people", "SELECT * FROM …"),
+    ],
+)
+def test_refused_in_words(db, text, said):
+    with pytest.raises(UserError) as refused:
+        db.execute(text + ";")
+    assert said in str(refused.value)
