@@ -93,7 +93,7 @@ def with_aliases(
         select.append(written)
         if written.alias is None or written.expression is None or written.alias in aliases.named:
             continue
-        if not _is_volatile(written.expression, registry):
+        if not is_volatile(written.expression, registry):
             aliases = replace(aliases, named={**aliases.named, written.alias: written.expression})
     group_by = _grouping(replace(query, select=tuple(select)), aliases)
     made = replace(
@@ -167,7 +167,7 @@ def _is_parameter(column: exp.Column) -> bool:
     return False
 
 
-def _is_volatile(node: exp.Expression, registry: FunctionRegistry) -> bool:
+def is_volatile(node: exp.Expression, registry: FunctionRegistry) -> bool:
     """Whether an expression has another value each time that it is worked out."""
     return any(_varies(call, registry) for call in node.find_all(exp.Expression))
 

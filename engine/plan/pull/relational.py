@@ -8,6 +8,7 @@ between blocks.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,13 +25,14 @@ from ...sql.typing.coercion import coerce
 from ..analysis.predictions import expand_predictions
 from ..analysis.set_operations import common_types
 from ..text import text_of
-from .asked import Asking, Laid
+from .asked import Asking, Laid, free
 from .blocks import answer_block, result_columns
 from .from_clause import Fetch, From, Outcome, Sources, fetches_of
 from .layers import way
 from .scopes import BlockScope, RowsScope
 from .texts import Texts
 from .values import values_outcome
+from .wanted import with_wanted
 
 Tables = Mapping[str, Outcome]
 """What WITH has named."""
@@ -62,7 +64,7 @@ def plan_relational(
 ) -> RelationalPlan:
     """The plan of such a query. Raises a UserError where a name, a type or a rule is against it."""
     whole = query if isinstance(query, RelationalQuery) else RelationalQuery(Select(query), limit=query.limit)
-    return _Planner(catalog, registry, settings).plan(whole)
+    return _Planner(catalog, registry, settings).plan(with_wanted(whole, catalog, registry))
 
 
 def explain_relational(plan: RelationalPlan) -> str:
@@ -79,6 +81,19 @@ def explain_relational(plan: RelationalPlan) -> str:
             args = ", ".join(f"c{a.index}" for a in ask.args)
             lines.append(f"  {laid.answers}.c{ask.result.index} = {ask.result.name}({args})")
     return "\n".join([*lines, f"  {plan.sql}", ""])
+
+
+def _read(laid: Sequence[Laid], sql: str) -> list[Laid]:
+    """What the SQL reads of the tables between, or another that it reads: what WITH names and nothing reads is only checked."""
+    kept: list[Laid] = []
+    for one in reversed(laid):
+        if any(_names(text, name) for text in (sql, *(k.sql for k in kept)) for name in (one.name, one.answers)):
+            kept.insert(0, one)
+    return kept
+
+
+def _names(sql: str, table: str) -> bool:
+    return re.search(rf"\b{table}\b", sql) is not None
 
 
 class _Planner:
@@ -98,8 +113,10 @@ class _Planner:
         """The statement's plan."""
         outcome = self.query(whole, None)
         columns = ", ".join(f"o{i} AS c{i}" for i in range(len(outcome.columns)))
-        fetches, parts = fetches_of(self.sources.readings, columns_used(self.texts.exprs))
-        laid = self.asking.laid
+        laid = _read(self.asking.laid, outcome.sql)
+        texts = " ".join((outcome.sql, *(one.sql for one in laid)))
+        readings = [reading for reading in self.sources.readings if _names(texts, reading.name)]
+        fetches, parts = fetches_of(readings, columns_used(self.texts.exprs))
         if not any(one.asks for one in laid):  # what WITH names is read by one statement
             parts, laid = [*parts, *(f"{one.name} AS ({one.sql})" for one in laid)], []
         read = f"WITH {', '.join(parts)} " if parts else ""
@@ -117,7 +134,7 @@ class _Planner:
         self._tables.append(dict(before))
         try:
             for table in whole.tables:
-                self._tables[-1] = {**self._tables[-1], table.name: self._named(table)}
+                self._tables[-1] = {**self._tables[-1], table.name: self._named(table, outer)}
             most = None if whole.limit is None else whole.limit + (whole.offset or 0)
             return self._cut(whole, *self._body(whole.body, whole.order_by, outer, most))
         finally:
@@ -134,10 +151,12 @@ class _Planner:
             sql += f" {word} {count}" if count is not None else ""
         return replace(outcome, sql=sql)
 
-    def _named(self, table: CommonTable) -> Outcome:
-        """What WITH names, written once and read wherever it is named."""
-        outcome = self.query(table.query, None)
+    def _named(self, table: CommonTable, outer: BlockScope | None) -> Outcome:
+        """What WITH names, written once and read wherever it is named; where it speaks of the query around, written there."""
+        outcome = self.query(table.query, outer)
         columns = table.named(outcome.columns)
+        if free(outcome.sql, outer):
+            return replace(outcome, columns=columns)
         name = f"w{next(self._names)}"
         self.asking.laid.append(Laid(name, outcome.sql))
         return replace(outcome, sql=f"SELECT * FROM {name}", columns=columns)

@@ -57,6 +57,10 @@ OF_THE_GROUPS_AROUND = [
     " GROUP BY (SELECT COUNT(*) FROM orders WHERE customer = p.name)",
 ]
 FORMS = [
+    "SELECT id, (WITH t AS (SELECT o.amount + 1 AS m) SELECT m FROM t) AS m FROM orders o WHERE id < 3",
+    "SELECT id, (WITH t(x) AS (SELECT age FROM people WHERE name = o.customer), u AS (SELECT x + 1 AS y FROM t)"
+    " SELECT MAX(y) + MAX(x) FROM t, u) AS m FROM orders o WHERE id < 13",
+    "WITH t AS (SELECT COUNT(*) AS n FROM people), u AS (SELECT id FROM orders) SELECT n FROM t",
     "SELECT id FROM orders WHERE customer = ANY (SELECT name FROM people WHERE age > 35) AND id < 9",
     "SELECT id FROM orders WHERE customer = SOME (SELECT name FROM people) AND id < 9",
     "SELECT id FROM orders WHERE customer <> ALL (SELECT name FROM people)",
@@ -73,6 +77,14 @@ FORMS = [
 def test_the_rows_are_duckdbs(db, oracle, text):
     made = [tuple(row.values()) for row in db.query(text + ";").rows()]
     assert sorted(made, key=repr) == sorted(oracle.execute(text).fetchall(), key=repr)
+
+
+def test_what_nothing_reads_is_not_read_but_checked(db):
+    unread = "WITH t AS (SELECT id FROM orders), u AS (SELECT id FROM t) SELECT name FROM people"
+    (listing,) = db.execute(f"EXPLAIN {unread};")
+    assert "ORDERS" not in listing.text
+    with pytest.raises(UserError, match="column WRONG does not exist"):
+        db.query(unread.replace("id FROM t", "wrong FROM t") + ";")
 
 
 @pytest.mark.parametrize(
