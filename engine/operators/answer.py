@@ -29,9 +29,8 @@ def answer(
 ) -> pa.Table:
     """`rows` after all steps, with the columns of `schema`. May run on any thread: it works on a cursor of its own."""
     own = cursor(instance)
-    store = StateStore(own)
     try:
-        context = Context(store, report, models)
+        context = Context(_NoState(own), report, models)
         for step in steps:
             made = _run(step, rows, context)
             if made is None:
@@ -39,8 +38,14 @@ def answer(
             rows = made
         return conform(rows.select(_names(schema)), schema)
     finally:
-        store.close()
         own.close()
+
+
+class _NoState(StateStore):
+    """The state of steps that remember nothing: a connection, and no database behind it."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = self.evaluation = connection
 
 
 def _run(step: Step, rows: pa.Table, context: Context) -> pa.Table | None:

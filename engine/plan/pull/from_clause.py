@@ -17,6 +17,7 @@ from ...errors import AnalysisError, Unsupported
 from ...sql.catalog import Catalog, Relation
 from ...sql.expressions import Case, Column, Expr
 from ...sql.schema import ColumnDef, Schema
+from ...sql.statements.query import NO_SOURCE
 from ...sql.statements.statement import Join, Query, SelectItem, SourceRef
 from ...sql.types import SqlType
 from ...sql.typing.coercion import coerce, common_type
@@ -78,10 +79,13 @@ class Reading:
 def fetches_of(readings: Sequence[Reading], used: set[int]) -> tuple[tuple[Fetch, ...], list[str]]:
     """What is fetched, one a stream or table, and for WITH each reading as a part of it."""
     mentions: dict[str, list[Reading]] = {}
-    for reading in readings:
-        mentions.setdefault(reading.relation.name, []).append(reading)
     made: list[Fetch] = []
     parts: list[str] = []
+    for reading in readings:
+        if reading.relation.name == NO_SOURCE and not used & reading.values.keys():
+            parts.append(f"{reading.name} AS (SELECT 0 AS {reading.place})")
+        else:
+            mentions.setdefault(reading.relation.name, []).append(reading)
     for name, here in mentions.items():
         table = f"t{len(made)}"
         values: dict[str, tuple[exp.Expression, SqlType]] = {}

@@ -20,7 +20,6 @@ from ...sql.expressions import Call, Column, Expr, Literal, System, systems_used
 from ...sql.functions import AggregateFunction, FunctionRegistry, TableFunction
 from ...sql.schema import ColumnDef, Schema
 from ...sql.scope import WINDOW_BOUNDS
-from ...sql.statements.query import NO_SOURCE
 from ...sql.statements.statement import Query, SourceRef
 from ...sql.types import BIGINT, quote_if_needed
 from ...sql.typing.calls import contains
@@ -133,10 +132,8 @@ def plan_pull(query: Query, catalog: Catalog, registry: FunctionRegistry) -> Pul
 
 def explain_pull(plan: PullPlan) -> str:
     """A pull query's text: what is looked at, and the SQL that is run over it."""
-    name = quote_if_needed(plan.relation) if plan.relation != NO_SOURCE else "one row"
-    if plan.relation == NO_SOURCE:
-        how = "no stream and no table"
-    elif plan.is_stream:
+    name = quote_if_needed(plan.relation)
+    if plan.is_stream:
         how = f"all records of stream {name} so far"
     elif plan.keys is not None:
         how = f"{len(plan.keys)} key{'s' * (len(plan.keys) != 1)} of table {name}"

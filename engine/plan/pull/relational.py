@@ -17,6 +17,7 @@ from ...sql.catalog import Catalog
 from ...sql.expressions import Column, Expr, columns_used
 from ...sql.functions import AggregateFunction, FunctionRegistry, TableFunction
 from ...sql.schema import ColumnDef, Schema
+from ...sql.statements.query import NO_SOURCE
 from ...sql.statements.relational import Body, CommonTable, OrderItem, Select, SetOperation, Values
 from ...sql.statements.statement import Query, RelationalQuery, SelectItem, SourceRef
 from ...sql.types import SqlType, quote_if_needed
@@ -51,12 +52,13 @@ class RelationalPlan:
 
 
 def is_relational(query: Query, registry: FunctionRegistry) -> bool:
-    """Whether a SELECT without EMIT is more than the rows of one stream or table."""
+    """Whether a SELECT without EMIT is other than the rows of one stream or table."""
     nodes = [node for item in query.select for node in item.expressions]
     beside = any(contains(n, registry, k) is not None for n in nodes for k in (AggregateFunction, TableFunction))
     clauses = query.group_by or query.having is not None or query.window is not None
     evaluates = any(s.prediction is not None and s.prediction.task is not None for s in query.sources())
-    return beside or evaluates or bool(clauses) or not isinstance(query.from_, SourceRef)
+    one = isinstance(query.from_, SourceRef) and query.from_.name != NO_SOURCE
+    return beside or evaluates or bool(clauses) or not one
 
 
 def plan_relational(

@@ -6,6 +6,7 @@ on is NULL, and told to the processing log.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,28 +29,36 @@ def lay(connection: duckdb.DuckDBPyConnection, laid: Laid, infer: Infer, report:
     connection.execute(f"CREATE TEMP TABLE {laid.name} AS {laid.sql}")
     if not laid.asks:
         return
+    pieces = _rows(connection, laid)
+    first = next(pieces)
+    if first.num_rows < PIECE_ROWS:  # all of them: it costs a few rows less than a table
+        connection.register(laid.answers, _answers(laid, first, infer, report))
+        return
     columns = ", ".join(f"c{ask.result.index} {duckdb_type(ask.result.type)}" for ask in laid.asks)
     connection.execute(f"CREATE TEMP TABLE {laid.answers} ({columns})")
-    for rows in _rows(connection, laid):
+    for rows in itertools.chain([first], pieces):
         connection.register("_answers", _answers(laid, rows, infer, report))
         connection.execute(f"INSERT INTO {laid.answers} SELECT * FROM _answers")
         connection.unregister("_answers")
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, laid: Laid) -> Iterator[pa.Table]:
-    """The arguments of all calls, piece by piece in the order of the table."""
+    """The arguments of all calls, piece by piece in the order of the table; the last one may be empty."""
     args = {arg.index: arg for ask in laid.asks for arg in ask.args}
     columns = ", ".join(f"c{index}" for index in args)
-    count: int = fetch(connection, f"SELECT count(*) FROM {laid.name}").column(0)[0].as_py()
-    for first in range(0, count, PIECE_ROWS):
+    schema = pa.schema([(f"c{arg.index}", arrow_type(arg.type)) for arg in args.values()])
+    for first in itertools.count(step=PIECE_ROWS):
         where = f"rowid >= {first} AND rowid < {first + PIECE_ROWS}"
         rows = fetch(connection, f"SELECT {columns} FROM {laid.name} WHERE {where}")
-        schema = pa.schema([(f"c{arg.index}", arrow_type(arg.type)) for arg in args.values()])
         yield rows.cast(schema)
+        if rows.num_rows < PIECE_ROWS:
+            return
 
 
 def _answers(laid: Laid, rows: pa.Table, infer: Infer, report: Report) -> pa.Table:
     """One column a call. A version is that of the answer, where the answer is asked for, too."""
+    if not rows.num_rows:
+        return pa.schema([(f"c{ask.result.index}", arrow_type(ask.result.type)) for ask in laid.asks]).empty_table()
     made: dict[str, pa.ChunkedArray] = {}
     versions: dict[object, pa.ChunkedArray] = {}
     for ask in sorted(laid.asks, key=_wants_version):

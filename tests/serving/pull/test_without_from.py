@@ -51,9 +51,18 @@ def test_what_is_refused(db, statement, words):
 
 
 def test_it_is_a_row_of_no_topic_and_no_stream(db):
-    assert "CREATE STREAM" not in str(db.execute("EXPLAIN SELECT 1;"))
+    (explained,) = db.execute("EXPLAIN SELECT 1 AS one;")
+    assert (
+        explained.text
+        == "Pull query (ONE INTEGER)\n  WITH r0 AS (SELECT 0 AS r0_at) SELECT o0 AS c0 FROM (SELECT 1 AS o0 FROM r0)\n"
+    )
     (streams,) = db.execute("SHOW STREAMS;")
     assert sorted(row[0] for row in streams.rows) == ["MERGUS_PROCESSING_LOG", "S"]
+
+
+def test_no_dataflow_is_started_for_it(db, monkeypatch):
+    monkeypatch.setattr(db.engine.lifecycle, "start_push", None)
+    assert db.query("SELECT LEN(template_id('user bob')) AS n, (SELECT 2) AS two;").one() == {"N": 16, "TWO": 2}
 
 
 def test_in_host_processes():
