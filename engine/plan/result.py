@@ -97,7 +97,7 @@ def sink_of(root: Node, target: SinkTarget, staged: Staged, settings: Mapping[st
     inherited = {k: v for k, v in first.properties.items() if k in _delimiters(target)}
     formats = Formats(key, target.value_format or first.value, {**inherited, **target.properties})
     index = timestamp_column(root.schema, target)
-    window = root.window
+    window = root.window if target.into is None else None  # a stream whose keys have windows takes no INSERT INTO
     return Sink(
         target.name,
         target.topic,
@@ -109,7 +109,7 @@ def sink_of(root: Node, target: SinkTarget, staged: Staged, settings: Mapping[st
         index,
         target.timestamp_format,
         carries_headers=row_by_row(root),
-        key_as_read=row_by_row(root) and not rekeyed,
+        key_as_read=row_by_row(root) and not rekeyed and window == root.window,
     )
 
 

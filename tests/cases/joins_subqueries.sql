@@ -87,6 +87,39 @@ ASSERT VALUES sized (rowtime, who, page, size) VALUES (8, 2, 'e', 1);
 ASSERT VALUES rich (rowtime, who, page, age, total) VALUES (5, 1, 'c', 30, 8);
 ASSERT VALUES rich (rowtime, who, page, age, total) VALUES (7, 1, 'd', 31, 17);
 
+--@test: ON with further conditions: those of inner joins are asked of joined rows, also by sub-queries; of LEFT JOIN those of the right side
+CREATE STREAM views (id INT KEY, who INT, page STRING) WITH (kafka_topic = 'views', value_format = 'JSON', partitions = 1);
+CREATE STREAM buys (who INT KEY, x INT) WITH (kafka_topic = 'buys', value_format = 'JSON', partitions = 1);
+CREATE TABLE people (who INT PRIMARY KEY, age INT, boss INT) WITH (kafka_topic = 'people', value_format = 'JSON', partitions = 1);
+CREATE TABLE banned (page STRING PRIMARY KEY, at INT) WITH (kafka_topic = 'banned', value_format = 'JSON', partitions = 1);
+CREATE TABLE teams (boss INT PRIMARY KEY, color STRING) WITH (kafka_topic = 'teams', value_format = 'JSON', partitions = 1);
+CREATE STREAM grown AS
+  SELECT v.who AS who, page, age FROM views v JOIN people p ON (v.who = p.who AND p.age > 17) AND page NOT IN (SELECT page FROM banned) WHERE v.id <> 9;
+CREATE STREAM maybe AS SELECT v.who AS who, page, age FROM views v LEFT JOIN people p ON p.age > 17 AND v.who = p.who;
+CREATE STREAM soon AS SELECT v.who AS who, page, x FROM views v JOIN buys b WITHIN 10 MILLISECONDS ON v.who = b.who AND b.x > v.id;
+CREATE TABLE old AS SELECT p.who AS who, age, color FROM people p JOIN teams t ON p.boss = t.boss AND t.color <> 'red' AND p.age > 17;
+CREATE TABLE any_color AS SELECT p.who AS who, color FROM people p LEFT JOIN teams t ON p.boss = t.boss AND t.color <> 'red';
+INSERT INTO teams (rowtime, boss, color) VALUES (0, 7, 'blue');
+INSERT INTO people (rowtime, who, age, boss) VALUES (1, 1, 20, 7);
+INSERT INTO people (rowtime, who, age, boss) VALUES (2, 2, 3, 7);
+INSERT INTO banned (rowtime, page, at) VALUES (3, 'b', 0);
+INSERT INTO views (rowtime, id, who, page) VALUES (4, 3, 1, 'a');
+INSERT INTO views (rowtime, id, who, page) VALUES (5, 4, 1, 'b');
+INSERT INTO views (rowtime, id, who, page) VALUES (6, 5, 2, 'a');
+INSERT INTO buys (rowtime, who, x) VALUES (7, 1, 4);
+INSERT INTO teams (rowtime, boss, color) VALUES (8, 7, 'red');
+ASSERT VALUES grown (rowtime, who, page, age) VALUES (4, 1, 'a', 20);
+ASSERT VALUES maybe (rowtime, who, page, age) VALUES (4, 1, 'a', 20);
+ASSERT VALUES maybe (rowtime, who, page, age) VALUES (5, 1, 'b', 20);
+ASSERT VALUES maybe (rowtime, who, page, age) VALUES (6, 2, 'a', NULL);
+ASSERT VALUES soon (rowtime, who, page, x) VALUES (7, 1, 'a', 4);
+ASSERT VALUES old (rowtime, who, age, color) VALUES (1, 1, 20, 'blue');
+ASSERT NULL VALUES old (rowtime, who) KEY (8, 1);
+ASSERT VALUES any_color (rowtime, who, color) VALUES (1, 1, 'blue');
+ASSERT VALUES any_color (rowtime, who, color) VALUES (2, 2, 'blue');
+ASSERT VALUES any_color (rowtime, who, color) VALUES (8, 1, NULL);
+ASSERT VALUES any_color (rowtime, who, color) VALUES (8, 2, NULL);
+
 --@test: groups joined with groups, also of one stream, and a table with groups by its foreign key
 CREATE STREAM orders (who INT KEY, x INT) WITH (kafka_topic = 'orders', value_format = 'JSON', partitions = 1);
 CREATE TABLE people (who INT PRIMARY KEY, friend INT) WITH (kafka_topic = 'people', value_format = 'JSON', partitions = 1);

@@ -122,6 +122,19 @@ ASSERT VALUES visits (rowtime, id, longest) VALUES (21, 1, 3);
 ASSERT VALUES closed (rowtime, id, windowstart, windowend, n, begun) VALUES (1, 1, 0, 10, 2, 0);
 ASSERT VALUES closed (rowtime, id, windowstart, windowend, n, begun) VALUES (15, 1, 10, 20, 3, 10);
 
+--@test: closed windows inserted into a stream, whose keys have no windows
+CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE STREAM closed (id INT KEY, n BIGINT, begun BIGINT) WITH (kafka_topic = 'closed', value_format = 'JSON', partitions = 1);
+INSERT INTO closed SELECT id, n, WINDOWSTART AS begun FROM (SELECT id, COUNT(*) AS n FROM a WINDOW TUMBLING (SIZE 10 MILLISECONDS) GROUP BY id EMIT FINAL) w;
+INSERT INTO a (rowtime, id, x) VALUES (0, 1, 1);
+INSERT INTO a (rowtime, id, x) VALUES (1, 1, 2);
+INSERT INTO a (rowtime, id, x) VALUES (15, 1, 3);
+INSERT INTO a (rowtime, id, x) VALUES (21, 2, 3);
+INSERT INTO a (rowtime, id, x) VALUES (40, 9, 9);
+ASSERT VALUES closed (rowtime, id, n, begun) VALUES (1, 1, 2, 0);
+ASSERT VALUES closed (rowtime, id, n, begun) VALUES (15, 1, 1, 10);
+ASSERT VALUES closed (rowtime, id, n, begun) VALUES (21, 2, 1, 20);
+
 --@test: groups of groups: a group that no row is in any more is gone
 CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
 CREATE TABLE histogram AS SELECT n, COUNT(*) AS ids, SUM(s) AS total FROM (SELECT id, COUNT(*) AS n, SUM(x) AS s FROM a GROUP BY id) g GROUP BY n HAVING SUM(s) > 0;

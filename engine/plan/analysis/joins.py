@@ -18,9 +18,10 @@ from ...sql.properties import INFERRING
 from ...sql.schema import ColumnDef, Schema
 from ...sql.scope import WINDOW_BOUNDS, span_of
 from ...sql.types import SqlType
-from ...sql.typing.expression import analyze_expression
-from ..logical import FINALS_APART, Aggregate, Finals, Join, Node, Project, Read, Within, has, inputs, reads
+from ...sql.typing.expression import analyze_expression, require_boolean
+from ..logical import FINALS_APART, Aggregate, Filter, Finals, Join, Node, Project, Read, Within, has, inputs, reads
 from ..physical.steps import Window
+from ..predicates import written_conjuncts
 from ..text import text_of
 from .names import synthetic_key
 from .rows import Entry, RowKey, Rows, RowScope, canonical
@@ -37,7 +38,9 @@ def join_rows(
 ) -> Rows:
     """The rows of `left` joined with those of `right`, which is one source."""
     _check_sources(left, right, span)
-    criteria = _by_key(left, _criteria(left, right, on, registry))
+    equality, further = _taken_apart(left, right, on)
+    right, asked = _asked_beside(left, right, kind, further, registry)
+    criteria = _by_key(left, _criteria(left, right, equality, registry))
     check_windows(left, right, span or span_of(on))
     _check_sides(left, right, kind, within, span or span_of(on))
     _check_keys(left, right, kind, criteria)
@@ -50,7 +53,8 @@ def join_rows(
     keys = _keys(left, right, kind, criteria, entries, node)
     if not keys[0].viable[0].source:
         entries.insert(0, keys[0].viable[0])
-    return Rows(node, tuple(entries), keys, (*left.sources, *right.sources), left.any_case | right.any_case)
+    sources = (*left.sources, *right.sources)
+    return Rows(node, tuple(entries), keys, sources, left.any_case | right.any_case, (*left.conditions, *asked))
 
 
 @dataclass(frozen=True)
@@ -89,25 +93,78 @@ def _ungrouped(node: Node) -> list[str]:
     return [node.source.name] if isinstance(node, Read) else [name for n in inputs(node) for name in _ungrouped(n)]
 
 
-def _criteria(left: Rows, right: Rows, on: exp.Expression, registry: FunctionRegistry) -> _Criteria:
-    """ON taken apart: one equality, each side of which reads one source."""
-    while isinstance(on, exp.Paren):
-        on = on.this
-    span = span_of(on)
-    if isinstance(on, exp.And):
+def _both(left: Rows, right: Rows) -> Rows:
+    """All that ON may name."""
+    entries, sources = (*left.entries, *right.entries), (*left.sources, *right.sources)
+    return replace(right, entries=entries, sources=sources, any_case=left.any_case | right.any_case)
+
+
+def _taken_apart(left: Rows, right: Rows, on: exp.Expression) -> tuple[exp.Expression, list[exp.Expression]]:
+    """ON as the equality by which rows meet, and what it says beyond that."""
+    parts, both = list(written_conjuncts(on)), _both(left, right)
+    if len(parts) == 1:
+        return parts[0], []
+    meeting = [part for part in parts if _is_meeting(part, both, right.sources[0])]
+    if not meeting:
+        raise AnalysisError("a join condition is an equality: ON a.x = b.y", hint=_EACH_SIDE, span=span_of(on))
+    if len(meeting) > 1:
         raise AnalysisError(
             "joins on multiple conditions are not yet supported",
+            detail=" AND ".join(map(text_of, meeting)),
             hint="join on one key, and put what remains into WHERE",
-            span=span,
+            span=span_of(on),
         )
+    return meeting[0], [part for part in parts if part is not meeting[0]]
+
+
+def _is_meeting(part: exp.Expression, both: Rows, joined: str) -> bool:
+    """Whether a condition compares the source that is joined with one before it."""
+    if not isinstance(part, exp.EQ) or part.find(exp.Subquery) is not None:
+        return False
+    try:
+        named = {_source_of(side, both, part) for side in (part.this, part.expression)}
+    except AnalysisError:
+        return False
+    return len(named) > 1 and joined in named
+
+
+def _asked_beside(
+    left: Rows, right: Rows, kind: str, further: Sequence[exp.Expression], registry: FunctionRegistry
+) -> tuple[Rows, list[exp.Expression]]:
+    """What else ON says: of an inner join it is asked of the joined rows, as WHERE is; of a LEFT JOIN of the right side's,
+    before they meet. Gives the right side and what is to be asked later."""
+    if left.conditions and kind in ("RIGHT", "OUTER"):
+        raise _not_beside(left.conditions[0], f"before a {kind} JOIN", "put it into WHERE")
+    both = _both(left, right)
+    for part in further:
+        columns = [] if part.find(exp.Lambda) else list(part.find_all(exp.Column))
+        named = {both.find([name.name for name in column.parts], span_of(column)).source for column in columns}
+        if kind == "INNER":
+            continue
+        source = right.sources[0]
+        if kind != "LEFT" or named != {source} or part.find(exp.Subquery) is not None:
+            hint = f"filter a side before they meet: JOIN (SELECT … FROM {source} WHERE …) AS {source} ON …"
+            raise _not_beside(part, f"in a {kind} JOIN", hint)
+        condition = analyze_expression(part, RowScope(right, registry, "JOIN ON"), registry)
+        right = replace(right, node=Filter(right.node, require_boolean(condition, "ON", span_of(part))))
+    return right, list(further) if kind == "INNER" else []
+
+
+def _not_beside(part: exp.Expression, where: str, hint: str) -> AnalysisError:
+    return AnalysisError(
+        f"{text_of(part)} cannot stand in ON {where}",
+        detail="rows without a partner stay; further conditions are those of inner joins, and of a LEFT JOIN's right side",
+        hint=hint,
+        span=span_of(part),
+    )
+
+
+def _criteria(left: Rows, right: Rows, on: exp.Expression, registry: FunctionRegistry) -> _Criteria:
+    """The equality, each side of which reads one source."""
+    span = span_of(on)
     if not isinstance(on, exp.EQ):
         raise AnalysisError("a join condition is an equality: ON a.x = b.y", span=span)
-    both = replace(
-        right,
-        entries=(*left.entries, *right.entries),
-        sources=(*left.sources, *right.sources),
-        any_case=left.any_case | right.any_case,
-    )
+    both = _both(left, right)
     first, second = _source_of(on.this, both, on), _source_of(on.expression, both, on)
     if first == second:
         raise AnalysisError(f"both sides of the join condition reference {first}", hint=_EACH_SIDE, span=span)

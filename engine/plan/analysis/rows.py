@@ -52,13 +52,15 @@ class RowKey:
 
 @dataclass(frozen=True)
 class Rows:
-    """What FROM gives. `file`: names of sources whose columns are found whatever their case (files' inferred columns)."""
+    """What FROM gives. `any_case`: names of sources whose columns are found whatever their case (files' inferred columns);
+    `conditions`: what ON says beyond what rows meet by, to be asked of the joined rows."""
 
     node: Node
     entries: tuple[Entry, ...]
     keys: tuple[RowKey, ...]
     sources: tuple[str, ...]
     any_case: frozenset[str] = frozenset()
+    conditions: tuple[exp.Expression, ...] = ()
 
     @property
     def joined(self) -> bool:

@@ -13,11 +13,9 @@ from functools import partial
 
 from sqlglot import exp
 
-from ...errors import Unsupported
 from ...sql.functions import AggregateFunction
 from ...sql.parser.relational import subquery_of
-from ...sql.scope import span_of
-from ...sql.statements.statement import FromClause, Join, Query
+from ...sql.statements.statement import Query
 from ...sql.typing.calls import contains, is_aggregate
 from ..analysis.rows import Rows, canonical
 from .lookup import Inside, Names
@@ -68,24 +66,9 @@ def _calls(expression: exp.Expression | None, names: Names) -> list[exp.Expressi
     return [node for node in found if is_aggregate(node, names.registry)]
 
 
-def check_places(query: Query) -> None:
-    """Raises Unsupported where a sub-query stands in an expression that is not worked out for each row or group."""
-    found = next((node for part in _conditions(query.from_) for node in _subqueries(part)), None)
-    if found is not None:
-        message = "a sub-query in a join's condition is not supported in a query that goes on"
-        hint = "put it into WHERE, or join it: JOIN (SELECT …) b ON a.x = b.y"
-        raise Unsupported(message, hint=hint, span=span_of(found))
-
-
 def _subqueries(node: exp.Expression) -> Iterator[exp.Expression]:
     found: Iterator[exp.Expression] = node.find_all(exp.Subquery)
     return found
-
-
-def _conditions(from_: FromClause) -> Iterator[exp.Expression]:
-    if isinstance(from_, Join):
-        yield from _conditions(from_.left)
-        yield from_.on
 
 
 @dataclass

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from sqlglot import exp
+
 from ...errors import AnalysisError, InternalError
 from ...sql.catalog import Catalog
 from ...sql.expressions import Column, Expr
@@ -25,9 +27,9 @@ from ..analysis.rows import Rows, rows_over
 from ..analysis.select import analyze_query
 from ..analysis.set_operations import common_types
 from ..analysis.sources import rows_from
-from ..logical import FINALS_APART, Finals, Node, Project, Union, has, reads
+from ..logical import Finals, Node, Project, Union, has, reads
 from ..result import row_by_row
-from .expressions import check_places, with_lookups
+from .expressions import with_lookups
 
 _UNION = "the union"
 
@@ -73,7 +75,6 @@ class Names:
 
     def rows(self, query: Query) -> tuple[Query, Rows]:
         """A block's rows, and the block with the models of its FROM written out and its sub-queries looked up."""
-        check_places(query)
         query = expand_predictions(query, self.catalog, self.registry)
         rows = rows_from(query.from_, self.catalog, self.registry, self._derive)
         windowed = next((r.alias for r in reads(rows.node) if r.is_table and r.window is not None), None)
@@ -83,6 +84,10 @@ class Names:
                 hint=f"read the topic of {windowed} as a stream: CREATE STREAM … WITH (WINDOW_TYPE = …)",
             )
         query, _ = with_aliases(query, rows, self.registry)
+        for condition in rows.conditions:
+            query = replace(
+                query, where=condition if query.where is None else exp.And(this=query.where, expression=condition)
+            )
         return with_lookups(query, rows, self)
 
     def derived(self, query: Query, alias: str) -> Rows:
@@ -182,7 +187,7 @@ def _check_arm(arm: Project, operation: SetOperation) -> None:
         raise AnalysisError(
             "UNION ALL cannot take a sub-query with EMIT FINAL",
             detail="when a window closes depends on what else has come, so that its row has no place among other rows",
-            hint=FINALS_APART,
+            hint="INSERT INTO one stream from each: CREATE STREAM s (…); INSERT INTO s SELECT … FROM (SELECT … EMIT FINAL) w",
             span=operation.span,
         )
     if arm.is_table:
