@@ -37,13 +37,13 @@ ASSERT VALUES high (rowtime, k, double) VALUES (1, 1, 2);
 CREATE STREAM a (id INT KEY, x INT, y INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
 CREATE TABLE seen (id INT PRIMARY KEY, v INT) WITH (kafka_topic = 'seen', value_format = 'JSON', partitions = 1);
 CREATE STREAM known AS WITH t(k) AS MATERIALIZED (SELECT id, x FROM a) SELECT k, x FROM t WHERE k = ANY (SELECT id FROM seen);
-CREATE STREAM unknown AS SELECT id, x FROM a WHERE id <> ALL (SELECT id FROM seen);
+CREATE STREAM unknown AS SELECT k, x FROM a AS t(k) WHERE k <> ALL (SELECT id FROM seen);
 CREATE STREAM met AS SELECT a.id AS id, x, v FROM (a JOIN seen s ON a.id = s.id);
 INSERT INTO seen (rowtime, id, v) VALUES (0, 1, 7);
 INSERT INTO a (rowtime, id, x, y) VALUES (1, 1, 2, 3);
 INSERT INTO a (rowtime, id, x, y) VALUES (2, 2, 4, 5);
 ASSERT VALUES known (rowtime, k, x) VALUES (1, 1, 2);
-ASSERT VALUES unknown (rowtime, id, x) VALUES (2, 2, 4);
+ASSERT VALUES unknown (rowtime, k, x) VALUES (2, 2, 4);
 ASSERT VALUES met (rowtime, id, x, v) VALUES (1, 1, 2, 7);
 
 --@test: sub-queries that PARTITION BY, joined with a stream and a table

@@ -130,7 +130,11 @@ class Names:
 
     def _select(self, query: Query, alias: str) -> _Derived:
         query, rows = self.rows(query)
-        node = analyze_query(query, rows, sink=alias, settings=self.settings, names=self, is_derived=True)
+        try:
+            node = analyze_query(query, rows, sink=alias, settings=self.settings, names=self, is_derived=True)
+        except AnalysisError as error:
+            error.span = error.span or query.span  # the whole sub-query, rather than the whole statement
+            raise
         return _Derived(node, bool(rows.any_case))
 
     def _body(self, body: Body, alias: str) -> _Derived:

@@ -122,12 +122,14 @@ def _several(block: Query, value: exp.Expression, own: Rows) -> AnalysisError:
     item = text_of(value)
     if own.node.is_table:
         key = " and ".join(key.name for key in own.keys)
-        detail, hint = f"one row of {own.sources[0]} is found by its whole key, {key}", f"MAX({item})"
+        detail = f"one row of {own.sources[0]} is found by its whole key, {key}"
+        hint = f"ask for one: WHERE {key} = …; or aggregate them: COLLECT_LIST({item})"
     else:
-        detail, hint = f"{own.sources[0]} is a stream", f"LATEST_BY_OFFSET({item}), or another function"
+        detail = f"{own.sources[0]} is a stream"
+        hint = f"aggregate them: LATEST_BY_OFFSET({item}), or another function"
     return AnalysisError(
         "a sub-query for a value could give more than one row",
         detail=detail,
-        hint=f"aggregate them: {hint}",
+        hint=hint,
         span=block.span,
     )

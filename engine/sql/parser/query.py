@@ -71,9 +71,13 @@ class QueryParser(ExpressionParser):
             return SelectItem(expression, is_struct_star=True, span=self.span(start))
         span = self.span(start)
         alias = None
-        if self.take("AS") or self.at_name():
+        if self.take("AS") or (self.at_name() and not self._goes_on()):
             alias = self.name("an alias")
         return SelectItem(expression, alias, span=span)
+
+    def _goes_on(self) -> bool:
+        """Whether the words there are those of a clause, and no name that is given without AS."""
+        return False
 
     def _star(self, source: str | None, start: int) -> SelectItem:
         """What may follow `*`: EXCLUDE (a, b) and REPLACE (expression AS a)."""

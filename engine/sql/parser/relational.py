@@ -214,7 +214,7 @@ class RelationalParser(QueryParser):
         if lateral:
             self._uses("LATERAL", start)
         if not self.take_sign(TokenType.L_PAREN):
-            return super()._source()
+            return self._plain_source()
         if not self.at_query() and self.word() != "VALUES":
             raise self.unexpected("a query")
         self._uses("a sub-query in FROM", start)
@@ -225,6 +225,20 @@ class RelationalParser(QueryParser):
         if named and self.is_at(TokenType.L_PAREN):
             whole = self._with_columns(whole, alias, start)
         return SourceRef("", alias, span, subquery=whole, lateral=lateral)
+
+    def _plain_source(self) -> SourceRef:
+        """A stream or table; `s AS t(a, b)` names its first columns."""
+        start = self.at
+        source = super()._source()
+        names = self.is_at(TokenType.L_PAREN) and (self.is_at(TokenType.COMMA, 2) or self.is_at(TokenType.R_PAREN, 2))
+        if not names or source.alias == source.name:
+            return source
+        self._uses("a sub-query in FROM", start)
+        every = Query(
+            (SelectItem(None, is_star=True, span=source.span),), replace(source, alias=source.name), span=source.span
+        )
+        whole = self._with_columns(RelationalQuery(Select(every), span=source.span), source.alias, start)
+        return SourceRef("", source.alias, self.span(start), subquery=whole)
 
     def _unnest(self, start: int) -> SourceRef:
         """`UNNEST(list) AS t(item)`: a row for each item of a list, which may be that of the row before it."""
@@ -255,16 +269,13 @@ class RelationalParser(QueryParser):
         return tuple(columns)
 
     def _takes_alias(self) -> bool:
-        if (
-            self.sees("ORDER", "BY")
-            or self.sees("QUALIFY")
-            or at_fetch(self)
-            or (self.sees("OFFSET") and self.is_at(TokenType.NUMBER, 1))
-        ):
-            return False
-        follows = self.word(1) in ("ALL", "DISTINCT", "SELECT") or self.is_at(TokenType.L_PAREN, 1)
         joins = self.sees("NATURAL") and self.word(1) in ("JOIN", "INNER", "LEFT", "RIGHT", "FULL")
-        return not (self.word() in _SETS and follows) and not joins and super()._takes_alias()
+        return not self._goes_on() and not self.sees("QUALIFY") and not joins and super()._takes_alias()
+
+    def _goes_on(self) -> bool:
+        combined = self.word(1) in ("ALL", "DISTINCT", "SELECT", "VALUES") or self.is_at(TokenType.L_PAREN, 1)
+        cut_here = self.word() in ("LIMIT", "OFFSET") and self.is_at(TokenType.NUMBER, 1)
+        return (self.word() in _SETS and combined) or cut_here or self.sees("ORDER", "BY") or at_fetch(self)
 
     def _join_kind(self) -> str | None:
         start = self.at

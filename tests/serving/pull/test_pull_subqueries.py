@@ -57,6 +57,10 @@ OF_THE_GROUPS_AROUND = [
     " GROUP BY (SELECT COUNT(*) FROM orders WHERE customer = p.name)",
 ]
 FORMS = [
+    "WITH x AS (SELECT 1 AS n UNION SELECT 2 UNION SELECT 2) SELECT COUNT(*) AS c FROM x",
+    "SELECT 1 AS n INTERSECT VALUES (1)",
+    "SELECT (SELECT 1 LIMIT 1) AS a, (SELECT 2 ORDER BY 1) AS b",
+    "SELECT t.i, t.customer FROM orders AS t(i) JOIN people p(n) ON t.customer = p.n WHERE i < 4",
     "SELECT id, (WITH t AS (SELECT o.amount + 1 AS m) SELECT m FROM t) AS m FROM orders o WHERE id < 3",
     "SELECT id, (WITH t(x) AS (SELECT age FROM people WHERE name = o.customer), u AS (SELECT x + 1 AS y FROM t)"
     " SELECT MAX(y) + MAX(x) FROM t, u) AS m FROM orders o WHERE id < 13",
