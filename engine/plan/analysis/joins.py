@@ -134,7 +134,7 @@ def _asked_beside(
     """What else ON says: of an inner join it is asked of the joined rows, as WHERE is; of a LEFT JOIN of the right side's,
     before they meet. Gives the right side and what is to be asked later."""
     if left.conditions and kind in ("RIGHT", "OUTER"):
-        raise _not_beside(left.conditions[0], f"before a {kind} JOIN", "put it into WHERE")
+        raise _not_beside(left.conditions[0], f"before a {_word(kind)} JOIN", "put it into WHERE")
     both = _both(left, right)
     for part in further:
         columns = [] if part.find(exp.Lambda) else list(part.find_all(exp.Column))
@@ -144,10 +144,14 @@ def _asked_beside(
         source = right.sources[0]
         if kind != "LEFT" or named != {source} or part.find(exp.Subquery) is not None:
             hint = f"filter a side before they meet: JOIN (SELECT … FROM {source} WHERE …) AS {source} ON …"
-            raise _not_beside(part, f"in a {kind} JOIN", hint)
+            raise _not_beside(part, f"in a {_word(kind)} JOIN", hint)
         condition = analyze_expression(part, RowScope(right, registry, "JOIN ON"), registry)
         right = replace(right, node=Filter(right.node, require_boolean(condition, "ON", span_of(part))))
     return right, list(further) if kind == "INNER" else []
+
+
+def _word(kind: str) -> str:
+    return "FULL" if kind == "OUTER" else kind
 
 
 def _not_beside(part: exp.Expression, where: str, hint: str) -> AnalysisError:

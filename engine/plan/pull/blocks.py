@@ -7,7 +7,7 @@ gives new columns new numbers. Models are asked between two of them (`asked`).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -229,7 +229,7 @@ class _Block:
             self.number,
             within,
             self.outer,
-            lambda: self._keyed(keys),
+            lambda: self._groups(keys, scope.calls.values()),
             lambda node: None,
         )
         scope.columns = lambda node: self._beside_groups(node, scope)
@@ -245,8 +245,17 @@ class _Block:
         self._add_windows(qualify)
         return self._selected(items, exprs, terms)
 
-    def _keyed(self, keys: Keys) -> str:
-        """The groups' keys, before there are groups: for sub-queries that are asked for each."""
+    def _groups(self, keys: Keys, calls: Collection[tuple[Column, AggregateUse]]) -> str:
+        """The groups as far as they are known by now: for sub-queries that are asked for each."""
+        if any(has_model(arg) for _, use in calls for arg in use.args):
+            raise Unsupported(
+                "a model cannot be asked about groups whose aggregates ask one",
+                hint="work the aggregates out in a sub-query: FROM (SELECT k, SUM(…) AS s FROM … GROUP BY k) x",
+                span=self.query.span,
+            )
+        if calls:
+            limited_calls = [(column, self._limited(use)) for column, use in calls]
+            return grouped_sql(self.given.text, self._order, keys, limited_calls, self.number, self.texts)
         rows = keys.rows(self.given.text, self.texts)
         return f"({rows})" if keys.sets is None else f"(SELECT {', '.join(keys.columns)} FROM ({rows}){keys.clause})"
 

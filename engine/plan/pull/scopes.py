@@ -105,7 +105,7 @@ class GroupsScope:
     @property
     def columns_here(self) -> Sequence[Column]:
         """What a sub-query may name of a group."""
-        return [column for _, column in self.keys]
+        return [*(column for _, column in self.keys), *(column for column, _ in self.calls.values())]
 
     def claim(self, node: exp.Expression) -> Expr | None:
         """A grouping expression, a sub-query, a window function or an aggregate."""

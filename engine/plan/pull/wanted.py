@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from ...sql.catalog import Catalog
+from ...sql.dialect import with_place
 from ...sql.functions import FunctionRegistry
 from ...sql.parser.relational import subquery_of
+from ...sql.scope import span_of
 from ...sql.statements.relational import Body, CommonTable, RelationalQuery, Select, SetOperation, Values
 from ...sql.statements.statement import FromClause, Join, Query, SelectItem, SourceRef
 from ...sql.typing.calls import is_aggregate
@@ -215,7 +217,11 @@ def _written(condition: exp.Expression, items: Mapping[str, exp.Expression]) -> 
     """The condition with these in the places of the columns of their names."""
     whole = exp.Paren(this=condition.copy())
     for column in list(whole.find_all(exp.Column)):
-        column.replace(items[column.name].copy())
+        meant, span = items[column.name].copy(), span_of(column)
+        if span is not None and isinstance(meant, exp.Column):  # what is refused is what was written around
+            for part in meant.parts:
+                with_place(part, span.start, span.end - 1)
+        column.replace(meant)
     written: exp.Expression = whole.this
     return written
 

@@ -69,6 +69,8 @@ GROUPS = [
     "SELECT COUNT(*) FILTER (WHERE word(message) = 'late') AS late FROM orders",
 ]
 QUERIES = [
+    "SELECT customer, (SELECT MAX(m(p.age + SUM(o.amount))) FROM people p) AS y FROM orders o GROUP BY customer",
+    "SELECT customer FROM orders o GROUP BY customer HAVING EXISTS (SELECT 1 AS x FROM people WHERE m(age) < SUM(o.amount) * 3)",
     "SELECT w, COUNT(*) AS n FROM (SELECT word(message) AS w FROM orders) AS x GROUP BY w",
     "SELECT m(n) AS y FROM (SELECT COUNT(*) AS n FROM orders GROUP BY customer) AS x",
     "WITH x AS (SELECT customer, SUM(amount) AS s FROM orders GROUP BY customer) SELECT a.customer, m(a.s) AS y,"
@@ -213,6 +215,9 @@ def test_many_rows_are_asked_piece_by_piece(server: Asked) -> None:
         ("SELECT TRANSFORM(ARRAY[o.id], x => m(x)) AS y FROM orders o JOIN people p ON o.customer = p.name", "inside a lambda"),
         ("SELECT id FROM orders WHERE m(MAX(amount)) > 1", "WHERE does not support aggregate functions"),
         ("SELECT customer, m(amount) AS y FROM orders GROUP BY customer", "AMOUNT, which is not part of GROUP BY"),
+        ("SELECT customer, (SELECT MAX(m(p.age + SUM(m(o.amount)))) FROM people p) AS y FROM orders o GROUP BY customer",
+         "about groups whose aggregates ask one"),
+        ("SELECT y FROM (SELECT id, m(amount) AS y FROM orders) q WHERE id = 'x'", "line 1:63: SELECT y FROM"),
         (
             "SELECT name FROM people p WHERE EXISTS (SELECT 1 AS one FROM (SELECT id FROM orders i WHERE i.customer = p.name)"
             " AS x LEFT JOIN orders o ON total(x.id, o.id) > 3)",
