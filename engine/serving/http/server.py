@@ -29,9 +29,7 @@ def bind(listen: str) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, int(port)), family=family, backlog=BACKLOG)
-        listening.setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-        )  # for its connections: asyncio leaves them as they are
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # its connections inherit it; asyncio sets none
         return listening
     except (OSError, OverflowError) as why:
         in_use = getattr(why, "errno", None) == errno.EADDRINUSE
