@@ -7,6 +7,7 @@ itself only; it goes to the processing log with its bytes.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import reduce
 
 import duckdb
 import numpy as np
@@ -22,6 +23,7 @@ from .frame import without_rows
 from .operator import (
     CARRIED,
     DELETED,
+    KEYED,
     OFFSET,
     PARTITION,
     ROWTIME,
@@ -164,7 +166,16 @@ class SourceDecoder:
             for row in pc.indices_nonzero(pc.is_null(keys)).to_pylist():
                 bad.setdefault(row, "a table's record has no key")
         if self._key_decoder:
-            self._take(self._key_decoder.decode(keys, self._connection), self._keys, columns, bad_keys)
+            decoded = self._key_decoder.decode(keys, self._connection)
+            self._take(decoded, self._keys, columns, bad_keys)
+            if self.source.carries_headers and len(self._keys) > 1:
+                self._mark_keyed(decoded, columns)
+
+    def _mark_keyed(self, decoded: Decoded, columns: dict[str, pa.Array]) -> None:
+        """Tell rows whose key is there, with columns that are all NULL, from rows without one."""
+        keyed = reduce(pc.and_, map(pc.is_null, decoded.columns), pc.invert(decoded.is_null))
+        if pc.any(keyed).as_py():
+            columns[KEYED] = keyed
 
     def _take_window(self, keys: pa.Array, columns: dict[str, pa.Array], bad: dict[int, str]) -> pa.Array:
         """Kafka Streams' layout: the key's bytes, the window's end where the start does not tell it, the start."""

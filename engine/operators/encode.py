@@ -20,7 +20,7 @@ from ..io.topics import HEADERS
 from ..plan.physical.steps import Sink
 from .event_time.rowtime import UNUSABLE, rowtimes
 from .frame import one_chunk, without_rows
-from .operator import CARRIED, DELETED, PARTITION, ROWTIME, WINDOW_END, WINDOW_START, Failure, Frame, Report
+from .operator import CARRIED, DELETED, KEYED, PARTITION, ROWTIME, WINDOW_END, WINDOW_START, Failure, Frame, Report
 
 
 class SinkEncoder:
@@ -69,6 +69,8 @@ class SinkEncoder:
         null = None
         if (len(columns) == 1 or self.sink.key_as_read) and all(c.null_count for c in columns):
             null = reduce(pc.and_, map(pc.is_null, columns))
+            if self.sink.key_as_read and KEYED in table.schema.names:
+                null = pc.and_not(null, pc.fill_null(one_chunk(table.column(KEYED)), False))
         key, errors = self._key_encoder.encode(columns, null, self._connection)
         bad |= dict(errors)
         if self.sink.windowed is None:

@@ -21,6 +21,7 @@ WINDOW_END = "_we"  # int64 ms, present on windowed edges
 STREAM_TIME = "_st"  # int64: stream time of the row's partition as of the row, where an operator needs it
 KEY_GROUP = "_kg"  # int32: after an exchange
 CARRIED = "_headers"  # as in topics.HEADERS: the headers of the record that a row was made of, on their way to the sink
+KEYED = "_keyed"  # bool: the record had a key, whose columns are all NULL
 UNDO = "_undo"  # bool, behind a Retract: the row that was, to be taken back
 PASSED = "_passed"  # bool, behind an Aggregate with HAVING: the key's row before this batch passed
 SIDE = "_side"  # int8, where two edges have become one: 0 left, 1 right

@@ -366,7 +366,7 @@ class Stage:
 class Sink:
     """Where the last edge goes: a topic. `windowed`: the key on the wire carries the window (Kafka Streams' layout).
     `carries_headers`: a row's record has the headers of the record that the row was made of. `key_as_read`: the key is that
-    of this record; where all its columns are NULL it had none, and gets none."""
+    of this record, and none where it had none."""
 
     name: str
     topic: str
