@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from mergus.engine.cli.testing.engine import CaseEngine
+from mergus.engine.clock import SystemClock
 from mergus.engine.operators.driver import MemoryTopics, Record, batches
 from mergus.engine.operators.operator import Failure, Frame, partition_of_time
 from mergus.engine.plan.physical.one_worker import needs_one_worker
@@ -89,6 +90,13 @@ class Log:
         return
 
 
+class _AllTimes:
+    """Topics that take whatever time a record has."""
+
+    def refused_times(self, name: str, timestamps: pa.Array, now_ms: int) -> list[tuple[int, str]]:
+        return []
+
+
 class Run:
     """A query at work."""
 
@@ -138,7 +146,7 @@ class Run:
 
     def _open(self) -> None:
         on_disk = self.setup.killed_after is not None and plan_remembers(self.plan)
-        engine = Engine(None, self.instance, None, None, exactly_once=False)  # type: ignore[arg-type]
+        engine = Engine(_AllTimes(), self.instance, SystemClock(), None, exactly_once=False)  # type: ignore[arg-type]
         for worker in range(self.workers):
             path = self.folder / f"{worker}.duckdb" if on_disk else None
             self.tasks.append(PlanTask(self.plan, self.names, path, engine, Log()))  # type: ignore[arg-type]

@@ -29,7 +29,8 @@ def test_ten_megabytes(kafka, tmp_path, guarantee):
     topic = "big" + uuid.uuid4().hex[:8]
     limits = {"max.message.bytes": "12000000"}
     create(kafka, NewTopic(topic, 1, 1, config=limits), NewTopic(f"{topic}_out", 1, 1, config=limits))
-    producer = Producer({"bootstrap.servers": kafka, "message.max.bytes": "12000000"})
+    settings = {"message.max.bytes": "12000000", "enable.idempotence": True}  # which keeps the order
+    producer = Producer({"bootstrap.servers": kafka, **settings})
     for text in ("a", "b" * SIZE, "c"):
         producer.produce(topic, json.dumps({"A": text}).encode())
     producer.flush()

@@ -9,6 +9,7 @@ from typing import Any
 from ..compile.java_text import java_double
 from ..functions import Function, SqlTemplate
 from ..types import Array, Map, SqlType, Struct, duckdb_type
+from .strings import LONGEST, too_long
 from .table import function, overload, rows
 
 _FIRST_OF_EACH = "list_filter({0}, lambda x, i: list_position({0}, x) = i)"
@@ -120,7 +121,14 @@ def _series(kind: str) -> str:
     done: DuckDB's own `error` may not stand where failures are caught."""
     astray = "{2} = 0 OR ({0} < {1} AND {2} < 0) OR ({0} > {1} AND {2} > 0)"
     why = "'steps of ' || {2} || ' do not lead from the first number to the second'"
-    return f"CASE WHEN {astray} THEN ({why})::{kind}[] ELSE generate_series({{0}}, {{1}}, {{2}})::{kind}[] END"
+    return f"CASE WHEN {astray} THEN ({why})::{kind}[] ELSE {_bounded('{2}', kind)} END"
+
+
+def _bounded(step: str, kind: str) -> str:
+    """The series, where it is not too long."""
+    count = f"(abs({{1}}::HUGEINT - {{0}}) // nullif(abs(({step})::HUGEINT), 0) + 1)"
+    series = f"generate_series({{0}}, {{1}}, {step})::{kind}[]"
+    return f"CASE WHEN {count} > {LONGEST} THEN {too_long(count, f'VARCHAR::{kind}[]')} ELSE {series} END"
 
 
 def _joined(separator: str) -> str:
@@ -263,10 +271,11 @@ FUNCTIONS: tuple[Function, ...] = (
     ),
     function(
         "GENERATE_SERIES",
-        "The whole numbers from the first argument to the second, both included, by steps of the third (1 or -1).",
+        "The whole numbers from the first argument to the second, both included, by steps of the third (1 or -1);"
+        " 16,777,216 at the most.",
         "ARRAY",
-        overload("INTEGER, INTEGER -> ARRAY<INTEGER>", f"generate_series({{0}}, {{1}}, {_STEP})::INTEGER[]"),
-        overload("BIGINT, BIGINT -> ARRAY<BIGINT>", f"generate_series({{0}}, {{1}}, {_STEP})"),
+        overload("INTEGER, INTEGER -> ARRAY<INTEGER>", _bounded(_STEP, "INTEGER")),
+        overload("BIGINT, BIGINT -> ARRAY<BIGINT>", _bounded(_STEP, "BIGINT")),
         overload("INTEGER, INTEGER, INTEGER -> ARRAY<INTEGER>", _series("INTEGER")),
         overload("BIGINT, BIGINT, INTEGER -> ARRAY<BIGINT>", _series("BIGINT")),
         examples=("GENERATE_SERIES(1, 10, 2)",),

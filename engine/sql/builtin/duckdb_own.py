@@ -6,8 +6,13 @@ from __future__ import annotations
 import datetime as dt
 
 from ..functions import Function, ScalarFunction
+from .strings import LONGEST, too_long
 from .table import function, overload, rows
 
+_REPEATED = "(length({0}) * {1}::BIGINT)"
+_TIMES = (
+    f"least({{1}}, {LONGEST} // greatest(length({{0}}), 1))"  # a constant is worked out in branches that are not taken
+)
 _WHITE = "' \t\n\r\f\v'"
 _FIELDS = {
     "YEAR": "The year",
@@ -49,7 +54,13 @@ FUNCTIONS: tuple[Function, ...] = (
         "RTRIM", "The text without white space behind it.", "STRING -> STRING", f"rtrim({{0}}, {_WHITE})", "RTRIM(name)"
     ),
     _text("REVERSE", "The text backwards.", "STRING -> STRING", "reverse({0})", "REVERSE(code)"),
-    _text("REPEAT", "The text n times.", "STRING, INTEGER -> STRING", "repeat({0}, {1})", "REPEAT('ab', 3)"),
+    _text(
+        "REPEAT",
+        "The text n times, 16,777,216 characters at the most.",
+        "STRING, INTEGER -> STRING",
+        f"CASE WHEN {_REPEATED} > {LONGEST} THEN {too_long(_REPEATED)} ELSE repeat({{0}}, {_TIMES}) END",
+        "REPEAT('ab', 3)",
+    ),
     _text(
         "TRANSLATE",
         "The text with each character of the second argument in the form of the one at its place in the third; without one"

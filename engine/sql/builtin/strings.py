@@ -79,20 +79,34 @@ def _chr_of_text(code: str) -> str | None:
     return units.decode("utf-16-be")
 
 
+LONGEST = 1 << 24
+"""What functions make of a number is no longer: a record may hold any, and a host's memory not what it asks for."""
+
+
+def too_long(length: str, kind: str = "VARCHAR") -> str:
+    """SQL that fails where it is reached, by a cast that cannot be done: DuckDB's own `error` may not stand where failures
+    are caught."""
+    return f"({length} || ' are more than {LONGEST}')::INTEGER::{kind}"
+
+
 def _pad(left: bool) -> str:
-    padding = "repeat({2}, (({1} - length({0})) // greatest(length({2}), 1) + 1)::BIGINT)"
+    missing = (
+        f"(least({{1}}, {LONGEST}) - length({{0}}))"  # a constant is worked out in branches that are not taken, too
+    )
+    padding = f"repeat({{2}}, ({missing} // greatest(length({{2}}), 1) + 1)::BIGINT)"
     fill = f"substring({padding}, 1, greatest({{1}} - length({{0}}), 0))"
     whole = f"{fill} || {{0}}" if left else f"{{0}} || {fill}"
     impossible = "{1} IS NULL OR {2} IS NULL OR {1} < 0 OR length({2}) = 0"
-    return (
-        f"CASE WHEN {impossible} THEN NULL WHEN length({{0}}) >= {{1}} THEN substring({{0}}, 1, {{1}}) ELSE {whole} END"
-    )
+    cut = "WHEN length({0}) >= {1} THEN substring({0}, 1, {1})"
+    return f"CASE WHEN {impossible} THEN NULL {cut} WHEN {{1}} > {LONGEST} THEN {too_long('{1}')} ELSE {whole} END"
 
 
 def _pad_bytes(left: bool) -> Callable[[bytes, int, bytes], bytes | None]:
     def compute(value: bytes, length: int, padding: bytes) -> bytes | None:
         if length < 0 or not padding:
             return None
+        if length > max(LONGEST, len(value)):
+            raise ValueError(f"{length} bytes are more than {LONGEST}")
         fill = (padding * (max(length - len(value), 0) // len(padding) + 1))[: max(length - len(value), 0)]
         return ((fill + value) if left else (value + fill))[:length] if len(value) < length else value[:length]
 
@@ -247,14 +261,14 @@ FUNCTIONS: tuple[Function, ...] = (
     ),
     _text(
         "LPAD",
-        "The text at a length, filled on the left.",
+        "The text at a length, filled on the left; of 16,777,216 characters at the most.",
         overload("STRING, INTEGER, STRING -> STRING", _pad(True)),
         overload("BYTES, INTEGER, BYTES -> BYTES", rows("lpad", _pad_bytes(True))),
         example="LPAD(id, 8, '0')",
     ),
     _text(
         "RPAD",
-        "The text at a length, filled on the right.",
+        "The text at a length, filled on the right; of 16,777,216 characters at the most.",
         overload("STRING, INTEGER, STRING -> STRING", _pad(False)),
         overload("BYTES, INTEGER, BYTES -> BYTES", rows("rpad", _pad_bytes(False))),
         example="RPAD(id, 8, '.')",
