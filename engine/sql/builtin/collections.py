@@ -127,7 +127,8 @@ def _series(kind: str) -> str:
 def _bounded(step: str, kind: str) -> str:
     """The series, where it is not too long."""
     count = f"(abs({{1}}::HUGEINT - {{0}}) // nullif(abs(({step})::HUGEINT), 0) + 1)"
-    series = f"generate_series({{0}}, {{1}}, {step})::{kind}[]"
+    last = f"CASE WHEN {count} > {LONGEST} THEN {{0}} ELSE {{1}} END"  # a constant is worked out though it is not taken
+    series = f"generate_series({{0}}, {last}, {step})::{kind}[]"
     return f"CASE WHEN {count} > {LONGEST} THEN {too_long(count, f'VARCHAR::{kind}[]')} ELSE {series} END"
 
 
