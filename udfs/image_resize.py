@@ -6,6 +6,7 @@ than a tenth of reading the original.
 
 import io
 from collections.abc import Iterable
+from functools import partial
 
 import pyarrow as pa
 
@@ -17,6 +18,9 @@ DESCRIPTION = (
     " sides, or 'pad' with black."
 )
 EXAMPLES = ["SELECT image_decode(image_resize(photo, 224, 224, 'crop')) FROM photos EMIT CHANGES;"]
+image_resize = partial(
+    mergus.udf, name="image_resize", returns="BYTES", vectorized=True, category="MODEL", packages=NEEDS
+)
 
 
 def resized(image: bytes | str, width: int, height: int, how: str) -> bytes:
@@ -46,55 +50,25 @@ def all_resized(columns: Iterable[pa.Array]) -> pa.Array:
     return pa.array([resized(*row) for row in zip(*(c.to_pylist() for c in columns), strict=True)], pa.binary())
 
 
-@mergus.udf(
-    name="image_resize",
-    params=["BYTES", "INT", "INT"],
-    returns="BYTES",
-    vectorized=True,
-    category="MODEL",
-    packages=NEEDS,
-    description=DESCRIPTION,
-    examples=EXAMPLES,
-)
+@image_resize(params=["BYTES", "INT", "INT"], description=DESCRIPTION, examples=EXAMPLES)
 def of_bytes(image: pa.Array, width: pa.Array, height: pa.Array) -> pa.Array:
     """Stretched to the size."""
     return all_resized((image, width, height, pa.repeat("stretch", len(image))))
 
 
-@mergus.udf(
-    name="image_resize",
-    params=["BYTES", "INT", "INT", "STRING"],
-    returns="BYTES",
-    vectorized=True,
-    category="MODEL",
-    packages=NEEDS,
-)
+@image_resize(params=["BYTES", "INT", "INT", "STRING"])
 def of_bytes_somehow(image: pa.Array, width: pa.Array, height: pa.Array, how: pa.Array) -> pa.Array:
     """Made to fit as `how` says."""
     return all_resized((image, width, height, how))
 
 
-@mergus.udf(
-    name="image_resize",
-    params=["STRING", "INT", "INT"],
-    returns="BYTES",
-    vectorized=True,
-    category="MODEL",
-    packages=NEEDS,
-)
+@image_resize(params=["STRING", "INT", "INT"])
 def of_base64(image: pa.Array, width: pa.Array, height: pa.Array) -> pa.Array:
     """As `of_bytes`, for base64."""
     return all_resized((image, width, height, pa.repeat("stretch", len(image))))
 
 
-@mergus.udf(
-    name="image_resize",
-    params=["STRING", "INT", "INT", "STRING"],
-    returns="BYTES",
-    vectorized=True,
-    category="MODEL",
-    packages=NEEDS,
-)
+@image_resize(params=["STRING", "INT", "INT", "STRING"])
 def of_base64_somehow(image: pa.Array, width: pa.Array, height: pa.Array, how: pa.Array) -> pa.Array:
     """As `of_bytes_somehow`, for base64."""
     return all_resized((image, width, height, how))

@@ -38,6 +38,11 @@ def written_conjuncts(condition: exp.Expression | None) -> Iterator[exp.Expressi
         yield condition
 
 
+def written_with(one: exp.Expression | None, other: exp.Expression) -> exp.Expression:
+    """The condition that both must hold, without types yet; the second alone where there is no first."""
+    return other if one is None else exp.And(this=exp.Paren(this=one), expression=other)
+
+
 def split(condition: Expr, belongs: Callable[[Expr], bool]) -> tuple[Expr | None, Expr | None]:
     """The parts of a condition for which `belongs` holds, and the others; each in its order, None where there is none."""
     parts = conjuncts(condition)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..clock import Keeper
 from ..errors import Conflict, MergusError, UserError
-from ..inference.versions.watched import Print
+from ..inference.versions.watched import Print, fingerprint
 from ..plan.physical.calls import functions_called
 from ..sql.functions import Function, FunctionRegistry
 from ..sql.udf.load import functions_by_file, merged
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 EVERY_S = 1.0
+_FILES = "*.py"
 _BESIDE = re.compile(rb"^\s*(from\s+\.|import\s+_)", re.MULTILINE)
 log = logging.getLogger("mergus.functions")
 
@@ -38,14 +39,14 @@ class FunctionKeeper(Keeper):
         super().__init__("function keeper", EVERY_S)
         self._engine = engine
         self._folder = folder
+        self._taken: Print = ()  # as the folder was when it was read last
         self._seen: Print = ()
         self._texts: Mapping[str, bytes] = {}
-        self._functions: dict[str, Function] = {}
-        self._homes: dict[str, set[str]] = {}  # of each file its functions' names
+        self._by_file: Mapping[str, Sequence[Function]] = {}
         self.left: tuple[str, ...] = ()  # what could not be taken, and why
         if folder is not None:
-            self._seen, self._texts = _print(folder), _texts(folder)
-            self._note(functions_by_file(folder))
+            self._seen = self._taken = fingerprint(folder, _FILES)
+            self._texts, self._by_file = _texts(folder), functions_by_file(folder)
 
     def start(self) -> None:
         """Look from now on, where there is a folder."""
@@ -56,13 +57,14 @@ class FunctionKeeper(Keeper):
         """Take what has changed, once it lies still from one look to the next."""
         assert self._folder is not None
         try:
-            seen, self._seen = self._seen, _print(self._folder)
-            if seen != self._seen:
+            before, self._seen = self._seen, fingerprint(self._folder, _FILES)
+            if self._seen != before or self._seen == self._taken:
                 return
             texts = _texts(self._folder)
         except OSError as error:
             self._tell((f"the folder of functions cannot be read: {error}",))
             return
+        self._taken = self._seen
         if texts == self._texts:
             return
         changed = {name for name in texts.keys() | self._texts.keys() if texts.get(name) != self._texts.get(name)}
@@ -83,39 +85,32 @@ class FunctionKeeper(Keeper):
         assert self._folder is not None
         by_file = functions_by_file(self._folder)
         together = any(_BESIDE.search(text) for text in self._texts.values())  # who imports what is not asked
-        files = by_file.keys() | self._homes.keys() if together else changed
-        names = {f.name for file in files for f in by_file.get(file, ())} | {
-            name for file in files for name in self._homes.get(file, ())
-        }
+        files = by_file.keys() | self._by_file.keys() if together else changed
+        names = {f.name for files_of in (by_file, self._by_file) for file in files for f in files_of.get(file, ())}
         engine = self._engine
         with engine.changing:
-            registry = self._registry(merged(f for functions in by_file.values() for f in functions))
+            had, now = _named(self._by_file), _named(by_file)
+            registry = self._registry(had, now)
             queries = [q for q, plan in engine.plans.items() if names & functions_called(plan)]
             starts, left = self._planned(queries, registry)
-            engine.shipped = (engine.shipped - self._functions.keys()) | {f.name for fs in by_file.values() for f in fs}
-            self._note(by_file)
+            engine.shipped = (engine.shipped - had.keys()) | now.keys()
+            self._by_file = by_file
             started = tuple(start.entry.query_id for start in starts)
             change = Change("", engine.catalog, registry, start=starts, terminate=started, kept=started)
             engine.carry_out(change)
         self._tell(left)
         log.info("functions of %s are taken; queries that go on with them: %d", ", ".join(sorted(changed)), len(starts))
 
-    def _note(self, by_file: Mapping[str, list[Function]]) -> None:
-        self._functions = {f.name: f for f in merged(f for functions in by_file.values() for f in functions)}
-        self._homes = {file: {f.name for f in functions} for file, functions in by_file.items()}
-
-    def _registry(self, functions: list[Function]) -> FunctionRegistry:
+    def _registry(self, had: Mapping[str, Function], now: Mapping[str, Function]) -> FunctionRegistry:
         """The engine's, with these in the place of those that the folder had. One that a statement has replaced stays."""
         made = self._engine.registry.copy()
-        own = [name for name, function in self._functions.items() if made.functions.get(name) == function]
-        for name in own:
+        for name in [name for name, function in had.items() if made.functions.get(name) == function]:
             del made.functions[name]
-        for function in functions:
-            if function.name in made.functions and function.name in self._functions:
-                continue
-            if function.name in made.functions:
-                raise Conflict(f"function {function.name} exists already")
-            made.add(function)
+        for name, function in now.items():
+            if name not in made.functions:
+                made.add(function)
+            elif name not in had:
+                raise Conflict(f"function {name} exists already")
         return made
 
     def _planned(self, queries: list[str], registry: FunctionRegistry) -> tuple[tuple[Start, ...], tuple[str, ...]]:
@@ -131,10 +126,9 @@ class FunctionKeeper(Keeper):
         return tuple(starts), tuple(left)
 
 
-def _print(folder: Path) -> Print:
-    found = [(file, file.stat()) for file in sorted(folder.glob("*.py"))]
-    return tuple((file.name, s.st_size, s.st_mtime_ns) for file, s in found)
+def _named(by_file: Mapping[str, Sequence[Function]]) -> dict[str, Function]:
+    return {f.name: f for f in merged(f for functions in by_file.values() for f in functions)}
 
 
 def _texts(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in sorted(folder.glob("*.py"))}
+    return {file.name: file.read_bytes() for file in sorted(folder.glob(_FILES))}

@@ -16,7 +16,7 @@ def newest(base: Path) -> Path | None:
     return max(numbered, key=lambda p: int(p.name), default=None)
 
 
-def fingerprint(folder: Path) -> Print:
-    """What it looks like now: equal from one look to the next when nobody copies into it any more."""
-    files = [(p, p.stat()) for p in sorted(folder.rglob("*")) if p.is_file()]
-    return tuple((p.relative_to(folder).as_posix(), s.st_size, s.st_mtime_ns) for p, s in files)
+def fingerprint(folder: Path, files: str = "**/*") -> Print:
+    """What it looks like now: equal from one look to the next when nobody copies into it any more. `files`: which count."""
+    found = [(p, p.stat()) for p in sorted(folder.glob(files)) if p.is_file()]
+    return tuple((p.relative_to(folder).as_posix(), s.st_size, s.st_mtime_ns) for p, s in found)

@@ -168,7 +168,8 @@ def _note(refused: dict[int, KafkaError], number: int, error: KafkaError | None,
 
 
 class KafkaTransactionalWriter(KafkaWriter):
-    """Publishes at `commit`, all topics at once. `last_marker` looks for the newest under an id (markers.py)."""
+    """Publishes at `commit`, all topics at once. `last_marker` looks for the newest under an id (markers.py). A transaction
+    that `abandon` leaves open is aborted by the next writer of the same id, or after a while by the brokers."""
 
     def __init__(
         self,
@@ -225,10 +226,6 @@ class KafkaTransactionalWriter(KafkaWriter):
         except KafkaException as error:
             if not _is_fenced(error):
                 raise fault(f"cannot abort the transaction of {self._id}", error) from error
-
-    def abandon(self) -> None:
-        """Leave the transaction open: the next writer of the same id, or the brokers after a while, abort it."""
-        super().abandon()
 
 
 def _is_fenced(error: KafkaException) -> bool:

@@ -6,7 +6,7 @@ contract says (a state is any Python value, so no Arrow kernel can merge it).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -73,39 +73,29 @@ class PythonGroups:
     def _fold(
         self, call: AggregateCall, spec: PythonAggregate, change: pa.Table, place: int, i: int
     ) -> tuple[pa.Array, pa.Array]:
-        states: list[Any] = []
-        results: list[Any] = []
         stored = change.column(f"old_s{place}").to_pylist()
         begins = change.column(_BEGINS) if _BEGINS in change.schema.names else pc.is_null(change.column(ROW))
         given = change.column(f"_args{i}").to_pylist()
+        made: list[tuple[Any, Any]] = []
         with counted(call.name, sum(map(len, given))):
-            self._called(call, spec, change, zip(begins.to_pylist(), stored, given, strict=True), states, results)
+            # A loop over rows: the function is the user's own, a row at a time.
+            for at, (fresh, old, values) in enumerate(zip(begins.to_pylist(), stored, given, strict=True)):
+                try:
+                    begun = spec.aggregator.initialize() if fresh else old
+                    made.append(self._folded(call, spec, values, begun))
+                except Exception as why:  # noqa: BLE001 - whatever a user's function raises spoils its group's update only
+                    self._context.fail(change, at, "function", f"{call.name}: {type(why).__name__}: {why}", call.name)
+                    made.append((spec.aggregator.initialize() if fresh else old, None))
         return (
-            pa.array(states, arrow_type(spec.aggregator.state_type)),
-            pa.array(results, arrow_type(spec.type)),
+            pa.array([state for state, _ in made], arrow_type(spec.aggregator.state_type)),
+            pa.array([result for _, result in made], arrow_type(spec.type)),
         )
 
-    def _called(
-        self,
-        call: AggregateCall,
-        spec: PythonAggregate,
-        change: pa.Table,
-        groups: Iterable[tuple[bool, Any, Sequence[Any]]],
-        states: list[Any],
-        results: list[Any],
-    ) -> None:
-        """A loop over rows: the function is the user's own, a row at a time."""
-        for at, (fresh, old, values) in enumerate(groups):
-            try:
-                state = spec.aggregator.initialize() if fresh else old
-                for value in values:
-                    state = self._with(spec, call, value, state)
-                result = spec.aggregator.map(state)
-            except Exception as why:  # noqa: BLE001 - whatever a user's function raises spoils its group's update only
-                self._context.fail(change, at, "function", f"{call.name}: {type(why).__name__}: {why}", call.name)
-                state, result = (spec.aggregator.initialize() if fresh else old), None
-            states.append(state)
-            results.append(result)
+    def _folded(self, call: AggregateCall, spec: PythonAggregate, values: Sequence[Any], state: Any) -> tuple[Any, Any]:
+        """A group's state after its rows, and its result."""
+        for value in values:
+            state = self._with(spec, call, value, state)
+        return state, spec.aggregator.map(state)
 
     def _with(self, spec: PythonAggregate, call: AggregateCall, value: Any, state: Any) -> Any:
         """The state with one row more, or with one taken back."""

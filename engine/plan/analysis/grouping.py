@@ -22,6 +22,7 @@ from ...sql.typing.calls import AggregateUse, aggregate_use, is_aggregate
 from ...sql.typing.expression import analyze_expression
 from ..logical import Aggregate, Node, Project, Retract, has
 from ..physical.steps import AggregateCall, Window
+from ..predicates import written_with
 from ..text import text_of
 from .keys import check_key_types
 from .rows import Entry, RowKey, Rows, RowScope, canonical, misplaced
@@ -207,8 +208,8 @@ def not_grouped(clause: str, name: str, rule: str, span: Span | None) -> Analysi
 def with_rows(having: exp.Expression | None) -> exp.Expression:
     """HAVING that also leaves out groups without rows. A group that a table's row has only passed through stays, with no rows,
     where all updates are told; where a batch's updates of a row become one, it would be there by chance."""
-    left = exp.GT(this=exp.Anonymous(this="COUNT", expressions=[exp.Star()]), expression=exp.Literal.number(0))
-    return left if having is None else exp.And(this=exp.Paren(this=having), expression=left)
+    counted = exp.Anonymous(this="COUNT", expressions=[exp.Star()])
+    return written_with(having, exp.GT(this=counted, expression=exp.Literal.number(0)))
 
 
 def _check_undo(scope: GroupScope) -> None:

@@ -23,7 +23,7 @@ from ...sql.statements.statement import FromClause, Join, Query, SelectItem, Sou
 from ...sql.typing.calls import is_aggregate
 from ..analysis.aliases import is_volatile
 from ..grouping_sets import NESTS
-from ..predicates import written_conjuncts
+from ..predicates import written_conjuncts, written_with
 from .layers import is_model
 
 Conditions = Sequence[exp.Expression]
@@ -98,9 +98,9 @@ class _Wanted:
         for condition in wanted:
             used = [items.get(column.name) for column in condition.find_all(exp.Column)]
             if all(isinstance(node, exp.Column) for node in used) and not sets:
-                query = replace(query, where=_both(query.where, _written(condition, items)))
+                query = replace(query, where=written_with(query.where, _written(condition, items)))
             elif query.group_by and all(node is not None and self._of_groups(node) for node in used):
-                query = replace(query, having=_both(query.having, _written(condition, items)))
+                query = replace(query, having=written_with(query.having, _written(condition, items)))
         return query
 
     def _of_groups(self, node: exp.Expression) -> bool:
@@ -207,10 +207,6 @@ def _kept(from_: FromClause) -> list[SourceRef]:
         return [from_]
     left = _kept(from_.left) if from_.kind in ("INNER", "LEFT") else []
     return [*left, from_.right] if from_.kind in ("INNER", "RIGHT") else left
-
-
-def _both(one: exp.Expression | None, other: exp.Expression) -> exp.Expression:
-    return other if one is None else exp.And(this=exp.Paren(this=one), expression=other)
 
 
 def _written(condition: exp.Expression, items: Mapping[str, exp.Expression]) -> exp.Expression:

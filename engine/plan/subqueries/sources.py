@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sqlglot import exp
-
 from ...errors import AnalysisError, InternalError
 from ...sql.catalog import Catalog
 from ...sql.expressions import Column, Expr
@@ -28,6 +26,7 @@ from ..analysis.select import analyze_query
 from ..analysis.set_operations import common_types
 from ..analysis.sources import rows_from
 from ..logical import Finals, Node, Project, Union, has, reads
+from ..predicates import written_with
 from ..result import row_by_row
 from .expressions import with_lookups
 
@@ -85,9 +84,7 @@ class Names:
             )
         query, _ = with_aliases(query, rows, self.registry)
         for condition in rows.conditions:
-            query = replace(
-                query, where=condition if query.where is None else exp.And(this=query.where, expression=condition)
-            )
+            query = replace(query, where=written_with(query.where, condition))
         return with_lookups(query, rows, self)
 
     def derived(self, query: Query, alias: str) -> Rows:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -203,9 +204,11 @@ class QueriesCollector:
         text = "Time in a function written in Python"
         family = CounterMetricFamily("mergus_query_function_seconds", text, labels=["query", "function"])
         for query in self._queries:
-            for name in sorted({name for _, name in query.functions()}):
-                seconds = sum(query.part(stage, known).seconds for stage, known in query.functions() if known == name)
-                family.add_metric([query.query_id, name], seconds)
+            seconds = defaultdict[str, float](float)
+            for stage, name in query.functions():
+                seconds[name] += query.part(stage, name).seconds
+            for name in sorted(seconds):
+                family.add_metric([query.query_id, name], seconds[name])
         return family
 
 

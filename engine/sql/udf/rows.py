@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ..functions import ArrowFunction
 from ..types import SqlType
-from .types import from_python, to_arrow, to_python, to_rows
+from .types import from_python, is_complete, rows_of, to_arrow, to_python
 from .waiting import Waiting, waits
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -64,16 +64,11 @@ class _RowByRow:
         self.takes_null = tuple(takes_null)
 
     def __call__(self, *columns: Any, types: Sequence[SqlType], result: SqlType) -> pa.Array:
-        if not types:
-            return to_arrow([self.function() for _ in range(columns[0])], result)
-        rows = zip(*(to_rows(c, t) for c, t in zip(columns, types, strict=True)), strict=True)
+        rows = rows_of(columns, types)
         if not any(self.takes_null):
             return to_arrow([self.function(*row) for row in rows], result)
-        return to_arrow([self.function(*row) if self._complete(row) else None for row in rows], result)
-
-    def _complete(self, row: tuple[Any, ...]) -> bool:
-        last = len(self.takes_null) - 1
-        return all(v is not None or self.takes_null[min(i, last)] for i, v in enumerate(row))
+        nulls = self.takes_null
+        return to_arrow([self.function(*row) if is_complete(row, nulls) else None for row in rows], result)
 
 
 def vectorized_implementation(
@@ -110,7 +105,7 @@ class StoredAggregator:
     def aggregate(self, value: Any, state: Any) -> Any:
         """The state after one more row; a row with a NULL that the aggregate does not take leaves it as it is."""
         arguments = self._arguments(value)
-        if not self._wanted(arguments):
+        if not is_complete(arguments, self._takes_null):
             return state
         return self._called(self.aggregator.aggregate, arguments, state)
 
@@ -131,7 +126,7 @@ class StoredAggregator:
     def undo(self, value: Any, state: Any) -> Any:
         """The state without a row that it had."""
         arguments = self._arguments(value)
-        if not self._wanted(arguments):
+        if not is_complete(arguments, self._takes_null):
             return state
         return self._called(self.aggregator.undo, arguments, state)
 
@@ -141,10 +136,6 @@ class StoredAggregator:
         if self._state_by_name is None:
             return self._stored(method(*arguments, loaded))
         return self._stored(method(*arguments, **{self._state_by_name: loaded}))
-
-    def _wanted(self, arguments: Sequence[Any]) -> bool:
-        last = len(self._takes_null) - 1
-        return all(a is not None or self._takes_null[min(i, last)] for i, a in enumerate(arguments))
 
     def _arguments(self, value: Any) -> list[Any]:
         given = value if len(self._values) > 1 else (value,)

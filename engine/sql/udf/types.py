@@ -9,7 +9,7 @@ import datetime
 import decimal
 import types as python_types
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy
@@ -95,6 +95,19 @@ def _hint(annotation: Any) -> str:
     if annotation in (list, dict):
         return "say what it holds: list[str], dict[str, int]"
     return "int, float, str, bool, bytes, date, time, datetime, list[…], dict[str, …]; or @udf(params=[…], returns='…')"
+
+
+def is_complete(arguments: Sequence[Any], takes_null: Sequence[bool]) -> bool:
+    """Whether a function is called for these: none is NULL but where its parameter takes that; the last parameter may repeat."""
+    last = len(takes_null) - 1
+    return all(a is not None or takes_null[min(i, last)] for i, a in enumerate(arguments))
+
+
+def rows_of(columns: Sequence[Any], types: Sequence[SqlType]) -> list[tuple[Any, ...]]:
+    """The rows of a call's columns, in Python's values; a function without arguments is given their number."""
+    if not types:
+        return [()] * columns[0]
+    return list(zip(*(to_rows(c, t) for c, t in zip(columns, types, strict=True)), strict=True))
 
 
 def to_python(sql_type: SqlType) -> Convert | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 import os
 import pickle
 import threading
@@ -19,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 from ..types import SqlType
-from .types import to_arrow, to_rows
+from .types import is_complete, rows_of, to_arrow
 
 CONCURRENCY = 32
 TIMEOUT_S = 30.0
@@ -65,17 +66,10 @@ class Waiting:
         self.once = once
 
     def __call__(self, *columns: Any, types: Sequence[SqlType], result: SqlType) -> pa.Array:
-        rows: list[Row]
-        if types:
-            rows = list(zip(*(to_rows(c, t) for c, t in zip(columns, types, strict=True)), strict=True))
-        else:
-            rows = [()] * columns[0]
-        answers = self._answers([row for row in rows if self._complete(row)])
-        return to_arrow([next(answers) if self._complete(row) else None for row in rows], result)
-
-    def _complete(self, row: Row) -> bool:
-        last = len(self.takes_null) - 1
-        return all(v is not None or self.takes_null[min(i, last)] for i, v in enumerate(row))
+        rows = rows_of(columns, types)
+        asked = [is_complete(row, self.takes_null) for row in rows]
+        answers = self._answers(list(itertools.compress(rows, asked)))
+        return to_arrow([next(answers) if each else None for each in asked], result)
 
     def _answers(self, rows: Sequence[Row]) -> Iterator[Any]:
         if not self.once:

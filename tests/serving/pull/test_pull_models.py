@@ -4,7 +4,6 @@ model is asked; and what is refused."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,7 @@ import pytest
 
 import mergus
 from mergus.engine.errors import UserError
-from tests.serving.asked_models import Asked, as_macros, served
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
-    with served(tmp_path_factory.mktemp("models")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def oracle() -> Iterator[duckdb.DuckDBPyConnection]:
-    with as_macros() as made:
-        yield made
-
+from tests.serving.asked_models import Asked
 
 ROWS = [
     "SELECT o.id, total(o.amount, p.age) AS y FROM orders o JOIN people p ON o.customer = p.name",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import duckdb
 import pytest
 
-from tests.serving.asked_models import Asked, as_macros, served
+from tests.serving.asked_models import Asked
 
 NUMBERS = {"o": ["o.id", "o.amount"], "p": ["p.age"], "q": ["q.age"]}
 TEXTS = {"o": ["o.customer", "o.message"], "p": ["p.name", "p.motto"], "q": ["q.name", "q.motto"]}
@@ -89,18 +88,6 @@ class Statements:
                 items.append(f"m(RANK() OVER (ORDER BY {self.simple(self.number, among, 1)}))")
         named = ", ".join(f"{item} AS c{i}" for i, item in enumerate(items))
         return f"SELECT {named} FROM {source}{where}{rest}"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
-    with served(tmp_path_factory.mktemp("models")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def oracle() -> Iterator[duckdb.DuckDBPyConnection]:
-    with as_macros() as made:
-        yield made
 
 
 @pytest.mark.parametrize("seed", range(60))
