@@ -84,6 +84,7 @@ class Worker:
     delivery: Delivery
     epoch: int
     begun: bool = False
+    owed: int | None = None  # epochs up to it are durable, and their output is not published yet
     positions: Positions = field(default_factory=dict)
     times: StreamTimes = field(default_factory=dict)  # stream time after stage 0, of the partitions read here
     times_before: StreamTimes = field(default_factory=dict)  # at the end of the epoch before
@@ -95,10 +96,17 @@ class Worker:
             return
         if self.begun:
             self.task.durable(epoch - 1)
-            self.delivery.durable(epoch - 1)
+            self.owed = epoch - 1
         self.task.begin_epoch(epoch)
         self.times_before = dict(self.times) or self.times_before
         self.epoch, self.begun = epoch, True
+
+    def publish(self) -> None:
+        """Tell the delivery what has become durable. Behind a pass's own work: it takes milliseconds, and at the end of each epoch
+        rows have waited long enough already."""
+        if self.owed is not None:
+            owed, self.owed = self.owed, None
+            self.delivery.durable(owed)
 
     def own(self, times: StreamTimes) -> StreamTimes:
         """Those of the partitions that this worker reads."""
@@ -290,6 +298,7 @@ class FlowRun:
                     frame = worker.task.process(stage, frame)
             self._deliver(worker, frame, [piece])
             worker.readers.pace.took(sum(v.rows for v in values), self.clock() - begun)
+        worker.publish()
         return ()
 
     def _read(self, worker: Worker, values: Sequence[Records]) -> tuple[Frame | None, Piece]:
@@ -356,6 +365,7 @@ class FlowRun:
         if stage + 1 < self._stages:
             return self._shares(worker, stage, frame, piece)
         self._deliver(worker, frame, pieces)
+        worker.publish()
         return ()
 
     def _gather(self, worker: Worker, pieces: list[Piece]) -> tuple[Frame | None, Piece]:
