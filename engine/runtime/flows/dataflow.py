@@ -102,8 +102,8 @@ class Worker:
         self.epoch, self.begun = epoch, True
 
     def publish(self) -> None:
-        """Tell the delivery what has become durable. Behind a pass's own work: it takes milliseconds, and at the end of each epoch
-        rows have waited long enough already."""
+        """Tell the delivery what has become durable. Behind a pass's own work: it takes milliseconds, and where
+        an epoch ends rows have waited long enough already."""
         if self.owed is not None:
             owed, self.owed = self.owed, None
             self.delivery.durable(owed)

@@ -7,7 +7,6 @@ import io
 import json
 import random
 
-import duckdb
 import httpx
 import pytest
 
@@ -15,15 +14,9 @@ import mergus
 from mergus.engine.cli.rendering import write_answer
 from mergus.engine.errors import UserError
 from mergus.engine.sql.udf.declare import udaf
+from tests.serving.pull.orders_and_people import STATEMENTS, as_tables, insert
 
-PEOPLE = [("ann", 30), ("bob", 40), ("cy", 50), ("eve", 60), ("flo", 30)]
-WHO, CITIES = ["ann", "bob", "ann", "cy", "dee", "bob", "ann", "cy"], ["Oslo", "Bergen", "Bergen", None, "Oslo", "Voss"]
-ORDERS = [(i, WHO[i % 8], float(i * 7 % 11), CITIES[i % 6]) for i in range(24)]
-STATEMENTS = """
-CREATE STREAM orders (id INT KEY, customer STRING, amount DOUBLE, city STRING)
-  WITH (KAFKA_TOPIC = 'orders', VALUE_FORMAT = 'JSON', PARTITIONS = 1);
-CREATE STREAM said (name STRING KEY, age INT) WITH (KAFKA_TOPIC = 'said', VALUE_FORMAT = 'JSON', PARTITIONS = 1);
-CREATE TABLE people AS SELECT name, LATEST_BY_OFFSET(age) AS age FROM said GROUP BY name;
+MORE = """
 CREATE TABLE hours AS SELECT customer, COUNT(*) AS n FROM orders WINDOW TUMBLING (SIZE 1000 DAYS) GROUP BY customer;
 CREATE TABLE declared (id INT PRIMARY KEY, v INT) WITH (KAFKA_TOPIC = 'd', VALUE_FORMAT = 'JSON', PARTITIONS = 1);
 """
@@ -49,26 +42,20 @@ class Initials:
 @pytest.fixture(scope="module")
 def db(tmp_path_factory):
     with mergus.connect() as db:
-        db.execute(STATEMENTS)
+        db.execute(STATEMENTS + MORE)
         db.register(Initials)
         source = tmp_path_factory.mktemp("models") / "double.py"
         source.write_text("def predict(x):\n    return x * 2\n")
         db.execute(
             f"CREATE MODEL score INPUT (x DOUBLE) OUTPUT (y DOUBLE) WITH (PROVIDER = 'python', PATH = '{source}');"
         )
-        db.insert("orders", [dict(zip(("id", "customer", "amount", "city"), row, strict=True)) for row in ORDERS])
-        db.insert("said", [{"name": name, "age": age} for name, age in PEOPLE])
-        db.wait()
+        insert(db)
         yield db
 
 
 @pytest.fixture(scope="module")
 def oracle():
-    with duckdb.connect() as made:
-        made.execute("CREATE TABLE orders (id INT, customer VARCHAR, amount DOUBLE, city VARCHAR)")
-        made.executemany("INSERT INTO orders VALUES (?, ?, ?, ?)", ORDERS)
-        made.execute("CREATE TABLE people (name VARCHAR, age INT)")
-        made.executemany("INSERT INTO people VALUES (?, ?)", PEOPLE)
+    with as_tables() as made:
         yield made
 
 
