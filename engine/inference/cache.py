@@ -4,11 +4,14 @@ Two generations of rows, in one array a tensor: answers are written one behind a
 full the old one is forgotten whole and they change places; what is found in the old one is written into the young one
 again. So a batch is remembered by one dictionary update and one copy of its rows, without a list kept in order of use.
 One cache belongs to one version of one model, which makes the version part of every key.
+
+Where inputs do not come again, to look for them and to keep their outputs costs more than a quick model: `rests` tells when.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
@@ -17,6 +20,41 @@ import numpy as np
 Tensors = Mapping[str, "np.ndarray[Any, Any]"]
 KEY_BYTES_MAX = 4096
 """Longer inputs are not kept: they seldom repeat, and a few would hold more memory than all others."""
+
+LOOK_S = 5e-7
+"""About what it takes to look for an input and to keep its outputs."""
+WINDOW_MIN = 4096
+REST_S = 10.0
+
+
+@dataclass
+class Payoff:
+    """Whether a cache pays. Counted over as many inputs as it holds: with fewer hits than those looks have cost it rests for
+    three times as long as they took, and for ten seconds at most, so that inputs that begin to come again are found."""
+
+    window: int
+    begun: float | None = None
+    until: float = 0.0
+    asked: int = 0
+    hits: int = 0
+
+    def count(self, asked: int, hits: int) -> None:
+        """So many inputs were looked for, so many found."""
+        self.asked += asked
+        self.hits += hits
+
+    def rests(self, now: float, row_seconds: float) -> bool:
+        """Whether it is to be left alone now (a monotonic time), where the model takes `row_seconds` an input."""
+        if now < self.until:
+            return True
+        if self.begun is None:
+            self.begun = now
+        if self.asked < self.window:
+            return False
+        pays = (self.hits + 1) * row_seconds >= self.asked * LOOK_S
+        self.until = now if pays else now + min(3 * (now - self.begun), REST_S)
+        self.begun, self.asked, self.hits = self.until, 0, 0
+        return not pays
 
 
 class OutputCache:
@@ -30,6 +68,11 @@ class OutputCache:
         self._old: dict[Any, int] = {}
         self._start = self._used = 0
         self._store: dict[str, np.ndarray[Any, Any]] = {}
+        self._payoff = Payoff(max(self.capacity, WINDOW_MIN))
+
+    def rests(self, now: float, row_seconds: float) -> bool:
+        """Whether inputs are better asked straight away (`Payoff`), as always where it holds none."""
+        return self.capacity == 0 or self._payoff.rests(now, row_seconds)
 
     def __len__(self) -> int:
         return len(self._young.keys() | self._old.keys())
@@ -48,6 +91,7 @@ class OutputCache:
             rows[place] = self._old[keys[place]]
         places = np.array(rows, dtype=np.int64)
         known = places >= 0
+        self._payoff.count(len(keys), int(known.sum()))
         if not known.any():
             return known, {}
         outputs = {name: values[np.maximum(places, 0)] for name, values in self._store.items()}

@@ -22,7 +22,8 @@ class Distinct:
 
     `inputs`: one array an argument, `count` long. `slot`: for each row its index into them, -1 for one that is not asked about,
     because an argument is NULL.
-    `keys`: what names each input in the cache, or None when the arguments have no cheap key (vectors, structs). `straight`:
+    `keys`: what names each input in the cache, or None when the arguments have no cheap key (vectors, structs), or no names
+    were asked for. `straight`:
     the inputs are known to be the rows, in order.
     """
 
@@ -37,15 +38,15 @@ class Distinct:
         return len(self.inputs[0])
 
 
-def distinct(args: Sequence[pa.Array], *, takes_null: bool = False) -> Distinct:
+def distinct(args: Sequence[pa.Array], *, takes_null: bool = False, named: bool = True) -> Distinct:
     """Find the distinct inputs of a batch's arguments (at least one, all of one length). `takes_null`: rows with NULL are
-    inputs, too, unless all of their arguments are; a batch with such rows is taken as it comes."""
+    inputs, too, unless all of their arguments are; a batch with such rows is taken as it comes. `named`: with their keys."""
     if takes_null and any(arg.null_count for arg in args):
         return _as_they_come(args, valid(args, any_of_them=True))
     if len(args) > 1 and all(_of_numbers(a.type) for a in args):
         return _numbers(args)
     if all(_encodable(a.type) for a in args):
-        return _one(args[0]) if len(args) == 1 else _several(args)
+        return _one(args[0], named) if len(args) == 1 else _several(args, named)
     return _as_they_come(args, valid(args))
 
 
@@ -86,11 +87,11 @@ def _codes(arg: pa.Array) -> tuple[np.ndarray[Any, np.dtype[np.int64]], pa.Array
     return np.asarray(indices).astype(np.int64), encoded.dictionary
 
 
-def _one(arg: pa.Array) -> Distinct:
+def _one(arg: pa.Array, named: bool) -> Distinct:
     if len(arg) == 1 and not arg.null_count:  # a row that comes alone must not wait for what finds repeats
-        return Distinct((arg,), np.zeros(1, dtype=np.int64), _keys(arg), straight=True)
+        return Distinct((arg,), np.zeros(1, dtype=np.int64), _keys(arg) if named else None, straight=True)
     slot, values = _codes(arg)  # in the order in which they come
-    return Distinct((values,), slot, _keys(values), straight=len(values) == len(arg))
+    return Distinct((values,), slot, _keys(values) if named else None, straight=len(values) == len(arg))
 
 
 def _keys(values: pa.Array) -> list[Any]:
@@ -122,7 +123,7 @@ def _numbers(args: Sequence[pa.Array]) -> Distinct:
     return Distinct(tuple(a.take(pa.array(places)) for a in args), slot, list(first))
 
 
-def _several(args: Sequence[pa.Array]) -> Distinct:
+def _several(args: Sequence[pa.Array], named: bool) -> Distinct:
     there = valid(args)
     code = np.zeros(len(args[0]), dtype=np.int64)
     for arg in args:
@@ -134,4 +135,4 @@ def _several(args: Sequence[pa.Array]) -> Distinct:
     slot[there] = inverse
     rows = pa.array(np.flatnonzero(there)[first])
     inputs = tuple(a.take(rows) for a in args)
-    return Distinct(inputs, slot, list(zip(*map(_keys, inputs), strict=True)))
+    return Distinct(inputs, slot, list(zip(*map(_keys, inputs), strict=True)) if named else None)

@@ -245,19 +245,22 @@ def _version(function: ModelFunction, loaded: _Loaded) -> str:
 
 
 def _one_chunk(column: pa.Array | pa.ChunkedArray, wanted: pa.DataType) -> pa.Array:
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
+    if isinstance(column, pa.ChunkedArray):  # combine_chunks copies one chunk, too
+        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     return column if column.type == wanted else column.cast(wanted)
 
 
 def _infer(
     function: ModelFunction, columns: Sequence[pa.Array], loaded: _Loaded, stats: ModelStats, rows_max: int
 ) -> InferResult:
-    asked = distinct(columns, takes_null=function.takes_null)
+    with loaded.lock:
+        known = loaded.stats
+        cached = not loaded.cache.rests(time.monotonic(), known.model_seconds / max(1, known.model_rows))
+    asked = distinct(columns, takes_null=function.takes_null, named=cached)
     stats.rows += len(asked.slot)
     stats.nulls += 0 if asked.straight else int((asked.slot < 0).sum())
     stats.distinct += asked.count
-    outputs, failed = _outputs(function, asked, loaded, stats, rows_max)
+    outputs, failed = _outputs(function, asked, loaded, stats, rows_max, cached)
     column, unfinished = _finish(function, outputs, asked.count, failed, loaded.after)
     failed |= unfinished
     # Where nothing repeats and nothing is NULL the inputs are the rows, in order, and need no gather.
@@ -285,15 +288,15 @@ def _rows_of(asked: Distinct, failed: Lost) -> list[tuple[int, str]]:
 
 
 def _outputs(
-    function: ModelFunction, asked: Distinct, loaded: _Loaded, stats: ModelStats, rows_max: int
+    function: ModelFunction, asked: Distinct, loaded: _Loaded, stats: ModelStats, rows_max: int, cached: bool
 ) -> tuple[dict[str, np.ndarray[Any, Any]], Lost]:
-    """Raw outputs for every distinct input, from the cache or the model, and the inputs that it has none for."""
+    """Raw outputs for every distinct input, from the model or (`cached`) the cache, and the inputs that it has none for."""
 
     def ask(inputs: Sequence[pa.Array]) -> tuple[dict[str, np.ndarray[Any, Any]], Lost]:
         return run(function, inputs, loaded.model, stats, rows_max, loaded.before)
 
     cache, keys = loaded.cache, asked.keys
-    if keys is None or cache.capacity == 0:
+    if keys is None or not cached:
         return ask(asked.inputs)
     with loaded.lock:
         known, outputs = cache.find(keys)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mergus
+from mergus.engine.inference import cache
 from mergus.engine.inference.model_function import ModelFunction
 from mergus.engine.inference.runtime import ModelRuntime
 from tests.inference.fake_model import FakeModel, fake
@@ -58,6 +59,20 @@ def test_without_a_cache_every_batch_is_computed(fake: Path) -> None:
     for _ in range(2):
         runtime.infer(double(fake), [pa.array([1])])
     assert FakeModel.asked == [[1], [1]]
+
+
+def test_inputs_that_never_come_again_are_asked_straight_away_after_a_while(
+    fake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "LOOK_S", 1.0)  # no model is slow enough for looks to pay
+    runtime = ModelRuntime(cache_rows=10)
+    for start in range(0, cache.WINDOW_MIN, 1024):
+        runtime.infer(double(fake), [pa.array(range(start, start + 1024))])
+    FakeModel.asked.clear()
+    for _ in range(2):
+        assert runtime.infer(double(fake), [pa.array([1, 2, 1, None])]).values.to_pylist() == [2, 4, 2, None]
+    assert FakeModel.asked == [[1, 2], [1, 2]]  # in a batch still once each
+    assert runtime.stats(double(fake)).cache_hits == 0
 
 
 def test_a_bad_row_errs_alone(fake: Path) -> None:
