@@ -15,6 +15,7 @@ from rich.table import Table
 from ..serving.arrow import named
 from ..serving.json_rows import object_texts
 from ..serving.json_values import value_writer
+from ..serving.python_values import python_values
 from ..serving.results import Done, Listing, Push, Rows
 from ..sql.schema import Schema
 from ..sql.types import BYTES, DOUBLE, FLOAT, STRING, Array, Map, SqlType, Struct, Vector, arrow_type
@@ -77,7 +78,7 @@ def _write_csv(answer: Rows | Push, out: TextIO) -> None:
     lines.writerow([c.name for c in answer.schema])
     cells = [_cell(c.type) for c in answer.schema]
     for table in tables_of(answer):
-        columns = [table.column(f"c{i}").to_pylist() for i in range(len(cells))]
+        columns = [python_values(table.column(f"c{i}")) for i in range(len(cells))]
         for row in zip(*columns, strict=True):
             lines.writerow([cell(value) for cell, value in zip(cells, row, strict=True)])
         out.flush()
@@ -112,7 +113,7 @@ def lines_of(table: pa.Table) -> Iterator[str]:
 
 def _texts(table: pa.Table) -> Iterator[Iterable[str]]:
     """The cells' texts, a row at a time."""
-    return zip(*(map(cell_writer(c.type), c.to_pylist()) for c in table.columns), strict=True)
+    return zip(*(map(cell_writer(c.type), python_values(c)) for c in table.columns), strict=True)
 
 
 def line_of(cells: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from ..io.formats.cells import cells
 from ..sql.schema import Schema
 from ..sql.types import Array, Map, SqlType, Struct, arrow_type
 
@@ -43,7 +44,7 @@ def _renamed(column: pa.ChunkedArray, sql_type: SqlType) -> pa.ChunkedArray:
 
 
 def _relabelled(chunk: pa.Array, wanted: pa.DataType) -> pa.Array:
-    return pa.array(_values(chunk.to_pylist(), wanted), wanted)
+    return pa.array(_values(cells(chunk), wanted), wanted)
 
 
 def _values(values: list[object], wanted: pa.DataType) -> list[object]:

@@ -43,8 +43,8 @@ Refusal = MergusError | None
 class Inserter:
     """Makes records of one stream or table. `connection` evaluates constants and encodes; owned by one thread."""
 
-    def __init__(self, relation: Relation, connection: duckdb.DuckDBPyConnection) -> None:
-        _check_target(relation)
+    def __init__(self, relation: Relation, connection: duckdb.DuckDBPyConnection, span: Span | None = None) -> None:
+        _check_target(relation, span)
         self.relation = relation
         self.connection = connection
         self.names = [c.name for c in relation.schema]
@@ -67,8 +67,8 @@ class Inserter:
     def _row(self, statement: InsertValues, values: Sequence[exp.Expression], registry: FunctionRegistry) -> Row:
         names = [self.relation.spelt(n) for n in statement.columns] or self._all_columns(len(values), statement.span)
         row: Row = {}
-        for name, node in zip(names, values, strict=True):
-            column = self._column(name, statement)
+        for name, node, place in zip(names, values, statement.places or [statement.span] * len(names), strict=True):
+            column = self._column(name, place)
             expected = BIGINT if column is None else column.type
             try:
                 row[name] = self._constant(node, expected, registry)
@@ -143,9 +143,8 @@ class Inserter:
             )
         return tuple(self.names)
 
-    def _column(self, name: str, statement: InsertValues | None) -> ColumnDef | None:
+    def _column(self, name: str, span: Span | None) -> ColumnDef | None:
         """The column of that name, None for ROWTIME."""
-        span = None if statement is None else statement.span
         index = self.relation.schema.index(name)
         if index is not None:
             column = self.relation.schema.columns[index]
@@ -189,7 +188,7 @@ class Inserts:
     def values(self, statement: InsertValues, relation: Relation, registry: FunctionRegistry) -> None:
         """INSERT INTO … VALUES."""
         with self._lock:
-            inserter = Inserter(relation, self._connection)
+            inserter = Inserter(relation, self._connection, statement.span)
             answers = self._write(relation.topic, inserter.from_statement(statement, registry, self._clock.now_ms()))
         if refused := next(filter(None, answers), None):
             raise refused
@@ -238,15 +237,17 @@ def _filled(refused: Sequence[Refusal], others: Sequence[Refusal]) -> list[Refus
     return [next(later) if why is None else why for why in refused]
 
 
-def _check_target(relation: Relation) -> None:
+def _check_target(relation: Relation, span: Span | None) -> None:
     if relation.is_source:
         raise AnalysisError(
-            f"cannot insert into read-only {relation.word} {relation.name}", detail="it was made with CREATE SOURCE"
+            f"cannot insert into read-only {relation.word} {relation.name}",
+            detail="it was made with CREATE SOURCE",
+            span=span,
         )
     if relation.windowed is not None:
-        raise AnalysisError("cannot insert into windowed sources", detail=f"{relation.name} is windowed")
+        raise AnalysisError("cannot insert into windowed sources", detail=f"{relation.name} is windowed", span=span)
     if relation.file is not None:
-        raise AnalysisError(f"cannot insert into {relation.name}", detail="it reads files")
+        raise AnalysisError(f"cannot insert into {relation.name}", detail="it reads files", span=span)
 
 
 def _empty_record(relation: Relation) -> bytes | None:

@@ -13,12 +13,13 @@ import pyarrow as pa
 from ..io.formats.json.text import text
 from ..sql.schema import Schema
 from .json_values import value_writer
+from .python_values import python_values
 
 
 def row_texts(schema: Schema, table: pa.Table) -> Iterator[str]:
     """Each row of `table` (c0, c1 … of `schema`) as a JSON array."""
     writers = [value_writer(c.type) for c in schema]
-    columns = [table.column(f"c{i}").to_pylist() for i in range(len(schema))]
+    columns = [python_values(table.column(f"c{i}")) for i in range(len(schema))]
     for row in zip(*columns, strict=True):
         yield "[" + ",".join(write(value) for write, value in zip(writers, row, strict=True)) + "]"
 
@@ -27,7 +28,7 @@ def object_texts(schema: Schema, table: pa.Table) -> Iterator[str]:
     """Each row as a JSON object by column name."""
     names = [text(c.name) + ":" for c in schema]
     writers = [value_writer(c.type) for c in schema]
-    columns = [table.column(f"c{i}").to_pylist() for i in range(len(schema))]
+    columns = [python_values(table.column(f"c{i}")) for i in range(len(schema))]
     for row in zip(*columns, strict=True):
         cells = [name + write(value) for name, write, value in zip(names, writers, row, strict=True)]
         yield "{" + ",".join(cells) + "}"

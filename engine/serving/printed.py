@@ -28,6 +28,7 @@ from ..sql.statements.query import WINDOWS_BOUNDED
 from ..sql.types import INTEGER, STRING
 from .json_rows import object_texts
 from .json_values import value_writer
+from .python_values import python_values
 from .schemas import is_bare, schema_format
 
 _LONG = struct.Struct(">q")
@@ -135,7 +136,7 @@ class _Reader:
         texts: Iterable[str]
         if self.bare:
             (column,), (values_read,) = self.columns, decoded.columns
-            texts = map(str if column.type == STRING else value_writer(column.type), values_read.to_pylist())
+            texts = map(str if column.type == STRING else value_writer(column.type), python_values(values_read))
         else:
             table = pa.table(decoded.columns, names=[f"c{i}" for i in range(len(decoded.columns))])
             texts = object_texts(Schema(tuple(ColumnDef(c.name, c.type) for c in self.columns)), table)
@@ -183,4 +184,4 @@ def _plain(value: bytes) -> str:
         text = value.decode()
     except UnicodeDecodeError:
         return "0x" + value.hex()
-    return text if text.isprintable() or text.isspace() else "0x" + value.hex()
+    return text if "".join(text.split()).isprintable() else "0x" + value.hex()

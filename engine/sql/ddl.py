@@ -357,6 +357,12 @@ def altered(statement: AlterSource, catalog: Catalog, check: FormatCheck) -> Rel
         added.append(ColumnDef(element.name, element.type))
     schema = Schema((*relation.schema.columns, *added))
     check(relation.value_format, schema.values, relation.properties, False)
+    if relation.properties.get("WRAP_SINGLE_VALUE") == "false":
+        raise AnalysisError(
+            f"cannot alter {relation.word} {relation.name}: 'WRAP_SINGLE_VALUE' is only valid for single-field value schemas",
+            detail="its value is written without an object around it, in which another column would stand",
+            span=statement.elements[0].span,
+        )
     return replace(relation, schema=schema)
 
 

@@ -134,6 +134,8 @@ class _Reader:
         return text
 
     def _plain(self, name: str) -> str:
+        if name.endswith("_SCHEMA_ID"):
+            return str(self._number(name))
         value: Any = self.given[name].value
         text = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
         if name == "WRAP_SINGLE_VALUE" and text.lower() not in ("true", "false"):
@@ -149,6 +151,8 @@ class _Reader:
             raise self._wrong(name, f"{name} cannot be empty or blank", "for a tab or a blank write TAB or SPACE")
         if len(text) != 1:
             raise self._wrong(name, f"{name} must be a single character or TAB, SPACE: {text!r}", "for example ';'")
+        if text == '"':
+            raise self._wrong(name, f"{name} cannot be a double quote", "values that hold the delimiter stand in those")
 
     def _number(self, name: str, *, least: int = 1) -> int | None:
         if name not in self.given:

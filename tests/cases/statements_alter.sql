@@ -16,3 +16,9 @@ ALTER STREAM events ADD COLUMN v STRING;
 CREATE STREAM events (id INT KEY, v INT) WITH (kafka_topic = 'events', value_format = 'JSON', partitions = 1);
 CREATE STREAM made AS SELECT * FROM events;
 ALTER STREAM made ADD COLUMN w STRING;
+
+--@test: ALTER: beside a value that is written without an object around it no column can stand
+--@expected.error: AnalysisError
+--@expected.message: 'WRAP_SINGLE_VALUE' is only valid for single-field value schemas
+CREATE STREAM bare (v INT) WITH (kafka_topic = 'bare', value_format = 'JSON', wrap_single_value = false, partitions = 1);
+ALTER STREAM bare ADD COLUMN w STRING;

@@ -43,6 +43,11 @@ def test_print_from_the_beginning(engine):
     assert rows == [(1, 0, 0, "a", '{"V":1}'), (2, 0, 1, "b", '{"V":2}'), (3, 0, 2, "c", '{"V":3}')]
 
 
+def test_if_not_exists_tells_what_is_there(engine):
+    result = answer(engine, "CREATE TABLE IF NOT EXISTS s AS SELECT k, COUNT(*) AS n FROM s GROUP BY k;")
+    assert result.message == "Cannot add table S: a stream with the same name already exists."
+
+
 def test_print_some(engine):
     assert [r[0] for r in printed(engine, "PRINT 's' FROM BEGINNING LIMIT 2;")] == [1, 2]
     assert [r[0] for r in printed(engine, "PRINT s FROM BEGINNING INTERVAL 2;")] == [1, 3]
@@ -121,9 +126,16 @@ def test_print_shows_windows_behind_keys(engine, window, end):
 
 def test_print_gives_bytes_that_nothing_reads(engine):
     engine.topics.create("odd", partitions=1)
-    values = [b"\x00\x00\x00\x03\xe7rest", b"\xff", "grün".encode(), b"a\x00", None]  # the first: as if of schema 999
+    values = [
+        b"\x00\x00\x00\x03\xe7rest",
+        b"\xff",
+        "grün".encode(),
+        b'{\n\t"a": 1\r\n}',
+        b"a\x00",
+        None,
+    ]  # the first: as if of schema 999
     with contextlib.closing(engine.topics.writer()) as writer:
         writer.write("odd", pa.record_batch({"value": pa.array(values, pa.binary())}))
         writer.flush()
     shown = [r[4] for r in printed(engine, "PRINT odd FROM BEGINNING;")]
-    assert shown == ["0x000000" + "03e7" + b"rest".hex(), "0xff", "grün", "0x6100", None]
+    assert shown == ["0x000000" + "03e7" + b"rest".hex(), "0xff", "grün", '{\n\t"a": 1\r\n}', "0x6100", None]

@@ -30,7 +30,7 @@ TOPIC_PREFIX = "ksql.output.topic.name.prefix"
 
 
 def _exists(name: str, kind: str, world: World) -> Change:
-    message = f"Cannot add {kind.lower()} {name}: a {kind.lower()} with the same name already exists."
+    message = f"Cannot add {kind.lower()} {name}: a {world.catalog.get(name).word} with the same name already exists."
     return Change(message, world.catalog, world.registry, (kind.lower(), name, "create"), nothing=True)
 
 

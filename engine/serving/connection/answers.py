@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import pyarrow as pa
 
 from ...errors import MergusError, UserError
+from ..python_values import python_rows
 from ..results import Done, Listing
 from .rows import GivenRows, pieces_of, raise_refused
 from .values import with_values
@@ -37,11 +38,11 @@ class Answer:
 
     def rows(self) -> list[dict[str, Any]]:
         """A dictionary a row."""
-        return list(self._table.to_pylist())
+        return python_rows(self._table)
 
     def one(self) -> dict[str, Any] | None:
         """The first row, None when there is none."""
-        rows = self._table.slice(0, 1).to_pylist()
+        rows = python_rows(self._table.slice(0, 1))
         return rows[0] if rows else None
 
 
@@ -59,7 +60,7 @@ class RowsThatCome:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for table in self.batches():
-            yield from table.to_pylist()
+            yield from python_rows(table)
 
     async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
         # It waits for rows on a thread of its own: the event loop's few would be used up by a few idle queries.
@@ -69,7 +70,7 @@ class RowsThatCome:
         try:
             while (table := await loop.run_in_executor(thread, next, batches, end)) is not end:
                 assert isinstance(table, pa.Table)
-                for row in table.to_pylist():
+                for row in python_rows(table):
                     yield row
         finally:
             self.close()

@@ -7,7 +7,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from ...errors import ParseError, Span, Unsupported
 from ..dialect import body_at
-from ..scope import suggestion
+from ..scope import span_of, suggestion
 from ..statements.statement import (
     AlterSource,
     AlterSystem,
@@ -267,17 +267,18 @@ class SourceParser(RelationalParser):
         self.end()
         if columns and any(len(columns) != len(row) for row in rows):
             place = self.span(start)
-        return InsertValues(name, columns, tuple(rows), place)
+        names = tuple(str(c.this) for c in columns)
+        return InsertValues(name, names, tuple(rows), place, tuple(span_of(c) for c in columns))
 
-    def columns_and_values(self, word: str = "VALUES") -> tuple[tuple[str, ...], tuple[exp.Expression, ...]]:
+    def columns_and_values(self, word: str = "VALUES") -> tuple[list[exp.Identifier], tuple[exp.Expression, ...]]:
         """[(columns)] VALUES (values); `word` may stand in the place of VALUES."""
-        columns: list[str] = []
+        columns: list[exp.Identifier] = []
         if self.take_sign(TokenType.L_PAREN):
-            columns = self.listed(lambda: self.name("a column's"))
+            columns = self.listed(lambda: self.identifier("a column's"))
             self.expect_sign(TokenType.R_PAREN, ", or )")
         if not self.take(word) and not self.take("VALUES"):
             raise self.unexpected(word if columns else f"{word} or a list of columns")
-        return tuple(columns), self._row()
+        return columns, self._row()
 
     def _row(self) -> tuple[exp.Expression, ...]:
         self.expect_sign(TokenType.L_PAREN, "(")

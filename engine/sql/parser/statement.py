@@ -161,9 +161,17 @@ class StatementParser(SourceParser):
         start = self._leading()
         topic = self._topic()
         from_beginning = self.take("FROM", "BEGINNING")
-        interval = self.integer() if self.take("INTERVAL") or self.take("SAMPLE") else 1
-        limit = self.integer() if self.take("LIMIT") else None
+        interval = self._at_least(1) if self.take("INTERVAL") or self.take("SAMPLE") else 1
+        limit = self._at_least(0) if self.take("LIMIT") else None
         return Print(topic, from_beginning, interval, limit, self.span(start))
+
+    def _at_least(self, least: int) -> int:
+        start = self.at
+        what = f"a whole number of at least {least}"
+        number = self.integer(what)
+        if number < least:
+            raise self.error(f"{what} is wanted, not {number}", span=self.span(start))
+        return number
 
     def _topic(self) -> str:
         """A topic's name as it is written: a string, a quoted name, or a bare word in its own case."""
@@ -235,7 +243,7 @@ class StatementParser(SourceParser):
         null = self.word(-1) == "TOMBSTONE" or self.word(-2) == "NULL"
         name = self.name("the stream's or table's")
         columns, values = self.columns_and_values("KEY" if null else "VALUES")
-        return AssertValues(name, columns, values, null, self.span(start))
+        return AssertValues(name, tuple(str(c.this) for c in columns), values, null, self.span(start))
 
     def _timeout(self) -> int | None:
         return self.duration_ms() if self.take("TIMEOUT") else None

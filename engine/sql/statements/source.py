@@ -91,12 +91,14 @@ class InsertInto:
 
 @dataclass(frozen=True)
 class InsertValues:
-    """INSERT INTO name [(columns)] VALUES (…), (…): a record for each. No columns named: all, in order."""
+    """INSERT INTO name [(columns)] VALUES (…), (…): a record for each. No columns named: all, in order. `places`: where each
+    column is named."""
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[tuple[exp.Expression, ...], ...]
     span: Span | None = None
+    places: tuple[Span | None, ...] = ()
 
     def __post_init__(self) -> None:
         other = next((row for row in self.rows if self.columns and len(self.columns) != len(row)), None)
@@ -106,9 +108,10 @@ class InsertValues:
                 detail=f"{len(self.columns)} columns, {len(other)} values",
                 span=self.span,
             )
-        twice = next((name for i, name in enumerate(self.columns) if name in self.columns[:i]), None)
+        twice = next((i for i, name in enumerate(self.columns) if name in self.columns[:i]), None)
         if twice is not None:
-            raise AnalysisError(f"INSERT VALUES names the column {twice} twice", span=self.span)
+            span = self.places[twice] if self.places else self.span
+            raise AnalysisError(f"INSERT VALUES names the column {self.columns[twice]} twice", span=span)
 
 
 @dataclass(frozen=True)

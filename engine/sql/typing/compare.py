@@ -42,7 +42,7 @@ def compare(symbol: str, left: Expr, right: Expr, span: Span | None) -> Expr:
     if NULL in (left.type, right.type):
         raise TypeMismatch(
             f"comparison with NULL is not supported: {left.type} {symbol} {right.type}",
-            hint="use IS NULL, IS NOT NULL or IS DISTINCT FROM",
+            hint="use IS NULL or IS NOT NULL",
             span=span,
         )
     left, right = _operands(left, right, symbol, span)

@@ -18,7 +18,7 @@ from . import compatibility  # noqa: F401 - registers how schemas are compared
 from .compile import Compiled, Descriptor, compiled
 from .decode import FIRST_MESSAGE, ProtobufDecoder
 from .encode import ProtobufEncoder
-from .schema import check_column, columns, proto_text
+from .schema import check_column, check_message_name, columns, proto_text
 from .wire import varint
 
 _NULLABLE = ("OPTIONAL", "WRAPPER")
@@ -55,6 +55,7 @@ class ProtobufNosrFormat:
     def check(self, columns: Sequence[FormatColumn], properties: Mapping[str, str], *, is_key: bool) -> None:
         """No arrays in arrays, text keys in maps, names that a .proto file takes; no single value without a field."""
         nullable_of(properties, is_key=is_key)
+        check_message_name(full_name_of(properties, is_key=is_key) or "_")
         if not is_key and properties.get("WRAP_SINGLE_VALUE", "true").lower() == "false":
             raise AnalysisError(
                 f"Format '{self.name}' does not support 'WRAP_SINGLE_VALUE' set to 'false'.",

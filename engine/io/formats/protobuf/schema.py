@@ -92,6 +92,16 @@ def check_column(column: FormatColumn) -> None:
     _check(column.type, column.name, column.name)
 
 
+def check_message_name(full_name: str) -> None:
+    """Raise AnalysisError where a name, with the package before it, names no message."""
+    if not all(_NAME.match(part) for part in full_name.split(".")):
+        raise AnalysisError(
+            f"PROTOBUF cannot hold a message named `{full_name}`",
+            detail="messages and their packages are named with letters, digits and underscores, and begin with no digit",
+            hint="choose another name",
+        )
+
+
 def _check(sql_type: SqlType, name: str, column: str) -> None:
     if not _NAME.match(name):
         raise AnalysisError(
