@@ -60,8 +60,9 @@ class EmbeddedRegistry:
             self._connection.close()
 
     # ------------------------------------------------------------------------------------------------------- registering
-    def register(self, subject: str, schema: Schema, schema_id: int | None = None) -> int:
-        """The id of the schema. `schema_id`: the id it must have (an import, where equal schemas may have several)."""
+    def register(self, subject: str, schema: Schema, schema_id: int | None = None, version: int | None = None) -> int:
+        """The id of the schema. `schema_id`: the id it must have (an import, where equal schemas may have several), and
+        `version` its version; what is imported was found compatible where it comes from."""
         schema = parse(schema, self.resolve)
         with self._writing():
             known = self._id_of(schema, subject, schema_id)
@@ -70,7 +71,8 @@ class EmbeddedRegistry:
             ):
                 return known
             self._check_writable(subject)
-            if reason := self.incompatibility(subject, schema):
+            imported = self.setting(subject, "mode") == "IMPORT"
+            if not imported and (reason := self.incompatibility(subject, schema)):
                 raise Incompatible(
                     f'Schema being registered is incompatible with an earlier schema for subject "{subject}"',
                     detail=reason,
@@ -78,7 +80,11 @@ class EmbeddedRegistry:
                 )
             found = known if known is not None else self._add(schema, schema_id)
             (last,) = self._row("SELECT coalesce(max(version), 0) FROM versions WHERE subject = ?", subject) or (0,)
-            self._run("INSERT INTO versions VALUES (?, ?, ?, 0)", subject, last + 1, found)
+            if version is not None and self._row(
+                "SELECT 1 FROM versions WHERE subject = ? AND version = ?", subject, version
+            ):
+                raise Refused(42205, f"Overwrite version {version} of subject {subject} is not permitted.")
+            self._run("INSERT INTO versions VALUES (?, ?, ?, 0)", subject, version or last + 1, found)
             return found
 
     def _add(self, schema: Schema, schema_id: int | None) -> int:

@@ -6,7 +6,7 @@ schema, 409 incompatible, 42201 no schema at all, 42202 no version number, 42203
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
@@ -192,10 +192,19 @@ def _versions(asked: Asked) -> Json:
 
 
 def _register(asked: Asked) -> Json:
-    given = asked.body.get("id")
-    if given is not None and asked.registry.setting(asked.subject, "mode") != "IMPORT":
-        given = None
-    return {"id": asked.registry.register(asked.subject, asked.schema(), given)}
+    number, version = (_given(asked.body, name) for name in ("id", "version"))
+    imported = asked.registry.setting(asked.subject, "mode") == "IMPORT"
+    if imported != (number is not None):
+        raise Refused(42205, f"Subject {asked.subject} is not in {'read-write' if imported else 'import'} mode")
+    return {"id": asked.registry.register(asked.subject, asked.schema(), number, version if imported else None)}
+
+
+def _given(body: Mapping[str, Any], name: str) -> int | None:
+    """A number that says what an imported schema has elsewhere; clients say -1 or 0 for none."""
+    value = body.get(name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value >= 1 << 31):
+        raise Refused(42201, f"Invalid schema: {name} is a whole number")
+    return None if value is None or value < 1 else value
 
 
 def _delete_subject(asked: Asked) -> Json:

@@ -83,6 +83,26 @@ def test_error_codes(client, url):
     assert httpx.get(f"{url}/schema-registry/subjects/d-value/versions/latest/schema").json()["name"] == "Reading"
 
 
+def test_an_import_keeps_ids_and_versions(client, url):
+    versions, mode = (f"{url}/schema-registry/{p}" for p in ("subjects/imported-value/versions", "mode/imported-value"))
+
+    def post(**body):
+        answer = httpx.post(versions, json=body).json()
+        return answer.get("id", answer.get("error_code"))
+
+    assert post(schema=READING, id=7001, version=5) == 42205
+    assert httpx.put(mode, json={"mode": "IMPORT"}).json() == {"mode": "IMPORT"}
+    assert post(schema=READING) == 42205
+    assert post(schema=READING, id=7001, version=5) == 7001
+    assert post(schema=READING, id=7001, version=5) == 7001
+    assert post(schema=NO_DEFAULT, id=7002, version=5) == 42205
+    assert post(schema=NO_DEFAULT, id=7002, version=8) == 7002  # incompatible, but what is there already
+    assert post(schema=WITH_DEFAULT, id="x") == 42201
+    assert client.get_versions("imported-value") == [5, 8]
+    assert httpx.put(mode, json={"mode": "READWRITE"}).json() == {"mode": "READWRITE"}
+    assert client.get_version("imported-value", 8).schema_id == 7002
+
+
 def test_a_serialiser_s_records_are_read_and_ours_by_its_deserialiser(db, client):
     context = SerializationContext("readings", MessageField.VALUE)
     write = AvroSerializer(client, READING)
