@@ -43,10 +43,11 @@ class MergusError(Exception):
         self.span = span
         self.statement = statement
 
-    def at(self, statement: str) -> MergusError:
-        """Remember the statement's text, unless a closer place has already done so."""
+    def at(self, statement: str, span: Span | None = None) -> MergusError:
+        """Remember the statement's text, and the place of what it concerns as a whole, unless a closer place has done so."""
         if self.statement is None:
             self.statement = statement
+            self.span = self.span or span
         return self
 
     def __str__(self) -> str:

@@ -198,7 +198,7 @@ class Engine:
                 return self._change(parsed, settings)
             return self._answer(parsed, session, settings)
         except MergusError as error:
-            raise error.at(parsed.text) from None
+            raise error.at(parsed.text, getattr(parsed.statement, "span", None)) from None
 
     def _answer(self, parsed: Parsed, session: Session, settings: Mapping[str, str]) -> Result:
         text = parsed.text

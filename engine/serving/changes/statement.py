@@ -36,9 +36,7 @@ def prepare(statement: Statement, text: str, world: World) -> Change:
     try:
         return _prepared(statement, text, world)
     except MergusError as error:
-        if error.span is None:  # it concerns the statement as a whole
-            error.span = getattr(statement, "span", None)
-        raise error.at(text) from None
+        raise error.at(text, getattr(statement, "span", None)) from None
 
 
 def changes_something(statement: Statement) -> bool:
