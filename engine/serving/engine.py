@@ -195,7 +195,7 @@ class Engine:
         settings = {**self.system, **session.properties, **(properties or {})}
         try:
             if changes_something(parsed.statement):
-                return self._change(parsed, settings)
+                return self._change(parsed, {**session.settings_of(parsed.statement), **settings})
             return self._answer(parsed, session, settings)
         except MergusError as error:
             raise error.at(parsed.text, getattr(parsed.statement, "span", None)) from None

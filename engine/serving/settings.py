@@ -13,9 +13,12 @@ from .settings_of_kafka import NAMES, is_of_kafka
 
 STREAMS_PREFIX = "ksql.streams."
 AT_LEAST_ONCE = "at_least_once"
+USER = "mergus.user"
+"""Who says a statement: what the history of a model tells."""
 DEFAULTS: Mapping[str, str] = {
     "auto.offset.reset": "earliest for persistent queries, latest for push queries",
     GUARANTEE: AT_LEAST_ONCE,
+    USER: "the account of the process; over HTTP what a proxy says, or the client's address",
     "idle_timeout": "0",
     "topology.cycles": "warn",
     "commit.interval.ms": "500",

@@ -45,13 +45,14 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class ModelEvent:
-    """Something that happened to a model: when, what, and the reason that was given (or the statement)."""
+    """Something that happened to a model: when, what, the reason that was given (or the statement), and who said it."""
 
     time_ms: int
     action: str
     alias: str | None = None
     version: int | None = None
     reason: str = ""
+    who: str = ""
 
 
 _ROUTING = ("CREATE", "SET ALIAS", "ROLLBACK", "SET SPLIT", "RESET SPLIT", "SET CANARY", "END CANARY")

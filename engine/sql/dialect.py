@@ -89,6 +89,8 @@ def _names_with_digits(tokens: Sequence[Token]) -> list[Token]:
             text = last.text + token.text
             kind = TokenType.NUMBER if _NUMBER.fullmatch(text) else TokenType.VAR
             made[-1] = Token(kind, text, start=last.start, end=token.end)
+        elif last is not None and _is_version_of(last, token):
+            made[-1] = Token(TokenType.IDENTIFIER, last.text + token.text, start=last.start, end=token.end)
         else:
             made.append(token)
     return made
@@ -112,6 +114,14 @@ def _continues(last: Token, token: Token) -> bool:
     """Whether a word goes on with what starts like a number."""
     digits = last.token_type in (TokenType.NUMBER, TokenType.VAR) and last.text[0].isdigit() and last.text.isalnum()
     return digits and last.end + 1 == token.start
+
+
+def _is_version_of(last: Token, token: Token) -> bool:
+    """Whether `$3` stands right behind a quoted name: a version of a model, which is one name with it."""
+    after = (
+        last.token_type is TokenType.IDENTIFIER and token.token_type is TokenType.VAR and last.end + 1 == token.start
+    )
+    return after and token.text[0] == "$" and token.text[1:].isdigit()
 
 
 def body_at(text: str, token: Token) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import cast
 
@@ -33,6 +33,17 @@ SHIPPED = (
 )
 REMOTE = ("open_inference", "tfserving")
 """Those whose PATH is a URL."""
+_OF_REMOTE = ("remote.transport", "remote.timeout.ms", "remote.retries", "remote.token.env")
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "tensorflow": ("signature",),
+    "sklearn": ("method", "trusted", "allow_pickle"),
+    "torch_export": ("allow_pickle",),
+    "graphdef": ("graphdef.inputs", "graphdef.outputs"),
+    "python": ("function", "file"),
+    "open_inference": _OF_REMOTE,
+    "tfserving": (*_OF_REMOTE, "signature"),
+}
+"""What each engine that ships reads of WITH beside the properties of every model; the others read nothing."""
 EXTRAS = {
     "sklearn": "sklearn",
     "skops": "sklearn",

@@ -146,7 +146,10 @@ class ModelStore:
 
     def discard(self, name: str, number: int) -> None:
         """Take back a version that was brought and is not wanted."""
-        shutil.rmtree(self.folder / folder_of(name) / str(number), ignore_errors=True)
+        place = self.folder / folder_of(name)
+        shutil.rmtree(place / str(number), ignore_errors=True)
+        if place.exists() and not any(place.iterdir()):
+            place.rmdir()
 
     def _sweep(self, models: Mapping[str, ModelEntry]) -> None:
         """Remove what no version names."""

@@ -15,10 +15,11 @@ from ...errors import AnalysisError, UnknownName, Unsupported
 from ...sql.catalog import Catalog, Relation
 from ...sql.functions import FunctionRegistry, ModelCall, Overload, ScalarFunction
 from ...sql.schema import Schema
-from ...sql.scope import suggestion
+from ...sql.scope import SchemaScope, suggestion
 from ...sql.statements.query import Prediction
 from ...sql.statements.statement import Query, SelectItem, SourceRef
-from ...sql.types import PLAIN_NAME, Struct
+from ...sql.types import PLAIN_NAME, Struct, is_numeric
+from ...sql.typing.expression import analyze_expression
 from .evaluations import metrics
 
 VERSION_COLUMN = "__MODEL_VERSION"
@@ -45,7 +46,7 @@ def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistr
     outputs = _outputs(prediction, [c.name for c in schema], catalog, registry)
     named = {**_version(prediction.model, outputs, registry), **outputs}
     if prediction.task is not None:
-        named = outputs = _evaluated(prediction, schema, outputs)
+        named = outputs = _evaluated(prediction, schema, outputs, registry)
 
     def written(node: exp.Expression) -> exp.Expression:
         return node.transform(lambda n: _replaced(n, named, source.alias))
@@ -134,7 +135,7 @@ def _version(
 
 
 def _evaluated(
-    prediction: Prediction, schema: Schema, outputs: Mapping[str, exp.Expression]
+    prediction: Prediction, schema: Schema, outputs: Mapping[str, exp.Expression], registry: FunctionRegistry
 ) -> dict[str, exp.Expression]:
     """The metrics of ML_EVALUATE by name. The answer is the output of the label's name, else the first."""
     found = schema.index(prediction.label or "")
@@ -146,6 +147,15 @@ def _evaluated(
         )
     label = schema.columns[found]
     answer = outputs.get(f"{label.name}0") or outputs.get("LABEL") or next(iter(outputs.values()))
+    if prediction.task == "regression":
+        given = analyze_expression(answer, SchemaScope(schema), registry).type
+        for what, kind in ((f"the label {label.name}", label.type), (f"what {prediction.model} answers", given)):
+            if not is_numeric(kind):
+                raise AnalysisError(
+                    f"a regression is about numbers, and {what} is {kind}",
+                    hint="'classification' counts how many answers are the label",
+                    span=prediction.span,
+                )
     made = metrics(prediction.task or "", answer, exp.Column(this=_identifier(label.name)), label.type)
     names = {c.name for c in schema}
     return {name if name not in names else f"{name}0": node for name, node in made.items()}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...errors import AnalysisError, Conflict
+import pyarrow as pa
+
+from ...errors import AnalysisError, Conflict, UserError
 from ...sql.catalog_models import DEFAULT_ALIAS, Canary, ModelEntry, ModelEvent, Split
 from ...sql.parser.parse import parse_statement
 from ...sql.statements.model import EndCanary, SetCanary
-from ...sql.statements.statement import Query
+from ...sql.statements.statement import Query, RelationalQuery
 from .change import World
 
 
@@ -24,9 +26,10 @@ def set_canary(statement: SetCanary, entry: ModelEntry, world: World) -> tuple[M
     if version.number == entry.default.number:
         raise AnalysisError(f"{statement.alias} is the version that is live", span=statement.span)
     if statement.query is not None:
-        asked = parse_statement(statement.query, world.catalog.types)
-        if not isinstance(asked, Query) or asked.is_push:
+        asked = parse_statement(statement.query.rstrip().removesuffix(";"), world.catalog.types)
+        if not isinstance(asked, Query | RelationalQuery) or asked.is_push:
             raise AnalysisError("a canary's condition is a pull query", detail=statement.query, span=statement.span)
+        _check_answer(statement, statement.query, world)
     canary = Canary(
         statement.alias,
         statement.percent,
@@ -42,6 +45,22 @@ def set_canary(statement: SetCanary, entry: ModelEntry, world: World) -> tuple[M
     event = ModelEvent(world.now_ms, "SET CANARY", statement.alias, version.number, str(canary))
     made = replace(entry, split=split, canary=canary, history=(*entry.history, event))
     return made, f"Model {entry.name} has the canary {canary}"
+
+
+def _check_answer(statement: SetCanary, query: str, world: World) -> None:
+    """Ask the condition once: one that can never be asked, or be true, would never say to roll back."""
+    if world.ask is None or world.replaying:
+        return
+    try:
+        first = world.ask(query.rstrip().removesuffix(";") + ";").schema.field(0)
+    except UserError as why:
+        raise AnalysisError("a canary's condition cannot be asked", detail=str(why), span=statement.span) from None
+    if not pa.types.is_boolean(first.type):
+        raise AnalysisError(
+            "a canary's condition gives true or false in its first column",
+            hint="'SELECT COUNT(*) > 10 FROM …'",
+            span=statement.span,
+        )
 
 
 def end_canary(statement: EndCanary, entry: ModelEntry, world: World) -> tuple[ModelEntry, str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...errors import AnalysisError, Conflict, Span, Unsupported
+from ...errors import AnalysisError, Conflict, MergusError, Span, Unsupported
 from ...inference.binding import Misfit
 from ...inference.versions.registered import belongs_to, functions_of
 from ...inference.versions.store import version_json, version_of_json
@@ -43,6 +43,7 @@ from ...sql.transform import INPUT, OUTPUT
 from ...sql.types import quote_if_needed
 from ...sql.typing.transform import typed
 from ..models.properties import flag_of, text_of, wanted_of
+from ..settings import USER
 from .canary import end_canary, set_canary
 from .change import Change, World
 from .sources import planned_again
@@ -53,7 +54,19 @@ RECORD = "mergus.model.record"
 
 
 def change_model(statement: ModelStatement, world: World) -> Change:
-    """What follows from one of them."""
+    """What follows from one of them; the history keeps who said it."""
+    change, old = _change_model(statement, world), world.catalog.models.get(statement.name)
+    entry, who = change.catalog.models.get(statement.name), world.settings.get(USER, "")
+    if entry is None or entry is old or not who:
+        return change
+    known = 0 if old is None else len(old.history)
+    events = tuple(replace(event, who=who) for event in entry.history[known:])
+    catalog = change.catalog.copy()
+    catalog.models[entry.name] = replace(entry, history=(*entry.history[:known], *events))
+    return replace(change, catalog=catalog)
+
+
+def _change_model(statement: ModelStatement, world: World) -> Change:
     match statement:
         case CreateModel():
             return _create(statement, world)
@@ -129,6 +142,17 @@ def _create(statement: CreateModel, world: World) -> Change:
     properties = {p.name: p for p in statement.properties}
     number = 1 if old is None else old.next_version
     version = _version(statement, properties, number, world)
+    try:
+        return _brought(statement, properties, version, world)
+    except MergusError:
+        if world.models is not None and not world.replaying:
+            world.models.discard(statement.name, number)
+        raise
+
+
+def _brought(statement: CreateModel, properties: Mapping[str, Property], version: ModelVersion, world: World) -> Change:
+    """What follows from a version whose artefact lies in the data folder."""
+    old = world.catalog.models.get(statement.name)
     promote = flag_of(properties.get("PROMOTE"))
     reason = text_of(properties.get("REASON"))
     entry = _first(statement.name, version, reason) if old is None else _added(old, version, promote, reason, world)
@@ -160,14 +184,9 @@ def _first(name: str, version: ModelVersion, reason: str) -> ModelEntry:
 
 
 def _added(old: ModelEntry, version: ModelVersion, promote: bool, reason: str, world: World) -> ModelEntry:
-    try:
-        if not world.replaying:
-            _refuse_other_order(old, version)
-        return old.with_version(version, promote=promote, reason=reason)
-    except AnalysisError:
-        if world.models is not None:
-            world.models.discard(old.name, version.number)
-        raise
+    if not world.replaying:
+        _refuse_other_order(old, version)
+    return old.with_version(version, promote=promote, reason=reason)
 
 
 def _refuse_other_order(old: ModelEntry, version: ModelVersion) -> None:
@@ -236,6 +255,12 @@ def _split(statement: SetSplit, world: World) -> Change:
     entry = world.catalog.model(statement.name, statement.span)
     for alias, _ in statement.arms:
         entry.alias(alias, statement.span)
+    if entry.canary is not None and not world.replaying:
+        raise Conflict(
+            f"model {entry.name} has a canary, which is its split: {entry.canary}",
+            hint=f"ALTER MODEL {quote_if_needed(entry.name)} END CANARY ROLLBACK",
+            span=statement.span,
+        )
     split = Split(statement.arms, statement.by, statement.salt) if statement.arms else None
     event = ModelEvent(
         world.now_ms, "SET SPLIT" if split else "RESET SPLIT", reason="" if split is None else str(split)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any
 
-from ...errors import AnalysisError, Conflict
+from ...errors import AnalysisError, Conflict, UnknownName
 from ...inference.monitoring.drift import METRICS, summary_of
 from ...inference.monitoring.monitor import watched_columns
 from ...sql.catalog_models import (
@@ -70,7 +71,7 @@ def set_monitor(statement: SetMonitor, world: World) -> Watched:
         if name not in _PROPERTIES:
             hint = suggestion(name, _PROPERTIES) or f"properties are {', '.join(_PROPERTIES)}"
             raise AnalysisError(f"{name} is not a property of a monitor", hint=hint, span=statement.span)
-    source = world.catalog.get(given.get("REFERENCE", "").upper(), statement.span).name
+    source = _source(given.get("REFERENCE"), entry, statement, world)
     topic = f"{entry.name}__drift".lower()
     monitor = Monitor(
         source,
@@ -85,6 +86,27 @@ def set_monitor(statement: SetMonitor, world: World) -> Watched:
     made = replace(entry, monitor=monitor, history=(*entry.history, event))
     below = replace(below, notes={REFERENCE: json.dumps(monitor.reference)})
     return below, made, f"Model {entry.name} is monitored: stream {topic.upper()} tells of its drift", world
+
+
+def _source(given: str | None, entry: ModelEntry, statement: SetMonitor, world: World) -> str:
+    """The stream or table of the reference, which has the model's inputs."""
+    if not given:
+        raise AnalysisError(
+            "SET MONITOR wants REFERENCE, a stream or table with the model's inputs",
+            hint=f"ALTER MODEL {quote_if_needed(entry.name)} SET MONITOR (reference = '…')",
+            span=statement.span,
+        )
+    relation = world.catalog.get(given if world.catalog.find(given) else given.upper(), statement.span)
+    there = [column.name for column in relation.schema]
+    missing = [name for name, _ in entry.default.inputs if name not in there]
+    if missing and not world.replaying:
+        raise UnknownName(
+            f"the reference {relation.name} has no column {missing[0]}",
+            detail=f"model {entry.name} takes {columns_text(entry.default.inputs)}",
+            hint="CREATE STREAM … AS SELECT … AS … names columns as the model does",
+            span=statement.span,
+        )
+    return relation.name
 
 
 def _metrics(given: str, statement: SetMonitor) -> tuple[str, ...]:
@@ -106,9 +128,12 @@ def _window_ms(given: str, statement: SetMonitor) -> int:
 
 def _threshold(given: str, statement: SetMonitor) -> float:
     try:
-        return float(given)
+        found = float(given)
     except ValueError:
-        raise AnalysisError(f"THRESHOLD is a number, not {given}", span=statement.span) from None
+        found = -1
+    if not 0 <= found < inf:
+        raise AnalysisError(f"THRESHOLD is a number from 0 on, not {given}", span=statement.span)
+    return found
 
 
 def _reference(entry: ModelEntry, source: str, world: World) -> dict[str, Any]:
@@ -129,11 +154,17 @@ def _reference(entry: ModelEntry, source: str, world: World) -> dict[str, Any]:
 
 def filled_stream(name: str, topic: str, columns: Sequence[tuple[str, SqlType]], world: World) -> Change:
     """A stream over a topic that the engine writes, made where there is none of that name. Raises Conflict where the name
-    is another topic's."""
+    is another topic's, or of a stream of something else."""
     old = world.catalog.find(name)
     if old is not None:
         if old.topic != topic or old.is_table:
             raise Conflict(f"{name} exists already, and is no stream over topic {topic}", hint="choose another name")
+        if [c.name for c in old.schema] != [n for n, _ in columns] and not world.replaying:
+            raise Conflict(
+                f"{name} exists already, and has other columns",
+                detail=f"wanted are {', '.join(n for n, _ in columns)}",
+                hint="choose another name",
+            )
         return _nothing(world)
     text = (
         f"CREATE STREAM {quote_if_needed(name)} ({columns_text(tuple(columns))}) "

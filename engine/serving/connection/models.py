@@ -46,7 +46,7 @@ class Models:
 
     def drop(self, name: str, version: int | None = None) -> str:
         """DROP MODEL name, or one version of it."""
-        return self._said(f"DROP MODEL {_name(name) if version is None else f'{name}${version:d}'};")
+        return self._said(f"DROP MODEL {_name(name)}{'' if version is None else f'${version:d}'};")
 
     def list(self) -> Sequence[dict[str, Any]]:
         """SHOW MODELS."""

@@ -134,14 +134,14 @@ def _done(stats: ModelStats) -> dict[str, Any]:
 def _history(entry: ModelEntry, text: str, taken: Mapping[int, Taken]) -> Listing:
     """What has happened, and from which offset of which partition on each query has followed."""
     rows = tuple(
-        (_when(e.time_ms), e.action, e.alias, e.version, e.reason, _places(taken.get(number, {})))
+        (_when(e.time_ms), e.action, e.alias, e.version, e.reason, e.who, _places(taken.get(number, {})))
         for number, e in enumerate(entry.history, 1)
     )
-    names = ("time", "action", "alias", "version", "reason", "positions")
+    names = ("time", "action", "alias", "version", "reason", "who", "positions")
     history = [
         {**dict(zip(names, row, strict=True)), "positions": taken.get(number, {})} for number, row in enumerate(rows, 1)
     ]
-    columns = ("Time", "Action", "Alias", "Version", "Reason", "Positions")
+    columns = ("Time", "Action", "Alias", "Version", "Reason", "Who", "Positions")
     return Listing(text, "model_history", {"name": entry.name, "history": history}, columns, rows)
 
 

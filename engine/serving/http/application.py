@@ -51,7 +51,7 @@ from .answers import (
 from .early import EarlyRefusals
 from .origin import OwnPages
 from .printed_lines import printed_lines
-from .request import BODY_MAX, BadRequest, holds_half_a_pair, json_object, preferred, session_of, text_of
+from .request import BODY_MAX, BadRequest, holds_half_a_pair, json_object, preferred, session_of, text_of, user_of
 from .stream import (
     ARRAY,
     ARROW,
@@ -138,6 +138,7 @@ class _Http:
         """POST /ksql."""
         body = await json_object(request)
         text, session = text_of(body, "ksql"), session_of(body)
+        session.user = user_of(request)
         status, answer = await run_in_threadpool(self._run, text, session, body.get("forPeople") is True)
         return JSONResponse(answer, status)
 

@@ -19,9 +19,11 @@ from starlette.routing import Mount, Route
 from ...errors import EnvironmentFault, MergusError, UnknownName, UserError
 from ...sql.types import STRING
 from ..models.calls import Called, column_of, find, run, single
+from ..models.load import load
+from ..session import Session
 from . import models_v1 as v1
 from . import models_v2 as v2
-from .request import BadRequest, json_object, text_of
+from .request import BadRequest, json_object, text_of, user_of
 
 if TYPE_CHECKING:
     from ..engine import Engine
@@ -44,6 +46,7 @@ def routes(engine: Engine) -> list[Route | Mount]:
         Route("/health/live", _guarded(http.live)),
         Route("/health/ready", _guarded(http.ready)),
         Route("/repository/index", _guarded(http.index), methods=["POST"]),
+        Route("/repository/models/{name}/load", _guarded(http.load), methods=["POST"]),
     ]
     for path in ("/models/{name}/versions/{reference}", "/models/{name}"):
         v2_routes += [
@@ -131,6 +134,12 @@ class _Models:
         """POST /v2/repository/index: every version of every model."""
         found = [(m.name, v.number) for m in self.engine.catalog.models.values() for v in m.versions]
         return _json([{"name": n, "version": str(v), "state": "READY", "reason": ""} for n, v in sorted(found)])
+
+    async def load(self, request: Request) -> Response:
+        """POST /v2/repository/models/m/load: CREATE OR REPLACE MODEL."""
+        parameters = (await json_object(request)).get("parameters") or {}
+        name, session = request.path_params["name"], Session(user=user_of(request))
+        return _json({"message": await run_in_threadpool(load, self.engine, session, name, parameters)})
 
     async def v2_metadata(self, request: Request) -> Response:
         """GET /v2/models/m[/versions/3]."""

@@ -115,3 +115,8 @@ def session_of(body: Mapping[str, Any]) -> Session:
     variables = {k.upper(): v for k, v in _strings(body, "sessionVariables").items()}
     given = _strings(body, "streamsProperties") | _strings(body, "properties")
     return Session(variables, dict(checked_property(name, value, None) for name, value in given.items()))
+
+
+def user_of(request: Request) -> str:
+    """Who asks: whom a proxy in front names in `X-Forwarded-User`, else the client's address."""
+    return request.headers.get("x-forwarded-user") or ("" if request.client is None else request.client.host)

@@ -20,6 +20,7 @@ from ...sql.catalog_models import Canary, ModelEntry, ModelVersion
 from ...sql.types import quote_if_needed
 from ..describe.models import create_text
 from ..results import Rows
+from ..session import Session
 from .canary import Counts, Watched, counted, judge, read_watched, write_watched
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class ModelKeeper(Keeper):
         return bool(table.num_rows and table.column(0)[0].as_py() is True)
 
     def _say(self, sql: str) -> None:
-        for result in self._engine.execute(sql):
+        for result in self._engine.execute(sql, Session(user="the server")):
             log.info("%s", getattr(result, "message", ""))
 
 

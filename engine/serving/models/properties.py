@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 from ...errors import AnalysisError
+from ...inference.providers.registry import OPTIONS as OPTIONS_OF
+from ...inference.providers.registry import SHIPPED
 from ...inference.versions.store import ERROR_WAYS, NULL_WAYS, Wanted
 from ...sql.scope import suggestion
 from ...sql.statements.model import CreateModel
@@ -50,6 +53,7 @@ def wanted_of(statement: CreateModel, properties: dict[str, Property], transform
         raise AnalysisError(
             "a model's versions come from TOPIC or from PATH, not from both", span=properties["TOPIC"].span
         )
+    _check_options(text_of(properties["PROVIDER"]).lower(), properties)
     on_error = _way(properties.get("ON_ERROR"), ERROR_WAYS)
     return Wanted(
         name=statement.name,
@@ -73,6 +77,17 @@ def wanted_of(statement: CreateModel, properties: dict[str, Property], transform
         isolated=flag_of(properties.get("ISOLATED")),
         timeout_ms=_timeout(properties.get("TIMEOUT_MS")),
     )
+
+
+def _check_options(provider: str, properties: Mapping[str, Property]) -> None:
+    """Raises AnalysisError for a property that the engine, where it is one that ships, does not read."""
+    if provider not in SHIPPED:
+        return
+    read = [name if "." in name else name.upper() for name in OPTIONS_OF.get(provider, ())]
+    for name, known in properties.items():
+        if name not in KNOWN and name.upper() not in [n.upper() for n in read]:
+            hint = f"beside those of every model it reads {', '.join(read)}" if read else None
+            raise AnalysisError(f"{name} is not a property of provider {provider}", hint=hint, span=known.span)
 
 
 def _way(given: Property | None, ways: tuple[str, ...]) -> str:
@@ -127,11 +142,15 @@ def _timeout(given: Property | None) -> int | None:
 
 
 def _tolerance(given: Property | None) -> float:
+    if given is None:
+        return 1e-4
     try:
-        return 1e-4 if given is None else float(str(given.value))
+        found = float(str(given.value))
     except ValueError:
-        assert given is not None  # only its value can fail
-        raise AnalysisError(f"TOLERANCE is a number, not {given.value}", span=given.span) from None
+        found = -1
+    if not 0 <= found < inf:
+        raise AnalysisError(f"TOLERANCE is a number from 0 on, not {given.value}", span=given.span)
+    return found
 
 
 def _sizes(given: Property | None) -> tuple[int, ...]:

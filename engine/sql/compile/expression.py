@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from ...errors import InternalError
+from ...errors import InternalError, Unsupported
 from ..expressions import Call, Case, Cast, Column, Expr, Field, Lambda, Literal, Parameter, System, walk
 from ..functions import ArrowFunction, ModelCall, SqlTemplate
 from ..types import BIGINT, BOOLEAN, DATE, DOUBLE, INTEGER, STRING, TIME, TIMESTAMP, SqlType, duckdb_type
@@ -229,6 +229,13 @@ def evaluate_constant(connection: duckdb.DuckDBPyConnection, expr: Expr) -> Any:
     """The value of an expression without columns (INSERT VALUES): as Arrow gives it; raises DuckDB's error."""
     if isinstance(expr, Literal) and expr.type in _AS_THEY_ARE:
         return expr.value
+    for part in walk(expr):
+        if isinstance(part, Call) and isinstance(part.implementation, ModelCall):
+            raise Unsupported(
+                f"the model {part.function} cannot be called in VALUES",
+                hint=f"SELECT {part.function}(…); gives its answer, INSERT INTO … SELECT writes answers about rows",
+                span=part.span,
+            )
     bind_functions(connection, [expr])
     relation = connection.sql(f"SELECT {compile_sql(expr)} AS c0")
     return relation.to_arrow_table().column(0)[0].as_py()

@@ -5,6 +5,7 @@ Functions over the cursor that meets their leading words, so that the table of s
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -24,6 +25,7 @@ from ..statements.model import (
     SetSplit,
     TransformItem,
 )
+from ..statements.source import Property
 from ..types import Columns
 from .canary import end_canary, set_canary
 
@@ -45,12 +47,33 @@ def create_model(at: SourceParser, start: int, or_replace: bool) -> CreateModel:
             "TRANSFORM stands behind the columns that it takes",
             hint="INPUT (…) TRANSFORM (…) makes what the artefact takes, OUTPUT (…) TRANSFORM (…) the answer",
         )
-    if not at.sees("WITH"):
-        raise at.unexpected("WITH (PROVIDER = …, PATH = …)" if outputs else "INPUT, OUTPUT or WITH")
-    properties = at.with_properties()
+    properties = _properties(at, "WITH (PROVIDER = …, PATH = …)" if outputs else "INPUT, OUTPUT or WITH")
     return CreateModel(
         name, inputs, outputs, properties, or_replace, if_not_exists, at.span(start), before=before, after=after
     )
+
+
+_BIGQUERY = {"MODEL_TYPE": "PROVIDER", "MODEL_PATH": "PATH"}
+_MODEL_TYPES = {"TENSORFLOW_LITE": "tflite"}
+
+
+def _properties(at: SourceParser, wanted: str) -> tuple[Property, ...]:
+    """WITH (…), or BigQuery's OPTIONS (MODEL_TYPE = …, MODEL_PATH = …)."""
+    if at.take("WITH"):
+        return at.properties()
+    if not at.take("OPTIONS"):
+        raise at.unexpected(wanted)
+    made = tuple(_as_with(known) for known in at.properties())
+    for known in made:
+        if sum(known.name == other.name for other in made) > 1:
+            raise at.error(f"{known.name} is given twice", span=known.span)
+    return made
+
+
+def _as_with(known: Property) -> Property:
+    """A property of OPTIONS as WITH has it."""
+    name, value = _BIGQUERY.get(known.name, known.name), known.value
+    return replace(known, name=name, value=_MODEL_TYPES.get(str(value).upper(), value) if name == "PROVIDER" else value)
 
 
 def alter_model(at: SourceParser, start: int) -> ModelStatement:
