@@ -35,7 +35,7 @@ _DATATYPES: dict[SqlType, str] = {
 _DIMENSIONS_MAX = 32
 _EMPTY_MAX = 1 << 20
 """Of how many rows a tensor without values may be: each is a list, though nothing was sent."""
-_NUMBERS = ("INT", "UINT", "FP", "BF")
+_NUMBERS = frozenset("INT8 INT16 INT32 INT64 UINT8 UINT16 UINT32 UINT64 FP16 FP32 FP64 BF16".split())  # noqa: SIM905
 BASE64 = "base64"
 """What `content_type` says of data that is bytes, not text."""
 
@@ -132,7 +132,7 @@ def _values(port: Port, tensor: Mapping[str, Any]) -> list[Any]:
 
 
 def _is_number(datatype: Any) -> bool:
-    return isinstance(datatype, str) and datatype.startswith(_NUMBERS)
+    return isinstance(datatype, str) and datatype in _NUMBERS
 
 
 def _object(port: Port, value: Any) -> Any:

@@ -175,6 +175,7 @@ def test_a_split_is_the_one_of_sql(db, client) -> None:
         ("POST", "/v1/models/both:predict", {"inputs": {"a": [1], "t": []}}, 400, "different numbers of rows"),
         ("POST", "/v2/models/m/infer", {"inputs": [tensor("x", "FP64", [2], [1])]}, 400, "wants 2 values, not 1"),
         ("POST", "/v2/models/m/infer", {"inputs": [tensor("x", "BYTES", [1], ["a"])]}, 400, "FP64, not BYTES"),
+        ("POST", "/v2/models/m/infer", {"inputs": [tensor("x", "FP99", [1], [1])]}, 400, "FP64, not FP99"),
         ("POST", "/v2/models/m/infer", {"inputs": [tensor("z", "FP64", [1], [1])]}, 400, "input x is missing"),
         ("POST", "/v2/models/m/infer", {"inputs": 1}, 400, "list of tensors"),
         ("POST", "/v2/models/m/infer", {"inputs": [tensor("x", "FP64", [1], [1])], "outputs": [{"name": "q"}]}, 400, "Q"),
