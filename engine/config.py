@@ -180,7 +180,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        return _flat(tomllib.loads(path.read_text()))
+        return _flat(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except FileNotFoundError:
         raise UserError(f"there is no configuration file {path}") from None
     except OSError as why:

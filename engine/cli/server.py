@@ -95,7 +95,7 @@ def _start_queries(engine: Engine, path: Path) -> None:
     """Run the statements of a file, as soon as what they need can be reached; those whose stream or table is there already
     (a second start) are passed over."""
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except OSError as why:
         raise UserError(f"cannot read {path}", detail=why.strerror) from None
     except UnicodeDecodeError as why:

@@ -81,6 +81,8 @@ def produce(
     partitions
         Make the topic with so many partitions where there is none.
     """
+    if key_separator == "":
+        raise UsageError("--key-separator is empty", hint="leave it out: lines are values then")
     with _topics(data, kafka, config) as opened:
         if partitions is not None and opened.describe(topic) is None:
             opened.create(topic, partitions)
@@ -155,6 +157,8 @@ def consume(
     until
         caught-up: stop when everything there is has been printed.
     """
+    if max is not None and max < 0:
+        raise UsageError(f"--max is a number of records, not {max}")
     with _topics(data, kafka, config) as opened:
         _known(opened, topic)
         offsets = opened.begin_offsets(topic) if from_beginning else opened.end_offsets(topic)

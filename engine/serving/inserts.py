@@ -19,6 +19,7 @@ from ..errors import AnalysisError, MergusError, RecordError, Span, UnknownName,
 from ..io.formats.format import FormatColumn
 from ..io.formats.registry import find
 from ..io.topics import Topics, Writer
+from ..operators.event_time.rowtime import LATEST_MS
 from ..operators.frame import without_rows
 from ..sql.builtin.conversion import from_base64
 from ..sql.catalog import Relation
@@ -172,6 +173,11 @@ class Inserter:
             )
         if (row.get(ROWTIME) or 0) < 0:
             return AnalysisError("ROWTIME must not be negative")
+        if (row.get(ROWTIME) or 0) > LATEST_MS:
+            return AnalysisError(
+                "ROWTIME must not be after the year 294246",
+                hint="it is in milliseconds since 1970, as UNIX_TIMESTAMP()",
+            )
         return None
 
 

@@ -57,6 +57,10 @@ def _whole(sql_type: SqlType, bits: int) -> Reader:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise RecordError(f"{STRING} takes text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise RecordError("half of a pair of surrogates is no character") from None
     return value
 
 

@@ -120,3 +120,21 @@ def test_a_private_folder_goes_when_the_command_is_told_to_end(tmp_path):
         finally:
             process.kill()
     assert list(tmp_path.glob("mergus-*")) == []
+
+
+def test_a_file_of_windows_is_read(tmp_path):
+    (tmp_path / "a.sql").write_bytes(b"\xef\xbb\xbfSELECT 1 AS a;\r\nSELECT 2 AS a;\r\n")
+    done = mergus("run", "--format", "csv", "a.sql", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, b"A\n1\nA\n2\n"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["produce", "s", "--key-separator", ""], b"--key-separator is empty"),
+        (["consume", "s", "--max", "-1"], b"--max"),
+    ],
+)
+def test_options_that_say_nothing_are_wrong_usage(tmp_path, arguments, why):
+    done = mergus(*arguments, "--data", str(tmp_path), input=b"a line")
+    assert (done.returncode, why in done.stderr) == (2, True), done.stderr

@@ -2,11 +2,13 @@
 
 import asyncio
 import datetime
+import math
 import subprocess
 import sys
 import threading
 from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -189,6 +191,28 @@ def test_python_values_of_every_kind_are_inserted(db):
     db.insert("kinds", [{"k": "a", "d": 1.5e-7, "v": Decimal("2.25"), "b": b"ok", "many": [0.1, 2]}])
     (row,) = db.query("SELECT d, v, b, many FROM kinds;").rows()
     assert row == {"D": 1.5e-7, "V": Decimal("2.25"), "B": b"ok", "MANY": [0.1, 2.0]}
+
+
+def test_numpy_values_and_numbers_that_are_none_are_inserted(db):
+    db.execute(
+        "CREATE STREAM kinds (k INT KEY, d DOUBLE, many ARRAY<DOUBLE>, v FLOAT[2], o BOOLEAN)"
+        " WITH (KAFKA_TOPIC = 'kinds', VALUE_FORMAT = 'JSON', PARTITIONS = 1);"
+    )
+    vector = np.array([0.5, 1], np.float32)
+    db.insert("kinds", [{"k": np.int64(1), "d": np.float32(0.5), "v": vector, "o": np.bool_(True)}])
+    db.insert("kinds", [{"k": 2, "d": float("-inf"), "many": np.array([1.0, np.inf])}, {"k": 3, "d": float("nan")}])
+    first, second, third = db.query("SELECT * FROM kinds;").rows()
+    assert first == {"K": 1, "D": 0.5, "MANY": None, "V": [0.5, 1.0], "O": True}
+    assert (second["D"], second["MANY"]) == (-math.inf, [1.0, math.inf])
+    assert math.isnan(third["D"])
+
+
+def test_text_that_is_none_and_times_beyond_all_are_refused_by_row(db):
+    db.execute(STREAM)
+    for bad, why in (({"k": "\ud800"}, "column K is STRING"), ({"ROWTIME": 2**63 - 1}, "ROWTIME must not be after")):
+        with pytest.raises(UserError, match=f"1 of 2 rows are refused, the others are written; row 0: {why}"):
+            db.insert("s", [bad, {"k": "good"}])
+    assert db.query("SELECT k FROM s;").rows() == [{"K": "good"}] * 2
 
 
 def test_times_are_inserted_as_text_as_numbers_and_as_themselves(db):

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from mergus.engine.errors import UserError
 from mergus.engine.serving.connection.local import Connection, connect
 
 HITS = (
@@ -149,3 +150,15 @@ def test_the_state_of_what_has_expired_is_gone_from_disk(tmp_path: Path, window:
         (images,) = state.execute("SELECT count(*) FROM groups_1_undo").fetchall()[0]
     assert 0 < rows <= 12
     assert images < 100
+
+
+def test_the_remedy_for_a_windowed_table_that_is_only_declared(db: Connection) -> None:
+    """It is no CREATE TABLE AS, which takes no windowed table."""
+    declared = "CREATE {} w (url STRING PRIMARY KEY, n BIGINT) WITH (kafka_topic = 'w', value_format = 'JSON', {});"
+    db.execute(declared.format("TABLE", "partitions = 1, window_type = 'SESSION'"))
+    with pytest.raises(UserError) as refused:
+        db.query("SELECT * FROM w;")
+    assert refused.value.hint == "CREATE SOURCE TABLE in place of CREATE TABLE"
+    db.execute("DROP TABLE w;")
+    db.execute(declared.format("SOURCE TABLE", "window_type = 'SESSION'"))
+    assert db.query("SELECT * FROM w;").rows() == []

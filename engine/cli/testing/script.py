@@ -73,7 +73,7 @@ def tests_of(text: str, name: str, home: Path = Path()) -> list[SqlTest]:
 def read_tests(path: Path) -> list[SqlTest]:
     """The tests of a file."""
     try:
-        return tests_of(path.read_text(encoding="utf-8"), path.stem, path.parent)
+        return tests_of(path.read_text(encoding="utf-8-sig"), path.stem, path.parent)
     except FileNotFoundError:
         raise UserError(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError) as why:

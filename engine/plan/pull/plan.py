@@ -169,7 +169,8 @@ def _check_materialized(relation: Relation) -> None:
         raise AnalysisError(
             f"{relation.name} is not materialized: nothing keeps its rows to be looked up",
             detail="it is only declared over a topic, or the query that made it has ended",
-            hint=f"CREATE TABLE queryable AS SELECT * FROM {relation.name}, or CREATE SOURCE TABLE in place of CREATE TABLE",
+            hint=("" if relation.windowed else f"CREATE TABLE queryable AS SELECT * FROM {relation.name}, or ")
+            + "CREATE SOURCE TABLE in place of CREATE TABLE",
         )
 
 

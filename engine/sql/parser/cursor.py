@@ -25,6 +25,8 @@ RESERVED = frozenset(
 )
 """Words that are no names unless they are quoted."""
 _DURATION = re.compile(r"\s*(\d{1,15})\s+([A-Za-z]+)\s*")
+DURATION_MAX_MS = (1 << 63) // 1000
+"""The last millisecond that a TIMESTAMP holds: the end of a window so long, its grace added, is still a BIGINT."""
 _T = TypeVar("_T")
 _NAMES = (TokenType.VAR, TokenType.IDENTIFIER)
 DEPTH_MAX = 50
@@ -41,12 +43,13 @@ def unit_ms(word: str) -> int | None:
 def text_ms(text: str) -> int | None:
     """The milliseconds of `10 SECONDS` in a property's value; None where it is no time.
 
-    >>> text_ms("10 SECONDS"), text_ms("10"), text_ms("10 years")
-    (10000, None, None)
+    >>> text_ms("10 SECONDS"), text_ms("10"), text_ms("10 years"), text_ms("999999999999 DAYS")
+    (10000, None, None, None)
     """
     found = _DURATION.fullmatch(text)
     factor = unit_ms(found[2]) if found else None
-    return None if found is None or factor is None else int(found[1]) * factor
+    made = None if found is None or factor is None else int(found[1]) * factor
+    return None if made is None or made > DURATION_MAX_MS else made
 
 
 class Cursor:
@@ -213,11 +216,14 @@ class Cursor:
 
     def duration_ms(self) -> int:
         """Take `10 SECONDS`."""
+        start = self.at
         amount = self.integer("a number and a unit of time")
         factor = unit_ms(self.word())
         if factor is None:
             raise self.unexpected("a unit of time (WEEKS, DAYS, HOURS, MINUTES, SECONDS, MILLISECONDS)")
         self.advance()
+        if abs(amount * factor) > DURATION_MAX_MS:
+            raise self.error("a time is no longer than 292,000 years", span=self.span(start))
         return amount * factor
 
     def check_chain(self, length: int) -> None:

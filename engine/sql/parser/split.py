@@ -13,7 +13,7 @@ _PIECE = re.compile(
     r"|(?P<comment>--[^\n]*|/\*.*?\*/)"
     r"|(?P<end>;)"
     r"|(?P<open>'|`|\"|\$\$|/\*)"
-    r"|(?P<space>\s+)"
+    r"|(?P<space>\A\ufeff|\s+)"  # files of Windows begin with a byte order mark
     r"|(?P<other>[^'`\"$;/\s-]+|.)",
     re.DOTALL,
 )
@@ -35,11 +35,13 @@ class StatementText:
 
 
 def split_statements(text: str) -> Iterator[StatementText]:
-    """The statements of a text, in order; empty ones are left out. Raises ParseError at the first quote or comment
+    r"""The statements of a text, in order; empty ones are left out. Raises ParseError at the first quote or comment
     that is opened and not closed, when it gets there.
 
     >>> [s.text for s in split_statements("SHOW TABLES; SELECT ';' FROM a -- no; end")]
     ['SHOW TABLES', "SELECT ';' FROM a -- no; end"]
+    >>> [s.text for s in split_statements("\ufeffSHOW TABLES;")]
+    ['SHOW TABLES']
     """
     start: int | None = None
     end = 0

@@ -31,7 +31,7 @@ def package_of_files(files: Sequence[Path]) -> list[str]:
     """Make a package of these files; gives the names of its modules. Raises OSError where one cannot be read,
     UnicodeDecodeError where it is no text."""
     texts = tuple(
-        (file.stem.replace(".", "_"), str(file.resolve()), file.read_text(encoding="utf-8")) for file in files
+        (file.stem.replace(".", "_"), str(file.resolve()), file.read_text(encoding="utf-8-sig")) for file in files
     )
     package = _known(texts)
     return [f"{package}.{name}" for name, _, _ in texts]
