@@ -106,6 +106,8 @@ def test_a_second_start(tmp_path):
     with mergus.connect(tmp_path) as db:
         assert db.engine.statuses()["CTAS_T_0"].state == "PAUSED"
         db.insert("S", [{"k": "a", "a": 2}])
+        db.wait(20)  # not for a query that rests
+        assert sorted(r["TOTAL"] for r in db.query("SELECT total FROM t;").rows()) == [1, 5]
         db.execute("RESUME CTAS_T_0;")
         db.wait()
         assert sorted(r["TOTAL"] for r in db.query("SELECT total FROM t;").rows()) == [3, 5]

@@ -258,12 +258,14 @@ class Lifecycle:
 
     def wait_caught_up(self, query_ids: Collection[str] | None = None, limit_s: float = 3600.0) -> list[FlowStatus]:
         """Return when the queries (None: all) have worked in all that their topics hold, and what they wrote meanwhile,
-        or as soon as one has failed: see the statuses. Raises EnvironmentFault after `limit_s`."""
+        or as soon as one has failed: see the statuses. Nobody waits for those that are paused. Raises EnvironmentFault after
+        `limit_s`."""
         begun, before = time.monotonic(), ""
         shortest = 0.005 if self._run.in_process else 0.02
         while True:
             all_of_them = self.statuses(ends=True)
-            statuses = [s for q, s in all_of_them.items() if query_ids is None or q in query_ids]
+            held = {q for q, entry in list(self._entries.items()) if entry.paused}
+            statuses = [s for q, s in all_of_them.items() if q not in held and (query_ids is None or q in query_ids)]
             if any(s.state == "ERROR" for s in statuses):
                 return statuses
             now = repr([(s.query_id, sorted(s.ends.items())) for s in statuses])
