@@ -80,8 +80,8 @@ class HostSettings:
 @dataclass(frozen=True)
 class FlowSpec:
     """A query for a host to run. `plan`: `wire.pack`ed for another process. `wants_output`: a plan without a sink whose
-    rows are sent back. `trouble`: why it is in ERROR until it has come as far as its records. `opener` makes the query in place
-    of the plan (tests)."""
+    rows are sent back. `trouble`: why it is in ERROR until it has come as far as its records. `paused`: its table is
+    read, and nothing worked in. `opener` makes the query in place of the plan (tests)."""
 
     settings: FlowSettings
     plan: bytes | QueryPlan = b""
@@ -89,6 +89,7 @@ class FlowSpec:
     bounded: bool = False
     wants_output: bool = False
     trouble: str = ""
+    paused: bool = False
     opener: Callable[[FlowSpec, Topics, QueryMetrics], Query] | None = None
 
 
@@ -160,7 +161,7 @@ class Host:
         return self._runtime
 
     def start(self, spec: FlowSpec) -> None:
-        """Run a query from its checkpoint; one that is here already goes on (after a pause)."""
+        """Run a query from its checkpoint; one that is here already goes on (after a pause). A paused one can be read."""
         query_id = spec.settings.query_id
         if self._alone and spec.settings.workers > 1:
             sys.setswitchinterval(_ALONE_S)
@@ -171,7 +172,8 @@ class Host:
             if self._watch is None:
                 park_ms, clock = self.settings.idle_park_ms, SystemClock()
                 self._watch = Watch(self.topics, self._flows_now, park_ms, clock, self._clock_put_back)
-        flow.start()
+        if not spec.paused:
+            flow.start()
 
     def _open(self, spec: FlowSpec) -> Flow:
         metrics = QueryMetrics(spec.settings.query_id)
@@ -190,7 +192,8 @@ class Host:
                 take=take,
             )
         fatal = _die if self._alone and spec.settings.addresses else None
-        return Flow(spec.settings, query, metrics, changed=self._changed, fatal=fatal, trouble=spec.trouble)
+        trouble = "" if spec.paused else spec.trouble
+        return Flow(spec.settings, query, metrics, changed=self._changed, fatal=fatal, trouble=trouble)
 
     def _clock_put_back(self, seconds: float) -> None:
         """The flows of now would rest until the clock is where it was, and cannot even be stopped: another process begins them

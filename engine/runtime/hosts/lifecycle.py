@@ -129,8 +129,7 @@ class Lifecycle:
             entry = Entry(plan, spec, place, paused=paused, take=take, ended=ended)
             entry.hosts = self._hosts_for(entry, processes)  # before others see it: who asks none gets no answer
             self._entries[plan.query_id] = entry
-        if not paused:
-            self._begin_by_hosts(entry)
+        self._begin_by_hosts(entry)
 
     def _begin_by_hosts(self, entry: Entry) -> None:
         """That a host ends, or hangs, is no fault of a persistent query's: it begins when the host is there again. A push
@@ -148,7 +147,7 @@ class Lifecycle:
         addresses = _free_addresses(count) if count > 1 else ()
         for process, host in enumerate(entry.hosts):
             settings = replace(entry.spec.settings, addresses=addresses, process=process)
-            host.start(replace(entry.spec, settings=settings))
+            host.start(replace(entry.spec, settings=settings, paused=entry.paused))
         entry.spec = replace(entry.spec, trouble="")
 
     def pause(self, query_id: str) -> None:
@@ -365,9 +364,8 @@ class Lifecycle:
                 entry.hosts = [self._host(h.name) for h in entry.hosts if isinstance(h, HostProcess)]
                 entry.last = replace(last_known(entry.plan.query_id, entry), state=wanted(entry))
         for entry in hit:
-            if not entry.paused:
-                with contextlib.suppress(EnvironmentFault):  # it died again: that is told by itself
-                    self._begin(entry)
+            with contextlib.suppress(EnvironmentFault):  # it died again: that is told by itself
+                self._begin(entry)
 
     def _event(self, event: Event) -> None:
         kind, query_id, value = event
