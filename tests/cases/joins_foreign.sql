@@ -45,3 +45,18 @@ INSERT INTO b (rowtime, id, y) VALUES (3, 6, 60);
 INSERT INTO a (rowtime, id, bid) VALUES (4, 1, 6);
 ASSERT VALUES abc (rowtime, id, y, z) VALUES (2, 1, 50, 100);
 ASSERT VALUES abc (rowtime, id, y, z) VALUES (4, 1, 60, 100);
+
+--@test: a foreign key into the same table, which changes on either side
+CREATE TABLE staff (id INT PRIMARY KEY, name STRING, boss INT) WITH (kafka_topic = 'staff', value_format = 'JSON', partitions = 1);
+CREATE TABLE bosses AS SELECT s.id AS id, s.name AS name, b.name AS boss FROM staff s LEFT JOIN staff b ON s.boss = b.id;
+INSERT INTO staff (rowtime, id, name) VALUES (0, 1, 'ann');
+INSERT INTO staff (rowtime, id, name, boss) VALUES (1, 2, 'bob', 1);
+INSERT INTO staff (rowtime, id, name, boss) VALUES (2, 3, 'cy', 2);
+INSERT INTO staff (rowtime, id, name) VALUES (3, 1, 'Ann');
+INSERT INTO staff (rowtime, id, name, boss) VALUES (4, 3, 'cy', 1);
+ASSERT VALUES bosses (rowtime, id, name, boss) VALUES (0, 1, 'ann', NULL);
+ASSERT VALUES bosses (rowtime, id, name, boss) VALUES (1, 2, 'bob', 'ann');
+ASSERT VALUES bosses (rowtime, id, name, boss) VALUES (2, 3, 'cy', 'bob');
+ASSERT VALUES bosses (rowtime, id, name, boss) VALUES (3, 1, 'Ann', NULL);
+ASSERT VALUES bosses (rowtime, id, name, boss) VALUES (3, 2, 'bob', 'Ann');
+ASSERT VALUES bosses (rowtime, id, name, boss) VALUES (4, 3, 'cy', 'Ann');

@@ -145,3 +145,48 @@ ASSERT VALUES met (k, short, long) VALUES (1, 5000, 10000);
 CREATE STREAM f (k INT KEY, n BIGINT) WITH (kafka_topic = 'fives', value_format = 'JSON', partitions = 1, window_type = 'TUMBLING', window_size = '5 SECONDS');
 CREATE STREAM t (k INT KEY, n BIGINT) WITH (kafka_topic = 'tens', value_format = 'JSON', partitions = 1, window_type = 'TUMBLING', window_size = '10 SECONDS');
 CREATE STREAM met AS SELECT f.k AS k, t.n AS n FROM f JOIN t WITHIN 1 MINUTE ON f.k = t.k;
+
+--@test: a stream joined with itself, by its key and by another column
+CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE STREAM pairs AS SELECT f.id AS id, f.x AS first, s.x AS second FROM a f JOIN a s WITHIN 1 SECOND ON f.id = s.id;
+CREATE STREAM again AS SELECT f.x AS x, f.ROWTIME AS first, s.ROWTIME AS second FROM a f JOIN a s WITHIN (0 SECONDS, 1 SECOND) ON f.x = s.x AND f.ROWTIME < s.ROWTIME;
+INSERT INTO a (rowtime, id, x) VALUES (0, 1, 10);
+INSERT INTO a (rowtime, id, x) VALUES (500, 1, 11);
+INSERT INTO a (rowtime, id, x) VALUES (600, 2, 20);
+INSERT INTO a (rowtime, id, x) VALUES (1000, 1, 10);
+INSERT INTO a (rowtime, id, x) VALUES (9000, 1, 10);
+ASSERT VALUES pairs (rowtime, id, first, second) VALUES (0, 1, 10, 10);
+ASSERT VALUES pairs (rowtime, id, first, second) VALUES (500, 1, 11, 10);
+ASSERT VALUES pairs (rowtime, id, first, second) VALUES (500, 1, 10, 11);
+ASSERT VALUES pairs (rowtime, id, first, second) VALUES (500, 1, 11, 11);
+ASSERT VALUES pairs (rowtime, id, first, second) VALUES (600, 2, 20, 20);
+ASSERT VALUES pairs (rowtime, id, first, second) VALUES (1000, 1, 10, 10);
+ASSERT VALUES pairs (rowtime, id, first, second) VALUES (1000, 1, 10, 11);
+ASSERT VALUES pairs (rowtime, id, first, second) VALUES (1000, 1, 10, 10);
+ASSERT VALUES pairs (rowtime, id, first, second) VALUES (1000, 1, 11, 10);
+ASSERT VALUES pairs (rowtime, id, first, second) VALUES (1000, 1, 10, 10);
+ASSERT VALUES pairs (rowtime, id, first, second) VALUES (9000, 1, 10, 10);
+ASSERT VALUES again (rowtime, x, first, second) VALUES (1000, 10, 0, 1000);
+
+--@test: a stream's rows without another one of their own
+CREATE STREAM a (id INT KEY, x INT) WITH (kafka_topic = 'a', value_format = 'JSON', partitions = 1);
+CREATE STREAM alone AS SELECT f.id AS id, f.x AS x, s.x AS next FROM a f LEFT JOIN (SELECT * FROM a WHERE x > 10) s WITHIN (0 SECONDS, 1 SECOND) GRACE PERIOD 0 SECONDS ON f.id = s.id;
+INSERT INTO a (rowtime, id, x) VALUES (0, 1, 10);
+INSERT INTO a (rowtime, id, x) VALUES (500, 1, 11);
+INSERT INTO a (rowtime, id, x) VALUES (5000, 1, 9);
+INSERT INTO a (rowtime, id, x) VALUES (9000, 1, 12);
+ASSERT VALUES alone (rowtime, id, x, next) VALUES (500, 1, 10, 11);
+ASSERT VALUES alone (rowtime, id, x, next) VALUES (500, 1, 11, 11);
+ASSERT VALUES alone (rowtime, id, x, next) VALUES (5000, 1, 9, NULL);
+ASSERT VALUES alone (rowtime, id, x, next) VALUES (9000, 1, 12, 12);
+
+--@test: streams joined on several columns meet by the one that is their key
+CREATE STREAM l (id INT KEY, x INT, v INT) WITH (kafka_topic = 'l', value_format = 'JSON', partitions = 1);
+CREATE STREAM r (id INT KEY, x INT, w INT) WITH (kafka_topic = 'r', value_format = 'JSON', partitions = 1);
+CREATE STREAM both AS SELECT l.id AS id, l.x AS x, v, w FROM l JOIN r WITHIN 1 SECOND ON l.x = r.x AND l.id = r.id;
+INSERT INTO l (rowtime, id, x, v) VALUES (0, 1, 10, 100);
+INSERT INTO r (rowtime, id, x, w) VALUES (1, 1, 11, 200);
+INSERT INTO r (rowtime, id, x, w) VALUES (2, 1, 10, 201);
+INSERT INTO r (rowtime, id, w) VALUES (3, 1, 202);
+INSERT INTO l (rowtime, id, v) VALUES (4, 1, 101);
+ASSERT VALUES both (rowtime, id, x, v, w) VALUES (2, 1, 10, 100, 201);

@@ -92,3 +92,10 @@ ASSERT VALUES counts (y, n, total) VALUES (7, 2, 300);
 ASSERT VALUES counts (y, n, total) VALUES (7, 1, 200);
 ASSERT VALUES counts (y, n, total) VALUES (8, 1, 100);
 ASSERT VALUES counts (y, n, total) VALUES (7, 1, 201);
+
+--@test: a table joined with itself, and on several columns
+CREATE TABLE t (id INT PRIMARY KEY, x INT, y INT) WITH (kafka_topic = 't', value_format = 'JSON', partitions = 1);
+CREATE TABLE same AS SELECT a.id AS id, a.x AS x, b.y AS y FROM t a JOIN t b ON a.x = b.y AND a.id = b.id;
+INSERT INTO t (rowtime, id, x, y) VALUES (0, 1, 7, 7);
+INSERT INTO t (rowtime, id, x, y) VALUES (1, 2, 7, 8);
+ASSERT VALUES same (rowtime, id, x, y) VALUES (0, 1, 7, 7);

@@ -19,7 +19,7 @@ from ...sql.schema import ColumnDef, Schema
 from ...sql.scope import WINDOW_BOUNDS, span_of
 from ...sql.types import SqlType
 from ...sql.typing.expression import analyze_expression, require_boolean
-from ..logical import FINALS_APART, Aggregate, Filter, Finals, Join, Node, Project, Read, Within, has, inputs, reads
+from ..logical import FINALS_APART, Aggregate, Filter, Finals, Join, Node, Project, Within, has, reads
 from ..physical.steps import Window
 from ..predicates import written_conjuncts
 from ..text import text_of
@@ -37,8 +37,8 @@ def join_rows(
     span: Span | None = None,
 ) -> Rows:
     """The rows of `left` joined with those of `right`, which is one source."""
-    _check_sources(left, right, span)
-    equality, further = _taken_apart(left, right, on)
+    _check_names(left, right, span)
+    equality, further = _taken_apart(left, right, kind, on, registry)
     right, asked = _asked_beside(left, right, kind, further, registry)
     criteria = _by_key(left, _criteria(left, right, equality, registry))
     check_windows(left, right, span or span_of(on))
@@ -75,22 +75,11 @@ class _Side:
     key: int
 
 
-def _check_sources(left: Rows, right: Rows, span: Span | None) -> None:
-    names = _ungrouped(left.node)
-    twice = [name for name in _ungrouped(right.node) if name in names]
-    if twice or right.sources[0] in left.sources:
-        raise AnalysisError(
-            f"{(*twice, right.sources[0])[0]} is joined more than once",
-            hint="self joins are not supported: copy the stream first (CREATE STREAM copy AS SELECT …)",
-            span=span,
-        )
-
-
-def _ungrouped(node: Node) -> list[str]:
-    """The sources of a side whose rows are joined, left to right; a group is another thing than the rows that it counts."""
-    if isinstance(node, Aggregate):
-        return []
-    return [node.source.name] if isinstance(node, Read) else [name for n in inputs(node) for name in _ungrouped(n)]
+def _check_names(left: Rows, right: Rows, span: Span | None) -> None:
+    """A source may be joined with itself, under another name."""
+    name = right.sources[0]
+    if name in left.sources:
+        raise AnalysisError(f"{name} is joined more than once", hint=f"name them apart: JOIN … AS {name}_2", span=span)
 
 
 def _both(left: Rows, right: Rows) -> Rows:
@@ -99,22 +88,33 @@ def _both(left: Rows, right: Rows) -> Rows:
     return replace(right, entries=entries, sources=sources, any_case=left.any_case | right.any_case)
 
 
-def _taken_apart(left: Rows, right: Rows, on: exp.Expression) -> tuple[exp.Expression, list[exp.Expression]]:
-    """ON as the equality by which rows meet, and what it says beyond that."""
+def _taken_apart(
+    left: Rows, right: Rows, kind: str, on: exp.Expression, registry: FunctionRegistry
+) -> tuple[exp.Expression, list[exp.Expression]]:
+    """ON as the equality by which rows meet, and what it says beyond that. Of several equalities of an inner join it is the
+    first that names the keys: a table is joined by its own, and streams stay as they are partitioned."""
     parts, both = list(written_conjuncts(on)), _both(left, right)
     if len(parts) == 1:
         return parts[0], []
     meeting = [part for part in parts if _is_meeting(part, both, right.sources[0])]
     if not meeting:
         raise AnalysisError("a join condition is an equality: ON a.x = b.y", hint=_EACH_SIDE, span=span_of(on))
-    if len(meeting) > 1:
+    if len(meeting) > 1 and kind != "INNER":
         raise AnalysisError(
-            "joins on multiple conditions are not yet supported",
-            detail=" AND ".join(map(text_of, meeting)),
-            hint="join on one key, and put what remains into WHERE",
+            f"{' AND '.join(map(text_of, meeting))} cannot stand in ON of a {_word(kind)} JOIN",
+            detail="rows without a partner stay, and are those of one equality",
+            hint="join by the key, and ask for the rest in SELECT: CASE WHEN … THEN … END"
+            if right.node.is_table
+            else "make one of them: ON STRUCT(a := l.a, b := l.b) = STRUCT(a := r.a, b := r.b)",
             span=span_of(on),
         )
-    return meeting[0], [part for part in parts if part is not meeting[0]]
+
+    def keys(part: exp.Expression) -> tuple[bool, bool]:
+        criteria = _criteria(left, right, part, registry)
+        return is_whole_key(criteria.right, right), is_whole_key(criteria.left, left)
+
+    chosen = max(meeting, key=keys) if len(meeting) > 1 else meeting[0]
+    return chosen, [part for part in parts if part is not chosen]
 
 
 def _is_meeting(part: exp.Expression, both: Rows, joined: str) -> bool:
