@@ -17,9 +17,9 @@ from typing import Any
 
 from ..clock import Clock, SystemClock
 from ..config import Config
-from ..errors import Conflict, MergusError
+from ..errors import MergusError
 from ..io.schemas.opening import forget
-from ..io.topics import Consumers, TopicInfo, Topics
+from ..io.topics import Consumers, Topics
 from ..plan.physical.steps import QueryPlan
 from ..runtime.command_log import CommandLog
 from ..runtime.data_folder import DataFolder
@@ -44,6 +44,7 @@ from ..state.duckdb import connect, seal
 from . import opening
 from .changes.change import Change, Start, World
 from .changes.statement import changes_something, is_there, prepare
+from .changes.topics import make_topic, making
 from .describe.cluster import consumers_of
 from .describe.functions import describe_function
 from .describe.models import describe_model, models_used
@@ -272,17 +273,16 @@ class Engine:
             change = prepare(parsed.statement, parsed.text, self.world(settings, now_ms=now_ms))
             sequence, late = -1, tuple[str, ...]()
             if not change.nothing:
-                register(change.register, self.schema_registry)
-                for topic in change.create_topics:
-                    self.make_topic(topic)
                 query_id = change.start[0].entry.query_id if change.start else None
                 notes = {
                     **change.notes,
                     **({TO_DELETE: json.dumps(change.delete_topics)} if change.delete_topics else {}),
                 }
-                sequence = self.commands.append(
-                    parsed.text, settings={**settings, **notes}, query_id=query_id, time_ms=now_ms
-                )
+                with making(self.topics, change.create_topics):
+                    register(change.register, self.schema_registry)
+                    sequence = self.commands.append(
+                        parsed.text, settings={**settings, **notes}, query_id=query_id, time_ms=now_ms
+                    )
                 self.carry_out(change)
                 late = self.restart.delete(sequence, change.delete_topics)
         warnings = (*change.warnings, *late)
@@ -305,12 +305,6 @@ class Engine:
         for query_id in change.resume:
             self.lifecycle.resume(query_id)
 
-    def make_topic(self, topic: TopicInfo) -> None:
-        try:
-            self.topics.create(topic.name, topic.partitions, topic.replicas, topic.config)
-        except Conflict:
-            log.info("topic is there already", extra={"topic": topic.name})
-
     def enter(self, change: Change) -> None:
         self.catalog, self.registry = change.catalog, change.registry
         for query_id in change.terminate:
@@ -328,7 +322,7 @@ class Engine:
     def make_again_topics(self, plan: QueryPlan) -> None:
         for source in plan.sources:
             if source.again is not None and self.topics.describe(source.again) is None:
-                self.make_topic(again_topic(source, self.topics))
+                make_topic(self.topics, again_topic(source, self.topics))
 
     def begin(self, plan: QueryPlan, trouble: str = "") -> None:
         latest = plan.settings.get("auto.offset.reset", "earliest") == "latest"

@@ -23,7 +23,7 @@ from ..sql.parser.parse import parse_statement
 from ..sql.statements.statement import AlterSystem
 from .changes.change import Change
 from .changes.statement import prepare
-from .changes.topics import delete_topic, topic_of
+from .changes.topics import delete_topic, make_topic, topic_of
 from .schemas import delete
 
 if TYPE_CHECKING:
@@ -229,4 +229,4 @@ class Restart(Keeper):
         engine, relation = self._engine, self._engine.catalog.find(source)
         if relation is not None and relation.topic and engine.topics.describe(relation.topic) is None:
             log.error("a query's topic is gone: %s is made anew, empty", relation.topic)
-            engine.make_topic(topic_of(relation, relation.partitions or 1))
+            make_topic(engine.topics, topic_of(relation, relation.partitions or 1))

@@ -156,14 +156,19 @@ def _check_fits(relation: Relation, name: str, columns: Sequence[FormatColumn], 
 
 
 def register(wanted: Iterable[Registration], location: str) -> None:
-    """Register schemas. Raises UserError where the registry refuses one."""
+    """Register schemas. Raises UserError where the registry refuses one; subjects made before it go again."""
+    made: list[str] = []
     for one in wanted:
         registry = open_registry(location)
-        if not one.replace and one.subject in registry.subjects():
+        is_there = one.subject in registry.subjects()
+        if is_there and not one.replace:
             continue
         try:
             registry.register(one.subject, one.schema)
+            made += [] if is_there else [one.subject]
         except UserError as why:
+            for subject in made:
+                registry.delete_subject(subject)
             raise AnalysisError(
                 f"Could not register schema for subject {one.subject}.", detail=_reason(why), hint=why.hint
             ) from None

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 import mergus
-from mergus.engine.errors import AnalysisError, Conflict
+from mergus.engine.errors import AnalysisError, Conflict, UserError
+from mergus.engine.io.schemas.opening import open_registry
+from mergus.engine.io.schemas.schema import Schema
 from mergus.engine.serving.changes.statement import prepare
 from mergus.engine.sql.parser.parse import parse_statement
 
@@ -130,3 +132,21 @@ def test_one_name_of_a_schema(db):
         db.execute(
             f"CREATE STREAM t (k STRING KEY, a INT) WITH (kafka_topic='t', value_format='AVRO', partitions=1, {both});"
         )
+
+
+@pytest.mark.parametrize("given", ["kafka_topic='not a name', partitions=1", "kafka_topic='n', partitions=20000"])
+def test_a_refused_topic_leaves_no_schema(db, given):
+    with pytest.raises(UserError):
+        db.execute(f"CREATE STREAM n (k INT KEY, a INT) WITH ({given}, format='AVRO');")
+    assert topic(db, "n") is None
+    assert open_registry(db.engine.schema_registry).subjects() == []
+
+
+def test_a_refused_schema_leaves_neither_topic_nor_another_schema(db):
+    registry = open_registry(db.engine.schema_registry)
+    db.execute(S.format(""))
+    registry.register("n-value", Schema("AVRO", '"int"'))
+    with pytest.raises(AnalysisError, match="Could not register schema for subject n-value"):
+        db.execute("CREATE STREAM n WITH (kafka_topic='n', format='AVRO') AS SELECT k, a FROM s;")
+    assert topic(db, "n") is None
+    assert registry.subjects() == ["n-value"]

@@ -5,7 +5,9 @@ What WITH leaves open is the broker's to say, or, of a query's result, as of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from ...errors import AnalysisError, Conflict, EnvironmentFault, MergusError, Span, UnknownName
 from ...io.topics import DEFAULT_REPLICAS, TopicInfo, Topics
@@ -16,6 +18,7 @@ from .change import World
 
 _NAMES = ("VALUE_AVRO_SCHEMA_FULL_NAME", "VALUE_SCHEMA_FULL_NAME")
 _FOR_EVER = -1
+log = logging.getLogger("mergus.engine")
 
 
 def needed_topic(relation: Relation, given: Sequence[Property], world: World) -> tuple[TopicInfo, ...]:
@@ -66,6 +69,34 @@ def _policy(relation: Relation) -> str:
     if not relation.is_table:
         return "delete"
     return "compact" if relation.windowed is None else "compact,delete"
+
+
+def make_topic(topics: Topics, wanted: TopicInfo) -> bool:
+    """Whether it was made: one that is there already stays as it is."""
+    try:
+        topics.create(wanted.name, wanted.partitions, wanted.replicas, wanted.config)
+    except Conflict:
+        log.info("topic is there already", extra={"topic": wanted.name})
+        return False
+    return True
+
+
+@contextmanager
+def making(topics: Topics, wanted: Sequence[TopicInfo]) -> Iterator[None]:
+    """Make a statement's topics; where what follows is refused, those that were made go again."""
+    made: list[str] = []
+    try:
+        for one in wanted:
+            if make_topic(topics, one):
+                made.append(one.name)
+        yield
+    except MergusError:
+        for name in made:
+            try:
+                topics.delete(name)
+            except MergusError as error:
+                log.warning("a topic of a refused statement is left: %s", error.message, extra={"topic": name})
+        raise
 
 
 def delete_topic(topics: Topics, name: str) -> None:
