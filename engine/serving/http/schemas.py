@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ...errors import EnvironmentFault, MergusError
 from ...io.schemas.embedded import EmbeddedRegistry
@@ -34,7 +37,7 @@ class Asked:
     """A request, its body read."""
 
     def __init__(self, request: Request, body: Json, registry: EmbeddedRegistry) -> None:
-        self.subject = str(request.path_params.get("subject", ""))
+        self.subject = unquote(request.path_params.get("subject", ""))
         self.parameters = request.path_params
         self.query = request.query_params
         self.body: dict[str, Any] = body if isinstance(body, dict) else {}
@@ -83,6 +86,7 @@ def routes(location: str) -> Starlette:
         ("DELETE", "/subjects/{subject}/versions/{version}", _delete_version),
         ("GET", "/subjects/{subject}/versions/{version}/schema", lambda a: _raw(a.version().schema)),
         ("GET", "/subjects/{subject}/versions/{version}/referencedby", _referenced_by),
+        ("GET", "/schemas", _schemas),
         ("GET", "/schemas/types", lambda a: ["JSON", "PROTOBUF", "AVRO"]),
         ("GET", "/schemas/ids/{id:int}", lambda a: _schema(a.registry.by_id(a.parameters["id"]))),
         ("GET", "/schemas/ids/{id:int}/schema", lambda a: _raw(a.registry.by_id(a.parameters["id"]))),
@@ -103,7 +107,19 @@ def routes(location: str) -> Starlette:
                 ("DELETE", path + suffix, _deleting(setting, "compatibilityLevel" if setting != "mode" else word)),
             ]
     made = [Route(path, _handler(answer, location), methods=[method]) for method, path, answer in ways]
-    return Starlette(routes=made, exception_handlers={404: _nowhere, 405: _nowhere})
+    around = [Middleware(_PathAsWritten)]
+    return Starlette(routes=made, middleware=around, exception_handlers={404: _nowhere, 405: _nowhere})
+
+
+class _PathAsWritten:
+    """Routes by the path before it is decoded: a subject's name may hold a slash, written %2F."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        written = scope.get("raw_path")
+        await self.app({**scope, "path": written.decode("latin-1")} if written else scope, receive, send)
 
 
 def _handler(answer: Answer, location: str) -> Handler:
@@ -182,6 +198,22 @@ def _told(found: Registered) -> dict[str, Json]:
 def _subjects(asked: Asked) -> Json:
     prefix = asked.query.get("subjectPrefix", "")
     return [s for s in asked.registry.subjects(deleted=asked.flag("deleted")) if s.startswith(prefix)]
+
+
+def _schemas(asked: Asked) -> Json:
+    """Every version of every subject, or of those that begin so."""
+    deleted, told = asked.flag("deleted"), []
+    for subject in _subjects(asked):
+        versions = asked.registry.versions(subject, deleted=deleted)
+        for version in versions[-1:] if asked.flag("latestOnly") else versions:
+            told.append(_told(asked.registry.version(subject, version, deleted=deleted)))
+    first, most = (_number(asked.query.get(name)) for name in ("offset", "limit"))
+    return told[first or 0 :][: most or None]
+
+
+def _number(given: str | None) -> int | None:
+    """A number of a query; Confluent's clients say -1 for no limit."""
+    return int(given) if given and given.isascii() and given.isdigit() else None
 
 
 def _versions(asked: Asked) -> Json:

@@ -144,3 +144,36 @@ def test_what_was_inferred_stays_when_the_topic_s_schema_grows(tmp_path):
         assert open_registry(f"embedded:{tmp_path / 'schemas.db'}").versions("grown-value") == [1, 2]
         db.execute("DROP STREAM grown DELETE TOPIC;")
         assert open_registry(f"embedded:{tmp_path / 'schemas.db'}").subjects() == []
+
+
+def test_a_subject_s_name_may_hold_a_slash(client, url):
+    name = "team/a 50%2F-value"
+    number = client.register_schema(name, Schema(READING, "AVRO"))
+    assert client.get_latest_version(name).schema_id == number
+    client.set_compatibility(name, "NONE")
+    assert client.get_compatibility(name) == "NONE"
+    listed = httpx.get(f"{url}/schema-registry/schemas", params={"subjectPrefix": "team/"}).json()
+    assert [(s["subject"], s["version"], s["id"]) for s in listed] == [(name, 1, number)]
+    assert client.delete_subject(name) == [1]
+
+
+def test_all_schemas(client, url):
+    client.register_schema("all-value", Schema(READING, "AVRO"))
+    client.register_schema("all-value", Schema(WITH_DEFAULT, "AVRO"))
+
+    def versions(**given):
+        answer = httpx.get(f"{url}/schema-registry/schemas", params={"subjectPrefix": "all-", **given})
+        return [s["version"] for s in answer.json()]
+
+    assert versions() == versions(limit=-1) == [1, 2]
+    assert versions(latestOnly="true") == versions(offset=1) == [2]
+    assert versions(limit=1) == [1]
+    client.delete_version("all-value", 1)
+    assert (versions(), versions(deleted="true")) == ([2], [1, 2])
+
+
+@pytest.mark.parametrize(
+    "schema", ['{"type":"strin"}', '{"properties":{"a":{"items":{"type":["null",3]}}}}', '{"oneOf":[{"type":"int"}]}']
+)
+def test_a_json_schema_of_no_known_type_is_refused(client, schema):
+    assert refused(lambda: client.register_schema("typeless-value", Schema(schema, "JSON"))) == (422, 42201)

@@ -20,6 +20,9 @@ Json = Any
 _ANY: dict[str, Json] = {}
 _UPPER = ("maxLength", "maximum", "exclusiveMaximum", "maxItems", "maxProperties")
 _LOWER = ("minLength", "minimum", "exclusiveMinimum", "minItems", "minProperties")
+_TYPES = ("string", "number", "integer", "boolean", "null", "object", "array")
+_NAMED = ("properties", "patternProperties", "definitions", "$defs")  # hold schemas by name
+_INSIDE = ("items", "additionalProperties", "oneOf", "anyOf", "allOf", "not")  # are a schema, or a list of them
 _DEPTH_MAX = 60  # of schemas that hold themselves
 
 
@@ -163,11 +166,32 @@ def can_read(reader: Schema, writer: Schema, resolve: Resolve) -> str | None:
     return _Comparison(new, old).reason(new.root, old.root, "#")
 
 
+def _nodes(root: Json) -> Iterator[dict[str, Json]]:
+    """A schema and those inside it."""
+    left = [root]
+    while left:
+        node = left.pop()
+        if not isinstance(node, dict):
+            continue
+        yield node
+        for word in _NAMED:
+            if isinstance(named := node.get(word), dict):
+                left += named.values()
+        for word in _INSIDE:
+            inside = node.get(word)
+            left += inside if isinstance(inside, list) else [inside]
+
+
 def canonical(schema: Schema, resolve: Resolve) -> str:
     """The text as it is kept: no blanks. Raises ValueError where it is no schema."""
     value: Json = json.loads(schema.text)
     if not isinstance(value, dict | bool):
         raise ValueError("a JSON Schema is an object, true or false")
+    for node in _nodes(value):
+        kinds = node.get("type", [])
+        for kind in kinds if isinstance(kinds, list) else [kinds]:
+            if kind not in _TYPES:
+                raise ValueError(f"unknown type {json.dumps(kind)}: {', '.join(_TYPES)} or a list of these")
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
