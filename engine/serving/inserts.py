@@ -73,7 +73,7 @@ class Inserter:
             expected = BIGINT if column is None else column.type
             try:
                 row[name] = self._constant(node, expected, registry)
-            except (duckdb.Error, ValueError) as why:
+            except (duckdb.Error, ValueError, OverflowError) as why:
                 raise AnalysisError(
                     f"the value of {name} cannot be computed", detail=reason(why), span=statement.span
                 ) from None

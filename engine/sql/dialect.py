@@ -17,6 +17,7 @@ from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from ..errors import ParseError, Span
+from .parser.split import split_statements
 
 _NUMBER = re.compile(r"\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 _BODY = re.compile(r"\$\$.*?\$\$", re.DOTALL)
@@ -64,6 +65,8 @@ def tokenize(text: str) -> list[Token]:
     try:
         tokens: list[Token] = Ksql().tokenize(masked)
     except TokenError as error:
+        for _ in split_statements(text):  # raises where it finds what is not closed, and says where
+            continue
         raise ParseError(
             "this text cannot be read", detail=str(error).split("\n")[0], span=Span(0, len(text))
         ) from None

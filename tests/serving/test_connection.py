@@ -185,6 +185,12 @@ def test_refusals(db, sql, words):
         db.execute(sql)
 
 
+def test_text_that_is_not_closed_is_refused_with_its_place(db):
+    with pytest.raises(UserError, match="this string is not closed") as refused:
+        db.query("SELECT 'x;")
+    assert (refused.value.span.start, refused.value.span.end) == (7, 8)
+
+
 def test_python_values_of_every_kind_are_inserted(db):
     db.execute(
         "CREATE STREAM kinds (k STRING KEY, d DOUBLE, v DECIMAL(5, 2), b BYTES, many ARRAY<DOUBLE>)"

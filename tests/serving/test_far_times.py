@@ -9,6 +9,7 @@ import pytest
 import mergus
 from mergus.engine.cli.rendering import write_answer
 from mergus.engine.config import load
+from mergus.engine.errors import UserError
 from mergus.engine.serving.engine import Engine
 from mergus.engine.serving.python_values import FarTime
 
@@ -38,6 +39,18 @@ def test_rows_in_python():
         assert dict(far["NESTED"]["a"]) == FAR["NESTED"]["a"]
         assert isinstance(far["AT"], FarTime)
         assert db.query("SELECT at FROM s;").one() == {"AT": FAR["AT"]}
+        frame = db.query("SELECT nested, day FROM s;").df()
+        assert (list(frame.columns), frame["NESTED"][0]["B"]) == (["NESTED", "DAY"], FAR["NESTED"]["B"])
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("at", "FROM_UNIXTIME(1700000000000000)"), ("day", "FROM_DAYS(9999999)")]
+)
+def test_a_computed_time_that_is_too_far_is_refused(column, value):
+    with mergus.connect() as db:
+        db.execute(SETUP)
+        with pytest.raises(UserError, match=f"the value of {column.upper()} cannot be computed"):
+            db.execute(f"INSERT INTO s ({column}) VALUES ({value});")
         (pushed,) = db.push("SELECT at FROM s EMIT CHANGES LIMIT 1;", from_beginning=True)
         assert pushed == {"AT": FAR["AT"]}
 

@@ -34,7 +34,12 @@ class Answer:
 
     def df(self) -> pd.DataFrame:
         """A pandas data frame. Raises ImportError without the extra `mergus[pandas]`."""
-        return self._table.to_pandas()
+        try:
+            return self._table.to_pandas()
+        except (ValueError, OverflowError):  # a date that Python's calendar does not have, which is text in rows
+            import pandas as pd
+
+            return pd.DataFrame(python_rows(self._table), columns=self._table.column_names)
 
     def rows(self) -> list[dict[str, Any]]:
         """A dictionary a row."""
