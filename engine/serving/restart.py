@@ -35,6 +35,7 @@ AGAIN_S = 2.0
 _CLOSE_S = 1.0
 _WORDS_MAX = 100
 _NUMBER = re.compile(r"_(\d+)\Z")
+_LOG = Command(0, processing_log.STATEMENT)
 log = logging.getLogger("mergus.engine")
 
 
@@ -133,6 +134,7 @@ class Restart(Keeper):
         died before it did."""
         ended: set[str] = set()
         left_out: set[str | None] = set()
+        self._enter_statement(_LOG)
         for command in commands:
             try:
                 ended.update(self._entered(command))
@@ -140,7 +142,7 @@ class Restart(Keeper):
                 log.error("a statement of the command log cannot be carried out again: %s", error.message)
                 self.left_out.append(f"{_beginning(command.text)} ({error.message})")
                 left_out.add(command.query_id)
-        self._enter_statement(Command(0, processing_log.STATEMENT))
+        self._enter_statement(_LOG)  # a data folder of an earlier version may have dropped it
         for query_id in ended - left_out - self._engine.catalog.queries.keys():
             shutil.rmtree(self._engine.lifecycle.folder(query_id), ignore_errors=True)
 

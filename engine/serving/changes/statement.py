@@ -7,7 +7,8 @@ read again at a start, only enters it.
 
 from __future__ import annotations
 
-from ...errors import MergusError, Unsupported
+from ...errors import Conflict, MergusError, Unsupported
+from ...runtime.telemetry import processing_log
 from ...sql.catalog import Catalog
 from ...sql.parser.parse import Parsed
 from ...sql.statements.statement import (
@@ -71,6 +72,41 @@ def is_there(parsed: Parsed, catalog: Catalog) -> bool:
 
 
 def _prepared(statement: Statement, text: str, world: World) -> Change:
+    if world.replaying:
+        return _change(statement, text, world)
+    _refuse_of_log(statement)
+    change = _change(statement, text, world)
+    _refuse_over_log(statement, change, world)
+    return change
+
+
+def _refuse_of_log(statement: Statement) -> None:
+    """The processing log's stream stays as it is."""
+    if not isinstance(statement, CreateSource | CreateSourceAs | DropSource | AlterSource):
+        return
+    again = isinstance(statement, CreateSource | CreateSourceAs) and statement.if_not_exists
+    if statement.name == processing_log.STREAM and not again:
+        raise Conflict(
+            f"{processing_log.STREAM} is the engine's own stream",
+            detail="it can be read, not made anew, altered or dropped",
+            span=statement.span,
+        )
+
+
+def _refuse_over_log(statement: Statement, change: Change, world: World) -> None:
+    """Nobody but the engine writes to the processing log's topic; CREATE SOURCE reads it."""
+    for name, relation in change.catalog.relations.items():
+        if relation.topic != processing_log.TOPIC or relation.is_source or relation == world.catalog.find(name):
+            continue
+        raise Conflict(
+            f"topic {processing_log.TOPIC} is the engine's own",
+            detail=f"{relation.word} {name} could write to it",
+            hint=f"read {processing_log.STREAM}, which is over it, or CREATE SOURCE {relation.kind}",
+            span=getattr(statement, "span", None),
+        )
+
+
+def _change(statement: Statement, text: str, world: World) -> Change:
     match statement:
         case CreateSource():
             return sources.create(statement, text, world)
