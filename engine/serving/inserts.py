@@ -104,6 +104,10 @@ class Inserter:
         for given, value in row.items():
             name = given if given in self.readers or given == ROWTIME else self.relation.spelt(given.upper())
             column = self._column(name, None)
+            if name in typed:
+                raise AnalysisError(
+                    f"column {name} is given twice", detail=f"in {', '.join(row)}: names in any case are one"
+                )
             try:
                 typed[name] = self._rowtime(value) if column is None else self.readers[name](value)
             except (RecordError, TypeError, ValueError) as why:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 import mergus
@@ -95,3 +96,10 @@ def test_assert_topic_says_what_it_cannot_check(db):
     db.execute("CREATE STREAM p (v INT) WITH (kafka_topic='p', value_format='JSON', partitions=1);")
     with pytest.raises(UserError, match="cannot check FOO"):
         db.execute("ASSERT TOPIC p WITH (FOO = 1);")
+
+
+def test_a_column_that_is_given_twice_is_refused(db):
+    db.execute("CREATE STREAM twice (id INT, b INT) WITH (kafka_topic='twice', value_format='JSON', partitions=1);")
+    with pytest.raises(UserError, match="column ID is given twice"):
+        db.insert("twice", pa.table({"ID": [1], "id": [2], "b": [3]}))
+    assert rows(db, "SELECT * FROM twice;") == []
