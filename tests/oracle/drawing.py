@@ -6,6 +6,7 @@ What is drawn is what a shape needs and no more, so that a failure shrinks to a 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from .froms import (
     FinalsOf,
     ForeignKeyOf,
     GroupsOf,
+    MeetingOf,
     Source,
     StreamStreamOf,
     StreamTableOf,
@@ -28,10 +30,12 @@ from .froms import (
     first,
     groups_within,
     is_table,
-    sources_of,
+    names_of,
+    topics_read,
 )
 from .values import OF_STREAMS, OF_TABLES, ValueOf
 
+STREAM_SHAPES = ("plain", "table", "table twice", "streams and table", "three", "meeting")
 KINDS = ("INNER", "LEFT", "RIGHT", "FULL")
 CUTS = (3, 17, None, 3, 17, None, 1)
 RECORDS_MAX = {1: 6, 3: 12, 17: 34, None: 30}  # by cut: what costs is a batch
@@ -52,15 +56,25 @@ milliseconds = st.integers(0, 9)
 
 
 @st.composite
-def stream_stream(draw: st.DrawFn, left: Source = "L", right: str = "R") -> StreamStreamOf:
-    reach, kind = draw(st.sampled_from([(5, 5), (2, 6), (0, 4), (3, 0)])), draw(st.sampled_from(KINDS))
+def stream_stream(
+    draw: st.DrawFn, left: Source = "L", right: str = "R", kinds: Sequence[str] = KINDS
+) -> StreamStreamOf:
+    reach, kind = draw(st.sampled_from([(5, 5), (2, 6), (0, 4), (3, 0)])), draw(st.sampled_from(kinds))
     return StreamStreamOf(left, right, kind, *reach, draw(st.none() | milliseconds))
+
+
+@st.composite
+def meeting(draw: st.DrawFn, of: StreamTableOf | StreamStreamOf | TableTableOf | ForeignKeyOf) -> MeetingOf:
+    """An inner join by a second pair of columns, too."""
+    one, *_, other = names_of(of)
+    columns = f"{one}.{draw(st.sampled_from('XY'))}", f"{other}.{draw(st.sampled_from('XY'))}"
+    return MeetingOf(of, columns if draw(st.booleans()) else columns[::-1], draw(st.booleans()))
 
 
 @st.composite
 def stream(draw: st.DrawFn) -> Source:
     """A stream, or streams joined."""
-    shape = draw(st.sampled_from(["plain", "table", "streams", "streams", "table twice", "streams and table", "three"]))
+    shape = draw(st.sampled_from([*STREAM_SHAPES, "streams", "streams", "itself"]))
     match shape:
         case "plain":
             return "L"
@@ -68,8 +82,14 @@ def stream(draw: st.DrawFn) -> Source:
             return StreamTableOf("L", "A", draw(st.booleans()))
         case "streams":
             return draw(stream_stream())
+        case "itself":
+            return draw(stream_stream("L", draw(st.sampled_from(["M", "N"]))))
+        case "meeting":
+            streams = stream_stream("L", draw(st.sampled_from(["R", "M"])), ("INNER",))
+            return draw(meeting(draw(streams | st.just(StreamTableOf("L", "A", False)))))
         case "table twice":
-            return StreamTableOf(StreamTableOf("L", "A", draw(st.booleans())), "B", draw(st.booleans()))
+            again = draw(st.sampled_from(["B", "D"]))
+            return StreamTableOf(StreamTableOf("L", "A", draw(st.booleans())), again, draw(st.booleans()))
         case "streams and table":
             return StreamTableOf(draw(_left_keyed()), "A", draw(st.booleans()))
         case _:
@@ -150,14 +170,20 @@ def _left_keyed(draw: st.DrawFn) -> StreamStreamOf:
 @st.composite
 def table(draw: st.DrawFn) -> Source:
     """A table, or tables joined."""
-    shape = draw(st.sampled_from(["plain", "tables", "tables", "foreign", "three"]))
+    shape = draw(st.sampled_from(["plain", "tables", "tables", "foreign", "three", "itself", "meeting"]))
     match shape:
         case "plain":
             return "A"
         case "tables":
             return TableTableOf("A", "B", draw(st.sampled_from(KINDS)))
         case "foreign":
-            return ForeignKeyOf("A", "B", draw(st.booleans()))
+            return ForeignKeyOf("A", draw(st.sampled_from(["B", "D"])), draw(st.booleans()))
+        case "itself":
+            return TableTableOf("A", "D", draw(st.sampled_from(KINDS)))
+        case "meeting":
+            other = draw(st.sampled_from(["B", "D"]))
+            by_key = draw(st.booleans())
+            return draw(meeting(TableTableOf("A", other, "INNER") if by_key else ForeignKeyOf("A", other, False)))
         case _:
             return TableTableOf(
                 TableTableOf("A", "B", draw(st.sampled_from(KINDS[:2]))), "C", draw(st.sampled_from(KINDS))
@@ -209,6 +235,8 @@ def queries(draw: st.DrawFn, *, derived: bool = False) -> Query:
         return Query(source, where, tuple(draw(st.lists(column, min_size=1, max_size=3, unique=True))))
     by = draw(st.sampled_from([f"{first(source)}.X", f"{first(source)}.ID"]))
     names = (UNDOABLE[:3] if groups_within(source) else UNDOABLE) if of_table else (*ANY_ORDER, *IN_ORDER)
+    if not of_table and by.endswith(".X") and {"M", "N"} & set(names_of(source)):
+        names = ANY_ORDER  # in which order a batch's pairs of several partitions come is not said
     aggregates = [Aggregate("COUNT"), draw(st.builds(Aggregate, st.sampled_from(names), column))]
     grouped = None if of_table or draw(st.integers(0, 3)) == 0 else draw(window())
     having = draw(st.none() | st.builds(Is, st.just("V0"), st.sampled_from([">", "<>"]), st.integers(0, 2)))
@@ -222,7 +250,7 @@ def queries(draw: st.DrawFn, *, derived: bool = False) -> Query:
 def records(draw: st.DrawFn, source: Source, most: int) -> tuple[Record, ...]:
     """Records of a FROM's sources; time goes on by `step` a record, each out of its place by a little."""
     step = draw(st.sampled_from([0, 1, 3]))
-    names = st.sampled_from(sources_of(source))
+    names = st.sampled_from(topics_read(source))
     each = st.tuples(names, st.integers(0, 3), number, number, st.integers(-12, 8), st.integers(0, 9))
     least = draw(st.sampled_from([0, most // 2, most // 2]))  # 0 is what a failure shrinks to
     made = []

@@ -14,10 +14,12 @@ from .reference_streams import StreamStream
 from .values import ValueOf
 
 STREAMS, TABLES = ("L", "R", "P"), ("A", "B", "C")
+NAMED_APART = {"M": "L", "D": "A"}  # FROM L M: the same source under another name
+SAME_TOPIC = {"N": "L"}  # another stream over the same topic
 SOURCES = [
     f"CREATE {kind} {name} (ID INT {key}, X INT, Y INT)"
-    f" WITH (KAFKA_TOPIC = '{name}', KEY_FORMAT = 'KAFKA', VALUE_FORMAT = 'JSON', PARTITIONS = %d);"
-    for kind, key, names in (("STREAM", "KEY", STREAMS), ("TABLE", "PRIMARY KEY", TABLES))
+    f" WITH (KAFKA_TOPIC = '{SAME_TOPIC.get(name, name)}', KEY_FORMAT = 'KAFKA', VALUE_FORMAT = 'JSON', PARTITIONS = %d);"
+    for kind, key, names in (("STREAM", "KEY", (*STREAMS, "N")), ("TABLE", "PRIMARY KEY", TABLES))
     for name in names
 ]
 
@@ -32,6 +34,7 @@ Source = Union[
     "FinalsOf",
     "FinalGroupsOf",
     "TablesOf",
+    "MeetingOf",
     ValueOf,
 ]
 
@@ -69,14 +72,14 @@ class StreamStreamOf:
         within = f"WITHIN ({self.before} MILLISECONDS, {self.after} MILLISECONDS){grace}"
         join = "JOIN" if self.kind == "INNER" else f"{self.kind} JOIN"
         left, right = self._columns()
-        return f"{from_sql(self.left)} {join} {self.right} {within} ON {left} = {right}"
+        return f"{from_sql(self.left)} {join} {from_sql(self.right)} {within} ON {left} = {right}"
 
     def _columns(self) -> tuple[str, str]:
         return key_of(self.left) if self.on == "ID" else f"{first(self.left)}.{self.on}", f"{self.right}.{self.on}"
 
     def open(self) -> Operator:
         reach = (self.before, self.after)
-        return StreamStream(opened(self.left), Read(self.right), self._columns(), self.kind, reach, self.grace)
+        return StreamStream(opened(self.left), opened(self.right), self._columns(), self.kind, reach, self.grace)
 
 
 @dataclass(frozen=True)
@@ -102,10 +105,32 @@ class ForeignKeyOf:
 
     def sql(self) -> str:
         kind = "LEFT JOIN" if self.outer else "JOIN"
-        return f"{self.left} {kind} {self.right} ON {self.left}.X = {self.right}.ID"
+        return f"{from_sql(self.left)} {kind} {from_sql(self.right)} ON {self.left}.X = {self.right}.ID"
 
     def open(self) -> Operator:
-        return ForeignKey(Read(self.left), Read(self.right), f"{self.left}.X", outer=self.outer)
+        return ForeignKey(opened(self.left), opened(self.right), f"{self.left}.X", outer=self.outer)
+
+
+@dataclass(frozen=True)
+class MeetingOf:
+    """An inner join whose ON has a second equality, of a column of each side; `leading`: it stands first."""
+
+    of: StreamTableOf | StreamStreamOf | TableTableOf | ForeignKeyOf
+    columns: tuple[str, str]
+    leading: bool
+
+    def sql(self) -> str:
+        joined, _, on = self.of.sql().rpartition(" ON ")
+        both = [on, " = ".join(self.columns)]
+        return f"{joined} ON {' AND '.join(reversed(both) if self.leading else both)}"
+
+    def open(self, partitions: int) -> Operator:
+        one, other = self.columns
+
+        def meet(row: Row) -> bool:
+            return row.get(one) is not None and row.get(one) == row.get(other)
+
+        return Filter(opened(self.of, partitions), meet, table=is_table(self.of))
 
 
 @dataclass(frozen=True)
@@ -254,6 +279,8 @@ def names_of(source: Source) -> list[str]:
             return ["T"]
         case ValueOf(left=left):
             return names_of(left)
+        case MeetingOf(of=of):
+            return names_of(of)
         case _:
             return [*names_of(source.left), *names_of(source.right)]
 
@@ -262,15 +289,20 @@ def sources_of(source: Source) -> list[str]:
     """All streams and tables that a FROM reads."""
     match source:
         case str():
-            return [source]
+            return [NAMED_APART.get(source, source)]
         case UnionOf(arms=arms):
             return list(dict.fromkeys(name for arm in arms for name in sources_of(arm.source)))
-        case GroupsOf(of=of) | FinalsOf(of=of) | FinalGroupsOf(of=of) | TablesOf(of=of):
+        case GroupsOf(of=of) | FinalsOf(of=of) | FinalGroupsOf(of=of) | TablesOf(of=of) | MeetingOf(of=of):
             return sources_of(of)
         case ValueOf(left=left, of=of):
             return list(dict.fromkeys([*sources_of(left), of]))
         case _:
             return list(dict.fromkeys([*sources_of(source.left), *sources_of(source.right)]))
+
+
+def topics_read(source: Source) -> list[str]:
+    """The topics of all that a FROM reads."""
+    return list(dict.fromkeys(SAME_TOPIC.get(name, name) for name in sources_of(source)))
 
 
 def groups_within(source: Source) -> bool:
@@ -280,7 +312,7 @@ def groups_within(source: Source) -> bool:
             return False
         case GroupsOf() | FinalGroupsOf():
             return True
-        case TablesOf(of=of):
+        case TablesOf(of=of) | MeetingOf(of=of):
             return groups_within(of)
         case ValueOf(left=left, of=of):
             return groups_within(left) or of in STREAMS
@@ -291,7 +323,9 @@ def groups_within(source: Source) -> bool:
 def from_sql(source: Source) -> str:
     if isinstance(source, ValueOf):
         return from_sql(source.left)
-    return source if isinstance(source, str) else source.sql()
+    if isinstance(source, str):
+        return f"{NAMED_APART[source]} {source}" if source in NAMED_APART else source
+    return source.sql()
 
 
 def columns_of(source: Source) -> list[str]:
@@ -302,14 +336,16 @@ def columns_of(source: Source) -> list[str]:
 
 def opened(source: Source, partitions: int = 1) -> Operator:
     """`partitions`: what closes a window is a matter of theirs, where one closes."""
-    if isinstance(source, FinalsOf | FinalGroupsOf):
+    if isinstance(source, FinalsOf | FinalGroupsOf | MeetingOf):
         return source.open(partitions)
     if isinstance(source, TableTableOf):
         return TableTable(opened(source.left, partitions), opened(source.right, partitions), source.kind)
     if isinstance(source, ValueOf):
         left = opened(source.left)
         return source.open(left, key_of(source.left), of_table=source.of in TABLES, table=is_table(source.left))
-    return Read(source) if isinstance(source, str) else source.open()
+    if isinstance(source, str):
+        return Read(source, (NAMED_APART | SAME_TOPIC).get(source, source))
+    return source.open()
 
 
 def key_of(source: Source) -> str:
@@ -319,8 +355,8 @@ def key_of(source: Source) -> str:
             return "ROWKEY"
         case StreamStreamOf(kind="RIGHT") | TableTableOf(kind="RIGHT"):
             return f"{source.right}.{source.on}" if isinstance(source, StreamStreamOf) else key_of(source.right)
-        case ValueOf(left=left):
-            return key_of(left)
+        case ValueOf(left=of) | MeetingOf(of=of):
+            return key_of(of)
         case StreamStreamOf(on=on) if on != "ID":
             return f"{first(source)}.{on}"
         case _:
@@ -329,6 +365,8 @@ def key_of(source: Source) -> str:
 
 def is_table(source: Source) -> bool:
     """Whether a FROM is a table."""
-    if isinstance(source, ValueOf):
-        return is_table(source.left)
-    return isinstance(source, TableTableOf | ForeignKeyOf | GroupsOf | FinalGroupsOf | TablesOf) or source in TABLES
+    if isinstance(source, ValueOf | MeetingOf):
+        return is_table(source.left if isinstance(source, ValueOf) else source.of)
+    if isinstance(source, str):
+        return NAMED_APART.get(source, source) in TABLES
+    return isinstance(source, TableTableOf | ForeignKeyOf | GroupsOf | FinalGroupsOf | TablesOf)

@@ -33,7 +33,7 @@ LIMIT_S = 300.0
 
 def in_order_of_time(case: cases.Case) -> cases.Case:
     """The case's input as a running query takes it."""
-    names = list(dict.fromkeys(froms.sources_of(case.query.source)))
+    names = list(dict.fromkeys(froms.topics_read(case.query.source)))
     if len(names) == 1:
         return case
     latest = dict.fromkeys(names, 0)
@@ -65,7 +65,7 @@ class Killed:
         """The case's input into topics of its own, its query planned over them."""
         name = f"q{len(self._plans)}_"
         plan = planned(self._instance, case.query, partitions)
-        for source in dict.fromkeys(froms.sources_of(case.query.source)):
+        for source in dict.fromkeys(froms.topics_read(case.query.source)):
             self._topics.create(name + source, partitions)
         self._fill(name, case, partitions)
         assert plan.sink is not None

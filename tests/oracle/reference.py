@@ -28,16 +28,16 @@ class Operator(Protocol):
 
 
 class Read:
-    """The records of one source."""
+    """The records of one topic, under a name."""
 
-    def __init__(self, source: str) -> None:
-        self.source = source
+    def __init__(self, name: str, topic: str | None = None) -> None:
+        self.name, self.topic = name, topic or name
 
     def take(self, source: str, event: Event) -> list[Event]:
-        if source != self.source:
+        if source != self.topic:
             return []
-        row = None if event.row is None else {f"{source}.{name}": value for name, value in event.row.items()}
-        return [event._replace(row=None if row is None else {f"{source}.ID": event.key} | row)]
+        row = None if event.row is None else {f"{self.name}.{name}": value for name, value in event.row.items()}
+        return [event._replace(row=None if row is None else {f"{self.name}.ID": event.key} | row)]
 
 
 class Filter:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, seed, settings
 
 from . import drawing
 from .cases import Case, Setup
-from .froms import ForeignKeyOf, groups_within
+from .froms import ForeignKeyOf, MeetingOf, groups_within
 from .running import Told, answer, engine_says
 
 FEW, FAST, SLOW = 25, 300, 2_000
@@ -44,7 +44,9 @@ def comparable(case: Case, setup: Setup, told: list[Told]) -> dict[Any, Any]:
     if case.query.is_table:
         final = {key: (row, time) for key, row, time in told}
         rows_of = {key: last for key, last in final.items() if last[0] is not None}
-        overtaken = setup.workers > 1 and isinstance(case.query.source, ForeignKeyOf)
+        source = case.query.source
+        joined = source.of if isinstance(source, MeetingOf) else source
+        overtaken = setup.workers > 1 and isinstance(joined, ForeignKeyOf)
         if case.query.by is not None and (overtaken or groups_within(case.query.source)):
             return {key: row for key, (row, _) in rows_of.items() if row and row["V0"]}
         return rows_of
