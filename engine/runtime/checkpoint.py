@@ -5,7 +5,8 @@ snapshots of their ends. Two facts of bytewax 0.21.1, each with a test:
 - a source is asked for the first batch of epoch n + 1 only after epoch n has closed on every worker and its snapshots
   lie in the store. So "epoch n + 1 has begun" means "epoch n is durable", and a crash undoes one epoch at most;
 - the store is SQLite with a copy of the library of Bytewax's own. POSIX locks are lost when two copies open one file in
-  one process, so it is read here only while no flow runs.
+  one process: the one that closes it first takes itself for the last, and removes the log with all that the other commits from
+  then on. So it is read here only while no flow runs, on the flow's own thread.
 
 A step that failed in epoch n has lost that epoch's rows, and Bytewax closes the epoch all the same. `poison` writes n
 down before; a start that finds R - 1 = n goes back to the end of epoch n - 1, whose positions every snapshot carries too.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections import Counter
 
@@ -11,6 +12,7 @@ from flows import until
 from plans import big, counts, open_topics, passed, produce, pull_all, pulled, records, rows_of
 from pyarrow import RecordBatch
 
+from mergus.engine.runtime.checkpoint import CheckpointStore
 from mergus.engine.runtime.hosts.host import HostSettings
 from mergus.engine.runtime.hosts.lifecycle import Lifecycle, RunSettings
 
@@ -79,6 +81,22 @@ def test_bad_records_are_counted_and_logged(lifecycle, topics):
     (entry,) = [json.loads(v) for _, _, _, v in records(topics, "mergus_processing_log")]
     assert (entry["QUERY"], entry["KIND"], entry["TOPIC"]) == ("CTAS_COUNTS", "deserialization", "events")
     assert b'mergus_query_rows_bad_total{query="CTAS_COUNTS"} 1.0' in lifecycle.metrics()
+
+
+def test_how_a_query_stands_is_told_without_opening_its_checkpoint_beside_its_run(tmp_path, topics, monkeypatch):
+    readers, read = [], CheckpointStore.read
+    monkeypatch.setattr(CheckpointStore, "read", lambda *a: readers.append(threading.current_thread().name) or read(*a))
+    for count in (400, 800):
+        lifecycle = Lifecycle(HostSettings(tmp_path), topics, RunSettings(in_process=True, epoch_ms=50))
+        lifecycle.start(counts(), paused=True)
+        until(lambda made=lifecycle: not made.status("CTAS_COUNTS").under_way)
+        assert sum(lifecycle.status("CTAS_COUNTS").positions.values()) == (count - 400) * 5
+        produce(topics, EVENTS)
+        lifecycle.resume("CTAS_COUNTS")
+        lifecycle.wait_caught_up(limit_s=30)
+        assert {n for n, _ in rows_of(pulled(lifecycle, "CTAS_COUNTS", pull_all())).values()} == {count}
+        lifecycle.close()
+    assert set(readers) == {"flow CTAS_COUNTS"}
 
 
 def test_terminate_removes_the_state(lifecycle, topics):

@@ -207,6 +207,7 @@ class Flow:
     def _while_owned(self) -> None:
         """Run again and again until it is closed."""
         with _owned(self.settings.folder, f"lock{self.settings.process or ''}"):
+            self._last_positions = self._stored_positions()
             while self._next_run():
                 pass
 
@@ -282,7 +283,7 @@ class Flow:
         self.query.settle(run.checkpoint(), range(first, first + self.settings.workers))
 
     _read: Mapping[str, TopicIdentity] = MappingProxyType({})
-    _last_positions: Positions | None = None
+    _last_positions: Positions | None = None  # until its thread has looked
     _last_ends: Mapping[tuple[str, int], int] = MappingProxyType({})
 
     def _failed(self, failure: FlowFailure) -> None:
@@ -316,7 +317,7 @@ class Flow:
     def status(self, *, ends: bool = False) -> FlowStatus:
         """How it stands; with `ends`, also where its sources end (asks the topics)."""
         run = self._run
-        known = self._positions(run) if run is not None else self._positions_at_rest()
+        known = self._positions(run) if run is not None else self._last_positions or {}
         positions, offsets = known, dict(self._last_ends)
         if ends:
             positions, offsets = self.query.begins() | known, dict(self.query.inputs.ends())
@@ -336,7 +337,7 @@ class Flow:
             self.metrics.snapshot(),
             positions,
             offsets if ends else {},
-            run is not None and self._under_way(run),
+            self._last_positions is None if run is None else self._under_way(run),
             failure.words if failure else None,
         )
 
@@ -350,14 +351,14 @@ class Flow:
                 positions[place] = max(at, positions.get(place, at))
         return positions
 
-    def _positions_at_rest(self) -> Positions:
-        if self._last_positions is None:
-            store = CheckpointStore(self.settings.folder / "checkpoint")
-            try:
-                self._last_positions = FlowRun.read_checkpoint(store, self.settings.query_id).positions
-            except EnvironmentFault:  # a try to run says so; how it stands is told all the same
-                return {}
-        return self._last_positions
+    def _stored_positions(self) -> Positions:
+        """Where it stands before its first run. Only here is it asked: beside a run the checkpoint must not be opened
+        (`checkpoint.py`)."""
+        store = CheckpointStore(self.settings.folder / "checkpoint")
+        try:
+            return FlowRun.read_checkpoint(store, self.settings.query_id).positions
+        except EnvironmentFault:  # a try to run says so; how it stands is told all the same
+            return {}
 
     def pull(self, pull: PullPlan) -> Scan:
         """Answer a pull query from the state of every worker here."""
