@@ -13,7 +13,7 @@ import pytest
 
 from mergus.engine.config import SETTINGS
 
-MERGUS = [sys.executable, "-m", "mergus.engine.cli.main"]
+MERGUS = [sys.executable, "-m", "mergus"]
 SETUP = (
     "CREATE STREAM s (k STRING KEY, `aB` INT, l ARRAY<INT>) WITH (kafka_topic='s', value_format='JSON', partitions=1);"
     """INSERT INTO s VALUES ('one, "two"', NULL, ARRAY[1, 2]);"""

@@ -13,6 +13,10 @@ def instead_of(name: str, registry: FunctionRegistry) -> str:
     """The hint of such a refusal."""
     if name in WINDOW_FUNCTIONS and name not in INSTEAD:
         return f"{name} stands before OVER (PARTITION BY … ORDER BY …), in pull queries"
+    model = name.split("@")[0].split("$")[0]
+    if model != name and model in registry.functions:  # a version, or an alias, that the model does not have
+        called = sorted(n for n in registry.functions if n.startswith((f"{model}@", f"{model}$")) and "#" not in n)
+        return f"{model} is called as {', '.join([model, *called])}"
     return INSTEAD.get(name) or suggestion(name, [*registry.functions, *SYNONYMS]) or "SHOW FUNCTIONS lists them all"
 
 

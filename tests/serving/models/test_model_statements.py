@@ -48,6 +48,13 @@ def test_options_are_bigquerys_with(db, tmp_path: Path) -> None:
     assert [(p.name, p.value) for p in lite.properties] == [("PROVIDER", "tflite"), ("PATH", "a.tflite")]
 
 
+def test_a_call_of_a_version_that_is_not_there_is_told_those_that_are(db, tmp_path: Path) -> None:
+    for call in ("m@nobody(1)", "m$7(1)"):
+        with pytest.raises(mergus.MergusError) as refused:
+            db.query(f"SELECT {call} AS y;")
+        assert refused.value.hint == "M is called as M, M$1, M@CHAMPION"
+
+
 def test_a_version_stands_behind_a_quoted_name(db, tmp_path: Path) -> None:
     for _ in range(2):
         db.models.create(
