@@ -78,7 +78,8 @@ def test_a_time_that_the_broker_refuses_costs_its_record(kafka, tmp_path, guaran
         db.execute(f"CREATE STREAM s (t BIGINT) WITH (kafka_topic='{topic}', value_format='JSON', partitions=1);")
         create(kafka, NewTopic(f"{topic}_out", 1, 1, config={"message.timestamp.after.max.ms": "3600000"}))
         db.execute(
-            "CREATE STREAM log (reason STRING, topic STRING) WITH (kafka_topic='mergus_processing_log', format='JSON');"
+            "CREATE SOURCE STREAM log (reason STRING, topic STRING)"
+            " WITH (kafka_topic='mergus_processing_log', format='JSON');"
         )
         db.insert("S", [{"T": 1_000}, {"T": far}, {"T": 2_000}])
         db.execute(f"CREATE STREAM u WITH (kafka_topic='{topic}_out', timestamp='t') AS SELECT t FROM s;")
