@@ -142,7 +142,7 @@ def check_version(path: Path) -> None:
     text = file.read_text().strip()
     if text == str(VERSION):
         return
-    older = text.isdigit() and int(text) < VERSION
+    older = text.isdecimal() and int(text) < VERSION
     raise EnvironmentFault(
         f"the data folder {path} is of version {text}, this Mergus writes version {VERSION}",
         detail="an older layout cannot be migrated by this version" if older else "a newer Mergus has written it",

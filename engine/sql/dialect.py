@@ -115,7 +115,7 @@ def _signs_apart(tokens: Iterable[Token]) -> Iterator[Token]:
 
 def _continues(last: Token, token: Token) -> bool:
     """Whether a word goes on with what starts like a number."""
-    digits = last.token_type in (TokenType.NUMBER, TokenType.VAR) and last.text[0].isdigit() and last.text.isalnum()
+    digits = last.token_type in (TokenType.NUMBER, TokenType.VAR) and last.text[0].isdecimal() and last.text.isalnum()
     return digits and last.end + 1 == token.start
 
 
@@ -124,7 +124,7 @@ def _is_version_of(last: Token, token: Token) -> bool:
     after = (
         last.token_type is TokenType.IDENTIFIER and token.token_type is TokenType.VAR and last.end + 1 == token.start
     )
-    return after and token.text[0] == "$" and token.text[1:].isdigit()
+    return after and token.text[0] == "$" and token.text[1:].isdecimal()
 
 
 def body_at(text: str, token: Token) -> str | None:

@@ -249,7 +249,7 @@ def _expect(tokens: list[str], wanted: str, text: str) -> list[str]:
 
 
 def _number(tokens: list[str], text: str) -> tuple[int, list[str]]:
-    if not tokens or not tokens[0].isdigit():
+    if not tokens or not tokens[0].isdecimal():
         raise ParseError(f"not a type: {text!r}", detail="expected a number")
     return int(tokens[0]), tokens[1:]
 

@@ -246,6 +246,6 @@ def is_grpc(source: Source) -> bool:
 
 def _number(source: Source, option: str, usual: int) -> int:
     given = source.options.get(option, str(usual))
-    if not given.isdigit():
+    if not given.isdecimal():
         raise UserError(f"model {source.name}: '{option}' is a whole number, not {given}")
     return int(given)

@@ -12,7 +12,7 @@ def newest(base: Path) -> Path | None:
     """The version of the highest number, None where there is none."""
     if not base.is_dir():
         return None
-    numbered = [p for p in base.iterdir() if p.name.isdigit() and p.is_dir()]
+    numbered = [p for p in base.iterdir() if p.name.isdecimal() and p.is_dir()]
     return max(numbered, key=lambda p: int(p.name), default=None)
 
 

@@ -26,7 +26,7 @@ def set_canary(statement: SetCanary, entry: ModelEntry, world: World) -> tuple[M
     if version.number == entry.default.number:
         raise AnalysisError(f"{statement.alias} is the version that is live", span=statement.span)
     if statement.query is not None:
-        asked = parse_statement(statement.query.rstrip().removesuffix(";"), world.catalog.types)
+        asked = parse_statement(statement.query, world.catalog.types)
         if not isinstance(asked, Query | RelationalQuery) or asked.is_push:
             raise AnalysisError("a canary's condition is a pull query", detail=statement.query, span=statement.span)
         _check_answer(statement, statement.query, world)
@@ -52,7 +52,7 @@ def _check_answer(statement: SetCanary, query: str, world: World) -> None:
     if world.ask is None or world.replaying:
         return
     try:
-        first = world.ask(query.rstrip().removesuffix(";") + ";").schema.field(0)
+        first = world.ask(f"{query};").schema.field(0)
     except UserError as why:
         raise AnalysisError("a canary's condition cannot be asked", detail=str(why), span=statement.span) from None
     if not pa.types.is_boolean(first.type):

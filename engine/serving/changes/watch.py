@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from math import inf
 from typing import Any
 
 from ...errors import AnalysisError, Conflict, UnknownName
@@ -30,6 +29,7 @@ from ...sql.scope import suggestion
 from ...sql.statements.model import SetMonitor, SetShadow
 from ...sql.statements.statement import CreateSource
 from ...sql.types import SqlType, quote_if_needed
+from ..models.properties import number_from_zero
 from .change import Change, World
 from .sources import create
 
@@ -77,7 +77,7 @@ def set_monitor(statement: SetMonitor, world: World) -> Watched:
         source,
         _metrics(given.get("METRICS", ",".join(METRICS)), statement),
         _window_ms(given.get("WINDOW", "1 HOUR"), statement),
-        _threshold(given.get("THRESHOLD", "0.2"), statement),
+        number_from_zero("THRESHOLD", given.get("THRESHOLD", "0.2"), statement.span),
         topic,
         _reference(entry, source, world),
     )
@@ -123,16 +123,6 @@ def _window_ms(given: str, statement: SetMonitor) -> int:
     found = text_ms(given)
     if not found:
         raise AnalysisError(f"WINDOW is a time, as '1 HOUR', not '{given}'", span=statement.span)
-    return found
-
-
-def _threshold(given: str, statement: SetMonitor) -> float:
-    try:
-        found = float(given)
-    except ValueError:
-        found = -1
-    if not 0 <= found < inf:
-        raise AnalysisError(f"THRESHOLD is a number from 0 on, not {given}", span=statement.span)
     return found
 
 

@@ -66,7 +66,7 @@ class Asked:
         given = str(self.parameters["version"])
         if given in ("latest", "-1"):
             return self.registry.latest(self.subject)
-        if not given.isdigit() or not 0 < int(given) < 1 << 31:
+        if not given.isdecimal() or not 0 < int(given) < 1 << 31:
             raise Refused(
                 42202, f"The specified version '{given}' is not a valid version id: a number from 1, or latest"
             )
@@ -213,7 +213,7 @@ def _schemas(asked: Asked) -> Json:
 
 def _number(given: str | None) -> int | None:
     """A number of a query; Confluent's clients say -1 for no limit."""
-    return int(given) if given and given.isascii() and given.isdigit() else None
+    return int(given) if given and given.isascii() and given.isdecimal() else None
 
 
 def _versions(asked: Asked) -> Json:

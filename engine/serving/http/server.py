@@ -24,7 +24,7 @@ def bind(listen: str) -> socket.socket:
     """A listening socket on HOST:PORT (port 0: any free one). Raises EnvironmentFault where it is in use."""
     host, _, port = listen.rpartition(":")
     host = host.strip("[]") or "127.0.0.1"
-    if not port.isdigit():
+    if not port.isdecimal():
         raise UserError(f"cannot listen on {listen!r}", hint="give HOST:PORT, for example 127.0.0.1:8088")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -105,7 +105,7 @@ def find(engine: Engine, name: str, reference: str = "") -> Called:
         inputs = tuple(Port(n, n.upper(), t) for n, t in model.inputs.items())
         return Called(name, model, inputs, _returned(model.output, {}, "output"), None, None)
     version = entry.default if not reference else _version(entry, reference)
-    suffix = "" if not reference else f"${reference}" if reference.isdigit() else f"@{reference.upper()}"
+    suffix = "" if not reference else f"${reference}" if reference.isdecimal() else f"@{reference.upper()}"
     chosen = engine.registry.functions[f"{whole}{suffix}"]
     assert isinstance(chosen, ScalarFunction)
     implementation = chosen.overloads[0].implementation
@@ -120,7 +120,7 @@ def _version(entry: ModelEntry, reference: str) -> ModelVersion:
     for version in entry.versions:
         if str(version.number) == reference:
             return version
-    if reference.isdigit():  # text of a path: digits of any script, and as many as a path may have
+    if reference.isdecimal():  # text of a path: digits of any script, and as many as a path may have
         known = ", ".join(str(v.number) for v in entry.versions)
         raise UnknownName(f"model {entry.name} has no version {reference[:20]}", hint=f"its versions are {known}")
     return entry.alias(reference.upper())

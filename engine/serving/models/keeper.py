@@ -124,7 +124,7 @@ class ModelKeeper(Keeper):
         if canary.query is None:
             return False
         try:
-            table = first_table(self._engine, canary.query.rstrip().rstrip(";") + ";")
+            table = first_table(self._engine, f"{canary.query};")
         except MergusError as error:
             log.warning("model %s: its canary's query cannot be asked, so it is not promoted: %s", name, error)
             return None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import inf
+from math import inf, nan
 
-from ...errors import AnalysisError
+from ...errors import AnalysisError, Span
 from ...inference.providers.registry import OPTIONS as OPTIONS_OF
 from ...inference.providers.registry import SHIPPED
 from ...inference.versions.store import ERROR_WAYS, NULL_WAYS, Wanted
@@ -55,6 +55,7 @@ def wanted_of(statement: CreateModel, properties: dict[str, Property], transform
         )
     _check_options(text_of(properties["PROVIDER"]).lower(), properties)
     on_error = _way(properties.get("ON_ERROR"), ERROR_WAYS)
+    tolerance = properties.get("TOLERANCE")
     return Wanted(
         name=statement.name,
         provider=text_of(properties["PROVIDER"]).lower(),
@@ -70,7 +71,7 @@ def wanted_of(statement: CreateModel, properties: dict[str, Property], transform
         batch_sizes=_sizes(properties.get("BATCH_SIZES")),
         cache_rows=_number(properties.get("CACHE_ROWS")),
         self_test=text_of(properties.get("SELF_TEST")) or None,
-        tolerance=_tolerance(properties.get("TOLERANCE")),
+        tolerance=number_from_zero("TOLERANCE", tolerance.value, tolerance.span) if tolerance else 1e-4,
         watch=flag_of(properties.get("WATCH")),
         topic=topic,
         promote=flag_of(properties.get("PROMOTE")),
@@ -128,7 +129,7 @@ def flag_of(given: Property | None) -> bool:
 def _number(given: Property | None) -> int | None:
     if given is None:
         return None
-    if not str(given.value).isdigit():
+    if not str(given.value).isdecimal():
         raise AnalysisError(f"{given.name} is a number of rows, not {given.value}", span=given.span)
     return int(str(given.value))
 
@@ -136,26 +137,25 @@ def _number(given: Property | None) -> int | None:
 def _timeout(given: Property | None) -> int | None:
     if given is None:
         return None
-    if not str(given.value).isdigit() or int(str(given.value)) < 1:
+    if not str(given.value).isdecimal() or int(str(given.value)) < 1:
         raise AnalysisError(f"TIMEOUT_MS is a number of milliseconds, not {given.value}", span=given.span)
     return int(str(given.value))
 
 
-def _tolerance(given: Property | None) -> float:
-    if given is None:
-        return 1e-4
+def number_from_zero(name: str, given: object, span: Span | None) -> float:
+    """A number from 0 on; raises AnalysisError that names the property where it is none."""
     try:
-        found = float(str(given.value))
+        found = float(str(given))
     except ValueError:
-        found = -1
+        found = nan
     if not 0 <= found < inf:
-        raise AnalysisError(f"TOLERANCE is a number from 0 on, not {given.value}", span=given.span)
+        raise AnalysisError(f"{name} is a number from 0 on, not {given}", span=span)
     return found
 
 
 def _sizes(given: Property | None) -> tuple[int, ...]:
     parts = [p.strip() for p in text_of(given).split(",") if p.strip()]
-    if any(not p.isdigit() or int(p) < 1 for p in parts):
+    if any(not p.isdecimal() or int(p) < 1 for p in parts):
         raise AnalysisError(
             f"BATCH_SIZES lists row counts, not {text_of(given)}",
             hint="BATCH_SIZES = '1,8,64'",

@@ -258,7 +258,7 @@ class _Parser:
             self.at, number = end + 1, self.names[name]
         else:
             number = int(sign)
-            while self.text[self.at : self.at + 1].isdigit() and number * 10 + int(self.text[self.at]) <= self.count:
+            while self.text[self.at : self.at + 1].isdecimal() and number * 10 + int(self.text[self.at]) <= self.count:
                 number = number * 10 + int(self.next())
         if number > self.count:  # as Java: a group that is not there never matches
             return Piece("(?!)", None)

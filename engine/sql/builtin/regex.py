@@ -78,7 +78,7 @@ def _replacement(pattern: str, text: str) -> tuple[str | int, ...]:
         at = found.end()
         if found[2] or found[3]:
             number = names.get(found[2], -1) if found[2] else int(found[3])
-            while found[3] and text[at : at + 1].isdigit() and number * 10 + int(text[at]) in groups:
+            while found[3] and text[at : at + 1].isdecimal() and number * 10 + int(text[at]) in groups:
                 number, at = number * 10 + int(text[at]), at + 1
             if number and number not in groups:
                 raise ValueError(f"replacement {text!r}: the pattern has no group {found[2] or found[3]}")

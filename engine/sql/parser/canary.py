@@ -32,7 +32,7 @@ def set_canary(at: SourceParser, name: str, start: int) -> SetCanary:
         elif at.take("LATENCY_MS"):
             limits["latency_ms"] = _above(at)
         elif at.is_at(TokenType.STRING):
-            limits["query"] = at.string()
+            limits["query"] = at.string().strip().removesuffix(";").rstrip()
         else:
             raise at.unexpected("ERROR_RATE > …, LATENCY_MS > … or a query in single quotes")
     return SetCanary(

@@ -201,7 +201,7 @@ class Cursor:
         if (
             token is None
             or token.token_type is not TokenType.NUMBER
-            or not token.text.isdigit()
+            or not token.text.isdecimal()
             or len(token.text) > 18
         ):
             raise self.unexpected(what)

@@ -131,7 +131,7 @@ def _name(at: SourceParser) -> tuple[str, int | None]:
     """A model's name and the version behind `$`, if any."""
     text = at.name("the model's")
     name, dollar, number = text.rpartition("$")
-    if dollar and name and number.isdigit():
+    if dollar and name and number.isdecimal():
         return name, int(number)
     return text, None
 

@@ -174,7 +174,7 @@ class SourceParser(RelationalParser):
         sign = "-" if self.take_sign(TokenType.DASH) else ""
         if self.is_at(TokenType.NUMBER):
             text = sign + self.advance().text
-            return int(text) if text.lstrip("-").isdigit() and len(text) < 20 else float(text)
+            return int(text) if text.lstrip("-").isdecimal() and len(text) < 20 else float(text)
         raise self.unexpected("a value: a string in single quotes, a number, TRUE or FALSE")
 
     # -------------------------------------------------------------------------------------------------------- functions

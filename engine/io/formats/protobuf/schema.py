@@ -281,8 +281,8 @@ def _single(field: Descriptor, within: tuple[str, ...], *, upper: bool) -> SqlTy
 def decimal_type(parameters: Mapping[str, str]) -> Decimal:
     """A decimal's type from the parameters of its field."""
     precision, scale = (parameters.get(n, "") for n in ("precision", "scale"))
-    digits = int(precision) if precision.isdigit() else PRECISION_DEFAULT
-    return Decimal(min(digits, PRECISION_DEFAULT), int(scale) if scale.isdigit() else 0)
+    digits = int(precision) if precision.isdecimal() else PRECISION_DEFAULT
+    return Decimal(min(digits, PRECISION_DEFAULT), int(scale) if scale.isdecimal() else 0)
 
 
 def _refused(field: Descriptor, why: str) -> AnalysisError:
