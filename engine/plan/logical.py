@@ -46,21 +46,10 @@ class Read:
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Rows for which `condition` is true; on a table the others become tombstones."""
+class _OverOne:
+    """A node over one input: a table where that is one, with its window."""
 
     input: Node
-    condition: Expr
-
-    def __post_init__(self) -> None:
-        _check(self.input, (self.condition,))
-        if self.condition.type != BOOLEAN:
-            raise InternalError(f"a filter's condition is {self.condition.type}, not BOOLEAN")
-
-    @property
-    def schema(self) -> Schema:
-        """The input's."""
-        return self.input.schema
 
     @property
     def is_table(self) -> bool:
@@ -74,10 +63,31 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Project:
+class _SameColumns(_OverOne):
+    """One that has the input's columns."""
+
+    @property
+    def schema(self) -> Schema:
+        """The input's."""
+        return self.input.schema
+
+
+@dataclass(frozen=True)
+class Filter(_SameColumns):
+    """Rows for which `condition` is true; on a table the others become tombstones."""
+
+    condition: Expr
+
+    def __post_init__(self) -> None:
+        _check(self.input, (self.condition,))
+        if self.condition.type != BOOLEAN:
+            raise InternalError(f"a filter's condition is {self.condition.type}, not BOOLEAN")
+
+
+@dataclass(frozen=True)
+class Project(_OverOne):
     """One expression a column of `schema`. `explode`: the columns whose expression is a list, unnested side by side."""
 
-    input: Node
     columns: tuple[Expr, ...]
     schema: Schema
     explode: frozenset[int] = frozenset()
@@ -87,22 +97,11 @@ class Project:
         if len(self.columns) != len(self.schema):
             raise InternalError(f"a projection of {len(self.columns)} columns has {len(self.schema)} names")
 
-    @property
-    def is_table(self) -> bool:
-        """As the input."""
-        return self.input.is_table
-
-    @property
-    def window(self) -> Window | None:
-        """As the input."""
-        return self.input.window
-
 
 @dataclass(frozen=True)
-class Infer:
+class Infer(_OverOne):
     """The input's columns, then one column for each model call over them."""
 
-    input: Node
     calls: tuple[tuple[ModelCall, tuple[Expr, ...]], ...]
     results: tuple[ColumnDef, ...]
 
@@ -114,24 +113,13 @@ class Infer:
         """The input's, then the calls' results."""
         return Schema((*self.input.schema.columns, *self.results))
 
-    @property
-    def is_table(self) -> bool:
-        """As the input."""
-        return self.input.is_table
-
-    @property
-    def window(self) -> Window | None:
-        """As the input."""
-        return self.input.window
-
 
 @dataclass(frozen=True)
-class Aggregate:
+class Aggregate(_OverOne):
     """Groups by the first `keys` columns of the input (and the window) and aggregates the others. Output: the keys, then one
     column a call. `combine`: rows of a batch may be combined before the exchange (rules/combine_partial). `ttl_ms`: how long
     after its last row a group is kept (time_to_live.py)."""
 
-    input: Node
     keys: int
     calls: tuple[AggregateCall, ...]
     grouped: Window | None = None
@@ -216,58 +204,26 @@ class Join:
 
 
 @dataclass(frozen=True)
-class Retain:
+class Retain(_SameColumns):
     """Keeps the newest row of every key of a table, so that pull queries can read it. `told`: only which keys have a row, so
     that a push query tells no end of a row that it has not told."""
 
-    input: Node
     told: bool = False
 
     def __post_init__(self) -> None:
         if not self.input.is_table:
             raise InternalError("only a table's rows are retained")
 
-    @property
-    def schema(self) -> Schema:
-        """The input's."""
-        return self.input.schema
-
-    @property
-    def is_table(self) -> bool:
-        """Always."""
-        return True
-
-    @property
-    def window(self) -> Window | None:
-        """As the input."""
-        return self.input.window
-
 
 @dataclass(frozen=True)
-class Retract:
+class Retract(_SameColumns):
     """A table's changes with the row that was, told apart by `keys`: what an aggregation over a table takes back."""
 
-    input: Node
     keys: tuple[int, ...]
 
     def __post_init__(self) -> None:
         if not self.input.is_table or any(k >= len(self.input.schema) for k in self.keys):
             raise InternalError("only a table's rows are taken back, by columns that it has")
-
-    @property
-    def schema(self) -> Schema:
-        """The input's."""
-        return self.input.schema
-
-    @property
-    def is_table(self) -> bool:
-        """Always."""
-        return True
-
-    @property
-    def window(self) -> Window | None:
-        """As the input."""
-        return self.input.window
 
 
 @dataclass(frozen=True)
@@ -299,29 +255,17 @@ class Union:
 
 
 @dataclass(frozen=True)
-class Finals:
+class Finals(_SameColumns):
     """What a windowed aggregation with EMIT FINAL says, as a stream: each window once, when it has closed."""
-
-    input: Node
 
     def __post_init__(self) -> None:
         if not self.input.is_table or self.input.window is None:
             raise InternalError("only windows close")
 
     @property
-    def schema(self) -> Schema:
-        """The input's."""
-        return self.input.schema
-
-    @property
     def is_table(self) -> bool:
         """Never: what has been said is not taken back."""
         return False
-
-    @property
-    def window(self) -> Window | None:
-        """As the input."""
-        return self.input.window
 
 
 FINALS_APART = "make it a table of its own: CREATE TABLE … AS SELECT … EMIT FINAL, and read its topic as a stream"
