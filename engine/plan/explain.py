@@ -129,7 +129,8 @@ def _node(node: Node) -> str:
                 else f" within {node.within.before_ms} ms before, {node.within.after_ms} after"
             )
             what = " as a lookup" if node.is_lookup else ""
-            return f"Join {kind} {node.between}{what} on {on}{within}"
+            match_ = "" if node.match is None else f", a match where {expression(node.match)}"
+            return f"Join {kind} {node.between}{what} on {on}{within}{match_}"
         case Union(arms=arms):
             return f"Union of {len(arms)} streams"
         case Retain(told=told):
@@ -185,7 +186,8 @@ def step_text(step: Step) -> str:
         case StreamStreamJoin():
             within = f"{step.before_ms} ms before, {step.after_ms} ms after"
             grace = "" if step.grace_ms is None else f", grace {step.grace_ms} ms"
-            return f"{step.kind} join of the two sides of e{step.input} within {within}{grace}, kept in {step.state}"
+            match_ = "" if step.match is None else f", a match where {compile_sql(step.match)}"
+            return f"{step.kind} join of the two sides of e{step.input} within {within}{grace}{match_}, kept in {step.state}"
         case ForeignKeyChanges():
             return f"changes of e{step.input} with the rows kept in {step.state}, by their foreign key c{step.foreign}"
         case ForeignKeyJoin():

@@ -162,7 +162,7 @@ class Join:
     """Rows of two sides with the same key. Output: left's columns, then right's. Which join it is follows from the sides: a
     stream with a table sees the table as of the stream's row, two streams meet `within` a time, two tables make a table.
     `primary`: the left table's primary key, where the join is on another column of it (a foreign key). `is_lookup`: the
-    right only answers, to rows that keep their key, also to those without a value to ask by."""
+    right only answers, to rows that keep their key, if any. `match`: in an outer join of streams, what else a pair must hold."""
 
     left: Node
     right: Node
@@ -172,6 +172,7 @@ class Join:
     within: Within | None = None
     primary: tuple[int, ...] = ()
     is_lookup: bool = False
+    match: Expr | None = None
 
     def __post_init__(self) -> None:
         if self.left.is_table and not self.right.is_table:

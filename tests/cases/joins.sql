@@ -31,3 +31,22 @@ INSERT INTO orders (rowtime, id, who) VALUES (2, 2, 'ann');
 ASSERT VALUES named (rowtime, o_who, id, name) VALUES (1, 'ann', 1, 'Ann');
 ASSERT VALUES named (rowtime, o_who, id, name) VALUES (2, 'ann', 2, 'Ann');
 ASSERT VALUES some (rowtime, id, who) VALUES (2, 2, 'ann');
+
+--@test: LEFT JOIN of a stream with a table: what else ON says decides which rows are a match
+CREATE STREAM l (id INT KEY, x INT, y INT) WITH (kafka_topic = 'l', value_format = 'JSON', partitions = 1);
+CREATE TABLE r (id INT PRIMARY KEY, x INT, y INT) WITH (kafka_topic = 'r', value_format = 'JSON', partitions = 1);
+CREATE STREAM out AS SELECT l.id AS id, l.y AS ly, r.y AS ry, r.ROWTIME AS rt FROM l LEFT JOIN r ON l.x = r.x AND l.id = r.id AND l.y < 10 * r.y;
+INSERT INTO r (rowtime, id, x, y) VALUES (0, 1, 5, 20);
+INSERT INTO l (rowtime, id, x, y) VALUES (1, 1, 5, 1);
+INSERT INTO l (rowtime, id, x, y) VALUES (2, 1, 6, 2);
+INSERT INTO l (rowtime, id, x, y) VALUES (3, 1, 5, 300);
+INSERT INTO l (rowtime, id, y) VALUES (4, 1, 4);
+INSERT INTO l (rowtime, id, x, y) VALUES (5, 2, 5, 5);
+INSERT INTO r (rowtime, id, x, y) VALUES (6, 1, 6, 60);
+INSERT INTO l (rowtime, id, x, y) VALUES (7, 1, 6, 7);
+ASSERT VALUES out (rowtime, id, ly, ry, rt) VALUES (1, 1, 1, 20, 0);
+ASSERT VALUES out (rowtime, id, ly) VALUES (2, 1, 2);
+ASSERT VALUES out (rowtime, id, ly) VALUES (3, 1, 300);
+ASSERT VALUES out (rowtime, id, ly) VALUES (4, 1, 4);
+ASSERT VALUES out (rowtime, id, ly) VALUES (5, 2, 5);
+ASSERT VALUES out (rowtime, id, ly, ry, rt) VALUES (7, 1, 7, 60, 6);

@@ -60,3 +60,19 @@ ASSERT VALUES bosses (rowtime, id, name, boss) VALUES (2, 3, 'cy', 'bob');
 ASSERT VALUES bosses (rowtime, id, name, boss) VALUES (3, 1, 'Ann', NULL);
 ASSERT VALUES bosses (rowtime, id, name, boss) VALUES (3, 2, 'bob', 'Ann');
 ASSERT VALUES bosses (rowtime, id, name, boss) VALUES (4, 3, 'cy', 'Ann');
+
+--@test: a foreign-key LEFT JOIN: what else ON says decides which rows are a match
+CREATE TABLE l (id INT PRIMARY KEY, f INT, x INT) WITH (kafka_topic = 'l', value_format = 'JSON', partitions = 1);
+CREATE TABLE r (id INT PRIMARY KEY, y INT) WITH (kafka_topic = 'r', value_format = 'JSON', partitions = 1);
+CREATE TABLE out AS SELECT l.id AS id, x, y FROM l LEFT JOIN r ON l.f = r.id AND l.x = r.y;
+INSERT INTO l (rowtime, id, f, x) VALUES (0, 1, 7, 10);
+INSERT INTO r (rowtime, id, y) VALUES (1, 7, 10);
+INSERT INTO r (rowtime, id, y) VALUES (2, 7, 11);
+INSERT INTO l (rowtime, id, f, x) VALUES (3, 1, 7, 11);
+INSERT INTO r (rowtime, id, y) VALUES (4, 8, 11);
+INSERT INTO l (rowtime, id, f, x) VALUES (5, 1, 8, 12);
+ASSERT VALUES out (rowtime, id, x) VALUES (0, 1, 10);
+ASSERT VALUES out (rowtime, id, x, y) VALUES (1, 1, 10, 10);
+ASSERT VALUES out (rowtime, id, x) VALUES (2, 1, 10);
+ASSERT VALUES out (rowtime, id, x, y) VALUES (3, 1, 11, 11);
+ASSERT VALUES out (rowtime, id, x) VALUES (5, 1, 12);

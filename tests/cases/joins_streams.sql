@@ -190,3 +190,19 @@ INSERT INTO r (rowtime, id, x, w) VALUES (2, 1, 10, 201);
 INSERT INTO r (rowtime, id, w) VALUES (3, 1, 202);
 INSERT INTO l (rowtime, id, v) VALUES (4, 1, 101);
 ASSERT VALUES both (rowtime, id, x, v, w) VALUES (2, 1, 10, 100, 201);
+
+--@test: LEFT and FULL joins of streams: a row that finds none for which ON holds goes on alone when its window closes
+CREATE STREAM l (id INT KEY, x INT) WITH (kafka_topic = 'l', value_format = 'JSON', partitions = 1);
+CREATE STREAM r (id INT KEY, y INT) WITH (kafka_topic = 'r', value_format = 'JSON', partitions = 1);
+CREATE STREAM lefts AS SELECT l.id AS id, x, y FROM l LEFT JOIN r WITHIN 10 MILLISECONDS GRACE PERIOD 0 MILLISECONDS ON l.id = r.id AND l.x = r.y;
+CREATE STREAM fulls AS SELECT ROWKEY AS id, x, y FROM l FULL JOIN r WITHIN 10 MILLISECONDS GRACE PERIOD 0 MILLISECONDS ON l.id = r.id AND 100 / (l.x - r.y) > 10;
+INSERT INTO l (rowtime, id, x) VALUES (0, 1, 10);
+INSERT INTO r (rowtime, id, y) VALUES (1, 1, 11);
+INSERT INTO r (rowtime, id, y) VALUES (2, 1, 10);
+INSERT INTO l (rowtime, id, x) VALUES (3, 1, 12);
+INSERT INTO l (rowtime, id, x) VALUES (100, 1, 1);
+ASSERT VALUES lefts (rowtime, id, x, y) VALUES (2, 1, 10, 10);
+ASSERT VALUES lefts (rowtime, id, x) VALUES (3, 1, 12);
+ASSERT VALUES fulls (rowtime, id, x, y) VALUES (3, 1, 12, 11);
+ASSERT VALUES fulls (rowtime, id, x, y) VALUES (3, 1, 12, 10);
+ASSERT VALUES fulls (rowtime, id, x) VALUES (0, 1, 10);

@@ -99,3 +99,23 @@ CREATE TABLE same AS SELECT a.id AS id, a.x AS x, b.y AS y FROM t a JOIN t b ON 
 INSERT INTO t (rowtime, id, x, y) VALUES (0, 1, 7, 7);
 INSERT INTO t (rowtime, id, x, y) VALUES (1, 2, 7, 8);
 ASSERT VALUES same (rowtime, id, x, y) VALUES (0, 1, 7, 7);
+
+--@test: LEFT and RIGHT joins of tables: a key's row stands alone while what else ON says does not hold
+CREATE TABLE l (id INT PRIMARY KEY, x INT) WITH (kafka_topic = 'l', value_format = 'JSON', partitions = 1);
+CREATE TABLE r (id INT PRIMARY KEY, y INT) WITH (kafka_topic = 'r', value_format = 'JSON', partitions = 1);
+CREATE TABLE lefts AS SELECT l.id AS id, l.x AS x, r.y AS y FROM l LEFT JOIN r ON l.id = r.id AND l.x = r.y;
+CREATE TABLE rights AS SELECT r.id AS id, l.x AS x, r.y AS y FROM l RIGHT JOIN r ON l.id = r.id AND l.x > 10;
+INSERT INTO l (rowtime, id, x) VALUES (0, 1, 10);
+INSERT INTO r (rowtime, id, y) VALUES (1, 1, 10);
+INSERT INTO r (rowtime, id, y) VALUES (2, 1, 11);
+INSERT INTO l (rowtime, id, x) VALUES (3, 1, 11);
+INSERT INTO l (rowtime, id) VALUES (4, 1);
+ASSERT VALUES lefts (rowtime, id, x) VALUES (0, 1, 10);
+ASSERT VALUES lefts (rowtime, id, x, y) VALUES (1, 1, 10, 10);
+ASSERT VALUES lefts (rowtime, id, x) VALUES (2, 1, 10);
+ASSERT VALUES lefts (rowtime, id, x, y) VALUES (3, 1, 11, 11);
+ASSERT VALUES lefts (rowtime, id) VALUES (4, 1);
+ASSERT VALUES rights (rowtime, id, y) VALUES (1, 1, 10);
+ASSERT VALUES rights (rowtime, id, y) VALUES (2, 1, 11);
+ASSERT VALUES rights (rowtime, id, x, y) VALUES (3, 1, 11, 11);
+ASSERT VALUES rights (rowtime, id, y) VALUES (4, 1, 11);

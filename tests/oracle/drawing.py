@@ -65,10 +65,11 @@ def stream_stream(
 
 @st.composite
 def meeting(draw: st.DrawFn, of: StreamTableOf | StreamStreamOf | TableTableOf | ForeignKeyOf) -> MeetingOf:
-    """An inner join by a second pair of columns, too."""
+    """A join on a second pair of columns, too."""
     one, *_, other = names_of(of)
     columns = f"{one}.{draw(st.sampled_from('XY'))}", f"{other}.{draw(st.sampled_from('XY'))}"
-    return MeetingOf(of, columns if draw(st.booleans()) else columns[::-1], draw(st.booleans()))
+    columns = columns if draw(st.booleans()) else columns[::-1]
+    return MeetingOf(of, columns, draw(st.booleans()), draw(st.sampled_from(["=", "<>"])))
 
 
 @st.composite
@@ -85,8 +86,8 @@ def stream(draw: st.DrawFn) -> Source:
         case "itself":
             return draw(stream_stream("L", draw(st.sampled_from(["M", "N"]))))
         case "meeting":
-            streams = stream_stream("L", draw(st.sampled_from(["R", "M"])), ("INNER",))
-            return draw(meeting(draw(streams | st.just(StreamTableOf("L", "A", False)))))
+            streams = stream_stream("L", draw(st.sampled_from(["R", "M"])))
+            return draw(meeting(draw(streams | st.builds(StreamTableOf, st.just("L"), st.just("A"), st.booleans()))))
         case "table twice":
             again = draw(st.sampled_from(["B", "D"]))
             return StreamTableOf(StreamTableOf("L", "A", draw(st.booleans())), again, draw(st.booleans()))
@@ -182,8 +183,8 @@ def table(draw: st.DrawFn) -> Source:
             return TableTableOf("A", "D", draw(st.sampled_from(KINDS)))
         case "meeting":
             other = draw(st.sampled_from(["B", "D"]))
-            by_key = draw(st.booleans())
-            return draw(meeting(TableTableOf("A", other, "INNER") if by_key else ForeignKeyOf("A", other, False)))
+            by_key = TableTableOf("A", other, draw(st.sampled_from(KINDS[:3])))
+            return draw(meeting(by_key if draw(st.booleans()) else ForeignKeyOf("A", other, draw(st.booleans()))))
         case _:
             return TableTableOf(
                 TableTableOf("A", "B", draw(st.sampled_from(KINDS[:2]))), "C", draw(st.sampled_from(KINDS))

@@ -113,24 +113,31 @@ class ForeignKeyOf:
 
 @dataclass(frozen=True)
 class MeetingOf:
-    """An inner join whose ON has a second equality, of a column of each side; `leading`: it stands first."""
+    """A join whose ON also compares a column of each side by `sign`, = or <>; `leading`: that stands first."""
 
     of: StreamTableOf | StreamStreamOf | TableTableOf | ForeignKeyOf
     columns: tuple[str, str]
     leading: bool
+    sign: str = "="
 
     def sql(self) -> str:
         joined, _, on = self.of.sql().rpartition(" ON ")
-        both = [on, " = ".join(self.columns)]
+        both = [on, f" {self.sign} ".join(self.columns)]
         return f"{joined} ON {' AND '.join(reversed(both) if self.leading else both)}"
 
     def open(self, partitions: int) -> Operator:
         one, other = self.columns
 
         def meet(row: Row) -> bool:
-            return row.get(one) is not None and row.get(one) == row.get(other)
+            values = row.get(one), row.get(other)
+            return None not in values and (values[0] == values[1]) == (self.sign == "=")
 
-        return Filter(opened(self.of, partitions), meet, table=is_table(self.of))
+        made = opened(self.of, partitions)
+        if kind_of(self.of) == "INNER":
+            return Filter(made, meet, table=is_table(self.of))
+        assert isinstance(made, StreamTable | StreamStream | TableTable | ForeignKey)
+        made.meets = meet
+        return made
 
 
 @dataclass(frozen=True)
@@ -257,6 +264,13 @@ class TablesOf:
 
     def open(self) -> Operator:
         return Renamed(opened(self.of), dict(zip(("T.ID", "T.X", "T.Y"), self.columns(), strict=True)))
+
+
+def kind_of(join: StreamTableOf | StreamStreamOf | TableTableOf | ForeignKeyOf) -> str:
+    """INNER, LEFT, RIGHT or FULL."""
+    if isinstance(join, StreamTableOf | ForeignKeyOf):
+        return "LEFT" if join.outer else "INNER"
+    return join.kind
 
 
 def first(source: Source) -> str:

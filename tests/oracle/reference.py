@@ -40,6 +40,11 @@ class Read:
         return [event._replace(row=None if row is None else {f"{self.name}.ID": event.key} | row)]
 
 
+def always(row: Row) -> bool:
+    """Of a join's rows: what ON says beyond the equality of keys. A pair for which it does not hold is no match."""
+    return True
+
+
 class Filter:
     """Rows that pass. Of a stream the others are left out; of a table they are taken back."""
 
@@ -85,6 +90,7 @@ class StreamTable:
 
     def __init__(self, left: Operator, right: Operator, on: str, *, outer: bool) -> None:
         self.left, self.right, self.on, self.outer = left, right, on, outer
+        self.meets: Callable[[Row], bool] = always
         self.table: dict[Any, Row] = {}
 
     def take(self, source: str, event: Event) -> list[Event]:
@@ -92,7 +98,8 @@ class StreamTable:
         for found in self.left.take(source, event):
             key = None if found.row is None else found.row.get(self.on)
             if found.row is not None and key is not None and (self.outer or key in self.table):
-                made.append(found._replace(key=key, row=found.row | self.table.get(key, {})))
+                both = found.row | self.table.get(key, {})
+                made.append(found._replace(key=key, row=both if self.meets(both) else found.row))
         for change in self.right.take(source, event):
             if change.row is None:
                 self.table.pop(change.key, None)
@@ -113,6 +120,7 @@ class TableTable:
 
     def __init__(self, left: Operator, right: Operator, kind: str) -> None:
         self.sides = (left, right)
+        self.meets: Callable[[Row], bool] = always
         self.kept = {0: kind in ("LEFT", "FULL"), 1: kind in ("RIGHT", "FULL")}  # whose rows also stand alone
         self.tables: tuple[dict[Any, Change], dict[Any, Change]] = ({}, {})
 
@@ -137,6 +145,8 @@ class TableTable:
         joined: Row = {}
         for row in rows:
             joined |= {} if row is None else row.row
+        if not self.meets(joined):
+            joined = next((row.row for at, row in enumerate(rows) if self.kept[at] and row is not None), {})
         time = change.time if other is None else max(change.time, other.time)
         return [change._replace(row=joined | {"ROWKEY": change.key} if there else None, time=time)]
 
@@ -146,6 +156,7 @@ class ForeignKey:
 
     def __init__(self, left: Operator, right: Operator, on: str, *, outer: bool) -> None:
         self.left, self.right, self.on, self.outer = left, right, on, outer
+        self.meets: Callable[[Row], bool] = always
         self.lefts: dict[Any, Change] = {}
         self.rights: dict[Any, Change] = {}
 
@@ -168,7 +179,8 @@ class ForeignKey:
         if other is None:
             answers = self.outer or was is not None
             return [change._replace(row=change.row if self.outer else None)] if answers else []
-        return [change._replace(row=change.row | other.row, time=max(change.time, other.time))]
+        both = change.row | other.row
+        return [change._replace(row=both if self.meets(both) else change.row, time=max(change.time, other.time))]
 
     def right_changed(self, change: Event) -> list[Event]:
         if change.row is None:
@@ -179,6 +191,7 @@ class ForeignKey:
         for key, left in self.lefts.items():
             if left.row.get(self.on) == change.key:
                 there = self.outer or change.row is not None
-                row = left.row | (change.row or {}) if there else None
+                both = left.row | (change.row or {})
+                row = (both if self.meets(both) else left.row) if there else None
                 made.append(change._replace(key=key, row=row, time=max(change.time, left.time)))
         return made

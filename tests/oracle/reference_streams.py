@@ -7,10 +7,11 @@ PERIOD when time has passed the end of what it may meet and the grace period, wi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .reference import Event, Operator, Row
+from .reference import Event, Operator, Row, always
 
 DAY_MS = 86_400_000
 
@@ -37,6 +38,7 @@ class StreamStream:
         before, after = reach
         self.reach = ((before, after), (after, before))
         self.retention = before + after + (max(0, DAY_MS - before - after) if grace is None else grace)
+        self.meets: Callable[[Row], bool] = always
         self.times: dict[tuple[int, int], int] = {}
         self.kept: list[Kept] = []
         self.waiting: list[tuple[int, int, int, Kept]] = []  # closes at, right side after left, arrival, the row
@@ -65,6 +67,7 @@ class StreamStream:
             and k.key == row.key
             and row.time - back <= k.time <= row.time + on
             and k.time > expired
+            and self.meets(row.row | k.row)
         ]
         made += [self.pair(row, partner) for partner in sorted(met, key=lambda k: k.time)]
         self.waiting = [w for w in self.waiting if w[3] not in met]

@@ -14,11 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...plan.physical.steps import StreamStreamJoin
+from ...plan.physical.steps import Evaluate, StreamStreamJoin
+from ...sql.expressions import Column, Expr
 from ...sql.statements.query import WINDOWS_BOUNDED
 from ...sql.types import arrow_type
 from ...state.duckdb import Prepared
 from ..context import Context
+from ..evaluate import EvaluateOperator
 from ..frame import one_chunk
 from ..operator import (
     END_OF_TIME,
@@ -57,6 +59,7 @@ class StreamStreamJoinOperator:
         )
         self._width = step.before_ms + step.after_ms + 1
         self._pairs = Prepared(context.connection, self._pairs_sql, size=self._size)
+        self._match = None if step.match is None else EvaluateOperator(_matching(step, step.match), context)
         self._unmatched = Unmatched(step, self._buffers)
         self._times: dict[int, int] = {}
         self._swept: dict[int, int] = {}
@@ -77,6 +80,8 @@ class StreamStreamJoinOperator:
         if table is not None and table.num_rows:
             table = self._placed(table)
             pairs = self._pairs(table)
+            if self._match is not None:
+                pairs = self._match.evaluate(pairs)
             made.append(pairs)
         else:
             table = pairs = None
@@ -203,6 +208,12 @@ class StreamStreamJoinOperator:
         made = made.take(pa.array(order)).drop_columns(list(ORDER))
         sequence = one_chunk(pc.fill_null(made.column(SEQUENCE), after)).to_numpy()
         return made.set_column(made.schema.get_field_index(SEQUENCE), SEQUENCE, pa.array(spread_places(sequence)))
+
+
+def _matching(step: StreamStreamJoin, condition: Expr) -> Evaluate:
+    """The pairs that meet a condition, as they are."""
+    columns = tuple(Column(i, c.name, c.type) for i, c in enumerate(step.schema))
+    return Evaluate(step.output, step.output, columns, step.schema, condition)
 
 
 def _after(frame: Frame) -> int:

@@ -18,13 +18,11 @@ from ...sql.properties import INFERRING
 from ...sql.schema import ColumnDef, Schema
 from ...sql.scope import WINDOW_BOUNDS, span_of
 from ...sql.types import SqlType
-from ...sql.typing.expression import analyze_expression, require_boolean
-from ..logical import FINALS_APART, Aggregate, Filter, Finals, Join, Node, Project, Within, has, reads
+from ..logical import FINALS_APART, Aggregate, Finals, Join, Node, Project, Within, has, reads
 from ..physical.steps import Window
-from ..predicates import written_conjuncts
-from ..text import text_of
+from .join_on import Criteria, filtered_before, matched, taken_apart
 from .names import synthetic_key
-from .rows import Entry, RowKey, Rows, RowScope, canonical
+from .rows import Entry, RowKey, Rows, is_whole_key
 
 
 def join_rows(
@@ -38,12 +36,11 @@ def join_rows(
 ) -> Rows:
     """The rows of `left` joined with those of `right`, which is one source."""
     _check_names(left, right, span)
-    equality, further = _taken_apart(left, right, kind, on, registry)
-    right, asked = _asked_beside(left, right, kind, further, registry)
-    criteria = _by_key(left, _criteria(left, right, equality, registry))
+    criteria, further = taken_apart(left, right, on, registry)
     check_windows(left, right, span or span_of(on))
     _check_sides(left, right, kind, within, span or span_of(on))
     _check_keys(left, right, kind, criteria)
+    right, later = filtered_before(left, right, kind, further, registry)
     left = replace(left, entries=tuple(e for e in left.entries if e.source))  # an outer join's own key goes with it
     left_side, right_side = _side(left, criteria.left), _side(right, criteria.right)
     foreign = left.node.is_table and not is_whole_key(criteria.left, left)
@@ -51,21 +48,14 @@ def join_rows(
     node = Join(left_side.node, right_side.node, kind, left_side.key, right_side.key, within, primary)
     entries = [_joined(e) for e in (*left_side.entries, *_shifted(right_side.entries, len(left_side.node.schema)))]
     keys = _keys(left, right, kind, criteria, entries, node)
-    if not keys[0].viable[0].source:
-        entries.insert(0, keys[0].viable[0])
-    sources = (*left.sources, *right.sources)
-    return Rows(node, tuple(entries), keys, sources, left.any_case | right.any_case, (*left.conditions, *asked))
-
-
-@dataclass(frozen=True)
-class _Criteria:
-    """`left = right`, each over its side, in the order of the sides, with the canonical forms; `text` as written."""
-
-    left: Expr
-    right: Expr
-    forms: tuple[str, str]
-    text: str
-    span: Span | None
+    sources, any_case = (*left.sources, *right.sources), left.any_case | right.any_case
+    rows = Rows(node, tuple(entries), keys, sources, any_case, left.conditions)
+    if kind == "INNER":
+        rows = replace(rows, conditions=(*rows.conditions, *later))
+    else:
+        rows = replace(rows, node=matched(node, rows, later, registry))
+    own = keys[0].viable[0]
+    return rows if own.source else replace(rows, entries=(own, *rows.entries))
 
 
 @dataclass(frozen=True)
@@ -80,134 +70,6 @@ def _check_names(left: Rows, right: Rows, span: Span | None) -> None:
     name = right.sources[0]
     if name in left.sources:
         raise AnalysisError(f"{name} is joined more than once", hint=f"name them apart: JOIN … AS {name}_2", span=span)
-
-
-def _both(left: Rows, right: Rows) -> Rows:
-    """All that ON may name."""
-    entries, sources = (*left.entries, *right.entries), (*left.sources, *right.sources)
-    return replace(right, entries=entries, sources=sources, any_case=left.any_case | right.any_case)
-
-
-def _taken_apart(
-    left: Rows, right: Rows, kind: str, on: exp.Expression, registry: FunctionRegistry
-) -> tuple[exp.Expression, list[exp.Expression]]:
-    """ON as the equality by which rows meet, and what it says beyond that. Of several equalities of an inner join it is the
-    first that names the keys: a table is joined by its own, and streams stay as they are partitioned."""
-    parts, both = list(written_conjuncts(on)), _both(left, right)
-    if len(parts) == 1:
-        return parts[0], []
-    meeting = [part for part in parts if _is_meeting(part, both, right.sources[0])]
-    if not meeting:
-        raise AnalysisError("a join condition is an equality: ON a.x = b.y", hint=_EACH_SIDE, span=span_of(on))
-    if len(meeting) > 1 and kind != "INNER":
-        raise AnalysisError(
-            f"{' AND '.join(map(text_of, meeting))} cannot stand in ON of a {_word(kind)} JOIN",
-            detail="rows without a partner stay, and are those of one equality",
-            hint="join by the key, and ask for the rest in SELECT: CASE WHEN … THEN … END"
-            if right.node.is_table
-            else "make one of them: ON STRUCT(a := l.a, b := l.b) = STRUCT(a := r.a, b := r.b)",
-            span=span_of(on),
-        )
-
-    def keys(part: exp.Expression) -> tuple[bool, bool]:
-        criteria = _criteria(left, right, part, registry)
-        return is_whole_key(criteria.right, right), is_whole_key(criteria.left, left)
-
-    chosen = max(meeting, key=keys) if len(meeting) > 1 else meeting[0]
-    return chosen, [part for part in parts if part is not chosen]
-
-
-def _is_meeting(part: exp.Expression, both: Rows, joined: str) -> bool:
-    """Whether a condition compares the source that is joined with one before it."""
-    if not isinstance(part, exp.EQ) or part.find(exp.Subquery) is not None:
-        return False
-    try:
-        named = {_source_of(side, both, part) for side in (part.this, part.expression)}
-    except AnalysisError:
-        return False
-    return len(named) > 1 and joined in named
-
-
-def _asked_beside(
-    left: Rows, right: Rows, kind: str, further: Sequence[exp.Expression], registry: FunctionRegistry
-) -> tuple[Rows, list[exp.Expression]]:
-    """What else ON says: of an inner join it is asked of the joined rows, as WHERE is; of a LEFT JOIN of the right side's,
-    before they meet. Gives the right side and what is to be asked later."""
-    if left.conditions and kind in ("RIGHT", "OUTER"):
-        raise _not_beside(left.conditions[0], f"before a {_word(kind)} JOIN", "put it into WHERE")
-    both = _both(left, right)
-    for part in further:
-        columns = [] if part.find(exp.Lambda) else list(part.find_all(exp.Column))
-        named = {both.find([name.name for name in column.parts], span_of(column)).source for column in columns}
-        if kind == "INNER":
-            continue
-        source = right.sources[0]
-        if kind != "LEFT" or named != {source} or part.find(exp.Subquery) is not None:
-            hint = f"filter a side before they meet: JOIN (SELECT … FROM {source} WHERE …) AS {source} ON …"
-            raise _not_beside(part, f"in a {_word(kind)} JOIN", hint)
-        condition = analyze_expression(part, RowScope(right, registry, "JOIN ON"), registry)
-        right = replace(right, node=Filter(right.node, require_boolean(condition, "ON", span_of(part))))
-    return right, list(further) if kind == "INNER" else []
-
-
-def _word(kind: str) -> str:
-    return "FULL" if kind == "OUTER" else kind
-
-
-def _not_beside(part: exp.Expression, where: str, hint: str) -> AnalysisError:
-    return AnalysisError(
-        f"{text_of(part)} cannot stand in ON {where}",
-        detail="rows without a partner stay; further conditions are those of inner joins, and of a LEFT JOIN's right side",
-        hint=hint,
-        span=span_of(part),
-    )
-
-
-def _criteria(left: Rows, right: Rows, on: exp.Expression, registry: FunctionRegistry) -> _Criteria:
-    """The equality, each side of which reads one source."""
-    span = span_of(on)
-    if not isinstance(on, exp.EQ):
-        raise AnalysisError("a join condition is an equality: ON a.x = b.y", span=span)
-    both = _both(left, right)
-    first, second = _source_of(on.this, both, on), _source_of(on.expression, both, on)
-    if first == second:
-        raise AnalysisError(f"both sides of the join condition reference {first}", hint=_EACH_SIDE, span=span)
-    name = right.sources[0]
-    if name not in (first, second):
-        raise AnalysisError(
-            f"the join condition does not reference {name}, the source that is joined",
-            detail=f"it references {first} and {second}",
-            span=span,
-        )
-    ours, theirs = (on.expression, on.this) if first == name else (on.this, on.expression)
-    return _Criteria(
-        analyze_expression(ours, RowScope(left, registry, "JOIN ON"), registry),
-        analyze_expression(theirs, RowScope(right, registry, "JOIN ON"), registry),
-        (canonical(ours, both), canonical(theirs, both)),
-        text_of(on),
-        span,
-    )
-
-
-def _by_key(left: Rows, criteria: _Criteria) -> _Criteria:
-    """Whoever names the key of a join before by the side that may have no row means the joined value."""
-    if left.joined and len(left.keys) == 1 and any(criteria.left == e.expr for e in left.keys[0].viable):
-        return replace(criteria, left=left.keys[0].expr)
-    return criteria
-
-
-_EACH_SIDE = "each side of the join condition must contain references from exactly one source"
-
-
-def _source_of(node: exp.Expression, both: Rows, on: exp.Expression) -> str:
-    columns = list(node.find_all(exp.Column))
-    found = {both.find([part.name for part in c.parts], span_of(c)).source for c in columns}
-    if len(found) != 1:
-        which = "references no source" if not found else f"references {' and '.join(sorted(found))}"
-        raise AnalysisError(
-            f"{text_of(node)} {which}", detail=f"in the join condition {text_of(on)}", hint=_EACH_SIDE, span=span_of(on)
-        )
-    return found.pop()
 
 
 def _check_sides(left: Rows, right: Rows, kind: str, within: Within | None, span: Span | None) -> None:
@@ -274,7 +136,7 @@ def check_windows(left: Rows, right: Rows, span: Span | None) -> None:
         )
 
 
-def _check_keys(left: Rows, right: Rows, kind: str, criteria: _Criteria) -> None:
+def _check_keys(left: Rows, right: Rows, kind: str, criteria: Criteria) -> None:
     """A table is joined by its primary key; both values have one type; a windowed side is joined by its own key."""
     of_table = right.node.is_table
     if of_table and not is_whole_key(criteria.right, right):
@@ -308,11 +170,6 @@ def check_foreign(left: Rows, kind: str, text: str, span: Span | None) -> None:
         )
     if kind in ("RIGHT", "OUTER"):
         raise AnalysisError(f"{kind} joins on a foreign key are not supported", hint="use INNER or LEFT", span=span)
-
-
-def is_whole_key(expr: Expr, rows: Rows) -> bool:
-    """Whether an expression over the rows is their key, all of it."""
-    return len(rows.keys) == 1 and any(expr == e.expr for e in rows.keys[0].viable)
 
 
 def _side(rows: Rows, key: Expr) -> _Side:
@@ -349,7 +206,7 @@ def _joined(entry: Entry) -> Entry:
 
 
 def _keys(
-    left: Rows, right: Rows, kind: str, criteria: _Criteria, entries: Sequence[Entry], node: Join
+    left: Rows, right: Rows, kind: str, criteria: Criteria, entries: Sequence[Entry], node: Join
 ) -> tuple[RowKey, ...]:
     """The joined row's key: the joined value; of a foreign-key join, the left table's key."""
 

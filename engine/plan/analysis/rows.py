@@ -183,6 +183,11 @@ def rows_over(node: Node, alias: str, pseudo: Sequence[str], *, any_case: bool =
     return Rows(node, (*columns, *hidden), keys, (alias,), frozenset([alias]) if any_case else frozenset())
 
 
+def is_whole_key(expr: Expr, rows: Rows) -> bool:
+    """Whether an expression over the rows is their key, all of it."""
+    return len(rows.keys) == 1 and any(expr == e.expr for e in rows.keys[0].viable)
+
+
 def canonical(node: exp.Expression, rows: Rows) -> str:
     """A text that is equal for expressions that mean the same column by column, however they are spelt: `(t.a + B)` and
     `A + T.B`. Names that are no columns (a lambda's parameters) stay as they are."""

@@ -231,6 +231,7 @@ class _Builder:
             self._name("joined"),
             None if node.window is None else node.window.kind,
             of_record(node.left, node.left_key) and of_record(node.right, node.right_key),
+            node.match,
         )
         return self._append(at + 1, step)
 

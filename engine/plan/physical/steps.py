@@ -208,10 +208,10 @@ class JoinSides(TwoSides):
 @dataclass(frozen=True)
 class StreamStreamJoin:
     """Behind the exchange: each row of `sides` with the rows of the other side that came before it and are at most
-    `before_ms` earlier (right than left) or `after_ms` later. `kind`: INNER, LEFT, RIGHT or OUTER; rows without a partner
-    go on at once, or where `grace_ms` is given when nothing can meet them any more. Buffers are `<state>_left`,
-    `<state>_right`. Output columns: left's, then right's. `windowed`: the kind of window, if any: both rows have one.
-    `by_partition`: rows of one key lie in one partition, whose stream time is theirs."""
+    `before_ms` earlier (right than left) or `after_ms` later. `kind`: INNER, LEFT, RIGHT or OUTER; rows without a partner go
+    on at once, or where `grace_ms` is given when nothing can meet them any more. Buffers: `<state>_left`, `<state>_right`.
+    Output columns: left's, then right's. `windowed`: the kind of window, if any: both rows have one. `by_partition`: rows of
+    one key lie in one partition, whose stream time is theirs. `match`: what else rows that meet hold, over the output."""
 
     sides: JoinSides
     output: Edge
@@ -223,6 +223,7 @@ class StreamStreamJoin:
     state: str
     windowed: str | None = None
     by_partition: bool = False
+    match: Expr | None = None
 
     @property
     def input(self) -> Edge:
@@ -257,9 +258,8 @@ class ForeignKeyChanges:
 
 @dataclass(frozen=True)
 class ForeignKeyJoin(TwoSides):
-    """Behind an exchange by the foreign key: changes of `left` (of a ForeignKeyChanges) and of the table `right`, each with
-    the other side as of then. `kind`: INNER or LEFT. Keeps `<state>_left` by foreign and primary key, `<state>_right`.
-    Output columns: left's, then right's; for ForeignKeyResults."""
+    """Behind an exchange by the foreign key: changes of `left` (of a ForeignKeyChanges) and of `right` (a table), each with the
+    other side as of then, for ForeignKeyResults. `kind`: INNER or LEFT. Keeps `<state>_left` by both keys, `<state>_right`."""
 
     kind: str
     primary: tuple[int, ...]

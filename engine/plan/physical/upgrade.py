@@ -25,8 +25,9 @@ from .steps import (
     Step,
 )
 
-_FREE = ("input", "output", "left", "right", "filtered")
-"""Fields of a step that say nothing of what lies in its state: numbers of edges, what becomes of a filter's tombstones."""
+_FREE = ("input", "output", "left", "right", "filtered", "match")
+"""Fields of a step that say nothing of what lies in its state: numbers of edges, what becomes of a filter's tombstones, which
+rows a join takes for a match."""
 
 
 def why_not_upgraded(old: QueryPlan, new: QueryPlan) -> str | None:

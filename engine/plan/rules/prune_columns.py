@@ -114,6 +114,8 @@ def _aggregate(node: Aggregate) -> tuple[Node, Places]:
 
 def _join(node: Join, needed: frozenset[int]) -> tuple[Node, Places]:
     width = len(node.left.schema)
+    if node.match is not None:
+        needed |= columns_used((node.match,))
     left, left_places = _prune(node.left, frozenset(i for i in needed if i < width) | {node.left_key, *node.primary})
     right_needed = frozenset(i - width for i in needed if i >= width) | {node.right_key}
     right, right_places = _prune(node.right, right_needed)
@@ -121,7 +123,9 @@ def _join(node: Join, needed: frozenset[int]) -> tuple[Node, Places]:
     moved = {**left_places, **{width + was: start + now for was, now in right_places.items()}}
     left_key, right_key = left_places[node.left_key], right_places[node.right_key]
     primary = tuple(left_places[i] for i in node.primary)
-    return replace(node, left=left, right=right, left_key=left_key, right_key=right_key, primary=primary), moved
+    match = None if node.match is None else _moved(node.match, moved)
+    made = replace(node, left=left, right=right, left_key=left_key, right_key=right_key, primary=primary, match=match)
+    return made, moved
 
 
 def _moved(expr: Expr, places: Places) -> Expr:

@@ -22,8 +22,8 @@ from ...sql.scope import span_of
 from ...sql.statements.statement import Query, RelationalQuery
 from ...sql.typing.coercion import coerce
 from ...sql.typing.expression import analyze_expression
-from ..analysis.joins import check_foreign, check_windows, is_whole_key
-from ..analysis.rows import Entry, RowKey, Rows, RowScope, canonical
+from ..analysis.joins import check_foreign, check_windows
+from ..analysis.rows import Entry, RowKey, Rows, RowScope, canonical, is_whole_key
 from ..logical import Join, Project
 from ..predicates import written_conjuncts
 from ..text import text_of
