@@ -97,6 +97,8 @@ def test_a_failure_on_the_way_is_an_error_message_in_the_older_form(client, url)
         ({"a": True}, "takes a whole number"),
         ({"k": 7}, "takes text"),
         ({"st": {"x": -(2**31) - 1}}, "does not fit INTEGER"),
+        ({"st": {"x": 1, "z": 2}}, "field z does not exist, the fields are X"),
+        ({"st": {"x": 1, "X": 2}}, "field X is given twice: as x and as X"),
         ({"ROWTIME": "soon"}, "takes a whole number"),
     ],
 )

@@ -13,7 +13,7 @@ import binascii
 import datetime
 import decimal
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from ....errors import RecordError
@@ -181,7 +181,8 @@ _SCALAR_READERS: dict[SqlType, Reader] = {
 
 def reader(sql_type: SqlType, scalars: Mapping[SqlType, Reader] | None = None) -> Reader:
     """A function from a parsed JSON value to the Python value that Arrow takes for `sql_type`; NULL stays NULL. `scalars`:
-    readers that stand above the format's own (an insert takes dates as text)."""
+    readers that stand above the format's own, of what a request gives: dates as text, and no field that a STRUCT has not, which
+    a record may have."""
     match sql_type:
         case Array(item):
             read_item = reader(item, scalars)
@@ -233,13 +234,28 @@ def _entry(entry: Any, name: str) -> Any:
 def struct_reader(wanted: Struct, scalars: Mapping[SqlType, Reader] | None = None) -> Reader:
     """A reader of an object's fields into {f0: …, f1: …}."""
     fields = [(f"f{i}", name, reader(t, scalars)) for i, (name, t) in enumerate(wanted.fields)]
+    known = [name for _, name, _ in fields]
 
     def read(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             _refuse(value, "STRUCT")
+        if scalars is not None:
+            _check_fields(value, known)
         names = value
         if any(name not in value for _, name, _ in fields):
             names = {k.upper(): v for k, v in value.items()} | value
         return {place: read_field(names.get(name)) for place, name, read_field in fields}
 
     return read
+
+
+def _check_fields(value: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Raise RecordError where a name is no field, or one is given in two spellings."""
+    given: dict[str, str] = {}
+    for written in value:
+        name = written if written in known else written.upper()
+        if name not in known:
+            raise RecordError(f"field {written} does not exist, the fields are {', '.join(known)}")
+        if name in given:
+            raise RecordError(f"field {name} is given twice: as {given[name]} and as {written}")
+        given[name] = written
