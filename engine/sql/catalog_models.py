@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from ..errors import AnalysisError, Span, UnknownName
+from ..errors import AnalysisError, Conflict, Span, UnknownName
 from .scope import suggestion_as_spelled
 from .transform import Transform
 from .types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, Columns, SqlType, Struct, quote_if_needed
+from .units import time_text
 
 DEFAULT_ALIAS = "CHAMPION"
 NEXT_ALIAS = "CHALLENGER"
@@ -55,7 +56,7 @@ class ModelEvent:
     who: str = ""
 
 
-_ROUTING = ("CREATE", "SET ALIAS", "ROLLBACK", "SET SPLIT", "RESET SPLIT", "SET CANARY", "END CANARY")
+_ROUTING = ("CREATE", "SET ALIAS", "DROP ALIAS", "ROLLBACK", "SET SPLIT", "RESET SPLIT", "SET CANARY", "END CANARY")
 """What changes which version answers."""
 
 
@@ -99,7 +100,7 @@ class Monitor:
     reference: Mapping[str, object]
 
     def __str__(self) -> str:
-        return f"{','.join(self.metrics)} against {self.source} every {self.window_ms} ms, above {self.threshold:g}"
+        return f"{','.join(self.metrics)} against {self.source} every {time_text(self.window_ms)}, above {self.threshold:g}"
 
 
 DRIFT_COLUMNS: Columns = (
@@ -120,7 +121,7 @@ DRIFT_COLUMNS: Columns = (
 class Canary:
     """SET CANARY: an arm of the split that is promoted at `until_ms` when it has answered `rows_min` rows, or rolled back
     when it passes a limit before; `query` is a pull query whose first value tells to roll back. `version`: what `alias`
-    pointed at when it began, and `live` what answered then; 0 where that was not kept."""
+    pointed at when it began, and `live` what answered then; 0 where that was not kept. `duration_ms`: its FOR."""
 
     alias: str
     percent: int
@@ -131,6 +132,7 @@ class Canary:
     query: str | None = None
     version: int = 0
     live: int = 0
+    duration_ms: int = 0
 
     def __str__(self) -> str:
         limits = [
@@ -138,7 +140,8 @@ class Canary:
             *([] if self.latency_ms is None else [f"LATENCY_MS > {self.latency_ms:g}"]),
             *([] if self.query is None else [f"'{self.query}'"]),
         ]
-        return f"{self.alias} {self.percent} PERCENT AFTER {self.rows_min} ROWS ROLLBACK WHEN {' OR '.join(limits)}"
+        lasts = f"FOR {time_text(self.duration_ms)} AFTER {self.rows_min} ROWS"
+        return f"{self.alias} {self.percent} PERCENT {lasts} ROLLBACK WHEN {' OR '.join(limits)}"
 
 
 @dataclass(frozen=True)
@@ -228,6 +231,20 @@ class ModelEntry:
         self.version(number)
         event = ModelEvent(time_ms, action, alias, number, reason)
         return replace(self, aliases={**self.aliases, alias: number}, history=(*self.history, event))
+
+    def without_alias(self, alias: str, time_ms: int, reason: str, span: Span | None = None) -> ModelEntry:
+        """The entry without an alias; raises UnknownName, and Conflict where the model itself uses it."""
+        version = self.alias(alias, span)
+        uses = {
+            "a call without an alias runs it": alias == DEFAULT_ALIAS,
+            f"the split is {self.split}": self.split is not None and alias in dict(self.split.arms),
+            f"the shadow is {self.shadow}": self.shadow is not None and alias == self.shadow.alias,
+        }
+        for detail in (text for text, used in uses.items() if used):
+            raise Conflict(f"alias {alias} of model {self.name} is in use", detail=detail, span=span)
+        kept = {name: number for name, number in self.aliases.items() if name != alias}
+        event = ModelEvent(time_ms, "DROP ALIAS", alias, version.number, reason)
+        return replace(self, aliases=kept, history=(*self.history, event))
 
     def before(self, alias: str, span: Span | None = None) -> int:
         """The version that `alias` pointed at before it last moved to another that is still there; raises AnalysisError

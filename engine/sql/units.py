@@ -16,6 +16,17 @@ MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 WHOLE_DAYS = ("DAY", "WEEK", *MONTHS)
 
 
+def time_text(length_ms: int) -> str:
+    """A length of time in the largest unit that measures it.
+
+    >>> time_text(5_400_000), time_text(3_600_000), time_text(1_500)
+    ('90 MINUTES', '1 HOUR', '1500 MILLISECONDS')
+    """
+    found = [unit for unit, length in MILLIS.items() if length_ms % length == 0 and (length_ms or unit == "SECOND")]
+    count = length_ms // MILLIS[found[-1]]
+    return f"{count} {found[-1]}{'' if count == 1 else 'S'}"
+
+
 def unit_of(word: str) -> str | None:
     """The unit that a word names, in any case, singular or plural; None where it names none.
 

@@ -351,3 +351,9 @@ def test_a_filtered_table_tells_the_end_of_rows_that_it_told(db, items, from_, r
     sql = f"SELECT {items} FROM {from_} WHERE price > 5 EMIT CHANGES LIMIT 4;"
     with db.push(sql, from_beginning=True) as push:
         assert [tuple(row.values()) for row in push] == rows
+
+
+def test_a_connection_may_be_closed_twice(tmp_path) -> None:
+    with mergus.connect(tmp_path / "data") as db:
+        db.close()
+    db.close()

@@ -7,6 +7,7 @@ from mergus.engine.sql.parser.parse import parse_statement
 from mergus.engine.sql.statements.model import (
     CreateModel,
     DescribeModel,
+    DropAlias,
     DropModel,
     Rollback,
     SetAlias,
@@ -55,6 +56,8 @@ def test_rollback_drop_and_looking() -> None:
 
     assert plain("ALTER MODEL m ROLLBACK") == Rollback("M")
     assert plain("ALTER MODEL m ROLLBACK beta BECAUSE 'x'") == Rollback("M", "BETA", "x")
+    assert plain("ALTER MODEL m DROP ALIAS beta BECAUSE 'x'") == DropAlias("M", "BETA", "x")
+    assert plain("ALTER MODEL m RESET ALIAS beta") == DropAlias("M", "BETA")
     assert plain("DROP MODEL m$3") == DropModel("M", 3)
     assert plain("DROP MODEL IF EXISTS m") == DropModel("M", if_exists=True)
     assert plain("DESCRIBE MODEL m") == DescribeModel("M")
@@ -83,15 +86,37 @@ def test_split_takes_shares_and_keys() -> None:
         "ALTER MODEL m SET ALIAS champion = best",
         "ALTER MODEL m SET SPLIT (a 0, b 0)",
         "ALTER MODEL m SET SPLIT (a 1, a 2)",
-        "ALTER MODEL m RENAME TO n",
         "CREATE OR REPLACE MODEL IF NOT EXISTS m WITH (path='x')",
-        "SELECT MODEL_VERSION(1) FROM s",
         "SELECT m@(a) FROM s",
     ],
 )
 def test_what_is_refused(text: str) -> None:
     with pytest.raises(ParseError):
         parse_statement(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "place"),
+    [
+        ("ALTER MODEL m RENAME TO n", "a model keeps its name", "RENAME"),
+        ("ALTER MODEL m SET ('k' = 'v')", "a version never changes", "SET"),
+        ("CREATE TEMPORARY MODEL m WITH (path='x')", "a model lasts until it is dropped", "TEMPORARY"),
+        ("DROP MODEL m$all", "M\\$ALL is no version", "m$all"),
+        ("SELECT MODEL_VERSION(a + 1) FROM s", "takes a model's call", "a + 1"),
+        ("SELECT * FROM ML_EVALUATE(TABLE s, MODEL m)", "wants LABEL", "ML_EVALUATE(TABLE s, MODEL m)"),
+        ("SELECT * FROM ML_EVALUATE(TABLE s, MODEL m, DESCRIPTOR(a, b))", "one column", "DESCRIPTOR(a, b)"),
+        ("SELECT * FROM ML_EVALUATE(TABLE s, MODEL m, TASK => 'art')", "a task is", "'art'"),
+        ("SELECT * FROM ML_PREDICT(TABLE s, MODEL m, LABEL => 1)", "has no LABEL", "LABEL"),
+        ("SELECT * FROM ML.PREDICT(MODEL m, (SELECT * FROM s))", "a query does not stand here", "("),
+        ("ALTER MODEL m SET CANARY b 9 PERCENT FOR 1 DAY ROLLBACK WHEN ERROR_RATE > 5", "a share of the rows", "5"),
+    ],
+)
+def test_what_is_refused_is_told_with_its_place(text: str, said: str, place: str) -> None:
+    with pytest.raises(ParseError, match=said) as refused:
+        parse_statement(text)
+    span = refused.value.span
+    assert span is not None
+    assert text[span.start : span.end] == place
 
 
 def test_transforms_stand_behind_the_columns_that_they_take() -> None:

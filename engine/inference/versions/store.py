@@ -302,9 +302,16 @@ def _cases(wanted: Wanted) -> list[Any]:
         cases = json.loads(wanted.self_test)
     except ValueError as error:
         raise UserError(f"model {wanted.name}: SELF_TEST is no JSON", detail=str(error)) from error
-    if not isinstance(cases, list):
-        raise UserError(f"model {wanted.name}: SELF_TEST is a list of cases", hint='[{"input": {"x": 1}, "output": 2}]')
+    if not isinstance(cases, list) or not cases or not all(map(_is_case, cases)):
+        raise UserError(
+            f"model {wanted.name}: SELF_TEST is a list of cases, each with an input and an output",
+            hint='[{"input": {"x": 1}, "output": 2}]',
+        )
     return cases
+
+
+def _is_case(case: Any) -> bool:
+    return isinstance(case, dict) and case.get("output", {}) != {}
 
 
 def _newest(wanted: Wanted, base: Path) -> Path:

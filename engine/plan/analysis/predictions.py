@@ -16,9 +16,9 @@ from ...sql.catalog import Catalog, Relation
 from ...sql.functions import FunctionRegistry, ModelCall, Overload, ScalarFunction
 from ...sql.schema import Schema
 from ...sql.scope import SchemaScope, suggestion
-from ...sql.statements.query import Prediction
+from ...sql.statements.query import UNSAID, Prediction
 from ...sql.statements.statement import Query, SelectItem, SourceRef
-from ...sql.types import PLAIN_NAME, Struct, is_numeric
+from ...sql.types import BIGINT, INTEGER, PLAIN_NAME, Struct, is_numeric
 from ...sql.typing.expression import analyze_expression
 from .evaluations import metrics
 
@@ -45,6 +45,8 @@ def expand_predictions(query: Query, catalog: Catalog, registry: FunctionRegistr
         prediction = _as_spelt(prediction, entry, catalog)
     outputs = _outputs(prediction, [c.name for c in schema], catalog, registry)
     named = {**_version(prediction.model, outputs, registry), **outputs}
+    if prediction.task == UNSAID:
+        prediction = _with_label(prediction, schema, outputs, catalog, registry)
     if prediction.task is not None:
         named = outputs = _evaluated(prediction, schema, outputs, registry)
 
@@ -159,6 +161,27 @@ def _evaluated(
     made = metrics(prediction.task or "", answer, exp.Column(this=_identifier(label.name)), label.type)
     names = {c.name for c in schema}
     return {name if name not in names else f"{name}0": node for name, node in made.items()}
+
+
+def _with_label(
+    prediction: Prediction,
+    schema: Schema,
+    outputs: Mapping[str, exp.Expression],
+    catalog: Catalog,
+    registry: FunctionRegistry,
+) -> Prediction:
+    """ML.EVALUATE names no label: it is the source's column of an output's name, and fractions are a regression."""
+    asked = _inputs(prediction, catalog)
+    labels = [c.name for c in schema if f"{c.name}0" in outputs and c.name not in asked]
+    if not labels:
+        raise AnalysisError(
+            f"the input of {prediction.model} has no column of an output's name, which would be the label",
+            hint="ML_EVALUATE(TABLE s, MODEL m, DESCRIPTOR(label), DESCRIPTOR(…), 'regression') names it",
+            span=prediction.span,
+        )
+    answer = analyze_expression(outputs[f"{labels[0]}0"], SchemaScope(schema), registry).type
+    task = "regression" if is_numeric(answer) and answer not in (INTEGER, BIGINT) else "classification"
+    return replace(prediction, label=labels[0], task=task)
 
 
 def _overload(prediction: Prediction, catalog: Catalog, registry: FunctionRegistry) -> Overload:

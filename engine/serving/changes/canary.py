@@ -40,6 +40,7 @@ def set_canary(statement: SetCanary, entry: ModelEntry, world: World) -> tuple[M
         statement.query,
         version.number,
         entry.default.number,
+        statement.duration_ms,
     )
     split = Split(((DEFAULT_ALIAS, 100 - statement.percent), (statement.alias, statement.percent)), statement.by)
     event = ModelEvent(world.now_ms, "SET CANARY", statement.alias, version.number, str(canary))

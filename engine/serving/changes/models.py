@@ -27,6 +27,7 @@ from ...sql.catalog_models import (
 from ...sql.functions import FunctionRegistry
 from ...sql.statements.model import (
     CreateModel,
+    DropAlias,
     DropModel,
     EndCanary,
     ModelStatement,
@@ -72,6 +73,8 @@ def _change_model(statement: ModelStatement, world: World) -> Change:
             return _create(statement, world)
         case SetAlias():
             return _set_alias(statement, world)
+        case DropAlias():
+            return _drop_alias(statement, world)
         case Rollback():
             return _rollback(statement, world)
         case SetSplit():
@@ -234,6 +237,16 @@ def _set_alias(statement: SetAlias, world: World) -> Change:
     return _moved(entry, statement.alias, version, "SET ALIAS", statement.reason, world)
 
 
+def _drop_alias(statement: DropAlias, world: World) -> Change:
+    entry = world.catalog.model(statement.name, statement.span)
+    made = entry.without_alias(statement.alias, world.now_ms, statement.reason, statement.span)
+    shown = f"{entry.name}@{statement.alias}"
+    _refuse_used(
+        shown, [query for query, ref in world.models_used(entry.name) if ref == f"@{statement.alias}"], statement.span
+    )
+    return _changed(world, made, f"Alias {statement.alias} of model {entry.name} dropped", "alter")
+
+
 def _rollback(statement: Rollback, world: World) -> Change:
     entry = world.catalog.model(statement.name, statement.span)
     alias = statement.alias or DEFAULT_ALIAS
@@ -303,8 +316,10 @@ def _replay(statement: ReplayDeadLetters, world: World) -> Change:
 
 def _drop(statement: DropModel, world: World) -> Change:
     entry = world.catalog.models.get(statement.name)
-    if entry is None and statement.if_exists:
-        message = f"Model {statement.name} does not exist."
+    there = entry is not None and statement.version in (None, *(v.number for v in entry.versions))
+    if not there and statement.if_exists:
+        what = "" if entry is None else f"Version {statement.version} of model "
+        message = f"{what or 'Model '}{statement.name} does not exist."
         return Change(message, world.catalog, world.registry, _entity(statement.name, "drop"), nothing=True)
     entry = world.catalog.model(statement.name, statement.span)
     used = world.models_used(entry.name)

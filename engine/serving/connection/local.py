@@ -39,6 +39,7 @@ class Connection(Statements):
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._is_open = True
         self.session = Session()
         self.models = Models(self.execute)
 
@@ -76,7 +77,10 @@ class Connection(Statements):
             raise UserError(f"query {failed[0]} has failed", detail=self.engine.statuses()[failed[0]].error)
 
     def close(self) -> None:
-        """Stop the queries and close the engine. The interpreter's end does so too."""
+        """Stop the queries and close the engine; nothing the second time. The interpreter's end does so too."""
+        if not self._is_open:
+            return
+        self._is_open = False
         atexit.unregister(self.engine.close)
         self.engine.close()
 

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from ...errors import EnvironmentFault, MergusError, UnknownName, UserError
-from ...sql.types import STRING
+from ...errors import EnvironmentFault, MergusError, UnknownName, Unsupported, UserError
+from ...sql.types import STRING, quote_if_needed
 from ..models.calls import Called, column_of, find, run, single
 from ..models.load import load
 from ..session import Session
@@ -47,6 +47,7 @@ def routes(engine: Engine) -> list[Route | Mount]:
         Route("/health/ready", _guarded(http.ready)),
         Route("/repository/index", _guarded(http.index), methods=["POST"]),
         Route("/repository/models/{name}/load", _guarded(http.load), methods=["POST"]),
+        Route("/repository/models/{name}/unload", _guarded(http.unload), methods=["POST"]),
     ]
     for path in ("/models/{name}/versions/{reference}", "/models/{name}"):
         v2_routes += [
@@ -55,6 +56,7 @@ def routes(engine: Engine) -> list[Route | Mount]:
             Route(path, _guarded(http.v2_metadata)),
         ]
     return [
+        Route("/v1/models", _guarded(http.unnamed)),
         Mount("/v1/models", routes=v1_routes),
         Route("/v2", _guarded(http.server)),
         Mount("/v2", routes=v2_routes),
@@ -107,6 +109,10 @@ class _Models:
         made, answer = await run_in_threadpool(lambda: v1.predict(self.engine, self._called(request), body))
         return _json(made, versions=answer.versions_used)
 
+    async def unnamed(self, request: Request) -> Response:
+        """GET /v1/models: TensorFlow Serving has no list."""
+        raise UnknownName("no model is named", hint="GET /v1/models/m; POST /v2/repository/index lists all")
+
     async def v1_status(self, request: Request) -> Response:
         """GET /v1/models/m."""
         return _json(v1.status(self._called(request)))
@@ -140,6 +146,15 @@ class _Models:
         parameters = (await json_object(request)).get("parameters") or {}
         name, session = request.path_params["name"], Session(user=user_of(request))
         return _json({"message": await run_in_threadpool(load, self.engine, session, name, parameters)})
+
+    async def unload(self, request: Request) -> Response:
+        """POST /v2/repository/models/m/unload, which is refused: a model is there until it is dropped."""
+        called = self._called(request)
+        raise Unsupported(
+            f"model {called.name} cannot be unloaded: it is there until it is dropped",
+            detail="a version that no alias points at gives its memory back by itself",
+            hint=f"DROP MODEL {quote_if_needed(called.name)}, or {called.name}$1 for one version",
+        )
 
     async def v2_metadata(self, request: Request) -> Response:
         """GET /v2/models/m[/versions/3]."""

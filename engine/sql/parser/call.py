@@ -71,9 +71,10 @@ def _arguments(at: ExpressionParser, name: str) -> list[exp.Expression]:
 def _model_version(at: ExpressionParser, start: int) -> exp.Expression:
     """MODEL_VERSION(m(…)): the number of the version that answers that call, a function beside the model's own."""
     at.expect_sign(TokenType.L_PAREN, "(")
+    first = at.at
     call = at.expression()
     if not isinstance(call, exp.Anonymous):
-        raise at.error("MODEL_VERSION takes a model's call", hint="MODEL_VERSION(m(a, b))")
+        raise at.error("MODEL_VERSION takes a model's call", hint="MODEL_VERSION(m(a, b))", span=at.span(first))
     at.expect_sign(TokenType.R_PAREN, ")")
     return at.placed(exp.Anonymous(this=f"{call.this}#VERSION", expressions=call.expressions), start)
 

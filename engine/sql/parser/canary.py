@@ -29,6 +29,8 @@ def set_canary(at: SourceParser, name: str, start: int) -> SetCanary:
     while not limits or at.take("OR"):
         if at.take("ERROR_RATE"):
             limits["error_rate"] = _above(at)
+            if float(limits["error_rate"]) >= 1:
+                raise at.error("an ERROR_RATE is a share of the rows, below 1", span=at.span(at.at - 1))
         elif at.take("LATENCY_MS"):
             limits["latency_ms"] = _above(at)
         elif at.is_at(TokenType.STRING):

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from ...errors import Span
+from ...errors import MergusError, Span
 from ..statements.model import (
     CreateModel,
     DescribeModel,
+    DropAlias,
     DropModel,
     ModelStatement,
     ReplayDeadLetters,
@@ -86,6 +87,8 @@ def alter_model(at: SourceParser, start: int) -> ModelStatement:
         alias = at.name("the alias's")
         at.expect_sign(TokenType.EQ, "=")
         return SetAlias(name, alias, at.integer("a version's number"), _reason(at), at.span(start))
+    if at.take("DROP", "ALIAS") or at.take("RESET", "ALIAS"):
+        return DropAlias(name, at.name("the alias's"), _reason(at), at.span(start))
     if at.take("ROLLBACK"):
         alias_or_none = at.name("an alias's") if at.at_name() and not at.sees("BECAUSE") else None
         return Rollback(name, alias_or_none, _reason(at), at.span(start))
@@ -107,8 +110,21 @@ def alter_model(at: SourceParser, start: int) -> ModelStatement:
         return set_canary(at, name, start)
     if at.take("END", "CANARY"):
         return end_canary(at, name, start)
-    raise at.unexpected(
-        "SET ALIAS, SET or RESET SPLIT, SHADOW or MONITOR, SET or END CANARY, ROLLBACK, or REPLAY DEAD LETTERS"
+    raise _no_change(at, name)
+
+
+def _no_change(at: SourceParser, name: str) -> MergusError:
+    """What is told of a change that there is not."""
+    if at.sees("RENAME"):
+        return at.error(
+            "a model keeps its name, which queries call", hint=f"SHOW CREATE MODEL {name} is what makes it anew"
+        )
+    if at.sees("SET") and at.is_at(TokenType.L_PAREN, 1):
+        return at.error(
+            "a version never changes", hint=f"CREATE OR REPLACE MODEL {name} … adds one with other properties"
+        )
+    return at.unexpected(
+        "SET or DROP ALIAS, SET or RESET SPLIT, SHADOW or MONITOR, SET or END CANARY, ROLLBACK, or REPLAY DEAD LETTERS"
     )
 
 
@@ -133,6 +149,8 @@ def _name(at: SourceParser) -> tuple[str, int | None]:
     name, dollar, number = text.rpartition("$")
     if dollar and name and number.isdecimal():
         return name, int(number)
+    if dollar and name and number == "ALL":
+        raise at.error(f"{text} is no version", hint=f"{name} alone is all of its versions", span=at.span(at.at - 1))
     return text, None
 
 

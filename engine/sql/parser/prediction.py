@@ -1,4 +1,4 @@
-"""Models in FROM: ML_PREDICT and ML_EVALUATE as Flink writes them, by place or by name, and BigQuery's ML.PREDICT.
+"""Models in FROM: ML_PREDICT and ML_EVALUATE as Flink writes them, by place or by name, and as BigQuery does (ML.PREDICT).
 
 `ML_PREDICT(TABLE s, MODEL m, DESCRIPTOR(a) [, MAP['k', 'v']])` is `ML_PREDICT(INPUT => TABLE s, MODEL => MODEL m,
 ARGS => DESCRIPTOR(a) [, CONFIG => MAP['k', 'v']])`.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot.tokenizer_core import TokenType
 
 from ..call_settings import KNOWN, NO_SETTINGS, CallSettings, known_name, settings_of
-from ..statements.query import Prediction, SourceRef
+from ..statements.query import UNSAID, Prediction, SourceRef
 
 if TYPE_CHECKING:
     from .query import QueryParser
@@ -21,12 +21,13 @@ _PLACES = {
     "ML_EVALUATE": ("INPUT", "MODEL", "LABEL", "ARGS", "TASK", "CONFIG"),
 }
 _OPTIONAL = ("CONFIG",)
+_BIGQUERYS = ("PREDICT", "EVALUATE")
 TASKS = ("classification", "regression")
 
 
 def at_prediction(at: QueryParser) -> bool:
     """Whether a model stands here in place of a source."""
-    return at.word() in _PLACES or (at.sees("ML") and at.word(2) == "PREDICT")
+    return at.word() in _PLACES or (at.sees("ML") and at.word(2) in _BIGQUERYS)
 
 
 def predicted_source(at: QueryParser) -> SourceRef:
@@ -40,9 +41,8 @@ def predicted_source(at: QueryParser) -> SourceRef:
     given = _arguments(at, function)
     for name in _PLACES[function]:
         if name not in given and name not in _OPTIONAL:
-            raise at.error(f"{function} wants {name}", hint=f"{function}({', '.join(_PLACES[function])})")
-    if len(given.get("LABEL", ("",))) != 1:
-        raise at.error("one column holds the label", hint="DESCRIPTOR(label)")
+            hint = f"{function}({', '.join(_PLACES[function])})"
+            raise at.error(f"{function} wants {name}", hint=hint, span=at.span(start))
     source, place = given["INPUT"]
     label = given["LABEL"][0] if "LABEL" in given else None
     settings = given.get("CONFIG", NO_SETTINGS)
@@ -54,6 +54,7 @@ def _arguments(at: QueryParser, function: str) -> dict[str, Any]:
     places = _PLACES[function]
     given: dict[str, Any] = {}
     while not given or at.take_sign(TokenType.COMMA):
+        place = at.span()
         if at.is_at(TokenType.FARROW, 1):
             name = at.advance().text.upper()
             at.advance()
@@ -62,9 +63,8 @@ def _arguments(at: QueryParser, function: str) -> dict[str, Any]:
         else:
             raise at.unexpected(")")
         if name not in places or name in given:
-            raise at.error(
-                f"{function} has no {name}, or it stands twice", hint=f"its arguments are {', '.join(places)}"
-            )
+            hint = f"its arguments are {', '.join(places)}"
+            raise at.error(f"{function} has no {name}, or it stands twice", hint=hint, span=place)
         given[name] = _argument(at, name)
     at.expect_sign(TokenType.R_PAREN, ", or )")
     return given
@@ -78,12 +78,17 @@ def _argument(at: QueryParser, name: str) -> Any:
             return at.name("a stream's or table's"), place
         case "MODEL":
             return _called(at)
-        case "LABEL" | "ARGS":
+        case "LABEL":
+            start, columns = at.at, _descriptor(at)
+            if len(columns) != 1:
+                raise at.error("one column holds the label", hint="DESCRIPTOR(label)", span=at.span(start))
+            return columns
+        case "ARGS":
             return _descriptor(at)
         case "TASK":
             task = at.string("a task in single quotes").lower()
             if task not in TASKS:
-                raise at.error(f"a task is {' or '.join(TASKS)}, not {task}")
+                raise at.error(f"a task is {' or '.join(TASKS)}, not {task}", span=at.span(at.at - 1))
             return task
         case _:
             return _config(at)
@@ -130,12 +135,19 @@ def _called(at: QueryParser) -> str:
 
 
 def _bigquery(at: QueryParser, start: int) -> SourceRef:
+    """ML.PREDICT and ML.EVALUATE: columns, and what a label is, follow from the model's signature."""
+    task = UNSAID if at.word(2) == "EVALUATE" else None
     at.at += 3  # ML . PREDICT
     at.expect_sign(TokenType.L_PAREN, "(")
     model = _called(at)
     at.expect_sign(TokenType.COMMA, ", TABLE")
+    if at.is_at(TokenType.L_PAREN):
+        raise at.error(
+            "a query does not stand here",
+            hint=f"SELECT …, {model}(…) FROM (SELECT …) q, or a stream of its own and TABLE",
+        )
     at.expect("TABLE")
     place = at.span()
     source = at.name("a stream's or table's")
     at.expect_sign(TokenType.R_PAREN, ")")
-    return SourceRef(source, source, place, Prediction(model, (), at.span(start)))
+    return SourceRef(source, source, place, Prediction(model, (), at.span(start), task=task))

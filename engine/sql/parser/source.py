@@ -56,6 +56,8 @@ class SourceParser(RelationalParser):
         or_replace = self.take("OR", "REPLACE")
         if self.sees("MODEL"):
             return create_model(self, start, or_replace)
+        if self.word() in ("TEMPORARY", "TEMP") and self.word(1) == "MODEL":
+            raise self.error("a model lasts until it is dropped", hint="CREATE MODEL …; DROP MODEL …")
         is_source = self.sees("SOURCE") and self.word(1) in ("STREAM", "TABLE") and self.take("SOURCE")
         what = self._thing(CREATED)
         if what in ("TYPE", "FUNCTION") and is_source:

@@ -57,6 +57,16 @@ class SetAlias:
 
 
 @dataclass(frozen=True)
+class DropAlias:
+    """ALTER MODEL name DROP ALIAS alias, or RESET ALIAS alias, [BECAUSE 'reason']."""
+
+    name: str
+    alias: str
+    reason: str = ""
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
 class Rollback:
     """ALTER MODEL name ROLLBACK [alias] [BECAUSE 'reason']: the alias goes back to where it pointed before."""
 
@@ -168,6 +178,7 @@ class DescribeModel:
 ModelStatement = (
     CreateModel
     | SetAlias
+    | DropAlias
     | Rollback
     | SetSplit
     | SetShadow

@@ -55,10 +55,15 @@ class SelectItem:
         return replace(self, expression=changed, replaced=tuple((name, change(node)) for name, node in self.replaced))
 
 
+UNSAID = "unsaid"
+"""The task of ML.EVALUATE, which follows from what the model answers."""
+
+
 @dataclass(frozen=True)
 class Prediction:
     """ML_PREDICT(TABLE s, MODEL m, DESCRIPTOR(columns)); without columns (ML.PREDICT) they are found by name. `model`: as
-    its function is called, `M`, `M@ALIAS` or `M$3`. `label` and `task`: of ML_EVALUATE. `settings`: of this call alone."""
+    its function is called, `M`, `M@ALIAS` or `M$3`. `label` and `task`: of ML_EVALUATE; ML.EVALUATE leaves them to the model's
+    outputs. `settings`: of this call alone."""
 
     model: str
     columns: tuple[str, ...] = ()

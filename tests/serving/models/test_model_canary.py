@@ -96,6 +96,13 @@ def test_a_query_says_when_to_go_back(db) -> None:
     assert ended(db) == (1, "rolled back: its query says so")
 
 
+def test_a_canary_is_shown_with_its_time(db) -> None:
+    db.execute("ALTER MODEL m SET CANARY challenger 10 PERCENT FOR 90 MINUTES ROLLBACK WHEN ERROR_RATE > 0.1;")
+    shown = "CHALLENGER 10 PERCENT FOR 90 MINUTES AFTER 100 ROWS ROLLBACK WHEN ERROR_RATE > 0.1"
+    assert db.models.describe("m")["canary"] == shown
+    db.execute("ALTER MODEL m END CANARY ROLLBACK;")
+
+
 def test_refusals(db) -> None:
     ask = "ALTER MODEL m SET CANARY {} 10 PERCENT FOR 1 HOUR ROLLBACK WHEN {};"
     for sql, said in (

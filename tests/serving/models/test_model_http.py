@@ -179,7 +179,7 @@ def test_a_split_is_the_one_of_sql(db, client) -> None:
         ("POST", "/v2/models/m/infer", {"inputs": [tensor("z", "FP64", [1], [1])]}, 400, "input x is missing"),
         ("POST", "/v2/models/m/infer", {"inputs": 1}, 400, "list of tensors"),
         ("POST", "/v2/models/m/infer", {"inputs": [tensor("x", "FP64", [1], [1])], "outputs": [{"name": "q"}]}, 400, "Q"),
-        ("GET", "/v2/models/m/versions/%C2%B2", None, 404, "no version ²"),
+        ("GET", "/v2/models/m/versions/%C2%B2", None, 404, "no alias ²"),
         ("GET", "/v2/models/m/versions/" + "9" * 5000, None, 404, "no version 999"),
         ("GET", "/v1/models/m/versions/" + "9" * 5000, None, 404, "no version 999"),
         ("POST", "/v1/models/whole:predict", {"instances": [1, 2.5]}, 400, "2.5 is no whole number"),

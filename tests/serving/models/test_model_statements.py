@@ -132,6 +132,58 @@ def test_a_split_does_not_end_a_canary(db, tmp_path: Path) -> None:
     db.execute("ALTER MODEL m SET SPLIT (champion 50, challenger 50);")
 
 
+def test_an_alias_that_nothing_uses_is_dropped_and_stays_so(db, tmp_path: Path) -> None:
+    db.execute(create(tmp_path))
+    db.execute("ALTER MODEL m SET ALIAS beta = 2; ALTER MODEL m SET ALIAS gamma = 2;")
+    db.execute("CREATE STREAM o AS SELECT m@gamma(a) AS y FROM s EMIT CHANGES;")
+    db.execute("ALTER MODEL m SET SPLIT (champion 50, challenger 50); ALTER MODEL m SET SHADOW beta INTO t;")
+    for alias, why in (
+        ("champion", "a call without an alias runs it"),
+        ("challenger", "the split is"),
+        ("beta", "the shadow is"),
+        ("gamma", "CSAS_O_0"),
+        ("delta", "has no alias DELTA"),
+    ):
+        with pytest.raises(mergus.MergusError, match=why):
+            db.execute(f"ALTER MODEL m DROP ALIAS {alias};")
+    db.execute("ALTER MODEL m RESET SPLIT; ALTER MODEL m RESET SHADOW;")
+    db.execute("ALTER MODEL m RESET ALIAS challenger; ALTER MODEL m DROP ALIAS beta BECAUSE 'over';")
+    db.close()
+    with mergus.connect(tmp_path / "data") as again:
+        assert again.models.describe("m")["aliases"] == {"CHAMPION": 1, "GAMMA": 2}
+        last = again.models.history("m")[-1]
+        assert (last["action"], last["alias"], last["version"], last["reason"]) == ("DROP ALIAS", "BETA", 2, "over")
+        with pytest.raises(mergus.MergusError, match="does not exist"):
+            again.query("SELECT m@beta(1) AS y;")
+
+
+def test_a_version_that_is_not_there_is_dropped_if_it_exists(db) -> None:
+    assert db.execute("DROP MODEL IF EXISTS m$7;")[0].message == "Version 7 of model M does not exist."
+    with pytest.raises(mergus.MergusError, match="has no version 7"):
+        db.execute("DROP MODEL m$7;")
+
+
+@pytest.mark.parametrize("cases", ["[]", '[{"input": 1}]', '[{"input": 1, "output": {}}]', '{"input": 1, "output": 2}'])
+def test_a_self_test_has_cases_with_outputs(db, tmp_path: Path, cases: str) -> None:
+    with pytest.raises(mergus.MergusError, match="SELF_TEST is a list of cases, each with an input and an output"):
+        db.execute(create(tmp_path, f", self_test='{cases}'"))
+
+
+def test_bigquerys_evaluate_finds_the_label_by_the_outputs_name(db, tmp_path: Path) -> None:
+    db.execute("CREATE STREAM l (x DOUBLE, y DOUBLE) WITH (kafka_topic='l', value_format='JSON', partitions=1);")
+    db.insert("l", [{"x": 1, "y": 3}, {"x": 2, "y": 4}])
+    (made,) = db.query("SELECT * FROM ML.EVALUATE(MODEL m, TABLE l);").rows()
+    assert (made["EVALUATED"], made["MAE"], list(made)) == (2, 0.5, ["EVALUATED", "MAE", "MSE", "RMSE", "R2"])
+    two = f"WITH (provider='python', path='{tmp_path}/two.py')"
+    db.execute(f"CREATE MODEL w INPUT (t STRING) OUTPUT (label STRING, length DOUBLE) {two};")
+    db.execute("CREATE STREAM k (t STRING, label STRING) WITH (kafka_topic='k', value_format='JSON', partitions=1);")
+    db.insert("k", [{"t": "a", "label": "a"}, {"t": "b", "label": "a"}])
+    assert db.query("SELECT accuracy FROM ML.EVALUATE(MODEL w, TABLE k);").rows() == [{"ACCURACY": 0.5}]
+    db.execute("CREATE STREAM n (x DOUBLE) WITH (kafka_topic='n', value_format='JSON', partitions=1);")
+    with pytest.raises(mergus.MergusError, match="no column of an output's name"):
+        db.query("SELECT * FROM ML.EVALUATE(MODEL m, TABLE n);")
+
+
 def test_the_history_says_who(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("getpass.getuser", lambda: "bob")
     (tmp_path / "double.py").write_text("def predict(x):\n    return x * 2\n")
@@ -159,6 +211,17 @@ def test_the_history_says_who(tmp_path: Path, monkeypatch) -> None:
     ]
     with mergus.connect(tmp_path / "data") as db:
         assert said_by(db) == told
+
+
+def test_what_there_is_not_over_http_is_said(db) -> None:
+    with served(db.engine) as url, httpx.Client(base_url=url, timeout=60) as client:
+        for asked, status, said in (
+            (client.get("/v1/models"), 404, "no model is named"),
+            (client.post("/v2/repository/models/m/unload"), 400, "it is there until it is dropped"),
+            (client.post("/v2/repository/models/nobody/unload"), 404, "there is no model nobody"),
+        ):
+            assert asked.status_code == status
+            assert said in asked.json()["error"]
 
 
 def test_a_model_is_loaded_over_http(db, tmp_path: Path) -> None:
