@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from cyclopts import Parameter
 
-from ..errors import UnknownName, UserError
+from ..errors import UserError
 from ..inference.binding import Binding
 from ..inference.model_function import ModelFunction
 from ..inference.monitoring.parity import Differences, bare_outputs, differences
@@ -86,6 +86,8 @@ def parity(
     """
     quiet()
     rows = list(_rows(file))
+    if not rows:
+        raise UsageError(f"{file} has no rows")
     with tempfile.TemporaryDirectory(prefix="mergus-parity-", ignore_cleanup_errors=True) as private:
         chosen = settings({"data": private})
         log_to_stderr(chosen, least="error")
@@ -157,7 +159,7 @@ def _subject(engine: Engine, model: str, data: Path | None) -> _Subject:
     call = shipped.overloads[0].implementation if isinstance(shipped, ScalarFunction) else None
     if isinstance(call, ModelCall) and isinstance(call.model, ModelFunction) and not reference:
         return _Subject(name, call.model.version or "", call.model, None, 1e-4)
-    raise UnknownName(
+    raise UsageError(
         f"there is no model {name}", hint=suggestion(name, list(routes)) or "give --data, or a file that registers it"
     )
 
@@ -185,7 +187,7 @@ def _number(name: str, reference: str, route: Mapping[str, Any]) -> int:
     known: dict[str, int] = route["aliases"] | {f"${n}": int(n) for n in route["versions"]}
     wanted = reference if reference.startswith("$") else reference[1:].upper() or DEFAULT_ALIAS
     if wanted not in known:
-        raise UnknownName(f"model {name} has no {wanted}", hint=f"known are {', '.join(known)}")
+        raise UsageError(f"model {name} has no {wanted}", hint=f"known are {', '.join(known)}")
     return known[wanted]
 
 
@@ -215,7 +217,7 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
             yield from pq.read_table(file).to_pylist()
         case ".csv":
             with file.open(newline="") as lines:
-                yield from csv.DictReader(lines)
+                yield from ({name: value or None for name, value in row.items()} for row in csv.DictReader(lines))
         case ".json" | ".jsonl" | ".ndjson":
             text = file.read_text()
             yield from json.loads(text) if text.lstrip().startswith("[") else map(json.loads, text.splitlines())
@@ -242,9 +244,9 @@ def _input_columns(function: ModelFunction, rows: Sequence[Mapping[str, Any]], g
 
 
 def _value(value: Any, kind: SqlType) -> Any:
-    """A value of the file for the bare side; CSV has texts only, and nothing where there is NULL."""
+    """A value of the file for the bare side; CSV has texts only."""
     if not isinstance(value, str) or kind == STRING:
         return value
-    if value == "" or kind == BOOLEAN:
-        return value.lower() == "true" if value else None
+    if kind == BOOLEAN:
+        return value.lower() == "true"
     return (int(value) if kind in (INTEGER, BIGINT) else float(value)) if is_numeric(kind) else value

@@ -10,9 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mergus.engine.cli.failing import UsageError
 from mergus.engine.cli.parity import parity
 from mergus.engine.errors import MergusError
 from mergus.engine.inference.monitoring.parity import differences
+from mergus.engine.inference.program import object_array
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +53,23 @@ def test_every_output_is_compared_and_null_is_passed_over(tmp_path: Path, capsys
     body = told(capsys)
     assert (body["model"], body["version"], body["rows"], body["nulls"], body["unanswered"]) == ("M", "1", 3, 1, 0)
     assert [(o["output"], o["count"], o["max"]) for o in body["outputs"]] == [("Y", 6, 0.0), ("KIND", 2, 0.0)]
+
+
+def test_answers_that_are_null_bytes_or_of_several_lengths_are_compared(tmp_path: Path, capsys) -> None:
+    body = (
+        "def predict(t):\n"
+        "    return {'label': [s if len(s) < 3 else None for s in t], 'n': [None if s == 'a' else len(s) for s in t],"
+        " 'v': [[0.1] * len(s) for s in t], 'raw': [b'\\xff' + s.encode() for s in t]}\n"
+    )
+    setup = setup_file(tmp_path, body, "INPUT (t STRING) OUTPUT (label STRING, n INT, v ARRAY<DOUBLE>, raw BYTES)")
+    data = tmp_path / "rows.csv"
+    data.write_text("t,other\na,1\nbc,2\ndef,3\n,4\n")
+    assert parity("m", data, setup, format="json") == 0
+    body = told(capsys)
+    assert (body["nulls"], body["unanswered"]) == (1, 0)
+    assert [(o["output"], o["count"], o["beyond"]) for o in body["outputs"]] == [
+        ("LABEL", 3, 0), ("N", 3, 0), ("V", 6, 0), ("RAW", 3, 0),
+    ]  # fmt: skip
 
 
 def test_a_sparse_answer_is_compared_as_it_stands(tmp_path: Path, capsys) -> None:
@@ -109,7 +128,7 @@ def test_a_data_folder_is_only_read(tmp_path: Path, capsys) -> None:
         assert parity("m@champion", data, data=tmp_path / "data", format="json") == 0
         assert told(capsys)["version"] == "1"
         for model, words in (("n", "no model N"), ("m$3", "known are"), ("m@x", "known are")):
-            with pytest.raises(MergusError, match=words):
+            with pytest.raises(UsageError, match=words):
                 parity(model, data, data=tmp_path / "data")
 
 
@@ -120,6 +139,9 @@ def test_what_is_wrong_is_told(tmp_path: Path) -> None:
         parity("embed", data)
     with pytest.raises(MergusError, match="takes 1 columns"):
         parity("embed", data, columns="b,c")
+    (tmp_path / "empty.csv").write_text("text\n")
+    with pytest.raises(UsageError, match="has no rows"):
+        parity("embed", tmp_path / "empty.csv")
     with pytest.raises(MergusError, match="there is no file"):
         parity("embed", tmp_path / "none.csv")
 
@@ -130,6 +152,8 @@ def test_the_figures() -> None:
     assert (found.count, found.max, found.beyond) == (4, 0.5, 1)
     assert (found.p25, found.p50, found.mean) == (0.0, 0.0, 0.125)
     assert differences("Y", [1.0], np.array([np.nan]), 0.1).max == np.inf
+    assert differences("V", [[1.0], [2.0, None]], object_array([[1.5], [2.0, None]], (2,)), 0.1).beyond == 1
+    assert differences("T", ["a", None, None], np.array(["a", None, "b"], dtype=object), 0.1).beyond == 1
     assert differences("T", ["a", "b"], np.array([b"a", b"c"], dtype=object), 0.1).beyond == 1
     with pytest.raises(MergusError, match="SQL gives 1 values"):
         differences("Y", [1.0], bare, 0.1)

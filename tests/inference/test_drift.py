@@ -36,6 +36,16 @@ def test_texts_and_cluster_numbers_are_counted_by_value() -> None:
     assert between(pa.array([1, 2, 2, 3]), pa.array([3, 4, 5, 1]))["new_cluster_rate"] == 0.5
 
 
+@pytest.mark.parametrize("value", [5.0, 15.0, float(np.nextafter(10.0, 0.0))])
+def test_what_leaves_a_value_that_was_constant_is_far(value: float) -> None:
+    still = pa.array([10.0] * 500)
+    assert between(still, pa.array([10.0] * 50)) == {"psi": 0, "ks": 0}
+    assert between(still, pa.array([value] * 50))["ks"] == 1
+    mostly = pa.concat_arrays([pa.array([0.0] * 600), pa.array(np.linspace(1, 2, 400))])
+    assert between(mostly, pa.array([-1.0] * 50))["ks"] == pytest.approx(1)
+    assert between(mostly, mostly) == {"psi": 0, "ks": 0}
+
+
 def test_vectors_by_their_mean() -> None:
     kind = pa.list_(pa.float32(), 2)
     reference = pa.array([[1, 0], [1, 0.2]], kind)

@@ -37,12 +37,25 @@ def summary_of(column: pa.Array, *, edges: list[float] | None = None) -> dict[st
         values = np.asarray(column, dtype=np.float64)
         values = values[np.isfinite(values)]
         if edges is None:
-            edges = np.unique(np.quantile(values, np.linspace(0, 1, CELLS + 1)[1:-1])).tolist() if len(values) else []
+            edges = _edges(values) if len(values) else []
         cells = np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
         made |= {"rows": len(values), "edges": edges, "cells": cells.tolist()}
     if pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_boolean(kind):
         counts = pc.value_counts(column.cast(pa.string())).to_pylist()
         made["values"] = dict(Counter({c["values"]: c["counts"] for c in counts}).most_common(VALUES_MAX))
+    return made
+
+
+def _edges(values: np.ndarray[Any, Any]) -> list[float]:
+    """Where a reference's values are cut, each edge the last of its cell; a value that fills hundredths alone is a cell of its
+    own, so that what comes to lie below it is told apart.
+
+    >>> _edges(np.array([5.0, 5.0, 5.0])) == [math.nextafter(5.0, 0.0), 5.0]
+    True
+    """
+    hundredths = np.quantile(values, np.linspace(0, 1, CELLS + 1)[1:-1])
+    alone = hundredths[1:][np.diff(hundredths) == 0]
+    made: list[float] = np.unique([*hundredths, *np.nextafter(alone, -np.inf)]).tolist()
     return made
 
 

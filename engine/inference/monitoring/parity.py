@@ -48,16 +48,17 @@ class Differences:
 
 def differences(output: str, answers: Values, bare: np.ndarray[Any, Any], tolerance: float) -> Differences:
     """SQL's answers (Python values) against the framework's array, row by row. Raises UserError where shapes differ."""
-    if bare.dtype == object or bare.dtype.kind in "SU":
-        given = np.array(_flat(answers), dtype=object)
-        wanted = np.array([v.decode() if isinstance(v, bytes) else v for v in bare.reshape(-1).tolist()], dtype=object)
-        _same_size(output, given, wanted)
-        apart, scale = (given != wanted).astype(np.float64), np.ones(len(wanted))
+    given, wanted = (np.array(_flat(values), dtype=object) for values in (answers, bare.tolist()))
+    if given.shape != wanted.shape:
+        raise UserError(
+            f"output {output}: SQL gives {len(given)} values where the framework gives {len(wanted)}",
+            hint="does the model answer row by row?",
+        )
+    equal = (given == wanted) | ((given != given) & (wanted != wanted))  # NULL and NaN are not themselves
+    if any(isinstance(value, str) for value in (*given, *wanted)):
+        apart, scale = 1.0 - equal.astype(np.float64), np.ones(len(wanted))
     else:
-        given = np.array(_flat(answers), dtype=np.float64)
-        wanted = bare.reshape(-1).astype(np.float64)
-        _same_size(output, given, wanted)
-        equal = (given == wanted) | (np.isnan(given) & np.isnan(wanted))
+        given, wanted = given.astype(np.float64), wanted.astype(np.float64)
         with np.errstate(invalid="ignore"):
             apart = np.where(equal, 0.0, np.nan_to_num(np.abs(given - wanted), nan=np.inf))
         scale = np.maximum(1.0, np.nan_to_num(np.abs(wanted)))
@@ -70,24 +71,16 @@ def differences(output: str, answers: Values, bare: np.ndarray[Any, Any], tolera
     return Differences(output, len(apart), mean, variance, p25, p50, p75, p99, float(apart.max()), beyond)
 
 
-def _same_size(output: str, given: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> None:
-    if given.shape != wanted.shape:
-        raise UserError(
-            f"output {output}: SQL gives {len(given)} values where the framework gives {len(wanted)}",
-            hint="does the model answer row by row?",
-        )
-
-
 def _flat(values: Values) -> list[Any]:
     """Numbers and texts of values that may be lists of lists, or sparse tensors; NULL is NaN."""
     made: list[Any] = []
     for value in values:
-        if isinstance(value, list):
-            made += _flat(value)
+        if isinstance(value, list | np.ndarray):
+            made += _flat(list(value))
         elif isinstance(value, dict):
             made += _flat(list(value.values()))
         elif isinstance(value, bytes):
-            made.append(value.decode(errors="replace"))
+            made.append(value.decode(errors="backslashreplace"))
         else:
             made.append(float("nan") if value is None else value)
     return made
