@@ -139,7 +139,7 @@ _AROUND_PYTHON = "Invalid Input Error: Python exception occurred while executing
 """What DuckDB puts before the words of a function in Python."""
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """The first line of what DuckDB, a model or a user's function said.
 
     >>> reason(ValueError(_AROUND_PYTHON + "ValueError: no image"))

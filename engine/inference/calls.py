@@ -101,7 +101,7 @@ def halved(count: int, limit: int, ask: Callable[[int, int], T]) -> tuple[list[t
             answer = ask(start, end)
         except EnvironmentFault:
             raise
-        except Exception as error:  # noqa: BLE001 - a model or a user's function may raise anything; its row is told
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a model or a function may raise anything; its row is told
             unanswered += isinstance(error, Unanswered)
             if end - start == 1:
                 failed[start] = reason(error)

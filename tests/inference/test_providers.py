@@ -302,7 +302,7 @@ def test_a_frozen_graph_by_the_names_of_its_tensors(tmp_path: Path) -> None:
 
 def test_an_engine_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     class Point:
-        name = "acme"
+        name = "Acme"
 
         def load(self) -> Any:
             return lambda source: f"loaded {source.name}"

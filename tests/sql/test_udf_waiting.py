@@ -65,6 +65,18 @@ def test_a_row_that_fails_or_takes_too_long_costs_itself_and_nobody_is_asked_aga
     assert set(asked.counts.values()) == {1}
 
 
+@pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_a_row_that_would_end_the_interpreter_costs_itself(end: type[BaseException]):
+    @mergus.udf
+    async def ends(who: str) -> str:
+        if who == "b":
+            raise end
+        return who
+
+    assert call(ends, ["a", "b", "c"]) == ["a", Failed(f"RuntimeError: the function raised {end.__name__}"), "c"]
+    assert call(ends, ["d"]) == ["d"]
+
+
 def test_calls_that_are_not_equal_are_kept_apart():
     asked = Asked()
 

@@ -119,7 +119,7 @@ def _module(source: Source) -> ModuleType:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(
             f"model {source.name}: {file.name} does not run", detail=f"{type(error).__name__}: {error}"
         ) from error
@@ -132,6 +132,13 @@ def _function(source: Source, module: ModuleType) -> Any:
     if not callable(found):
         raise UserError(
             f"model {source.name}: {_file(source).name} defines no function {wanted}", hint="FUNCTION = 'name'"
+        )
+    if any(
+        kind(found) for kind in (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    ):
+        raise UserError(
+            f"model {source.name}: {wanted} of {_file(source).name} is a coroutine or a generator",
+            hint="a model's function returns its answers; an async def is called row by row as a function of CREATE FUNCTION",
         )
     return found
 

@@ -84,7 +84,7 @@ def find(provider: str) -> Load:
     if name in SHIPPED:
         return cast(Load, importlib.import_module(f".{name}", __package__).load)
     for point in entry_points(group=GROUP):
-        if point.name == name:
+        if point.name.lower() == name:
             return cast(Load, point.load())
     near = difflib.get_close_matches(name, names(), 1)
     raise UnknownName(

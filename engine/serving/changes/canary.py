@@ -80,7 +80,7 @@ def end_canary(statement: EndCanary, entry: ModelEntry, world: World) -> tuple[M
     version = entry.alias(canary.alias, statement.span)
     made = replace(entry, split=None, canary=None)
     if not statement.promote:
-        event = ModelEvent(world.now_ms, "END CANARY", reason=f"rolled back: {statement.reason}")
+        event = ModelEvent(world.now_ms, "END CANARY", reason=f"rolled back: {statement.reason}".removesuffix(": "))
         return replace(
             made, history=(*entry.history, event)
         ), f"Version {version.number} of {entry.name} is rolled back"

@@ -92,6 +92,12 @@ class Waiting:
                     if limit.expired():
                         raise TimeoutError(f"no answer within {self.timeout_s:g} s") from None
                     raise
+                except (
+                    SystemExit,
+                    KeyboardInterrupt,
+                    asyncio.CancelledError,
+                ) as end:  # would end the loop, or the query
+                    raise RuntimeError(f"the function raised {type(end).__name__}") from None
 
         return await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
 

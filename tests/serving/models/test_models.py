@@ -118,6 +118,14 @@ def test_only_the_bad_row_errs(data: Path, tmp_path: Path) -> None:
             db.query("SELECT f(a) FROM s;")
 
 
+def test_a_model_that_ends_the_interpreter_errs_for_its_row(data: Path, tmp_path: Path) -> None:
+    exits = model(tmp_path, "exits", "import sys\ndef predict(x):\n    return x if (x != 13).all() else sys.exit(3)\n")
+    with mergus.connect(data) as db:
+        db.execute(f"{STREAM} CREATE MODEL m {COLUMNS} {exits}, on_error='error_column');")
+        db.insert("s", [{"id": i, "a": i} for i in (12, 13)])
+        assert rows(db, "SELECT m(a)->error AS why FROM s;") == [{"WHY": None}, {"WHY": "3"}]
+
+
 def test_a_model_stands_wherever_an_expression_does(data: Path, tmp_path: Path) -> None:
     with mergus.connect(data) as db:
         db.execute(STREAM)
@@ -138,6 +146,9 @@ def test_a_model_stands_wherever_an_expression_does(data: Path, tmp_path: Path) 
         ("import nothing_of_this_name\n", "", "does not run"),
         ("import os\nos.kill(os.getpid(), 9)\n", "", "ended the process"),
         ("def other(x):\n    return x\n", "", "no function predict"),
+        ("import sys\nsys.exit(0)\n", "", "does not run"),
+        ("async def predict(x):\n    return x\n", "", "a coroutine or a generator"),
+        ("def predict(x):\n    yield x\n", "", "a coroutine or a generator"),
         ("def predict(x):\n    return x\n", ", sha256='00'", "not the one"),
         ("def predict(x):\n    return x\n", ", metod='x'", "METOD is not a property"),
         ("def predict(x):\n    return x\n", ", on_error='shrug'", "ON_ERROR"),
