@@ -20,6 +20,14 @@ INSERT INTO boxes (id) VALUES (2);
 ASSERT VALUES seen (id, none, unknown) VALUES (1, false, true);
 ASSERT VALUES seen (id, none, unknown) VALUES (2, true, true);
 
+--@test: NULL and what is empty inside an INSERT's value take their type from the column
+CREATE STREAM crates (id INT KEY, crate STRUCT<width INT, parts ARRAY<STRUCT<n INT, tags MAP<STRING, INT>>>>, sizes ARRAY<INT>) WITH (kafka_topic = 'crates', value_format = 'JSON', partitions = 1);
+CREATE STREAM opened AS SELECT id, crate->width AS width, crate->parts AS parts, sizes FROM crates;
+INSERT INTO crates (id, crate, sizes) VALUES (1, STRUCT(width := NULL), ARRAY[NULL]);
+INSERT INTO crates (id, crate) VALUES (2, STRUCT(parts := ARRAY[STRUCT(n := NULL, tags := MAP()), NULL, STRUCT(tags := MAP('a' := NULL))]));
+ASSERT VALUES opened (id, width, parts, sizes) VALUES (1, NULL, NULL, ARRAY[NULL]);
+ASSERT VALUES opened (id, parts) VALUES (2, ARRAY[STRUCT(n := NULL, tags := MAP()), NULL, STRUCT(n := NULL, tags := MAP('a' := NULL))]);
+
 --@test: all fields of a struct that an aggregate gives
 CREATE STREAM points (id INT KEY, at STRUCT<X INT, Y INT>) WITH (kafka_topic = 'points', value_format = 'JSON', partitions = 1);
 CREATE TABLE latest AS SELECT id, LATEST_BY_OFFSET(at)->* FROM points GROUP BY id;

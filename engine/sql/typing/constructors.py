@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+from sqlglot import exp
 
 from ...errors import Span, TypeMismatch
 from ..expressions import Call, Expr
 from ..functions import SqlTemplate
+from ..scope import span_of
 from ..types import NULL, STRING, Array, Map, SqlType, Struct, duckdb_type
 from .coercion import ARRAY_CONSTRUCTOR, MAP_CONSTRUCTOR, STRUCT_CONSTRUCTOR, coerce, common_type
 
 _TYPED_NULL = "give one a type: CAST(NULL AS …)"
+
+
+def entries(node: exp.Expression) -> list[tuple[exp.Expression, exp.Expression]]:
+    """The `name := value` pairs of a constructor, however the parser has hung them."""
+    found: list[exp.Expression] = []
+    for name in ("keys", "expressions", "this"):
+        value: Any = node.args.get(name)
+        found += [v for v in (value if isinstance(value, list) else [value]) if v is not None]
+    pairs = [(e.this, e.expression) for e in found if isinstance(e, exp.PropertyEQ | exp.EQ | exp.Kwarg)]
+    if len(pairs) != len(found):
+        raise TypeMismatch("a constructor takes name := value pairs", span=span_of(node))
+    return pairs
 
 
 def array(items: Sequence[Expr], span: Span | None) -> Call:

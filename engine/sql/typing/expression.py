@@ -20,6 +20,7 @@ from ..scope import Scope, as_spelt, span_of, suggestion
 from ..types import BIGINT, BOOLEAN, DOUBLE, INTEGER, NULL, STRING, Array, Map, SqlType, Struct, Vector, parse_type
 from . import compare, constructors, intervals, numeric
 from .coercion import castable, coerce, common_type, decimal_of
+from .expected import Expected, told
 
 _ARITHMETIC: dict[type[exp.Expression], str] = {
     exp.Add: "+",
@@ -57,16 +58,12 @@ class Context:
 def analyze_expression(
     node: exp.Expression, scope: Scope, registry: FunctionRegistry, *, expected: SqlType | None = None
 ) -> Expr:
-    """The typed expression of a syntax tree; with `expected`, coerced to that type as an INSERT's values are. `STRUCT()`, which
-    has no type of its own, is then one whose fields are all NULL, `ARRAY[]` and `MAP()` are empty."""
-    if isinstance(expected, Array) and isinstance(node, exp.Array) and not node.expressions:
-        return constructors.empty(expected)
-    if isinstance(expected, Map) and isinstance(node, exp.Map) and not node.args.get("keys"):
-        return constructors.empty(expected)
-    if isinstance(expected, Struct) and isinstance(node, exp.Struct) and not node.expressions:
-        return coerce(constructors.EMPTY_STRUCT, expected)
-    result = analyze(node, Context(scope, registry))
-    return result if expected is None else coerce(result, expected, span_of(node), inserted=True)
+    """The typed expression of a syntax tree; with `expected`, coerced to that type as an INSERT's values are: NULL and empty
+    constructors inside it take theirs from it. An empty STRUCT's fields are all NULL."""
+    if expected is None:
+        return analyze(node, Context(scope, registry))
+    result = analyze(node, Context(Expected(scope, dict(told(node, expected))), registry))
+    return coerce(result, expected, span_of(node), inserted=True)
 
 
 def analyze(node: exp.Expression, context: Context) -> Expr:
@@ -307,26 +304,14 @@ def _array(node: exp.Expression, context: Context) -> Expr:
     return constructors.array([analyze(e, context) for e in node.expressions], span_of(node))
 
 
-def _entries(node: exp.Expression) -> list[tuple[exp.Expression, exp.Expression]]:
-    """The `name := value` pairs of a constructor, however the parser has hung them."""
-    found: list[exp.Expression] = []
-    for name in ("keys", "expressions", "this"):
-        value: Any = node.args.get(name)
-        found += [v for v in (value if isinstance(value, list) else [value]) if v is not None]
-    pairs = [(e.this, e.expression) for e in found if isinstance(e, exp.PropertyEQ | exp.EQ | exp.Kwarg)]
-    if len(pairs) != len(found):
-        raise TypeMismatch("a constructor takes name := value pairs", span=span_of(node))
-    return pairs
-
-
 def _map(node: exp.Expression, context: Context) -> Expr:
-    pairs = _entries(node)
+    pairs = constructors.entries(node)
     keys, values = [analyze(k, context) for k, _ in pairs], [analyze(v, context) for _, v in pairs]
     return constructors.map_of(keys, values, span_of(node))
 
 
 def _struct(node: exp.Expression, context: Context) -> Expr:
-    pairs = _entries(node)
+    pairs = constructors.entries(node)
     values = tuple(analyze(v, context) for _, v in pairs)
     return constructors.struct([name.name for name, _ in pairs], values, span_of(node))
 
