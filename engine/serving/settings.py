@@ -88,7 +88,7 @@ def warnings_about(name: str, value: str) -> tuple[str, ...]:
 
 def _milliseconds(name: str, value: str, span: Span | None) -> str:
     """A time as a number of milliseconds: `30 SECONDS`, or the number itself."""
-    found = int(value) if value.strip().isdecimal() else text_ms(value)
+    found = text_ms(f"{value} MILLISECONDS" if value.strip().isdecimal() else value)
     if found is None:
         raise UserError(f"'{name}' is a time, as 30 SECONDS", detail=f"got '{value}'", span=span)
     return str(found)

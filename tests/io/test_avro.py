@@ -165,9 +165,10 @@ def test_what_does_not_fit_costs_the_record_only(registry):
         "fields": [{"name": "D", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 3}}],
     }
     payloads = written(registry, schema, {"D": Decimal("1.500")}, {"D": Decimal("1.501")}, {"D": Decimal("123.4")})
-    (found,), whole = decoded(payloads, columns(("D", "DECIMAL(3, 1)")))
-    assert found == [Decimal("1.5"), None, None]
-    assert [row for row, _ in whole.errors] == [1, 2]
+    long = payloads[0][:5] + b"\x50" + b"\x7f" * 40  # more digits than the schema allows
+    (found,), whole = decoded([*payloads, long], columns(("D", "DECIMAL(3, 1)")))
+    assert found == [Decimal("1.5"), None, None, None]
+    assert [row for row, _ in whole.errors] == [1, 2, 3]
     _, whole = decoded(payloads, columns(("D", "STRING")))
     assert "cannot be read as STRING" in whole.errors[0][1]
 

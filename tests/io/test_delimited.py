@@ -46,3 +46,16 @@ def test_a_double_is_written_as_java_writes_it():
     assert encoded.to_pylist() == [b"1,0.5", b"1,100.0", b"1,1.0E7", b"1,1.0E-5", b"1,4.9E-324", b"1,Infinity"]
     back = DelimitedFormat().decoder(columns, {}, is_key=False).decode(encoded, duckdb.connect())
     assert back.columns[1].to_pylist() == values
+
+
+def test_a_number_is_written_as_java_reads_it_and_text_is_as_long_as_it_likes():
+    columns = [FormatColumn("A", INTEGER), FormatColumn("B", DOUBLE), FormatColumn("C", STRING)]
+    long = "x" * 200_000
+    lines = pa.array([f" 1,1.5,{long}".encode(), b"1_0,1,a", b"1,1_0,a", b"1,1,1_0"], pa.binary())
+    read = DelimitedFormat().decoder(columns, {}, is_key=False).decode(lines, duckdb.connect())
+    assert [c.to_pylist() for c in read.columns] == [
+        [1, None, None, 1],
+        [1.5, None, None, 1.0],
+        [long, None, None, "1_0"],
+    ]
+    assert [row for row, _ in read.errors] == [1, 2]

@@ -308,7 +308,8 @@ def test_a_null_inside_an_array_costs_its_row_only() -> None:
 @pytest.mark.parametrize(
     ("number", "scale", "read"),
     [(-1234, 2, "-12.34"), (12, 1, "1.20"), (1, 0, "1.00"), (5, -1, "50.00"), (1230, 3, "1.23"), (1234, 3, None),
-     (100, 0, None), (9999, 2, "99.99"), (10000, 2, None), (0, 0, "0.00"), (10**30, 28, None)],
+     (100, 0, None), (9999, 2, "99.99"), (10000, 2, None), (0, 0, "0.00"), (10**30, 28, None),
+     (1, 2**31 - 1, None), (1, -(2**31), None), (1, -1_000_000, None)],
 )  # fmt: skip
 def test_decimals_of_other_scales(number: int, scale: int, read: str | None) -> None:
     columns = [FormatColumn("A", Decimal(4, 2))]

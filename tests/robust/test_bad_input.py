@@ -124,3 +124,29 @@ def test_a_row_that_fails_is_told_with_its_place(db):
         ("CSAS_ONE_0", "s", 0, 1),
         ("CTAS_COUNTS_2", "t", 0, 0),
     ]
+
+
+DIGITS = "9" * 5_000
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT a FROM s GROUP BY {};",
+        "SELECT a FROM s ORDER BY {};",
+        "SELECT a FROM s LIMIT {};",
+        "SELECT a FROM s WHERE a = {};",
+        "INSERT INTO s VALUES ({});",
+        "SET 'idle_timeout' = '{}';",
+    ],
+)
+def test_a_number_of_five_thousand_digits_is_refused_in_words(db, sql):
+    db.execute("CREATE STREAM s (a INT) WITH (kafka_topic='s', value_format='JSON', partitions=1);")
+    with pytest.raises(UserError):
+        db.execute(sql.format(DIGITS))
+
+
+@pytest.mark.parametrize("sql_type", ["INT", "BIGINT", "DECIMAL(38, 0)", "DECIMAL(38, 38)", "DATE", "TIMESTAMP"])
+def test_text_of_five_thousand_digits_is_cast_to_null(db, sql_type):
+    assert db.query(f"SELECT CAST('{DIGITS}' AS {sql_type}) AS x;").one() == {"X": None}
+    assert db.query("SELECT CAST('" + "9" * 38 + "' AS DECIMAL(38, 0)) AS x;").one() == {"X": int("9" * 38)}

@@ -44,6 +44,7 @@ from .format import Decoded, FormatColumn
 from .json.exact import reader as json_reader
 from .json.text import writer as json_writer
 
+csv.field_size_limit(1 << 30)  # a process's own; 128 KiB otherwise, and what is longer would be lost
 _NAMED_DELIMITERS = {"SPACE": " ", "TAB": "\t"}
 
 
@@ -66,9 +67,11 @@ def _boolean(field: str) -> bool:
 def _number(parse: Callable[[str], Any], wanted: SqlType, low: int | None = None) -> Callable[[str], Any]:
     def read(field: str) -> Any:
         try:
-            value = parse(field.strip())
+            value = None if "_" in field else parse(field.strip())
         except ValueError:
-            raise RecordError(f"a field is not of type {wanted}") from None
+            value = None
+        if value is None:
+            raise RecordError(f"a field is not of type {wanted}")
         if low is not None and not low <= value < -low:
             raise RecordError(f"a field is out of range for {wanted}")
         return value

@@ -128,7 +128,7 @@ def _grouping(query: Query, aliases: Aliases) -> tuple[exp.Expression, ...]:
 
 def _place(node: exp.Expression, select: Sequence[SelectItem]) -> exp.Expression | None:
     """The item of SELECT that a number counts; None where it counts none: as in ksqlDB it is a constant then."""
-    if not isinstance(node, exp.Literal) or node.is_string or not node.name.isdecimal():
+    if not isinstance(node, exp.Literal) or node.is_string or not node.name.isdecimal() or len(node.name) > 18:
         return None
     at = int(node.name) - 1
     counted = 0 <= at < len(select) and not any(item.is_star or item.is_struct_star for item in select[: at + 1])

@@ -372,7 +372,7 @@ def result_columns(item: OrderItem, names: Sequence[str], *, any_case: bool = Fa
             return list(range(len(names)))
         return [names.index(found)] if found in names else None
     if isinstance(node, exp.Literal) and not node.is_string:
-        place = int(node.name) if node.name.isdecimal() else 0
+        place = int(node.name) if node.name.isdecimal() and len(node.name) <= 18 else 0
         if not 1 <= place <= len(names):
             raise AnalysisError(
                 f"ORDER BY {node.name} counts the columns of the result, and there are {len(names)}", span=item.span

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ...errors import EnvironmentFault, MergusError
 from ...io.schemas.embedded import EmbeddedRegistry
 from ...io.schemas.opening import open_registry
-from ...io.schemas.refusals import Incompatible, Missing, Refused
+from ...io.schemas.refusals import Incompatible, Missing, Refused, no_schema
 from ...io.schemas.schema import Reference, Registered, Schema
 
 PATH = "/schema-registry"
@@ -61,16 +61,23 @@ class Asked:
             raise Refused(42201, "A reference has a name, a subject and a version") from None
         return Schema(self.body.get("schemaType") or "AVRO", text, references)
 
+    def id(self) -> int:
+        """The schema's id that the path names."""
+        found = _number(str(self.parameters["id"]))
+        if found is None:
+            raise no_schema()
+        return found
+
     def version(self, *, deleted: bool = False) -> Registered:
         """The version that the path names."""
         given = str(self.parameters["version"])
         if given in ("latest", "-1"):
             return self.registry.latest(self.subject)
-        if not given.isdecimal() or not 0 < int(given) < 1 << 31:
+        if not 0 < (number := _number(given) or 0) < 1 << 31:
             raise Refused(
                 42202, f"The specified version '{given}' is not a valid version id: a number from 1, or latest"
             )
-        return self.registry.version(self.subject, int(given), deleted=deleted)
+        return self.registry.version(self.subject, number, deleted=deleted)
 
 
 def routes(location: str) -> Starlette:
@@ -88,14 +95,14 @@ def routes(location: str) -> Starlette:
         ("GET", "/subjects/{subject}/versions/{version}/referencedby", _referenced_by),
         ("GET", "/schemas", _schemas),
         ("GET", "/schemas/types", lambda a: ["JSON", "PROTOBUF", "AVRO"]),
-        ("GET", "/schemas/ids/{id:int}", lambda a: _schema(a.registry.by_id(a.parameters["id"]))),
-        ("GET", "/schemas/ids/{id:int}/schema", lambda a: _raw(a.registry.by_id(a.parameters["id"]))),
+        ("GET", "/schemas/ids/{id}", lambda a: _schema(a.registry.by_id(a.id()))),
+        ("GET", "/schemas/ids/{id}/schema", lambda a: _raw(a.registry.by_id(a.id()))),
         (
             "GET",
-            "/schemas/ids/{id:int}/subjects",
-            lambda a: sorted({s for s, _ in a.registry.places(a.parameters["id"])}),
+            "/schemas/ids/{id}/subjects",
+            lambda a: sorted({s for s, _ in a.registry.places(a.id())}),
         ),
-        ("GET", "/schemas/ids/{id:int}/versions", _places),
+        ("GET", "/schemas/ids/{id}/versions", _places),
         ("POST", "/compatibility/subjects/{subject}/versions", _compatible_with_all),
         ("POST", "/compatibility/subjects/{subject}/versions/{version}", _compatible),
     ]
@@ -212,8 +219,10 @@ def _schemas(asked: Asked) -> Json:
 
 
 def _number(given: str | None) -> int | None:
-    """A number of a query; Confluent's clients say -1 for no limit."""
-    return int(given) if given and given.isascii() and given.isdecimal() else None
+    """A number of a path or a query; Confluent's clients say -1 for no limit. One beyond a BIGINT is as good as the greatest."""
+    if not given or not given.isascii() or not given.isdecimal():
+        return None
+    return int(given) if len(given) < 19 else (1 << 63) - 1
 
 
 def _versions(asked: Asked) -> Json:
@@ -254,7 +263,7 @@ def _referenced_by(asked: Asked) -> Json:
 
 
 def _places(asked: Asked) -> Json:
-    return [{"subject": s, "version": v} for s, v in asked.registry.places(asked.parameters["id"])]
+    return [{"subject": s, "version": v} for s, v in asked.registry.places(asked.id())]
 
 
 def _compatible(asked: Asked) -> Json:

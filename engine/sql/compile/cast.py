@@ -56,7 +56,9 @@ def failing_constant(literal: Literal, target: SqlType) -> bool:
         return _number_fails(literal, target)
     text = literal.value.strip()
     if target in _BITS:
-        return not re.fullmatch(_INTEGER_TEXT, text) or not -_BITS[target][1] <= int(text) < _BITS[target][1]
+        return (
+            not re.fullmatch(_INTEGER_TEXT, text) or not -_BITS[target][1] <= decimal.Decimal(text) < _BITS[target][1]
+        )
     if target in (DOUBLE, FLOAT):
         return not re.fullmatch(_DOUBLE_TEXT, text) and text not in ("NaN", "Infinity", "-Infinity", "+Infinity")
     if isinstance(target, Decimal):
@@ -76,9 +78,9 @@ def _number_fails(literal: Literal, target: SqlType) -> bool:
 
 
 def _too_large(value: decimal.Decimal, target: Decimal) -> bool:
-    return not value.is_finite() or round(abs(value), target.scale) >= decimal.Decimal(10) ** (
-        target.precision - target.scale
-    )
+    """Whether it rounds to more digits than the type has. Compared, not computed: that is exact however many it has."""
+    limit = decimal.Decimal(f"{10 ** (target.precision + 1) - 5}E-{target.scale + 1}")
+    return not value.is_finite() or value.copy_abs() >= limit
 
 
 def cast_text(text: str, source: SqlType, target: SqlType, use: Use) -> str:

@@ -78,6 +78,13 @@ def test_error_codes(client, url):
     assert refused(lambda: client.register_schema("d-value", Schema('{"type":"recor"}', "AVRO"))) == (422, 42201)
     answer = httpx.get(f"{url}/schema-registry/subjects/d-value/versions/0")
     assert (answer.status_code, answer.json()["error_code"]) == (422, 42202)
+    for number, code in (("9" * 20, 40403), ("9" * 5_000, 40403), ("-1", 40403), ("x", 40403)):
+        answer = httpx.get(f"{url}/schema-registry/schemas/ids/{number}")
+        assert (answer.status_code, answer.json()["error_code"]) == (404, code)
+    for number in ("9" * 20, "9" * 5_000, "²"):
+        answer = httpx.get(f"{url}/schema-registry/subjects/d-value/versions/{number}")
+        assert (answer.status_code, answer.json()["error_code"]) == (422, 42202)
+        assert httpx.get(f"{url}/schema-registry/schemas?limit={number}").status_code == 200
     assert httpx.get(f"{url}/schema-registry/elsewhere").status_code == 404
     assert httpx.get(f"{url}/schema-registry/schemas/ids/1/versions").json()[-1].keys() == {"subject", "version"}
     assert httpx.get(f"{url}/schema-registry/subjects/d-value/versions/latest/schema").json()["name"] == "Reading"

@@ -110,9 +110,14 @@ def _decimal(written_scale: int, precision: int, scale: int) -> Convert:
     def read(value: bytes | None) -> decimal.Decimal | None:
         if value is None:
             return None
-        number = decimal.Decimal(int.from_bytes(value, "big", signed=True)).scaleb(-written_scale, _EXACT)
-        exact = number.quantize(quantum, context=_EXACT)
-        if exact != number or abs(exact.scaleb(scale, _EXACT)) >= limit:
+        unscaled = decimal.Decimal(int.from_bytes(value, "big", signed=True))
+        try:
+            number = unscaled.scaleb(-written_scale, _EXACT)
+            exact = number.quantize(quantum, context=_EXACT)
+            fits = exact == number and abs(exact.scaleb(scale, _EXACT)) < limit
+        except decimal.DecimalException:  # more digits than fit any DECIMAL
+            fits = False
+        if not fits:
             raise RecordError(f"numeric field overflow: DECIMAL({precision}, {scale}) cannot hold the value")
         return exact
 

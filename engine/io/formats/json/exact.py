@@ -61,6 +61,8 @@ def parse(payload: bytes) -> Any:
         raise RecordError(f"not UTF-8 at byte {why.start}") from None
     except json.JSONDecodeError as why:
         raise RecordError(f"not JSON: {why.msg} at character {why.pos}") from None
+    except decimal.InvalidOperation:
+        raise RecordError("not JSON: the exponent of a number is out of reach") from None
     except (ValueError, RecursionError) as why:
         raise RecordError(f"not JSON: {why}") from None
 
@@ -74,8 +76,11 @@ def _integer(bits: int, name: SqlType) -> Reader:
     def read(value: Any) -> int:
         if isinstance(value, bool):
             _refuse(value, name)
-        if isinstance(value, (int, decimal.Decimal)):
-            return _wrap(int(value), bits)
+        if isinstance(value, decimal.Decimal):  # from 1e64 on a multiple of 2 ** 64, which nobody need write out
+            exponent = value.as_tuple().exponent
+            value = 0 if isinstance(exponent, int) and exponent >= 64 else int(value)
+        if isinstance(value, int):
+            return _wrap(value, bits)
         if isinstance(value, str):
             try:
                 number = int(value) if value.strip() == value and "_" not in value else None
@@ -119,16 +124,16 @@ def _text(value: Any) -> str:
 
 
 def _string(value: Any) -> str:
-    if isinstance(value, str):
-        return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (dict, list)):
-        try:
-            return _text(value)
-        except RecursionError:
-            raise RecordError("nested too deep to be read as STRING") from None
-    return str(value)
+    try:
+        text = _text(value) if isinstance(value, (dict, list)) else str(value)
+        text.encode()
+    except RecursionError:
+        raise RecordError("nested too deep to be read as STRING") from None
+    except UnicodeEncodeError:
+        raise RecordError("cannot read text as STRING: half of a surrogate pair") from None
+    return text
 
 
 def _bytes(value: Any) -> bytes:
@@ -144,7 +149,7 @@ def _decimal(wanted: Decimal) -> Reader:
     quantum = decimal.Decimal(1).scaleb(-wanted.scale)
 
     def read(value: Any) -> decimal.Decimal:
-        if isinstance(value, bool) or not isinstance(value, (int, decimal.Decimal, str)):
+        if isinstance(value, bool) or not isinstance(value, (int, decimal.Decimal, str)) or "_" in str(value):
             _refuse(value, wanted)
         try:
             number = decimal.Decimal(value)

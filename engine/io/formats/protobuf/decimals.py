@@ -76,10 +76,11 @@ class _Exact:
         self.limit = decimal.Decimal(10 ** (sql_type.precision - sql_type.scale))
 
     def read(self, value: Any) -> decimal.Decimal:
-        number = decimal.Decimal(int.from_bytes(value.value, "big", signed=True)).scaleb(-value.scale, context=_EXACT)
+        unscaled = decimal.Decimal(int.from_bytes(value.value, "big", signed=True))
         try:
+            number = unscaled.scaleb(-value.scale, context=_EXACT)
             exact = number.quantize(self.quantum, context=_EXACT)
-        except decimal.InvalidOperation:
+        except decimal.DecimalException:  # more digits than fit any DECIMAL, or a scale that nothing has
             raise _overflow(self.sql_type, self.path) from None
         if exact != number or exact.copy_abs() >= self.limit:
             raise _overflow(self.sql_type, self.path)
