@@ -190,7 +190,9 @@ def _info(name: str, partitions: int, replicas: int, config: Mapping[str, str]) 
 def _check(name: str, partitions: int, config: Mapping[str, str]) -> None:
     if not _NAME.match(name) or name in (".", ".."):
         raise UserError(
-            f"a topic cannot be named {name!r}", detail="1 to 249 of the letters a-z A-Z, digits, '.', '_' and '-'"
+            f"a topic cannot be named {name!r}",
+            detail="1 to 249 of the letters a-z A-Z, digits, '.', '_' and '-'",
+            hint="WITH (KAFKA_TOPIC = '…') in CREATE gives it another name",
         )
     if not 1 <= partitions <= PARTITIONS_MAX:
         raise UserError(f"a topic has 1 to {PARTITIONS_MAX} partitions, not {partitions}")

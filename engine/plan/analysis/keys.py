@@ -6,10 +6,11 @@ once, under whatever name; AS_VALUE(key) makes a copy that is a value. At least 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from ...errors import AnalysisError
+from ...errors import AnalysisError, Span
 from ...sql.expressions import Expr
 from ...sql.types import Array as ArrayType
 from ...sql.types import Map, SqlType, Struct, quote_if_needed
@@ -17,11 +18,22 @@ from ...sql.types import Map, SqlType, Struct, quote_if_needed
 
 @dataclass(frozen=True)
 class Projected:
-    """One column of a result: its expression over the rows, its name, and the number of the key column that it stands for."""
+    """One column of a result: its name, its expression over the rows, the number of the key column that it is, its place."""
 
     name: str
     expr: Expr
     key: int | None = None
+    span: Span | None = None
+
+
+class Named(Protocol):
+    """What has a name and a place in the statement."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def span(self) -> Span | None: ...
 
 
 @dataclass(frozen=True)
@@ -47,12 +59,13 @@ def arrange(
     expression". `may_drop_keys` is ksqlDB's new planner, which also orders keys as the projection does.
     """
     found = [[item for item in items if item.key == number] for number in range(len(needs))]
-    for columns in found:
+    for need, columns in zip(needs, found, strict=True):
         if len(columns) > 1:
             named = " and ".join(c.name for c in columns)
             raise AnalysisError(
                 f"the projection contains a key column more than once: {named}",
-                hint=f"write AS_VALUE({columns[1].name}) to copy a key into the value",
+                hint=f"write AS_VALUE({need.labels[0]}) to copy a key into the value",
+                span=columns[1].span,
             )
     missing = [need for need, columns in zip(needs, found, strict=True) if not columns]
     if missing and not may_drop_keys:
@@ -105,14 +118,17 @@ def check_key_types(columns: Sequence[tuple[str, SqlType]]) -> None:
             )
 
 
-def check_names(names: Sequence[str], describe: Callable[[str], str] = quote_if_needed) -> None:
+def check_names(columns: Sequence[Named]) -> None:
     """Refuse a name that is given twice."""
-    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
-    if twice is not None:
-        raise AnalysisError(
-            f"the projection contains the column {describe(twice)} more than once",
-            hint="give one of them an alias: … AS x",
-        )
+    seen: set[str] = set()
+    for column in columns:
+        if column.name in seen:
+            raise AnalysisError(
+                f"the projection contains the column {quote_if_needed(column.name)} more than once",
+                hint="give one of them an alias: … AS x",
+                span=column.span,
+            )
+        seen.add(column.name)
 
 
 def _has_map(sql_type: SqlType) -> bool:

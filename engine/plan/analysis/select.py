@@ -244,7 +244,7 @@ class _Analysis:
         self, items: Sequence[Item], exprs: Sequence[Expr], keys: Sequence[Expr]
     ) -> list[tuple[str, Expr, bool]]:
         """A reader's result: columns in the order of the projection; the keys are marked, for a tombstone keeps them."""
-        check_names([item.name for item in items])
+        check_names(items)
         return [(item.name, expr, expr in keys) for item, expr in zip(items, exprs, strict=True)]
 
     def _keyed(
@@ -258,13 +258,14 @@ class _Analysis:
         """A persistent query's result: key columns, then values."""
         assert self.sink is not None
         projected = [
-            Projected(item.name, expr, numbers.get(i)) for i, (item, expr) in enumerate(zip(items, exprs, strict=True))
+            Projected(item.name, expr, numbers.get(i), item.span)
+            for i, (item, expr) in enumerate(zip(items, exprs, strict=True))
         ]
         if self.is_derived:
             return self._marked(projected, needs, what)
         may_drop = self.settings.get(NEW_PLANNER, "false").lower() == "true" and what == "key column"
         keys, values = arrange(projected, needs, what, sink=self.sink, may_drop_keys=may_drop)
-        check_names([p.name for p in (*keys, *values)])
+        check_names([*keys, *values])
         check_key_types([(p.name, p.expr.type) for p in keys])
         return [
             *((p.name, self._key_value(p, needs, what), True) for p in keys),
@@ -278,7 +279,7 @@ class _Analysis:
         assert self.sink is not None
         is_table = self.rows.node.is_table or what == "grouping expression"
         keys = marked(projected, needs, what, of=self.sink, is_table=is_table)
-        check_names([p.name for p in projected])
+        check_names(projected)
         check_key_types([(projected[i].name, projected[i].expr.type) for i in keys])
         return [
             (p.name, self._key_value(p, needs, what) if i in keys else p.expr, i in keys)

@@ -95,7 +95,7 @@ class _Block:
     def run(self, order_by: Sequence[OrderItem]) -> tuple[Outcome, list[str]]:
         """The outcome, and what it is ordered by."""
         items = items_of(self.query.select, self.rows, self._star, self.registry, persistent=False)
-        check_names([item.name for item in items])
+        check_names(items)
         self._join()
         self._filter()
         nodes = [*(i.node for i in items), *(self.aliases.written(o.expression) for o in order_by)]

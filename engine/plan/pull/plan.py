@@ -100,7 +100,7 @@ def plan_pull(query: Query, catalog: Catalog, registry: FunctionRegistry) -> Pul
     _check_materialized(catalog.get(read.source.name))
     query, _ = with_aliases(query, rows, registry)
     items = items_of(query.select, rows, _star(rows), registry, persistent=False)
-    check_names([item.name for item in items])
+    check_names(items)
     columns = tuple(analyze_items(items, RowScope(rows, registry, "SELECT"), registry))
     where = None
     if query.where is not None:
