@@ -56,6 +56,7 @@ TEXT = [
     ("REPLACE('abc', NOTHING, 'n')", None),
     ("SPLIT_TO_MAP('a:=1/b:=2', '/', '/')", None),
     ("CONCAT('one')", "one"),
+    ("UCASE('Straße')", "STRASSE"),
     ("CONCAT(NOTHING)", ""),
     ("MASK_LEFT('AbC1', 3, NOTHING, 'y', 'z', 'w')", "AyC1"),
     ("ENCODE('w5xiZXJtZW5zY2g', 'base64', 'utf8')", "Übermensch"),
@@ -94,6 +95,11 @@ TIMES = [
     ("FORMAT_TIMESTAMP(AT, 'HH:mm z', 'UTC')", "17:06 UTC"),
     ("PARSE_TIMESTAMP('2021-12-01 PST', 'yyyy-MM-dd z')", datetime.datetime(2021, 12, 1, 8)),
     ("FORMAT_TIMESTAMP(AT, 'HH:mm', 'PST')", FAILS),
+    ("FORMAT_TIMESTAMP(AT, 'O OOOO Z ZZZZ ZZZZZ', 'Asia/Kolkata')", "GMT+5:30 GMT+05:30 +0530 GMT+05:30 +05:30"),
+    ("FORMAT_TIMESTAMP(AT, 'O OOOO ZZZZ', 'America/New_York')", "GMT-5 GMT-05:00 GMT-05:00"),
+    ("FORMAT_TIMESTAMP(AT, 'O OOOO Z ZZZZ ZZZZZ', '+10:00')", "GMT+10 GMT+10:00 +1000 GMT+10:00 +10:00"),
+    ("FORMAT_TIMESTAMP(AT, 'O OOOO Z ZZZZ ZZZZZ')", "GMT GMT +0000 GMT Z"),
+    ("FORMAT_TIMESTAMP(AT, 'e ee eee eeee')", "5 05 Thu Thursday"),
     ("STRINGTOTIMESTAMP('2020-05-04', 'yyyy-MM-dd[ HH:mm]')", 1588550400000),
     ("STRINGTOTIMESTAMP('2020-05-04 01:00', 'yyyy-MM-dd[ HH:mm]')", 1588554000000),
     ("STRINGTOTIMESTAMP('1970-01-01 000001000', 'yyyy-MM-dd nnnnnnnnn')", 0),
@@ -102,6 +108,17 @@ TIMES = [
     ("DATESUB(SECONDS, 5, DAY)", datetime.date(1970, 1, 1)),
     ("DATESUB(HOURS, 30, DAY)", datetime.date(1969, 12, 31)),
 ]
+NUMBERS = [
+    ("ROUND(1E300)", (1 << 63) - 1),
+    ("TRUNC(1E300)", (1 << 63) - 1),
+    ("ROUND(-1E300)", -(1 << 63)),
+    ("ROUND(0.49999999999999994E0)", 0),
+    ("ROUND(-0.5E0)", 0),
+    ("ROUND(-2.5E0)", -2),
+    ("ROUND(4503599627370495.5E0)", 4503599627370496),
+    ("ROUND(4503599627370497E0)", 4503599627370497),
+    ("ROUND(CAST('NaN' AS DOUBLE))", 0),
+]
 PLACES = [
     ("ROUND(GEO_DISTANCE(0.0, 0.0, 1.0, 1.0, NO_UNIT))", 157),
     ("ROUND(GEO_DISTANCE(0.0, 0.0, 1.0, 1.0, ' mi '))", 98),
@@ -109,7 +126,7 @@ PLACES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), [*COLLECTIONS, *TEXT, *JSON, *TIMES, *PLACES])
+@pytest.mark.parametrize(("text", "expected"), [*COLLECTIONS, *TEXT, *JSON, *TIMES, *NUMBERS, *PLACES])
 def test_edges(text: str, expected: Any) -> None:
     assert evaluate(text, COLUMNS, [ROW]) == [expected]
 

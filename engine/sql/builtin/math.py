@@ -76,7 +76,13 @@ def _by_column(name: str, compute: Callable[[Any, int], Any], nearest: Any, bord
 
 _ROUND = _to_places(decimal.ROUND_HALF_DOWN, decimal.ROUND_HALF_UP)
 _TRUNC = _to_places(decimal.ROUND_DOWN, decimal.ROUND_DOWN)
-_LONG = "greatest(least({0}, 9223372036854774784.0), -9223372036854775808.0)"
+
+
+def _saturated(whole: str) -> str:
+    """A whole DOUBLE as a BIGINT as Java has it: too large is the largest, NaN 0."""
+    ends = "WHEN {0} >= 9223372036854775808.0 THEN 9223372036854775807"
+    guarded = f"greatest(least({whole}, 9223372036854774784.0), -9223372036854775808.0)"
+    return f"CASE WHEN {{0}} IS NULL THEN NULL WHEN isnan({{0}}) THEN 0 {ends} ELSE {guarded}::BIGINT END"
 
 
 _UNITS = {
@@ -137,7 +143,7 @@ FUNCTIONS: tuple[Function, ...] = (
         overload("BIGINT -> BIGINT", "{0}"),
         overload(
             "DOUBLE -> BIGINT",
-            f"CASE WHEN {{0}} IS NULL THEN NULL WHEN isnan({{0}}) THEN 0 ELSE floor({_LONG} + 0.5)::BIGINT END",
+            _saturated("floor({0}) + ({0} - floor({0}) >= 0.5)::DOUBLE"),  # {0} + 0.5 is not exact
         ),
         overload("DECIMAL -> BIGINT", "floor({0} + 0.5)", _whole_decimal),
         overload("DOUBLE, INTEGER -> DOUBLE", _by_column("round", _ROUND, np.rint, 0.5)),
@@ -151,7 +157,7 @@ FUNCTIONS: tuple[Function, ...] = (
         overload("BIGINT -> BIGINT", "{0}"),
         overload(
             "DOUBLE -> BIGINT",
-            f"CASE WHEN {{0}} IS NULL THEN NULL WHEN isnan({{0}}) THEN 0 ELSE trunc({_LONG})::BIGINT END",
+            _saturated("trunc({0})"),
         ),
         overload("DECIMAL -> BIGINT", "trunc({0})", _whole_decimal),
         overload("DOUBLE, INTEGER -> DOUBLE", _by_column("trunc", _TRUNC, np.trunc, 0.0)),

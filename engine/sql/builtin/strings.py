@@ -192,7 +192,12 @@ def _mask_function(name: str, description: str, compute: Callable[..., str | Non
 
 FUNCTIONS: tuple[Function, ...] = (
     _text("LCASE", "The text in lower case.", overload("STRING -> STRING", "lower({0})"), example="LCASE(name)"),
-    _text("UCASE", "The text in upper case.", overload("STRING -> STRING", "upper({0})"), example="UCASE(name)"),
+    _text(
+        "UCASE",
+        "The text in upper case.",
+        overload("STRING -> STRING", "upper(replace({0}, 'ß', 'ss'))"),
+        example="UCASE(name)",
+    ),
     _text(
         "TRIM",
         "The text without white space at its ends.",

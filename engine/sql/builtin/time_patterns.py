@@ -199,6 +199,8 @@ def _formatted(part: Part, m: datetime.datetime) -> str:
             return _quarter((m.month + 2) // 3, width)
         case "M" | "L":
             return f"{m.month:0{width}d}" if width < 3 else _name(_MONTHS[m.month - 1], width)
+        case "e" if width < 3:  # from Sunday, as where weeks begin so
+            return f"{m.isoweekday() % 7 + 1:0{width}d}"
         case "E" | "e":
             return _name(_DAYS[m.weekday()], max(width, 3))
         case "S":
@@ -249,13 +251,14 @@ def _zone_text(part: Part, m: datetime.datetime) -> str:
         return getattr(m.tzinfo, "key", None) or ("Z" if not offset else _offset(offset, ":"))
     if part.letter == "z":
         return m.tzname() or "UTC"
-    if part.letter == "X" and not offset:
+    if not offset and (part.letter == "X" or (part.letter, part.width) == ("Z", 5)):
         return "Z"
-    if part.letter == "O":
-        return "GMT" + (_offset(offset, ":") if offset else "")
+    if part.letter == "O" or (part.letter, part.width) == ("Z", 4):
+        text = _offset(offset, ":") if offset else ""
+        return "GMT" + (text if part.width == 4 else text.replace("+0", "+").replace("-0", "-").removesuffix(":00"))
     if part.letter in "Xx" and part.width == 1 and offset.seconds % 3600 == 0:
         return _offset(offset, "")[:3]
-    return _offset(offset, ":" if part.letter in "Xx" and part.width in (3, 5) else "")
+    return _offset(offset, ":" if part.width == 5 or (part.letter in "Xx" and part.width == 3) else "")
 
 
 def _offset(offset: datetime.timedelta, colon: str) -> str:
