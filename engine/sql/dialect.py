@@ -63,6 +63,10 @@ def tokenize(text: str) -> list[Token]:
     """The tokens of one statement; a `$$ body $$` comes as one string token of the same place, whatever stands in it."""
     masked = _QUOTED_OR_BODY.sub(_masked, text) if "$$" in text else text
     try:
+        text.encode()
+    except UnicodeEncodeError as why:
+        raise ParseError("this text is not Unicode", detail=f"half of a surrogate pair at {why.start}") from None
+    try:
         tokens: list[Token] = Ksql().tokenize(masked)
     except TokenError as error:
         for _ in split_statements(text):  # raises where it finds what is not closed, and says where

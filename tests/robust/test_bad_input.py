@@ -150,3 +150,11 @@ def test_a_number_of_five_thousand_digits_is_refused_in_words(db, sql):
 def test_text_of_five_thousand_digits_is_cast_to_null(db, sql_type):
     assert db.query(f"SELECT CAST('{DIGITS}' AS {sql_type}) AS x;").one() == {"X": None}
     assert db.query("SELECT CAST('" + "9" * 38 + "' AS DECIMAL(38, 0)) AS x;").one() == {"X": int("9" * 38)}
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT '{}' AS x;", "SELECT 1 AS `{}`;", "-- {}\nSHOW TABLES;", "DEFINE x = '{}';", "'{}"]
+)
+def test_text_that_is_not_unicode_is_refused(db, sql):
+    with pytest.raises(UserError, match="not Unicode"):
+        db.execute(sql.format("\ud800"))
