@@ -340,7 +340,7 @@ def _drop_version(
     if aliases:
         raise Conflict(
             f"version {number} of model {entry.name} is {', '.join(aliases)}",
-            hint=f"move the alias first: ALTER MODEL {quote_if_needed(entry.name)} SET ALIAS {aliases[0]} = …",
+            hint=f"first ALTER MODEL {quote_if_needed(entry.name)} SET ALIAS {aliases[0]} = …, or DROP ALIAS",
             span=span,
         )
     _refuse_used(f"{entry.name}${number}", [query for query, ref in used if ref == f"${number}"], span)

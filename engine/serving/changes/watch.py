@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...errors import AnalysisError, Conflict, UnknownName
-from ...inference.monitoring.drift import METRICS, summary_of
+from ...inference.monitoring.drift import METRICS, distances, summary_of
 from ...inference.monitoring.monitor import watched_columns
 from ...sql.catalog_models import (
     DEFAULT_ALIAS,
@@ -73,13 +73,22 @@ def set_monitor(statement: SetMonitor, world: World) -> Watched:
             raise AnalysisError(f"{name} is not a property of a monitor", hint=hint, span=statement.span)
     source = _source(given.get("REFERENCE"), entry, statement, world)
     topic = f"{entry.name}__drift".lower()
+    metrics = _metrics(given.get("METRICS", ",".join(METRICS)), statement)
+    reference = _reference(entry, source, world)
+    if not world.replaying and not any(distances(column, column, metrics) for column in reference.values()):
+        raise AnalysisError(
+            f"the reference {source} gives nothing to compare with by {', '.join(metrics) or 'no metric'}",
+            detail="numbers have psi and ks, vectors centroid, texts and whole numbers psi and new_cluster_rate",
+            hint="does it have rows without NULL?",
+            span=statement.span,
+        )
     monitor = Monitor(
         source,
-        _metrics(given.get("METRICS", ",".join(METRICS)), statement),
+        metrics,
         _window_ms(given.get("WINDOW", "1 HOUR"), statement),
         number_from_zero("THRESHOLD", given.get("THRESHOLD", "0.2"), statement.span),
         topic,
-        _reference(entry, source, world),
+        reference,
     )
     below = filled_stream(topic.upper(), topic, DRIFT_COLUMNS, world)
     event = ModelEvent(world.now_ms, "SET MONITOR", reason=str(monitor))

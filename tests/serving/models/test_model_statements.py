@@ -82,8 +82,11 @@ def test_a_version_stands_behind_a_quoted_name(db, tmp_path: Path) -> None:
         ("CREATE MODEL d INPUT (x DOUBLE) OUTPUT (y DOUBLE) WITH (provider='python', path='{folder}/double.py',"
          " on_error='dlq', dead_letters='s');", "S exists already, and has other columns", "MODEL, VERSION, REASON"),
         ("ALTER MODEL m SET MONITOR (metrics = 'psi');", "SET MONITOR wants REFERENCE", "line 1:1"),
+        ("ALTER MODEL m SET MONITOR (reference = 'x');", "the reference X gives nothing to compare with", "line 1:1"),
+        ("ALTER MODEL m SET MONITOR (reference = 'v', metrics = 'centroid');", "nothing to compare with by centroid", ""),
+        ("ALTER MODEL m SET MONITOR (reference = 'v', metrics = '');", "nothing to compare with by no metric", ""),
         ("ALTER MODEL m SET MONITOR (reference = 's');", "the reference S has no column X", "line 1:1"),
-        ("ALTER MODEL m SET MONITOR (reference = 'x', threshold = -1);", "THRESHOLD is a number from 0 on", "line 1:1"),
+        ("ALTER MODEL m SET MONITOR (reference = 'v', threshold = -1);", "THRESHOLD is a number from 0 on", "line 1:1"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_with_words(db, tmp_path: Path, sql: str, said: str, place: str) -> None:
@@ -92,7 +95,9 @@ def test_what_does_not_fit_is_refused_with_words(db, tmp_path: Path, sql: str, s
         f" WITH (provider='python', path='{tmp_path}/two.py');"
     )
     db.execute("CREATE STREAM x (x DOUBLE) WITH (kafka_topic='x', value_format='JSON', partitions=1);")
+    db.execute("CREATE STREAM v (x DOUBLE) WITH (kafka_topic='v', value_format='JSON', partitions=1);")
     db.insert("s", [{"a": 1, "t": "one"}])
+    db.insert("v", [{"x": 1}])
     db.execute(create(tmp_path))
     with pytest.raises(mergus.MergusError) as refused:
         db.query(sql) if sql.startswith("SELECT") else db.execute(sql.replace("{folder}", str(tmp_path)))
