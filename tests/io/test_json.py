@@ -42,7 +42,23 @@ ODD_VALUES = {
         "1e99999999999999999999",
     ],
     "L": ["9223372036854775808", "-9223372036854775808", "1e3", '"9"', "false", "18446744073709551616"],
-    "D": ["1", "true", '"1.5"', "1e400", '"nan"', "12345678901234567890123", "null", '"abc"', "-0.0"],
+    "D": [
+        "1",
+        "true",
+        '"1.5"',
+        "1e400",
+        '"nan"',
+        "12345678901234567890123",
+        "null",
+        '"abc"',
+        "-0.0",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        '"NaN"',
+        "nan",
+        "1e99999999999999999999",
+    ],
     "S": [
         "1",
         "1.50",
@@ -58,6 +74,17 @@ ODD_VALUES = {
         '"\\ud83d"',
         '{"\\ude00":["\\ud83d"]}',
         "1e999999999999",
+        *(
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "nan",
+            '"NaN"',
+            '"-Infinity"',
+            "[NaN]",
+            '{"a":NaN}',
+            "1e99999999999999999999",
+        ),
     ],
     "B": ['"true"', "1", "0", "null", "[]"],
 }
@@ -65,6 +92,7 @@ WHOLE = [
     "{}", "null", "[1]", "1", '"x"', "{", "", " ", '{"I":1}', '{"i":7,"l":8,"d":9,"s":"y","b":false}',
     '{"I":1,"I":3,"L":2,"D":1.5,"S":"x","B":true}', '{"I":1,"i":3,"L":2,"D":1.5,"S":"x","B":true}',
     PLAIN + "x", '{"I":1,"other":{"I":2},"s":"nested \\"S\\""}', '{"\\u0049":5}', '{"I":NaN}',
+    '{"I":1,"other":NaN}', '{"I":1,"other":[-Infinity,{"a":1e99999999999999999999}],"L":2}',
 ]  # fmt: skip
 PLAIN_VALUES = {"I": "1", "L": "2", "D": "1.5", "S": '"x"', "B": "true"}
 ODDITIES = [
@@ -155,7 +183,9 @@ def test_nested_values_and_back(connection):
     [
         ("DECIMAL(3, 1)", b'{"C":123.4}', "numeric field overflow"),
         ("DECIMAL(3, 1)", b'{"C":"1_0"}', "cannot read text as DECIMAL"),
-        ("INT", b'{"C":1e99999999999999999999}', "the exponent of a number is out of reach"),
+        ("INT", b'{"C":1e99999999999999999999}', "a number out of reach as INTEGER"),
+        ("DOUBLE", b'{"C":NaN}', "cannot read NaN"),
+        ("STRING", b'{"C":[NaN]}', "cannot read NaN"),
         ("STRING", b'{"C":"\\ud800"}', "half of a surrogate pair"),
         ("FLOAT[2]", b'{"C":[1]}', "takes 2 numbers"),
         ("BYTES", b'{"C":"%"}', "base64"),

@@ -58,13 +58,18 @@ def _value(text: str, sql_type: SqlType) -> str:
 
 def _misread(place: int, sql_type: SqlType, name: str) -> str:
     """SQL for whether the exact rules may read this column otherwise. DuckDB writes a whole number back as it stood, so
-    any other text of an INT is not one; a STRING that looks like a number, an object or an array may not be text."""
+    any other text of an INT is not one; a STRING that looks like a number, an object or an array may not be text. It takes
+    NaN and Infinity for numbers."""
     text, value = f"r{place}", f"c{place}"
     if sql_type in (INTEGER, BIGINT):
         return f"({text} IS NOT NULL AND CAST({value} AS VARCHAR) IS DISTINCT FROM {text})"
     if sql_type == STRING:
         doubtful = f"ascii({text}) BETWEEN 48 AND 57 OR ascii({text}) IN (45, 91, 123)"
-        return f"(CASE WHEN {doubtful} THEN json_type(v, {_path(name)}) <> 'VARCHAR' ELSE false END)"
+        not_text = f"json_type(v, {_path(name)}) <> 'VARCHAR'"
+        endless = f"lower({text}) IN ('nan', 'inf', 'infinity') AND {not_text}"
+        return f"(CASE WHEN {doubtful} THEN {not_text} WHEN ascii({text}) IN (73, 78, 105, 110) THEN {endless} ELSE false END)"
+    if sql_type == DOUBLE:
+        return f"({text} IS NOT NULL AND ({value} IS NULL OR NOT isfinite({value})))"
     return f"({text} IS NOT NULL AND {value} IS NULL)"
 
 

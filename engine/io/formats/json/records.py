@@ -17,7 +17,7 @@ from ....sql.types import DOUBLE, FLOAT, STRING, Array, Map, SqlType, Struct, Ve
 from ..cells import cells
 from ..format import Decoded, FormatColumn
 from . import fast as json_fast
-from .exact import Reader, parse, reader, struct_reader
+from .exact import Reader, parse_record, reader, struct_reader
 from .text import text, widened, writer
 
 
@@ -60,7 +60,7 @@ class JsonDecoder:
         nothing = (None,) * len(self.wanted)
         for row, raw in enumerate(payload.to_pylist()):
             try:
-                value = None if raw is None else self.read(parse(raw))
+                value = None if raw is None else self.read(parse_record(raw))
                 nulls.append(value is None)
             except RecordError as why:
                 errors.append((row, why.message))
@@ -108,7 +108,7 @@ class JsonDecoder:
         seen: dict[str, str] = {}
         for raw in payload.slice(0, 20).to_pylist():
             try:
-                value = None if raw is None else parse(raw)
+                value = None if raw is None else parse_record(raw)
             except RecordError:
                 continue
             for name in value if isinstance(value, dict) else ():
