@@ -97,12 +97,13 @@ def test_windowed_keys_have_kafka_streams_layout(db: Connection, window: str, ex
     assert set(keys(db, "BOUNDS")) == wanted  # the windows are read and written again as they were
 
 
-def test_late_rows_are_counted_and_in_the_processing_log(db: Connection) -> None:
+@pytest.mark.parametrize("retention", ["", ", RETENTION 1 DAYS"])
+def test_late_rows_are_counted_and_in_the_processing_log(db: Connection, retention: str) -> None:
     db.execute(HITS.format(1))
-    db.execute(f"CREATE TABLE made AS {GROUPS.format('SESSION (1 SECONDS, GRACE PERIOD 1 SECONDS)')};")
-    for at in (10_000, 1_000, 9_500):
-        put(db, "h", at)
+    db.execute(f"CREATE TABLE made AS {GROUPS.format(f'SESSION (1 SECONDS{retention}, GRACE PERIOD 1 SECONDS)')};")
+    db.insert("hits", [{"host": "h", "rowtime": at} for at in (10_000, 1_000, 9_500)])
     db.wait(30)
+    assert db.query("SELECT n FROM made;").rows() == [{"N": 2}]
     (status,) = db.engine.lifecycle.statuses().values()
     assert status.metrics.rows_late == 1
 

@@ -65,6 +65,9 @@ class SessionAggregateOperator:
         self._closing = Closing(step, layout, self._table, context)
         self._ordered = any(_minds_order(call.spec) for call in step.partial.calls)
         self._kept = kept_ms(self._window, final=step.emit_final)
+        self._takes = self._window.size_ms + grace_ms(self._window)
+        self._behind = min(self._kept - self._window.size_ms, self._takes)
+        """So far behind stream time no row is late, nor reaches a session that has expired."""
         self._python = self._python_groups(context)
         connection = context.connection
         self._fold = SessionMerge(layout, context)
@@ -123,7 +126,7 @@ class SessionAggregateOperator:
     def _apart(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
         """The rows that can be worked on at once, and the others."""
         lag = pc.max(pc.subtract(table.column(STREAM_TIME), table.column(ROWTIME))).as_py()
-        if not self._ordered and lag <= min(self._kept, self._kept - self._window.size_ms):
+        if not self._ordered and lag <= self._behind:
             return table, table.slice(0, 0)
         marked = self._slow(table)
         slow = marked.column(SLOW)
@@ -133,7 +136,7 @@ class SessionAggregateOperator:
     def _round(self, rows: pa.Table) -> list[pa.Table]:
         """One row a key: whether it is late follows from the session that it would become part of."""
         islands = self._islands(rows)
-        open_until = pc.add(islands.column(WINDOW_END), self._window.size_ms + grace_ms(self._window))
+        open_until = pc.add(islands.column(WINDOW_END), self._takes)
         late = pc.and_(pc.invert(islands.column(STORED)), pc.less(open_until, islands.column(STREAM_TIME)))
         late = pc.fill_null(late, False)
         if pc.any(late).as_py():
@@ -227,7 +230,7 @@ class SessionAggregateOperator:
 
     # ------------------------------------------------------------------------------------------------------------- SQL
     def _slow_sql(self, source: str, names: Sequence[str]) -> str:
-        return slow_sql(source, self._keys, self._window, self._kept, ordered=self._ordered)
+        return slow_sql(source, self._keys, self._behind, ordered=self._ordered)
 
     def _islands_sql(self, source: str, names: Sequence[str]) -> str:
         gap = self._window.size_ms

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...plan.physical.steps import Window
-from ..event_time.windows import grace_ms
 from ..operator import ROWTIME, SEQUENCE, STREAM_TIME, WINDOW_END, WINDOW_START
 
 STORED = "_stored"  # bool: a stored session, else a row of the batch
@@ -60,12 +58,12 @@ def islands_sql(
     )
 
 
-def slow_sql(source: str, keys: Sequence[str], window: Window, kept_ms: int, *, ordered: bool) -> str:
+def slow_sql(source: str, keys: Sequence[str], behind_ms: int, *, ordered: bool) -> str:
     """`source`'s rows, with whether those of their key must be taken one after the other: because one may be late, or may
-    reach a session that has expired; or, where an aggregate minds the order, because one is behind another in time."""
+    reach a session that has expired, being more than `behind_ms` behind stream time; or, where an aggregate minds the order,
+    because one is behind another in time."""
     key = ", ".join(keys)
-    tolerated = min(kept_ms - window.size_ms, window.size_ms + grace_ms(window))
-    slow = f"{STREAM_TIME} - {ROWTIME} > {tolerated}"
+    slow = f"{STREAM_TIME} - {ROWTIME} > {behind_ms}"
     if ordered:
         before = f"OVER (PARTITION BY {key} ORDER BY {SEQUENCE} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
         slow = f"{slow} OR coalesce({ROWTIME} < max({ROWTIME}) {before}, false)"
