@@ -30,25 +30,28 @@ class Is:
 
 @dataclass(frozen=True)
 class Window:
-    """A window; `advance` of HOPPING, and the step of CUMULATIVE, only; `size` of a SESSION is its gap."""
+    """A window; `advance` of HOPPING, and the step of CUMULATIVE, only; `size` of a SESSION is its gap. `more`: how much longer
+    than its size and grace it is kept."""
 
     kind: str
     size: int
     advance: int | None = None
     grace: int | None = None
+    more: int | None = None
 
     def sql(self) -> str:
         word = "STEP" if self.kind == "CUMULATIVE" else "ADVANCE BY"
         advance = "" if self.advance is None else f", {word} {self.advance} MILLISECONDS"
         grace = "" if self.grace is None else f", GRACE PERIOD {self.grace} MILLISECONDS"
+        kept = "" if self.more is None else f", RETENTION {self.size + (self.grace or 0) + self.more} MILLISECONDS"
         size = "" if self.kind == "SESSION" else "SIZE "
-        return f"{self.kind} ({size}{self.size} MILLISECONDS{advance}{grace})"
+        return f"{self.kind} ({size}{self.size} MILLISECONDS{advance}{kept}{grace})"
 
     def over(self, before: Operator, by: str, results: Results, partitions: int, *, final: bool) -> Operator:
         """The reference's operator for a GROUP BY in this window."""
         when: dict[str, Any] = {"grace": self.grace, "final": final, "partitions": partitions}
         if self.kind == "SESSION":
-            return Sessions(before, by, results, gap=self.size, **when)
+            return Sessions(before, by, results, gap=self.size, more=self.more or 0, **when)
         kind = CumulativeWindows if self.kind == "CUMULATIVE" else Windows
         return kind(before, by, results, size=self.size, advance=self.advance or self.size, **when)
 

@@ -194,15 +194,16 @@ def table(draw: st.DrawFn) -> Source:
 @st.composite
 def window(draw: st.DrawFn) -> Window:
     grace = draw(st.none() | milliseconds)
+    more = None if grace is None else draw(st.none() | st.sampled_from([2, 20]))
     match draw(st.sampled_from(["TUMBLING", "HOPPING", "CUMULATIVE", "SESSION"])):
         case "TUMBLING":
-            return Window("TUMBLING", draw(st.sampled_from([5, 10])), None, grace)
+            return Window("TUMBLING", draw(st.sampled_from([5, 10])), None, grace, more)
         case "HOPPING":
-            return Window("HOPPING", 10, draw(st.sampled_from([3, 5])), grace)
+            return Window("HOPPING", 10, draw(st.sampled_from([3, 5])), grace, more)
         case "CUMULATIVE":
-            return Window("CUMULATIVE", 10, draw(st.sampled_from([2, 5])), grace)
+            return Window("CUMULATIVE", 10, draw(st.sampled_from([2, 5])), grace, more)
         case _:
-            return Window("SESSION", draw(st.integers(1, 4)), None, grace)
+            return Window("SESSION", draw(st.integers(1, 4)), None, grace, more)
 
 
 @st.composite

@@ -202,14 +202,25 @@ class CumulativeWindows(Windows):
 
 class Sessions(Groups):
     """In SESSION windows; a place is a key, a session's end and its start. Sessions that a row brings together become one:
-    the earlier one's rows come first, the row itself last."""
+    the earlier one's rows come first, the row itself last. A session takes rows for its gap and grace, and can be brought
+    together with others for `more`, but with EMIT FINAL."""
 
     def __init__(
-        self, before: Operator, by: str, results: Results, *, gap: int, grace: int | None, final: bool, partitions: int
+        self,
+        before: Operator,
+        by: str,
+        results: Results,
+        *,
+        gap: int,
+        more: int,
+        grace: int | None,
+        final: bool,
+        partitions: int,
     ) -> None:
         super().__init__(before, by, results)
         self.gap, self.final = gap, final
-        self.kept = gap + grace_of(grace, gap, final=final)
+        self.taking = gap + grace_of(grace, gap, final=final)
+        self.kept = self.taking + (0 if final else more)
         self.times = dict.fromkeys(range(partitions), -1)
         self.closed_until = -1
         self.late = 0
@@ -227,7 +238,7 @@ class Sessions(Groups):
         )
         start = min([found.time, *(s for _, _, s in reached)])
         end = max([found.time, *(e for _, e, _ in reached)])
-        if end + self.kept < now:
+        if end + self.taking < now:
             self.late += 1
             return []
         merged = Group([g for place in reached for g in self.groups[place].given])
@@ -240,6 +251,6 @@ class Sessions(Groups):
         return [*made, self.told((key, end, start))]
 
     def closed(self) -> list[Event]:
-        until, before = min(self.times.values()) - self.kept - 1, self.closed_until
+        until, before = min(self.times.values()) - self.taking - 1, self.closed_until
         self.closed_until = max(until, before)
         return [self.told(place) for place in self.groups if before < place[1] <= until]

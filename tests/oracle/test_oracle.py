@@ -39,8 +39,9 @@ def check(case: Case, instance: duckdb.DuckDBPyConnection, folder: Path) -> None
 def comparable(case: Case, setup: Setup, told: list[Told]) -> dict[Any, Any]:
     """What must be equal: of a table what it says in the end; of a stream each key's rows in order, but those without a key,
     which come from several partitions. Over a foreign-key join on two workers results of one row can overtake one another:
-    an aggregate does not hear all of them, so that its groups' times are not said, nor which groups are empty. Nor are the
-    times of groups of a sub-query's groups, which hear a batch's last update of each."""
+    an aggregate does not hear all of them, so that its groups' times are not said, nor which groups are empty; a row of a LEFT
+    one that has lost its partner has the time of the loss, or none of it. Nor are the times of groups of a sub-query's
+    groups said, which hear a batch's last update of each."""
     if case.query.is_table:
         final = {key: (row, time) for key, row, time in told}
         rows_of = {key: last for key, last in final.items() if last[0] is not None}
@@ -49,7 +50,7 @@ def comparable(case: Case, setup: Setup, told: list[Told]) -> dict[Any, Any]:
         overtaken = setup.workers > 1 and isinstance(joined, ForeignKeyOf)
         if case.query.by is not None and (overtaken or groups_within(case.query.source)):
             return {key: row for key, (row, _) in rows_of.items() if row and row["V0"]}
-        return rows_of
+        return {key: row for key, (row, _) in rows_of.items()} if overtaken and joined.outer else rows_of
     rows: dict[Any, list[Any]] = {}
     for key, row, time in told:
         rows.setdefault(key, []).append((row, time))
