@@ -90,7 +90,7 @@ def find(provider: str) -> Load:
     raise UnknownName(
         f"there is no model provider {provider!r}",
         detail=f"known are {', '.join(names())}",
-        hint=f'did you mean "{near[0]}"?' if near else None,
+        hint=f'did you mean "{near[0]}"?' if near else "an engine of others comes with its package",
     )
 
 

@@ -93,7 +93,7 @@ class Tail:
         self._over = True
         self._count(status.metrics)
         if status.state == "ERROR":
-            self._put(EnvironmentFault("the push query has failed", detail=status.error))
+            self._put(EnvironmentFault("the query has failed", detail=status.error))
         self._put(None)
 
     def stop(self) -> None:

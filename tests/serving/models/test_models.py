@@ -114,7 +114,7 @@ def test_only_the_bad_row_errs(data: Path, tmp_path: Path) -> None:
             assert row["Y"] == row["EY"] == (None if bad else number + 1)
             assert row["WHY"] == ("unlucky" if number == 13 else None)
             assert row["V"] == (None if number == 20 else 1)
-        with pytest.raises(mergus.MergusError, match="push query has failed"):
+        with pytest.raises(mergus.MergusError, match="the query has failed"):
             db.query("SELECT f(a) FROM s;")
 
 
