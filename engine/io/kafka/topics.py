@@ -37,6 +37,14 @@ FIRST_REACH_S = 2.0  # then it is asked whether the brokers have refused us
 REACH_S = 10.0  # metadata: longer means that no broker is there
 _LOOKS = 500  # how often to look, every _LOOK_S, for a change that the cluster has agreed to
 _LOOK_S = 0.02
+_ELECTING = (  # what brokers answer until all of them know the leaders of a topic just made or moved
+    "NOT_LEADER_FOR_PARTITION",
+    "LEADER_NOT_AVAILABLE",
+    "UNKNOWN_TOPIC_OR_PART",
+    "UNKNOWN_LEADER_EPOCH",
+    "FENCED_LEADER_EPOCH",
+    "OFFSET_NOT_AVAILABLE",
+)
 _AWAY = ("_TRANSPORT", "_TIMED_OUT", "_ALL_BROKERS_DOWN")
 _RETENTION = "retention.ms"
 _NO_ID = "A" * 22  # 128 zero bits: a cluster from before topics had ids
@@ -220,8 +228,7 @@ class KafkaTopics:
                 return {place.partition: future.result().offset for place, future in futures.items()}
             except KafkaException as error:
                 looks += 1
-                electing = is_code(error, "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "UNKNOWN_TOPIC_OR_PART")
-                if not electing or looks == _LOOKS:
+                if not is_code(error, *_ELECTING) or looks == _LOOKS:
                     raise self._fault(f"cannot find the offsets of topic {name}", error) from error
                 time.sleep(_LOOK_S)
 
