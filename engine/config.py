@@ -65,7 +65,7 @@ _BY_NAME = {s.name: s for s in SETTINGS}
 
 @dataclass(frozen=True)
 class Value:
-    """A setting's value and where it came from: default, file, environment, command line."""
+    """A setting's value and where it came from: default, file, environment, command line, or arguments of Python's `connect`."""
 
     value: Any
     origin: str
@@ -189,14 +189,16 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is not TOML", detail=str(why)) from None
 
 
-def load(command_line: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None) -> Config:
-    """Merge the layers. `command_line`: settings by name, None where not given. Raises UserError on an unknown name or
-    a value that does not parse, naming the layer."""
+def load(
+    given: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None, *, by: str = "command line"
+) -> Config:
+    """Merge the layers. `given`: settings by name, None where not given; `by`: what that layer is called. Raises UserError
+    on an unknown name or a value that does not parse, naming the layer."""
     values = {s.name: Value(s.default, "default") for s in SETTINGS}
     layers: list[tuple[str, Mapping[str, Any]]] = [
         ("file", _from_file(file) if file is not None else {}),
         ("environment", _from_environment(environment)),
-        ("command line", {k: v for k, v in command_line.items() if v is not None}),
+        (by, {k: v for k, v in given.items() if v is not None}),
     ]
     for origin, layer in layers:
         for name, value in layer.items():

@@ -103,8 +103,16 @@ def test_no_server():
         mergus.connect("data", server="http://127.0.0.1:1")
 
 
-def test_settings_by_argument():
+def test_settings_by_argument(tmp_path, monkeypatch):
     with mergus.connect(workers=1, epoch_ms=100) as db:
         assert db.engine.config["epoch.ms"] == 100
-    with pytest.raises(UserError, match="unknown setting"):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(UserError, match="unknown setting") as refused:
         mergus.connect(wrokers=1)
+    assert refused.value.detail == "from the arguments"
+    with pytest.raises(UserError, match="takes text"):
+        mergus.connect(settings={"kafka.bootstrap": ["a:1"]})
+    assert list(tmp_path.iterdir()) == []  # the private folder goes with the refusal
+    with mergus.connect(settings={"data": str(tmp_path / "data")}) as db:
+        assert db.engine.config["data"] == str(tmp_path / "data")
+    assert (tmp_path / "data").is_dir()  # the user's own stays

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import atexit
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -134,9 +135,17 @@ def connect(
         if data is not None or kafka is not None or settings or more:
             raise UserError("a server has its own data, topics and settings", hint="connect(server=…) alone")
         return RemoteConnection(server)
-    folder = tempfile.mkdtemp(prefix="mergus-") if data is None else str(data)
-    dotted = {name.replace("_", "."): value for name, value in more.items()}
-    config = load({**(settings or {}), **dotted, "data": folder, "kafka.bootstrap": kafka}, {})
-    made = Connection(Engine.open(config, in_process=in_process, private=data is None))
+    given = {**(settings or {}), **{name.replace("_", "."): value for name, value in more.items()}}
+    named = {"data": None if data is None else str(data), "kafka.bootstrap": kafka}
+    given |= {name: value for name, value in named.items() if value is not None}
+    private = given.get("data") is None
+    if private:
+        given["data"] = tempfile.mkdtemp(prefix="mergus-")
+    try:
+        made = Connection(Engine.open(load(given, {}, by="arguments"), in_process=in_process, private=private))
+    except BaseException:
+        if private:
+            shutil.rmtree(given["data"], ignore_errors=True)
+        raise
     atexit.register(made.engine.close)  # where nobody closes it: its threads must end before the interpreter does
     return made
