@@ -79,10 +79,13 @@ def read_properties(properties: Sequence[Property], *, of_query: bool = False) -
             why = "it belongs to CREATE STREAM / TABLE without a SELECT" if given.name in _OF_SOURCES else None
             if given.name in _OF_QUERIES:
                 why = "it belongs to CREATE TABLE … AS SELECT … GROUP BY, whose query remembers its groups"
+            hint = suggestion(given.name, known) or f"the properties are {', '.join(known)}"
+            if given.name == "IDLE_TIMEOUT":
+                hint = "queries have it, not sources: SET 'idle_timeout' = '30 SECONDS'; before they are created"
             raise AnalysisError(
                 f"unknown property in the WITH clause: {given.name}",
                 detail=why,
-                hint=suggestion(given.name, known) or f"the properties are {', '.join(known)}",
+                hint=hint,
                 span=given.span,
             )
     return _Reader({p.name: p for p in properties}).read()
