@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import atexit
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -128,8 +127,8 @@ def connect(
     `data`: the data folder; without one a private folder, removed at `close`. `kafka`: bootstrap servers; without them
     topics are embedded. `server`: a server's URL, and then nothing else. `in_process`: queries run as threads of this
     process; False gives them host processes, as a server does. `settings`: any setting of the server by name; or as
-    arguments, `_` for the dots: `workers=2, epoch_ms=100`. Raises EnvironmentFault where the folder is in use, or no
-    server answers.
+    arguments, `_` for the dots: `workers=2, epoch_ms=100`; `data` and `kafka` go before those. Raises UserError for a
+    setting that is none, EnvironmentFault where the folder is in use, or no server answers.
     """
     if server is not None:
         if data is not None or kafka is not None or settings or more:
@@ -138,14 +137,10 @@ def connect(
     given = {**(settings or {}), **{name.replace("_", "."): value for name, value in more.items()}}
     named = {"data": None if data is None else str(data), "kafka.bootstrap": kafka}
     given |= {name: value for name, value in named.items() if value is not None}
-    private = given.get("data") is None
+    config = load(given, {}, by="arguments")  # before a folder is made: what is refused leaves none
+    private = config["data"] is None
     if private:
-        given["data"] = tempfile.mkdtemp(prefix="mergus-")
-    try:
-        made = Connection(Engine.open(load(given, {}, by="arguments"), in_process=in_process, private=private))
-    except BaseException:
-        if private:
-            shutil.rmtree(given["data"], ignore_errors=True)
-        raise
+        config = load({**given, "data": tempfile.mkdtemp(prefix="mergus-")}, {}, by="arguments")
+    made = Connection(Engine.open(config, in_process=in_process, private=private))
     atexit.register(made.engine.close)  # where nobody closes it: its threads must end before the interpreter does
     return made
