@@ -285,6 +285,37 @@ def test_a_reader_comes_to_the_end_of_transactions(topics: Topics, name: str) ->
     writer.close()
 
 
+def test_what_an_abandoned_transaction_wrote_hides_nothing(topics: Topics, name: str) -> None:
+    """Who reads would wait for its end, on Kafka for the minute after which brokers abort it."""
+    topics.create(name)
+    writer = topics.transactional_writer(name)
+    writer.write(name, records((None, b"never")))
+    writer.flush()
+    writer.abandon()
+    produce(topics, name, records((None, b"1")))
+    reader = topics.reader({(name, 0): 0})
+    assert [r["value"] for r in read(reader, 1)] == [b"1"]
+    reader.close()
+
+
+@pytest.mark.kafka
+def test_a_refused_commit_hides_nothing(kafka: str, name: str) -> None:
+    topics = KafkaTopics(kafka, {"message.max.bytes": "16000000"})
+    topics.create(name, config={"max.message.bytes": "1000"})
+    topics.create(f"{name}-other")
+    writer = topics.transactional_writer(name)
+    writer.write(f"{name}-other", records((None, b"never")))
+    writer.write(name, records((None, b"x" * 2_000)))
+    with pytest.raises(EnvironmentFault, match="could not be written to Kafka"):
+        writer.commit("1")
+    writer.abandon()
+    produce(topics, f"{name}-other", records((None, b"1")))
+    reader = topics.reader({(f"{name}-other", 0): 0})
+    assert [r["value"] for r in read(reader, 1)] == [b"1"]
+    reader.close()
+    topics.close()
+
+
 def test_a_second_writer_of_an_id_fences_the_first(topics: Topics, name: str) -> None:
     topics.create(name)
     first = topics.transactional_writer(name)

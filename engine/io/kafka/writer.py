@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from ...errors import EnvironmentFault, MergusError
 from . import markers
 from .errors import fault, is_code, wrong_settings
 
+log = logging.getLogger("mergus.topics")
 TIMEOUT_S = 60.0
 PATIENCE_S = 2.0  # then it is asked whether there are brokers at all, by who waits for each of its records
 _NEIGHBOUR = KafkaError._INVALID_DIFFERENT_RECORD  # what is refused because another record of its batch is
@@ -169,7 +171,8 @@ def _note(refused: dict[int, KafkaError], number: int, error: KafkaError | None,
 
 class KafkaTransactionalWriter(KafkaWriter):
     """Publishes at `commit`, all topics at once. `last_marker` looks for the newest under an id (markers.py). A transaction
-    that `abandon` leaves open is aborted by the next writer of the same id, or after a while by the brokers."""
+    that `abandon` cannot abort in time is aborted by the next writer of the same id, or after a minute by the brokers: until
+    then readers of its topics, other queries' markers among them, wait behind it."""
 
     def __init__(
         self,
@@ -210,8 +213,15 @@ class KafkaTransactionalWriter(KafkaWriter):
         """Make all that was written visible, with `marker`; raises EnvironmentFault when fenced."""
         record = {"key": [self._id.encode()], "value": [marker.encode()]}
         self.write(markers.TOPIC, pa.record_batch({name: pa.array(v, pa.binary()) for name, v in record.items()}))
-        self._open = False  # if it fails it is the next writer's of the id to end it
-        self._call("commit", lambda: self._producer.commit_transaction(TIMEOUT_S))
+        self._call("commit", self._commit)
+
+    def _commit(self) -> None:
+        self._open = False  # also where nobody knows what became of it
+        try:
+            self._producer.commit_transaction(TIMEOUT_S)
+        except KafkaException as error:
+            self._open = error.args[0].txn_requires_abort()
+            raise
 
     def last_marker(self) -> str | None:
         """The marker of the newest commit under this id, None when there is none."""
@@ -220,12 +230,23 @@ class KafkaTransactionalWriter(KafkaWriter):
     def close(self) -> None:
         """Abort what was not committed."""
         try:
-            if self._open:
-                self._open = False
-                self._producer.abort_transaction(TIMEOUT_S)
+            self._abort(TIMEOUT_S)
         except KafkaException as error:
             if not _is_fenced(error):
                 raise fault(f"cannot abort the transaction of {self._id}", error) from error
+
+    def abandon(self) -> None:
+        """Abort what was not committed, if the brokers answer soon."""
+        try:
+            self._abort(PATIENCE_S)
+        except KafkaException as error:  # why the flow ends is told already; whether a commit was made the marker tells
+            log.debug("the transaction of %s is not aborted: %s", self._id, error.args[0].name())
+        super().abandon()
+
+    def _abort(self, timeout_s: float) -> None:
+        if self._open:
+            self._open = False
+            self._producer.abort_transaction(timeout_s)
 
 
 def _is_fenced(error: KafkaException) -> bool:
