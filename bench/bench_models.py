@@ -2,11 +2,12 @@
 
     python -m bench.bench_models [--lines 80000] [--single 2000]
 
-The bare loop is a process that has loaded the three SavedModels and runs them, one thread, 1,024 lines a call, on arrays
-that lie ready: nothing is read, decoded or written. It runs before and behind the statements, and its figure is of both
-runs together, because a machine is seldom equally busy twice. Both have run once before they are measured, so that loading
-is in neither; the statements' time is from CREATE STREAM to the last record written. Once every line is another one; once
-1,443 lines come again and again, as logs have it, where the engine computes each once.
+The bare loop is a process that has loaded the three SavedModels and runs them, 1,024 lines a call, on arrays that lie
+ready: nothing is read, decoded or written; once one call after another on one thread, once a thread a core, as the engine
+does. It runs before and behind the statements, and its figure is of both runs together, because a machine is seldom equally
+busy twice. Both have run once before they are measured, so that loading is in neither; the statements' time is from CREATE
+STREAM to the last record written. Once every line is another one; once 1,443 lines come again and again, as logs have it,
+where the engine computes each once.
 
 Then one line at a time, each another one, in a process that may use one core: `embed` and `cluster_id` called from Python, and
 a pull query over a table's row that asks for both, from statement to answer.
@@ -31,6 +32,7 @@ import pyarrow as pa
 import mergus
 from bench.bench_filter_count import Figure, engine, show, used
 from mergus.engine.clock import SystemClock
+from mergus.engine.config import usable_cores
 from mergus.engine.io.embedded.topics import EmbeddedTopics
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,23 +41,31 @@ SOURCE = "CREATE STREAM {name} (m STRING) WITH (kafka_topic='{name}', value_form
 QUERY = "CREATE STREAM {name}_out AS SELECT embed(m)[1] AS first, classify(m) AS kind, cluster_id(m) AS cluster FROM {name};"
 BARE = """
 import json, os, resource, sys, time
+from concurrent.futures import ThreadPoolExecutor
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 import numpy as np
 import tensorflow as tf
 tf.config.threading.set_intra_op_parallelism_threads(1)
-tf.config.threading.set_inter_op_parallelism_threads(1)
+threads = int(sys.argv[2])
+tf.config.threading.set_inter_op_parallelism_threads(threads)
 lines = json.load(open(sys.argv[1]))
 arrays = [np.array([l.encode() for l in lines[i:i + 1024]], object) for i in range(0, len(lines), 1024)]
-models = [tf.saved_model.load(path) for path in sys.argv[2:]]
+models = [tf.saved_model.load(path) for path in sys.argv[3:]]
 calls = [m.signatures["serving_default"] for m in models]
 calls = [(call, list(call.structured_input_signature[1])[0]) for call in calls]
 for call, name in calls:
     call(**{name: tf.constant(arrays[0])})
-begun, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
-for array in arrays:
+def run(array):
     for call, name in calls:
         for made in call(**{name: tf.constant(array)}).values():
             made.numpy()
+begun, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+if threads == 1:
+    for array in arrays:
+        run(array)
+else:
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(run, arrays))
 end = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps([time.perf_counter() - begun, end.ru_utime + end.ru_stime - used.ru_utime - used.ru_stime]))
 """
@@ -84,11 +94,15 @@ def main() -> None:
     repeated = [chance.choice(known) for _ in range(count)]
     distinct = [f"{line} {number:x}" for number, line in enumerate(repeated)]
     with tempfile.TemporaryDirectory() as folder:
-        before = bare(Path(folder), distinct)
+        at_once = sorted({1, usable_cores()})
+        before = [bare(Path(folder), distinct, threads) for threads in at_once]
         figures = sql(Path(folder) / "data", {"unlike": distinct, "repeated": repeated})
-        behind = bare(Path(folder), distinct)
-    alone = replace(before, rows=2 * count, seconds=before.seconds + behind.seconds, cpu=before.cpu + behind.cpu)
-    show([alone, *figures])
+        behind = [bare(Path(folder), distinct, threads) for threads in at_once]
+    alone = [
+        replace(one, rows=2 * count, seconds=one.seconds + other.seconds, cpu=one.cpu + other.cpu)
+        for one, other in zip(before, behind, strict=True)
+    ]
+    show([*alone, *figures])
     command = [sys.executable, "-m", "bench.bench_models", "--only-single", "--single", str(options.single)]
     core = min(os.sched_getaffinity(0))
     subprocess.run(command, check=True, cwd=ROOT, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
@@ -130,15 +144,16 @@ def timed(what: str, lines: list[str], ask: Callable[[str], object]) -> None:
     print(f"{what:44}{middle:10.2f}{slow:10.2f}{1000 * len(times) / sum(times):10,.0f}{cpu:10.2f}", flush=True)
 
 
-def bare(folder: Path, lines: list[str]) -> Figure:
-    """The three models alone."""
+def bare(folder: Path, lines: list[str], threads: int) -> Figure:
+    """The three models alone, so many calls at a time."""
     path = folder / "lines.json"
     path.write_text(json.dumps(lines))
     artefacts = [str(ROOT / "models" / name / "artefact") for name in ("embed", "classify", "cluster_id")]
-    command = [sys.executable, "-c", BARE, str(path), *artefacts]
+    command = [sys.executable, "-c", BARE, str(path), str(threads), *artefacts]
     out = subprocess.run(command, capture_output=True, check=True, text=True)
     seconds, cpu = json.loads(out.stdout)
-    return Figure("bare models, ready arrays", len(lines), seconds, cpu)
+    how = "one call at a time" if threads == 1 else f"{threads} at a time"
+    return Figure(f"bare models, ready arrays, {how}", len(lines), seconds, cpu)
 
 
 def sql(data: Path, jobs: dict[str, list[str]]) -> list[Figure]:

@@ -7,6 +7,7 @@ is. Properties that a statement may SET (`ksql.…`, `auto.offset.reset`) live i
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -17,6 +18,11 @@ from typing import Any
 from .errors import EnvironmentFault, UserError
 
 SECRET_WORDS = ("password", "secret", "token", "credential", "sasl.jaas", "key.pem", "passphrase")
+
+
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

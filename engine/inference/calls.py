@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +19,7 @@ from .model_function import ModelFunction, Tensors
 from .process import Unanswered
 from .program import Program
 from .providers.tensorflow import SavedModel
+from .spare_threads import SpareThreads
 from .stats import ModelStats
 
 if TYPE_CHECKING:
@@ -31,43 +34,94 @@ UNANSWERED_MAX = 20
 a model that answers nothing would cost a time-out and a start for each."""
 
 
-def run(
-    function: ModelFunction,
-    inputs: Sequence[pa.Array],
-    model: SavedModel | Program,
-    stats: ModelStats,
-    rows_max: int,
-    before: Evaluation | None = None,
-) -> tuple[dict[str, np.ndarray[Any, Any]], Lost]:
-    """Run the model over all of `inputs` in calls of at most `rows_max` rows, halving a call that fails. `before` makes of
-    them what the model is given, as many rows at a time: of rows with NULL then it is not asked, unless it takes them."""
-    count = len(inputs[0])
-    limit = min(rows_max, function.batch_sizes[-1]) if function.batch_sizes else rows_max
-    if before is None:
-        return _asked(function, inputs, model, stats, limit)
-    pieces: list[tuple[Rows, Tensors]] = []
-    lost: Lost = {}
-    for start in range(0, count, limit):
-        rows, given, failed = _transformed(before, [a.slice(start, limit) for a in inputs], function.takes_null)
-        lost |= {start + i: why for i, why in failed.items()}
-        if not len(rows):
-            continue
-        outputs, refused = _asked(function, given, model, stats, limit)
-        lost |= {start + int(rows[i]): why for i, why in refused.items()}
-        pieces.append((start + rows, outputs))
-    return _join(pieces, count), lost
+@dataclass(frozen=True)
+class Caller:
+    """Asks models in calls of at most `rows_max` rows; `spare` threads take part where the engine computes calls side by side."""
+
+    rows_max: int
+    spare: SpareThreads
+
+    def run(
+        self,
+        function: ModelFunction,
+        inputs: Sequence[pa.Array],
+        model: SavedModel | Program,
+        stats: ModelStats,
+        before: Evaluation | None = None,
+    ) -> tuple[dict[str, np.ndarray[Any, Any]], Lost]:
+        """Run the model over all of `inputs`, halving a call that fails. `before` makes of them what the model is given, as many
+        rows at a time: of rows with NULL then it is not asked, unless it takes them."""
+        count = len(inputs[0])
+        if before is None:
+            return self._asked(function, inputs, model, stats)
+        limit = self._limit(function)
+        pieces: list[tuple[Rows, Tensors]] = []
+        lost: Lost = {}
+        for start in range(0, count, limit):
+            rows, given, failed = _transformed(before, [a.slice(start, limit) for a in inputs], function.takes_null)
+            lost |= {start + i: why for i, why in failed.items()}
+            if not len(rows):
+                continue
+            outputs, refused = self._asked(function, given, model, stats)
+            lost |= {start + int(rows[i]): why for i, why in refused.items()}
+            pieces.append((start + rows, outputs))
+        return _join(pieces, count), lost
+
+    def _limit(self, function: ModelFunction) -> int:
+        return min(self.rows_max, function.batch_sizes[-1]) if function.batch_sizes else self.rows_max
+
+    def _asked(
+        self, function: ModelFunction, inputs: Sequence[pa.Array], model: SavedModel | Program, stats: ModelStats
+    ) -> tuple[dict[str, np.ndarray[Any, Any]], Lost]:
+        count, size = len(inputs[0]), self._limit(function)
+
+        def ask(start: int, end: int, into: ModelStats = stats) -> Tensors:
+            return _call(function, [a.slice(start, end - start) for a in inputs], model, into)
+
+        first: Callable[[int, int], Tensors] = ask
+        if getattr(model, "side_by_side", False):
+            size = size if function.batch_sizes else self.spare.part(count, size)
+            first = _tried(count, size, ask, stats, self.spare)
+        pieces, failed = halved(count, size, first)
+        if len(pieces) == 1 and not failed:
+            return dict(pieces[0][2]), failed
+        return _join([(slice(start, end), outputs) for start, end, outputs in pieces], count), failed
 
 
-def _asked(
-    function: ModelFunction, inputs: Sequence[pa.Array], model: SavedModel | Program, stats: ModelStats, limit: int
-) -> tuple[dict[str, np.ndarray[Any, Any]], Lost]:
-    count = len(inputs[0])
-    pieces, failed = halved(
-        count, limit, lambda start, end: _call(function, [a.slice(start, end - start) for a in inputs], model, stats)
-    )
-    if len(pieces) == 1 and not failed:
-        return dict(pieces[0][2]), failed
-    return _join([(slice(start, end), outputs) for start, end, outputs in pieces], count), failed
+def _tried(
+    count: int, size: int, ask: Callable[[int, int, ModelStats], T], stats: ModelStats, spare: SpareThreads
+) -> Callable[[int, int], T]:
+    """`ask`, with its first calls, of `size` rows each, made already, several at a time."""
+    if count <= size:
+        return lambda start, end: ask(start, end, stats)
+    places = [(start, min(start + size, count)) for start in range(0, count, size)]
+    own = [ModelStats() for _ in places]
+    spent = [0.0 for _ in places]
+
+    def timed(number: int) -> T:
+        begun = time.perf_counter()
+        try:
+            return ask(*places[number], own[number])
+        finally:
+            spent[number] = time.perf_counter() - begun
+
+    begun = time.perf_counter()
+    outcomes = spare.outcomes([partial(timed, number) for number in range(len(places))])
+    at_a_time = sum(spent) / max(time.perf_counter() - begun, 1e-9)
+    for part in own:
+        stats.add(part)
+        stats.glue_seconds += part.model_seconds * (1 - 1 / at_a_time)  # which the batch has not waited for
+    known = dict(zip(places, outcomes, strict=True))
+
+    def told(start: int, end: int) -> T:
+        if (start, end) not in known:
+            return ask(start, end, stats)
+        outcome = known.pop((start, end))
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    return told
 
 
 def _transformed(

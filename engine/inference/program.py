@@ -36,7 +36,8 @@ class Tensor:
 @dataclass(frozen=True)
 class Source:
     """What is loaded: `options` are the properties of CREATE MODEL by lower-case name; `inputs` and `outputs` what INPUT
-    and OUTPUT declare, for engines whose artefact does not say (None: nothing is declared)."""
+    and OUTPUT declare, for engines whose artefact does not say (None: nothing is declared). `threads`: those of one call;
+    `at_once`: so many calls may come at a time, for engines whose threads are their own."""
 
     name: str
     path: Path
@@ -44,6 +45,7 @@ class Source:
     threads: int = 1
     inputs: tuple[Tensor, ...] | None = None
     outputs: tuple[Tensor, ...] | None = None
+    at_once: int = 1
 
     @property
     def allows_pickle(self) -> bool:
@@ -52,7 +54,8 @@ class Source:
 
 
 class Program(Protocol):
-    """A loaded model. Calls may come from several threads. `loader` says how it was read, for DESCRIBE MODEL."""
+    """A loaded model. Calls may come from several threads. `loader` says how it was read, for DESCRIBE MODEL. One that computes
+    without Python's lock may have an attribute `side_by_side = True`: a large batch is then divided among the cores."""
 
     loader: str
 

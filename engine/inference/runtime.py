@@ -18,16 +18,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from ..config import usable_cores
 from ..errors import UserError
 from .arrays import conform, from_tensor, whole_of
 from .cache import OutputCache
-from .calls import Lost, halved, run
+from .calls import Caller, Lost, halved
 from .distinct import Distinct, distinct
 from .model_function import ModelFunction, Prepare, Tensors
 from .process import ModelProcess, give_back_memory, resident_bytes
 from .program import Program, Source
 from .providers import registry as providers
 from .providers.tensorflow import SavedModel
+from .spare_threads import SpareThreads
 from .stats import ModelStats
 from .versions.artefact import Artefact, verify
 from .versions.moves import Places
@@ -99,8 +101,9 @@ class ModelRuntime:
     """Loads models when first used and runs them. Safe to call from several threads; one runtime a process is enough.
 
     `rows_max`: the largest call (beyond about 2,000 rows a call gains nothing and its memory grows). `cache_rows`: how
-    many inputs each model version remembers, 0 for none. Threads: DESIGN's rule is workers × intra-op ≤ cores. `instance`:
-    the DuckDB that evaluates TRANSFORMs; without it one of its own, when there is one to evaluate.
+    many inputs each model version remembers, 0 for none. `intra_op_threads`: of a call; `at_once`: so many calls a batch makes
+    at a time, on spare threads but for one. `instance`: the DuckDB that evaluates TRANSFORMs; without it one of its own, when
+    there is one to evaluate.
     """
 
     def __init__(
@@ -109,12 +112,12 @@ class ModelRuntime:
         rows_max: int = 1024,
         cache_rows: int = 16_384,
         intra_op_threads: int = 1,
-        inter_op_threads: int = 1,
+        at_once: int = 1,
         instance: Instance | None = None,
     ) -> None:
-        self._rows_max = rows_max
         self._cache_rows = cache_rows
-        self._threads = (intra_op_threads, inter_op_threads)
+        self._threads = (intra_op_threads, at_once)
+        self._caller = Caller(rows_max, SpareThreads(at_once - 1))
         self._instance = instance
         self._models: dict[_Key, _Loaded] = {}
         self._loading: set[_Key] = set()
@@ -141,8 +144,8 @@ class ModelRuntime:
         with self._using(function) as loaded:
             started, spent = time.perf_counter(), ModelStats()
             columns = [_one_chunk(a, t) for a, t in zip(args, function.arrow_inputs, strict=True)]
-            result = _infer(function, columns, loaded, spent, self._rows_max)
-            spent.glue_seconds = time.perf_counter() - started - spent.model_seconds
+            result = _infer(function, columns, loaded, spent, self._caller)
+            spent.glue_seconds += time.perf_counter() - started - spent.model_seconds
             with loaded.lock:
                 loaded.stats.add(spent)
         return result
@@ -204,15 +207,15 @@ class ModelRuntime:
     def _load(self, function: ModelFunction) -> _Loaded:
         started, held = time.perf_counter(), resident_bytes()
         artefact = verify(function.name, function.artefact, function.sha256)
-        intra, inter = self._threads
+        intra, at_once = self._threads
         model: SavedModel | Program
         if function.provider == "tensorflow" and not function.options:
-            model = SavedModel(function.name, artefact.path, intra_op_threads=intra, inter_op_threads=inter)
+            model = SavedModel(function.name, artefact.path, intra_op_threads=intra, inter_op_threads=at_once)
             if function.prepare is None:
                 model.check_inputs(tuple(function.inputs))
         else:
-            declared = function.declared or (None, None)
-            source = Source(function.name, artefact.path, function.options, intra, *declared)
+            takes, gives = function.declared or (None, None)
+            source = Source(function.name, artefact.path, function.options, intra, takes, gives, at_once)
             model = _engine(function, source)
         grown = model.resident_bytes if isinstance(model, ModelProcess) else max(0, resident_bytes() - held)
         stats = ModelStats(load_seconds=time.perf_counter() - started, loaded_bytes=grown)
@@ -251,7 +254,7 @@ def _one_chunk(column: pa.Array | pa.ChunkedArray, wanted: pa.DataType) -> pa.Ar
 
 
 def _infer(
-    function: ModelFunction, columns: Sequence[pa.Array], loaded: _Loaded, stats: ModelStats, rows_max: int
+    function: ModelFunction, columns: Sequence[pa.Array], loaded: _Loaded, stats: ModelStats, caller: Caller
 ) -> InferResult:
     with loaded.lock:
         known = loaded.stats
@@ -260,7 +263,7 @@ def _infer(
     stats.rows += len(asked.slot)
     stats.nulls += 0 if asked.straight else int((asked.slot < 0).sum())
     stats.distinct += asked.count
-    outputs, failed = _outputs(function, asked, loaded, stats, rows_max, cached)
+    outputs, failed = _outputs(function, asked, loaded, stats, caller, cached)
     column, unfinished = _finish(function, outputs, asked.count, failed, loaded.after)
     failed |= unfinished
     # Where nothing repeats and nothing is NULL the inputs are the rows, in order, and need no gather.
@@ -288,12 +291,12 @@ def _rows_of(asked: Distinct, failed: Lost) -> list[tuple[int, str]]:
 
 
 def _outputs(
-    function: ModelFunction, asked: Distinct, loaded: _Loaded, stats: ModelStats, rows_max: int, cached: bool
+    function: ModelFunction, asked: Distinct, loaded: _Loaded, stats: ModelStats, caller: Caller, cached: bool
 ) -> tuple[dict[str, np.ndarray[Any, Any]], Lost]:
     """Raw outputs for every distinct input, from the model or (`cached`) the cache, and the inputs that it has none for."""
 
     def ask(inputs: Sequence[pa.Array]) -> tuple[dict[str, np.ndarray[Any, Any]], Lost]:
-        return run(function, inputs, loaded.model, stats, rows_max, loaded.before)
+        return caller.run(function, inputs, loaded.model, stats, loaded.before)
 
     cache, keys = loaded.cache, asked.keys
     if keys is None or not cached:
@@ -385,5 +388,5 @@ def shared_runtime() -> ModelRuntime:
     global _shared
     with _shared_lock:
         if _shared is None:
-            _shared = ModelRuntime()
+            _shared = ModelRuntime(at_once=usable_cores())
         return _shared

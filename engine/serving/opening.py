@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..clock import Clock
-from ..config import Config
+from ..config import Config, usable_cores
 from ..errors import MergusError, UserError
 from ..inference.versions.store import ModelStore
 from ..io.embedded.keeper import TopicsKeeper
@@ -86,13 +85,12 @@ def functions_folder(config: Config) -> Path | None:
 
 
 def _cores(config: Config) -> int:
-    return (
-        config["threads"] or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    return config["threads"] or usable_cores()
 
 
 def host_settings(config: Config, folder: DataFolder) -> HostSettings:
-    """What every host process is told. Each uses one thread for DuckDB and models: hosts and workers are the parallelism."""
+    """What every host process is told. Each uses one thread for DuckDB and for one call of a model: hosts, workers and calls side
+    by side are the parallelism."""
     return HostSettings(
         data=folder.path,
         kafka=config["kafka.bootstrap"],
@@ -101,6 +99,7 @@ def host_settings(config: Config, folder: DataFolder) -> HostSettings:
         durability=durability(config),
         memory_mb=max(128, config["memory.mb"] // max(2, _cores(config))),
         threads=1,
+        cores=_cores(config),
         idle_park_ms=config["idle.park.ms"],
         files_allowed=allowed_folders(config),
     )

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pytest
 
 from mergus.engine.errors import UserError
-from mergus.engine.inference.calls import run
+from mergus.engine.inference.calls import Caller
 from mergus.engine.inference.model_function import ModelFunction
 from mergus.engine.inference.process import ModelProcess, Unanswered
 from mergus.engine.inference.program import Source, Tensor
 from mergus.engine.inference.runtime import ModelRuntime
+from mergus.engine.inference.spare_threads import SpareThreads
 from mergus.engine.inference.stats import ModelStats
 from mergus.engine.sql.types import BIGINT
 
@@ -107,7 +108,7 @@ class Hanging:
 
 def called(program: Any, count: int) -> dict[int, str]:
     model = ModelFunction("M", "m", {"x": BIGINT}, BIGINT)
-    return run(model, [pa.array(range(count))], program, ModelStats(), 1024)[1]
+    return Caller(1024, SpareThreads(0)).run(model, [pa.array(range(count))], program, ModelStats())[1]
 
 
 def test_only_the_row_that_hangs_errs() -> None:

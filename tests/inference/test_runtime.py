@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mergus
+from mergus.engine.errors import EnvironmentFault
 from mergus.engine.inference import cache
 from mergus.engine.inference.model_function import ModelFunction
 from mergus.engine.inference.runtime import ModelRuntime
@@ -104,6 +105,49 @@ def test_calls_have_an_allowed_size_and_no_more_than_the_limit(fake: Path) -> No
     result = ModelRuntime(rows_max=4).infer(double(fake), [pa.array(range(10))])
     assert sorted(len(rows) for rows in FakeModel.asked) == [2, 4, 4]
     assert result.values.to_pylist() == [2 * i for i in range(10)]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 4])
+def test_a_large_batch_is_asked_side_by_side(fake: Path, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    """All calls are under way before one may end; the answers are in order, the bad rows err alone, and they count as once."""
+    everyone, ask = threading.Barrier(at_once), FakeModel.__call__
+
+    def together(self: FakeModel, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if len(tensors["x"]) == 1_000:
+            everyone.wait(20)
+        return ask(self, tensors)
+
+    monkeypatch.setattr(FakeModel, "side_by_side", True, raising=False)
+    monkeypatch.setattr(FakeModel, "__call__", together)
+    runtime = ModelRuntime(at_once=at_once)
+    values = list(range(1_000 * at_once))
+    assert runtime.infer(double(fake), [pa.array(values)]).values.to_pylist() == [2 * v for v in values]
+    assert [len(rows) for rows in FakeModel.asked] == [1_000] * at_once
+    assert runtime.infer(double(fake), [pa.array(range(9_000, 9_100))]).errors == []
+    assert len(FakeModel.asked[-1]) == 100  # a small batch is not divided
+    stats = runtime.stats(double(fake))
+    assert (stats.rows, stats.model_rows, stats.model_calls) == (len(values) + 100, len(values) + 100, at_once + 1)
+    assert stats.glue_seconds > 0
+
+
+def test_a_bad_row_of_a_batch_side_by_side_errs_alone(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeModel, "side_by_side", True, raising=False)
+    FakeModel.refuses = {3, 5_999}
+    result = ModelRuntime(at_once=3).infer(double(fake), [pa.array(range(6_000))])
+    assert result.errors == [(3, "cannot take 3"), (5_999, "cannot take 5999")]
+    assert result.values.to_pylist() == [None if v in FakeModel.refuses else 2 * v for v in range(6_000)]
+
+
+def test_an_engine_that_is_away_is_told_from_a_helper(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(self: FakeModel, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if 3_999 in tensors["x"]:
+            raise EnvironmentFault("the engine is away")
+        return {"z": tensors["x"]}
+
+    monkeypatch.setattr(FakeModel, "side_by_side", True, raising=False)
+    monkeypatch.setattr(FakeModel, "__call__", away)
+    with pytest.raises(EnvironmentFault, match="the engine is away"):
+        ModelRuntime(at_once=2).infer(double(fake), [pa.array(range(4_000))])
 
 
 def test_a_value_that_finish_refuses_errs_alone(fake: Path) -> None:

@@ -28,9 +28,10 @@ class GraphDefProgram:
     """One graph, pruned to what the outputs need."""
 
     loader = "graphdef"
+    side_by_side = True
 
     def __init__(self, source: Source) -> None:
-        self._tf = tensorflow(source.threads, source.threads)
+        self._tf = tensorflow(source.threads, source.at_once)
         definition = self._read(source)
         graph = self._tf.Graph()
         with graph.as_default():
@@ -44,7 +45,7 @@ class GraphDefProgram:
             )
         self.input_tensors = tuple(_tensor(t) for t in takes)
         self.output_tensors = tuple(_tensor(t) for t in gives)
-        self._session: Any = self._tf.compat.v1.Session(graph=graph, config=self._config(source.threads))
+        self._session: Any = self._tf.compat.v1.Session(graph=graph, config=self._config(source))
         self._feeds, self._fetches = takes, gives
 
     def __call__(self, tensors: Tensors) -> dict[str, np.ndarray[Any, Any]]:
@@ -73,9 +74,9 @@ class GraphDefProgram:
             ) from error
         return definition
 
-    def _config(self, threads: int) -> Any:
+    def _config(self, source: Source) -> Any:
         return self._tf.compat.v1.ConfigProto(
-            intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads
+            intra_op_parallelism_threads=source.threads, inter_op_parallelism_threads=source.at_once
         )
 
 

@@ -21,9 +21,10 @@ class KerasProgram:
     """One Keras model, called without training."""
 
     loader = "keras"
+    side_by_side = True
 
     def __init__(self, source: Source) -> None:
-        self._tf = tensorflow(source.threads, source.threads)
+        self._tf = tensorflow(source.threads, source.at_once)
         path = one_file(source, (".keras", ".h5", ".hdf5"), "Keras files")
         try:
             self._model: Any = self._tf.keras.models.load_model(str(path), compile=False)

@@ -22,6 +22,7 @@ class OnnxProgram:
     """One session."""
 
     loader = "onnxruntime"
+    side_by_side = True
 
     def __init__(self, source: Source) -> None:
         runtime: Any = library("onnxruntime")

@@ -23,10 +23,11 @@ class OpenVinoProgram:
     """One compiled model. A request holds the memory of one call: each caller takes one, and leaves it for the next."""
 
     loader = "openvino"
+    side_by_side = True
 
     def __init__(self, source: Source) -> None:
         openvino: Any = library("openvino")
-        threads = {"INFERENCE_NUM_THREADS": source.threads, "PERFORMANCE_HINT": "LATENCY"}
+        threads = {"INFERENCE_NUM_THREADS": source.threads * source.at_once, "NUM_STREAMS": source.at_once}
         exact = {"INFERENCE_PRECISION_HINT": "f32"}  # else float32 is computed as bfloat16 where the processor can
         path = one_file(source, ENDINGS, "models", hint=f"of {', '.join(ENDINGS)}")
         try:

@@ -1,7 +1,8 @@
 """TensorFlow SavedModels: loading, calling, letting go. The only module that imports tensorflow, and only when asked.
 
 The import takes seconds and hundreds of megabytes, so it waits for the first model. Threads are set once a process,
-before TensorFlow starts its pools: its own defaults cost up to fifty times on a small machine.
+before TensorFlow starts its pools: its own defaults cost up to fifty times on a small machine. Its inter-op threads do the
+work of every call: with one of them, calls that come at a time wait for one another.
 
 oneDNN stays as the framework has it: on. It keeps what it has compiled for each shape of a call, up to 1,024 of them, and texts
 make a new one of almost every batch: a process that runs two of the models that ship grows by some 100 MB in a quarter of an
@@ -71,7 +72,7 @@ def load(source: Source) -> SavedModel:
         source.name,
         source.path,
         intra_op_threads=source.threads,
-        inter_op_threads=source.threads,
+        inter_op_threads=source.at_once,
         signature=source.options.get("signature"),
     )
 
@@ -81,6 +82,8 @@ class SavedModel:
 
     `loader` says which of TensorFlow's two loaders read it: `v2`, or `v1` for old files that v2 refuses.
     """
+
+    side_by_side = True
 
     def __init__(
         self,

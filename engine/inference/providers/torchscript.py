@@ -27,6 +27,7 @@ class TorchScriptProgram:
     """One module, in evaluation mode."""
 
     loader = "torchscript"
+    side_by_side = True
 
     def __init__(self, source: Source) -> None:
         if source.inputs is None or source.outputs is None:

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class HostSettings:
     """What a host is told at its start. `kafka`: bootstrap servers, None for embedded topics under `data`. `server_id`: what
-    transactional ids on Kafka begin with."""
+    transactional ids on Kafka begin with. `threads`: of DuckDB and of one call of a model; `cores`: so many calls at a time."""
 
     data: Path
     kafka: str | None = None
@@ -65,6 +65,7 @@ class HostSettings:
     durability: Durability = "process"
     memory_mb: int = 512
     threads: int = 1
+    cores: int = 1
     idle_park_ms: int = 30_000
     files_allowed: tuple[Path, ...] | None = None
 
@@ -145,7 +146,10 @@ class Host:
         from ...inference.versions.routing import RoutedRuntime  # only where a plan infers
 
         return RoutedRuntime(
-            write=self._append, intra_op_threads=self.settings.threads, instance=lambda: self.engine.instance
+            write=self._append,
+            intra_op_threads=self.settings.threads,
+            at_once=self.settings.cores,
+            instance=lambda: self.engine.instance,
         )
 
     def _append(self, topic: str, values: Sequence[bytes]) -> None:

@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import logging
 import multiprocessing
-import os
 import signal
 import sys
 import threading
@@ -25,6 +24,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ...config import usable_cores
 from ...errors import EnvironmentFault, MergusError
 from ...inference.stats import ModelStats
 from ...plan.physical.calls import models_called
@@ -309,7 +309,7 @@ def placement(plan: QueryPlan, workers: int, taken: Sequence[str]) -> str:
     models = sorted({model.name for model in models_called(plan)})
     if models:
         return model_place(models[0])
-    shared = [f"shared {i}" for i in range(max(1, (os.cpu_count() or 2) // 2))]
+    shared = [f"shared {i}" for i in range(max(1, usable_cores() // 2))]
     return min(shared, key=lambda name: sum(t == name for t in taken))
 
 
