@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import duckdb
 import pyarrow as pa
 
-from ..plan.physical.steps import Evaluate, Infer, Step
+from ..plan.physical.steps import Evaluate, Infer
 from ..sql.schema import Schema
 from ..sql.types import arrow_type
 from ..state.duckdb import cursor
@@ -20,7 +20,7 @@ from .operator import Frame, Report
 
 
 def answer(
-    steps: Sequence[Step],
+    steps: Sequence[Evaluate | Infer],
     rows: pa.Table,
     schema: Schema,
     instance: duckdb.DuckDBPyConnection,
@@ -48,9 +48,8 @@ class _NoState(StateStore):
         self.connection = self.evaluation = connection
 
 
-def _run(step: Step, rows: pa.Table, context: Context) -> pa.Table | None:
+def _run(step: Evaluate | Infer, rows: pa.Table, context: Context) -> pa.Table | None:
     """What one step gives, None for no rows."""
-    assert isinstance(step, Evaluate | Infer)  # `plan/pull/models.py` makes no others
     frame = Frame({step.input: rows} if rows.num_rows else {})
     operator = EvaluateOperator(step, context) if isinstance(step, Evaluate) else InferOperator(step, context)
     operator.run(frame)

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from mergus.engine.plan.pull.plan import step_exprs
 from mergus.engine.plan.pull.shapes import CONSTANTS_MAX, constants_of, shape_of
+from mergus.engine.sql.compile.expression import compile_sql
 from tests.plan.test_pull import pull
 
 SAME = [
@@ -18,6 +20,11 @@ SAME = [
     ),
     ("SELECT n FROM w WHERE id = 1 AND WINDOWSTART >= 5", "SELECT n FROM w WHERE id = 3 AND WINDOWSTART >= 7"),
     ("SELECT n FROM t", "SELECT n FROM t"),
+    ("SELECT double_score(n) AS s FROM t WHERE id = 1", "SELECT double_score(n) AS s FROM t WHERE id = 8"),
+    (
+        "SELECT b, double_score(n + 3) AS s FROM t2 WHERE a = 1 AND double_score(n * 2) > 4 AND b <> 'x'",
+        "SELECT b, double_score(n + 4) AS s FROM t2 WHERE a = 5 AND double_score(n * 7) > 0 AND b <> 'y'",
+    ),
 ]
 """Statements of one shape."""
 EACH_BY_ITSELF = [
@@ -29,7 +36,8 @@ EACH_BY_ITSELF = [
 
 def bare(plan):
     """What a plan answers with, without where it stood in its text."""
-    return plan.sql("t"), plan.schema, plan.limit, plan.relation, plan.by_key
+    steps = [(type(step), step.schema, list(map(compile_sql, step_exprs(step)))) for step in plan.steps]
+    return plan.sql("t"), plan.schema, plan.limit, plan.relation, plan.by_key, steps
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)

@@ -31,7 +31,7 @@ from ..analysis.rows import Rows, RowScope
 from ..analysis.sources import rows_from
 from ..explain import step_text, windowed
 from ..logical import Read
-from ..physical.steps import Evaluate, Step, Window
+from ..physical.steps import Evaluate, Infer, Window
 from ..predicates import conjuncts
 from ..rules.hoist_models import has_model
 from .models import hoisted
@@ -74,19 +74,22 @@ class PullPlan:
     window: Window | None = None
     is_stream: bool = False
     by_key: bool = False
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Evaluate | Infer, ...] = ()
     shape: PullShape | None = field(default=None, compare=False, repr=False)
     values: tuple[Any, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def kept(self) -> list[str]:
+        """The system columns that the steps need of the rows."""
+        return sorted(systems_used([e for step in self.steps for e in step_exprs(step)]))
 
     def sql(self, view: str) -> str:
         """The DuckDB SQL over a view (or a table, or a query in parentheses) of the relation's rows. An expression that fails for
         a row is NULL there."""
-        evaluations = [step for step in self.steps if isinstance(step, Evaluate)]
-        later = [e for step in evaluations for e in (*step.columns, *([] if step.where is None else [step.where]))]
         columns = [f"{compile_sql(guarded(e))} AS c{i}" for i, e in enumerate(self.columns)]
-        columns += [SYSTEM_COLUMNS[name] for name in sorted(systems_used(later))]
+        columns += [SYSTEM_COLUMNS[name] for name in self.kept]
         where = "" if self.where is None else f" WHERE {compile_condition(guarded_condition(self.where))}"
-        cut = self.limit is not None and all(step.where is None for step in evaluations)
+        cut = self.limit is not None and all(step.where is None for step in self.steps if isinstance(step, Evaluate))
         limit = f" LIMIT {self.limit}" if cut else ""
         return f"SELECT {', '.join(columns)} FROM {view}{where}{limit}"
 
@@ -111,7 +114,7 @@ def plan_pull(query: Query, catalog: Catalog, registry: FunctionRegistry) -> Pul
     parts = [] if where is None else conjuncts(where)
     keys = [e.index for e in (k.expr for k in rows.keys) if isinstance(e, Column)] if read.is_table else []
     named = _keys(parts, keys)
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Evaluate | Infer, ...] = ()
     if any(has_model(e) for e in exprs):
         columns, where, steps = hoisted(read, columns, where, schema)
     return PullPlan(
@@ -128,6 +131,13 @@ def plan_pull(query: Query, catalog: Catalog, registry: FunctionRegistry) -> Pul
         by_key=named is not None,
         steps=steps,
     )
+
+
+def step_exprs(step: Evaluate | Infer) -> list[Expr]:
+    """What a step of a pull query computes, or asks models about."""
+    if isinstance(step, Infer):
+        return [arg for _, args in step.calls for arg in args]
+    return [*step.columns, *([] if step.where is None else [step.where])]
 
 
 def explain_pull(plan: PullPlan) -> str:

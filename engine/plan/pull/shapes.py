@@ -15,9 +15,11 @@ from functools import cached_property
 from typing import Any
 
 from ...errors import MergusError
+from ...sql.compile.expression import compile_sql, guarded
 from ...sql.expressions import Call, Expr, Literal, transform, walk
-from ...sql.functions import SqlTemplate
-from .plan import PullPlan
+from ...sql.functions import ModelCall, SqlTemplate
+from ..physical.steps import Evaluate, Infer
+from .plan import PullPlan, step_exprs
 
 _PIECE = re.compile(
     r"(?P<kept>`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|\$\{[^}]*\}|[^\W\d]\w*"
@@ -110,22 +112,31 @@ def shape_of(text: str, plan: Callable[[str], PullPlan]) -> PullShape | None:
             return Literal(Slot(marks.index(expr.value)), expr.type)
         return None
 
-    if marked.steps or not all(
-        _is_sql(e) for e in (*marked.columns, *([] if marked.where is None else [marked.where]))
-    ):
+    exprs = [*marked.columns, *([] if marked.where is None else [marked.where])]
+    if not all(_is_sql(e) for e in (*exprs, *(e for step in marked.steps for e in step_exprs(step)))):
         return None
     shape = PullShape(_changed(marked, open_slot))
     return shape if _says(shape.filled(values)) == _says(plan(text)) else None
 
 
 def _is_sql(expr: Expr) -> bool:
-    """Whether an expression calls nothing that was made for its constants: no model, no Python function."""
+    """Whether an expression calls nothing that was made for its constants, as a Python function may be. Models are called by
+    steps."""
     return all(isinstance(node.implementation, SqlTemplate) for node in walk(expr) if isinstance(node, Call))
 
 
 def _says(plan: PullPlan) -> tuple[object, ...]:
     """All that an answer depends on."""
-    return plan.sql("t"), plan.relation, plan.schema, plan.limit, plan.window, plan.is_stream
+    steps = [(step.input, step.output, step.schema, _models(step), _texts(step)) for step in plan.steps]
+    return plan.sql("t"), plan.relation, plan.schema, plan.limit, plan.window, plan.is_stream, steps
+
+
+def _models(step: Evaluate | Infer) -> list[ModelCall]:
+    return [call for call, _ in step.calls] if isinstance(step, Infer) else []
+
+
+def _texts(step: Evaluate | Infer) -> list[str]:
+    return [compile_sql(guarded(expr)) for expr in step_exprs(step)]
 
 
 def _changed(plan: PullPlan, change: Callable[[Expr], Expr | None]) -> PullPlan:
@@ -137,6 +148,14 @@ def _changed(plan: PullPlan, change: Callable[[Expr], Expr | None]) -> PullPlan:
             return transform(replace(expr, span=None), deeper)  # type: ignore[arg-type]
         return changed
 
-    where = None if plan.where is None else transform(plan.where, deeper)
-    columns = tuple(transform(e, deeper) for e in plan.columns)
-    return replace(plan, columns=columns, where=where, keys=None, key_range=None, windows={})
+    def all_of(exprs: Sequence[Expr]) -> tuple[Expr, ...]:
+        return tuple(transform(e, deeper) for e in exprs)
+
+    def step(one: Evaluate | Infer) -> Evaluate | Infer:
+        if isinstance(one, Infer):
+            return replace(one, calls=tuple((call, all_of(args)) for call, args in one.calls))
+        return replace(one, columns=all_of(one.columns), where=one.where and transform(one.where, deeper))
+
+    where = plan.where and transform(plan.where, deeper)
+    steps = tuple(map(step, plan.steps))
+    return replace(plan, columns=all_of(plan.columns), where=where, steps=steps, keys=None, key_range=None, windows={})

@@ -42,7 +42,7 @@ class Lookup:
 
     def key(self, pull: PullPlan) -> Key | None:
         """The one key whose row a pull query asks for, where that is all it asks."""
-        if not self.keys or pull.where is None or pull.steps or pull.limit is not None:
+        if not self.keys or pull.where is None or pull.kept or pull.limit is not None:
             return None
         key = key_named(pull.where, self.keys)
         return key if key is not None and all(type(value) in _PLAIN for value in key) else None

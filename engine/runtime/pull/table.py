@@ -52,6 +52,11 @@ class PulledTable:
 
     def pull(self, pull: PullPlan) -> Tables:
         """The answer of a pull query, piece by piece."""
+        for rows in self._selected(pull):
+            yield self._answered(pull, rows) if pull.steps else rows
+
+    def _selected(self, pull: PullPlan) -> Tables:
+        """What its SELECT gives of the table's rows."""
         key = self._lookup.key(pull)
         found = None if key is None else self._lookup.found(key)
         if found is not None and (row := self._lookup.picked(found, pull)) is not None:
@@ -66,8 +71,7 @@ class PulledTable:
             if stored is not None:
                 yield self._stored(reader, stored, key)
                 return
-            for rows in self._read(reader, pull, held=key is None):
-                yield self._answered(pull, rows) if pull.steps else rows
+            yield from self._read(reader, pull, held=key is None)
 
     def _stored(self, reader: StateReader, sql: str, key: Key | None) -> pa.Table:
         """The row of a key that lies in the table; `sql` looks through all of it."""
