@@ -33,6 +33,7 @@ from .spare_threads import SpareThreads
 from .stats import ModelStats
 from .versions.artefact import Artefact, verify
 from .versions.moves import Places
+from .warming import first_calls
 
 if TYPE_CHECKING:
     from .evaluation import Evaluation, Instance
@@ -82,6 +83,7 @@ class _Loaded:
     before: Evaluation | None = None
     after: Evaluation | None = None
     users: int = 0
+    warm: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def unload(self) -> None:
@@ -123,10 +125,16 @@ class ModelRuntime:
         self._loading: set[_Key] = set()
         self._changed = threading.Condition()
 
-    def load(self, function: ModelFunction) -> str:
-        """Have the function's model in memory and answer its version; raises UserError or EnvironmentFault if it cannot."""
+    def warm(self, function: ModelFunction, golden: Sequence[pa.Array] | None = None) -> None:
+        """Have the model in memory with its first calls made, about `golden` inputs where there are such. Once; what it makes
+        of them is dropped. Raises UserError or EnvironmentFault if it cannot be loaded."""
         with self._using(function) as loaded:
-            return _version(function, loaded)
+            if loaded.warm:
+                return
+            for inputs in first_calls(function, golden):
+                made = self._caller.run(function, inputs, loaded.model, ModelStats(), loaded.before)
+                _finish(function, made[0], len(inputs[0]), made[1], loaded.after)
+            loaded.warm = True
 
     @contextmanager
     def batch(self) -> Iterator[None]:

@@ -52,6 +52,7 @@ from .describe.sources import describe_sources, watched_of
 from .ending import ClusterTerminated
 from .functions import FunctionKeeper
 from .inserts import Inserts
+from .models.ahead import load_ahead
 from .models.dead_letters import again_topic, bring_again, forget_again
 from .models.keeper import ModelKeeper, first_table
 from .questions.select import Questions, reads_what_is_there
@@ -273,6 +274,7 @@ class Engine:
             change = prepare(parsed.statement, parsed.text, self.world(settings, now_ms=now_ms))
             sequence, late = -1, tuple[str, ...]()
             if not change.nothing:
+                load_ahead(self, change.catalog.models)
                 query_id = change.start[0].entry.query_id if change.start else None
                 notes = {
                     **change.notes,

@@ -35,6 +35,14 @@ def version_numbers(
     return split_rows([*salt, *(given[key] for key in by)], arms)
 
 
+def may_answer(model: RegisteredModel, route: Mapping[str, Any]) -> set[int]:
+    """The versions that a row may get."""
+    if model.reference.startswith("$"):
+        return {int(model.reference[1:])}
+    arms = [] if model.reference else [alias for alias, _ in route["arms"]]
+    return {aliased(model, route["aliases"], alias) for alias in arms or [model.reference[1:] or DEFAULT_ALIAS]}
+
+
 def aliased(model: RegisteredModel, aliases: Mapping[str, int], alias: str) -> int:
     """The version that an alias points at."""
     if alias not in aliases:

@@ -7,9 +7,7 @@ by a server that is killed. Run as `python -m mergus.engine.inference.versions.i
 
 from __future__ import annotations
 
-import base64
 import json
-import math
 import os
 import signal
 import subprocess
@@ -20,19 +18,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from ...errors import MergusError, UserError
 from ...sql.transform import INPUT, columns_of_texts
 from ...sql.types import Columns
 from ..binding import Misfit, bind, declared_tensors
-from ..model_function import ModelFunction
 from ..process import go_with_the_owner
 from ..program import Source
 from ..providers import registry as providers
-from ..runtime import ModelRuntime
 from .artefact import verify
 from .routes import sql_columns, version_function
+from .self_test import check_answers
 
 LIMIT_S = 120.0
 
@@ -99,7 +94,8 @@ def answer_to(request: Mapping[str, Any]) -> dict[str, Any]:
     }
     if request.get("self_test"):
         _, answers = sql_columns(binding, route["record"])
-        _self_test(version_function(name, Path("/"), "0", route), [column for column, _ in answers], request)
+        function = version_function(name, Path("/"), "0", route)
+        check_answers(function, [column for column, _ in answers], request["self_test"], request.get("tolerance"))
     return {
         "binding": binding.as_json(),
         "loader": loader,
@@ -111,70 +107,6 @@ def answer_to(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _columns(given: Sequence[Sequence[str]] | None) -> Columns | None:
     return None if given is None else columns_of_texts(given)
-
-
-def _self_test(function: ModelFunction, outputs: Sequence[str], request: Mapping[str, Any]) -> None:
-    """Run the golden inputs in one batch and compare."""
-    tolerance = float(request.get("tolerance") or 1e-4)
-    try:
-        cases = _with_bytes(request["self_test"])
-    except ValueError as error:
-        raise UserError(f"model {request['name']}: the self-test's bytes are no base64", detail=str(error)) from error
-    names = list(function.inputs)
-    rows = [_row(request["name"], names, case) for case in cases]
-    try:
-        columns = [pa.array([r[i] for r in rows], t) for i, t in enumerate(function.arrow_inputs)]
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise UserError(f"model {request['name']}: the self-test's inputs do not fit", detail=str(error)) from error
-    made = ModelRuntime(cache_rows=0).infer(function, columns)
-    reasons = dict(made.errors)
-    for number, (case, got) in enumerate(zip(cases, made.values.to_pylist(), strict=True)):
-        wanted = case.get("output")
-        if isinstance(got, dict):
-            got = dict(zip(outputs, got.values(), strict=True))
-        if not agrees(got, wanted, tolerance):
-            raise UserError(
-                f"model {request['name']} fails its self-test",
-                detail=f"case {number + 1} gives {reasons.get(number, got)!r}, expected {wanted!r}",
-                hint=f"TOLERANCE is {tolerance:g}",
-            )
-
-
-def _row(name: str, names: Sequence[str], case: Any) -> list[Any]:
-    given = case.get("input") if isinstance(case, dict) else None
-    if isinstance(given, dict):
-        by_name = {k.upper(): v for k, v in given.items()}
-        return [by_name.get(n.upper()) for n in names]
-    if isinstance(given, list) and len(given) == len(names) and len(names) > 1:
-        return list(given)
-    if given is not None and len(names) == 1:
-        return [given]
-    raise UserError(f"model {name}: its self-test is no list of cases", hint='[{"input": {"x": 1}, "output": 2}, …]')
-
-
-def _with_bytes(value: Any) -> Any:
-    """A JSON value with `{"b64": …}` in it as bytes, at any depth."""
-    if isinstance(value, list):
-        return [_with_bytes(v) for v in value]
-    if not isinstance(value, dict):
-        return value
-    if set(value) == {"b64"} and isinstance(value["b64"], str):
-        return base64.b64decode(value["b64"], validate=True)
-    return {name: _with_bytes(v) for name, v in value.items()}
-
-
-def agrees(got: Any, wanted: Any, tolerance: float) -> bool:
-    """Whether an answer is what was wanted; an object of wanted outputs may leave some out."""
-    if isinstance(wanted, dict) and isinstance(got, dict):
-        by_name = {k.upper(): v for k, v in got.items()}
-        return all(agrees(by_name.get(k.upper()), v, tolerance) for k, v in wanted.items())
-    if isinstance(wanted, list) and isinstance(got, list):
-        return len(got) == len(wanted) and all(agrees(g, w, tolerance) for g, w in zip(got, wanted, strict=True))
-    if isinstance(wanted, bool) or isinstance(got, bool):
-        return bool(wanted == got)
-    if isinstance(wanted, int | float) and isinstance(got, int | float):
-        return math.isclose(got, wanted, rel_tol=tolerance, abs_tol=tolerance)
-    return bool(got == wanted)
 
 
 def main(arguments: Sequence[str]) -> None:

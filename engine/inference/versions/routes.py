@@ -6,7 +6,7 @@ The server writes it whole and renames it into place (`versions.py`); whoever ru
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +19,16 @@ from ..model_function import ModelFunction
 from .packing import packed_sides
 
 ROUTES = "routes.json"
+
+
+@dataclass(frozen=True)
+class NumberedVersion:
+    """A version of a model of a registry in `folder`, and what the file says of it."""
+
+    model: str
+    folder: str
+    number: str
+    route: Mapping[str, Any]
 
 
 def folder_of(name: str) -> str:
@@ -37,13 +47,14 @@ def routes_of(models: Mapping[str, ModelEntry]) -> dict[str, Any]:
             "event": entry.routing_event,
             "shadow": None if entry.shadow is None else asdict(entry.shadow),
             "monitor": None if entry.monitor is None else asdict(entry.monitor),
-            "versions": {str(v.number): _route(entry.name, v) for v in entry.versions},
+            "versions": {str(v.number): route_of(entry.name, v) for v in entry.versions},
         }
         for name, entry in models.items()
     }
 
 
-def _route(name: str, version: ModelVersion) -> dict[str, Any]:
+def route_of(name: str, version: ModelVersion) -> dict[str, Any]:
+    """What the file says of a version."""
     place = f"{folder_of(name)}/{version.number}/{version.record['entry']}"
     return {
         "provider": version.provider,

@@ -30,10 +30,11 @@ from ..monitoring.shadow import SALT, Write, shadow_records
 from ..runtime import InferResult, ModelRuntime
 from ..stats import ModelStats, together
 from .answers import joined, versions_as_answers, with_dead_rows, with_errors
-from .arms import aliased, split_rows, version_numbers
+from .arms import aliased, may_answer, split_rows, version_numbers
 from .moves import Places
 from .registered import RegisteredModel
-from .routes import ROUTES, version_function
+from .routes import ROUTES, NumberedVersion, version_function
+from .self_test import golden_inputs
 
 log = logging.getLogger("mergus.models")
 ASIDE_S = 5.0
@@ -196,6 +197,27 @@ class RoutedRuntime(ModelRuntime):
         live_rows = (answers.take(pa.array(rows)), versions[rows])
         self._write(shadow["topic"], shadow_records(model, some, live_rows, (made, number)))
 
+    def load_used(self, models: Sequence[ModelFunction | RegisteredModel]) -> None:
+        """Beside the batches: what answers for these models is loaded, so that their first row need not wait for it."""
+        for model in models:
+            try:
+                if isinstance(model, ModelFunction):
+                    self.warm(model)
+                    continue
+                route = self._route(model)
+                for number in may_answer(model, route):
+                    self._warmed(self._numbered(model, route, number), model.settings.timeout_ms)
+            except MergusError as error:
+                log.warning("model %s cannot be loaded: %s", model.name, error.message)
+
+    def load_ahead(self, version: NumberedVersion) -> None:
+        """Have a version in memory, its first calls made, before the registry says that it answers; nothing where the model is
+        not used. Raises UserError or EnvironmentFault if it cannot be loaded."""
+        with self._lock:
+            used = [timeout_ms for name, timeout_ms in self._used if name == version.model]
+        for timeout_ms in used:
+            self._warmed(version, timeout_ms)
+
     def version_stats(self) -> dict[tuple[str, str], ModelStats]:
         """What each version in memory has done, by model and number."""
         with self._lock:
@@ -210,16 +232,29 @@ class RoutedRuntime(ModelRuntime):
         super().close()
 
     def _version(self, model: RegisteredModel, route: Mapping[str, Any], number: int) -> ModelFunction:
+        return self._function(self._numbered(model, route, number), model.settings.timeout_ms)
+
+    def _numbered(self, model: RegisteredModel, route: Mapping[str, Any], number: int) -> NumberedVersion:
+        """A version of a model that is used here from now on."""
         found = route["versions"].get(str(number))
         if found is None:
             raise UserError(f"model {model.name} has no version {number} any more")
-        timeout_ms = model.settings.timeout_ms
-        key = (found["artefact"], found["sha256"], timeout_ms)
         with self._lock:
-            self._used.add((model.name, timeout_ms))
+            self._used.add((model.name, model.settings.timeout_ms))
+        return NumberedVersion(model.name, model.folder, str(number), found)
+
+    def _function(self, version: NumberedVersion, timeout_ms: int | None) -> ModelFunction:
+        """One version, with a time-out of the calls' own where they have one."""
+        key = (version.route["artefact"], version.route["sha256"], timeout_ms)
+        with self._lock:
             if key not in self._functions:
-                self._functions[key] = _function(model.name, Path(model.folder), str(number), found, timeout_ms)
+                made = version_function(version.model, Path(version.folder), version.number, version.route)
+                self._functions[key] = made if timeout_ms is None else replace(made, timeout_ms=timeout_ms)
             return self._functions[key]
+
+    def _warmed(self, version: NumberedVersion, timeout_ms: int | None) -> None:
+        made, cases = self._function(version, timeout_ms), version.route["record"].get("self_test")
+        self.warm(made, golden_inputs(made, cases) if cases else None)
 
     def _route(self, model: RegisteredModel) -> Mapping[str, Any]:
         pinned = getattr(self._pinned, "routes", None)
@@ -244,35 +279,28 @@ class RoutedRuntime(ModelRuntime):
         routes = _Routes(stamp, json.loads(path.read_bytes()))
         with self._lock:
             self._routes[folder] = routes
-            wanted = self._wanted(routes.models)
+            wanted = self._wanted(folder, routes.models)
             unwanted = [self._functions.pop(key) for key in list(self._functions) if key not in wanted]
             fresh = {key: made for key, made in wanted.items() if key not in self._functions}
         if unwanted or fresh:
-            threading.Thread(target=self._follow, args=(folder, fresh, unwanted), name="models", daemon=True).start()
+            threading.Thread(target=self._follow, args=(fresh, unwanted), name="models", daemon=True).start()
         return routes.models
 
-    def _wanted(self, models: Mapping[str, Any]) -> dict[_Used, tuple[str, str, Any]]:
+    def _wanted(self, folder: str, models: Mapping[str, Any]) -> dict[_Used, NumberedVersion]:
         """The versions that an alias points at, of the models that are used here. Called with the lock held."""
         found = {}
         for name, timeout_ms in self._used:
             for number in {str(n) for n in models[name]["aliases"].values()} if name in models else ():
                 route = models[name]["versions"][number]
-                found[route["artefact"], route["sha256"], timeout_ms] = (name, number, route)
+                found[route["artefact"], route["sha256"], timeout_ms] = NumberedVersion(name, folder, number, route)
         return found
 
-    def _follow(
-        self,
-        folder: str,
-        fresh: Mapping[_Used, tuple[str, str, Any]],
-        unwanted: Sequence[ModelFunction],
-    ) -> None:
+    def _follow(self, fresh: Mapping[_Used, NumberedVersion], unwanted: Sequence[ModelFunction]) -> None:
         """Beside the batches: what an alias may soon point at is loaded, so that its first batch need not wait, and the
         memory of what no alias points at is given back (a call by number loads it again)."""
-        for key, (name, number, route) in fresh.items():
-            with self._lock:
-                made = self._functions.setdefault(key, _function(name, Path(folder), number, route, key[2]))
+        for (_, _, timeout_ms), version in fresh.items():
             try:
-                self.load(made)
+                self._warmed(version, timeout_ms)
             except MergusError as error:
                 log.warning("a version that an alias points at cannot be loaded: %s", error.message)
         for function in unwanted:
@@ -282,12 +310,6 @@ class RoutedRuntime(ModelRuntime):
 def _on_error(model: RegisteredModel, record: Mapping[str, Any]) -> str:
     """What becomes of a row that a version fails on: as the call says, else as the version does."""
     return model.settings.on_error or str(record.get("on_error", "null"))
-
-
-def _function(name: str, folder: Path, number: str, route: Mapping[str, Any], timeout_ms: int | None) -> ModelFunction:
-    """One version, with a time-out of the calls' own where they have one."""
-    made = version_function(name, folder, number, route)
-    return made if timeout_ms is None else replace(made, timeout_ms=timeout_ms)
 
 
 def answers_with_versions(

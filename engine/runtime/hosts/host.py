@@ -1,39 +1,33 @@
-"""A host: the flows of one process, and the commands that they are driven by.
+"""A host: the flows of one process.
 
-The same class serves a process of its own (`hosts.py` starts one from the fork server and speaks to it over a pipe) and
-`mergus run`, where flows live in the command's process. What is dear is made when first needed: DuckDB, models.
+The same class serves a process of its own (`main.py`, which the server speaks to over a pipe) and `mergus run`, where flows
+live in the command's process. What is dear is made when first needed: DuckDB, models.
 """
 
 from __future__ import annotations
 
 import atexit
-import faulthandler
 import logging
 import os
-import pickle
-import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, partial
-from multiprocessing.connection import Connection
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from ...clock import SystemClock
-from ...errors import EnvironmentFault, InternalError, MergusError, UnknownName
+from ...errors import EnvironmentFault, UnknownName
 from ...io.embedded.store import Durability
 from ...io.embedded.topics import EmbeddedTopics
 from ...io.topics import Topics
 from ...operators.context import Models
+from ...plan.physical.calls import models_called
 from ...plan.physical.steps import QueryPlan
 from ...plan.pull.plan import PullPlan
-from ...plan.pull.shapes import PullShape
 from ...state.duckdb import connect, seal
 from ..flows.control import FlowFailure
 from ..flows.dataflow import FlowSettings
@@ -42,14 +36,14 @@ from ..flows.flow import Flow, FlowStatus
 from ..flows.work import Query
 from ..pipeline import Engine, PlanQuery
 from ..pull.reading import away
-from ..pull.scan import NumberedScans, Scan
+from ..pull.scan import Scan
 from ..telemetry.metrics import QueryMetrics
-from .garbage import set_modules_apart
 from .watch import Watch
-from .wire import table_bytes, table_of, unpack
+from .wire import table_bytes, unpack
 
 if TYPE_CHECKING:
     from ...inference.stats import ModelStats
+    from ...inference.versions.routes import NumberedVersion
     from ...inference.versions.routing import RoutedRuntime
 
 
@@ -94,12 +88,9 @@ class FlowSpec:
     opener: Callable[[FlowSpec, Topics, QueryMetrics], Query] | None = None
 
 
-_NEIGHBOURLY_S = 2e-4
-"""How long a thread may keep Python to itself in a host of several queries: a busy flow holds up its neighbours and pull
-queries 25 times shorter than with the default."""
 _ALONE_S = 5e-3
-"""The same for a query of several workers, which has a host of its own: they would take Python from one another in the
-middle of a batch, at a fifth more CPU (bench/bench_filter_count.py)."""
+"""How long a thread may keep Python to itself for a query of several workers, which has a host of its own: they would take
+Python from one another in the middle of a batch, at a fifth more CPU (bench/bench_filter_count.py)."""
 log = logging.getLogger("mergus.queries")
 Event = tuple[str, str, Any]  # ("changed" | "output", query id, FlowStatus | Arrow IPC bytes)
 
@@ -173,6 +164,7 @@ class Host:
             flow = self._flows.get(query_id)
             if flow is None:
                 flow = self._flows[query_id] = self._open(spec)
+                self._load_models(flow)
             if self._watch is None:
                 park_ms, clock = self.settings.idle_park_ms, SystemClock()
                 self._watch = Watch(self.topics, self._flows_now, park_ms, clock, self._clock_put_back)
@@ -198,6 +190,13 @@ class Host:
         fatal = _die if self._alone and spec.settings.addresses else None
         trouble = "" if spec.paused else spec.trouble
         return Flow(spec.settings, query, metrics, changed=self._changed, fatal=fatal, trouble=trouble)
+
+    def _load_models(self, flow: Flow) -> None:
+        """Have its models loaded beside its start. In the process of `mergus run` and `connect`, which may end at any moment,
+        its first row does."""
+        models = models_called(flow.query.plan) if isinstance(flow.query, PlanQuery) else []
+        if models and self._alone:
+            threading.Thread(target=self._runtime.load_used, args=(models,), name="models", daemon=True).start()
 
     def _clock_put_back(self, seconds: float) -> None:
         """The flows of now would rest until the clock is where it was, and cannot even be stopped: another process begins them
@@ -258,6 +257,11 @@ class Host:
 
         return answers_with_versions(self._runtime, model, rows.columns)
 
+    def ask_load_ahead(self, version: NumberedVersion) -> Callable[[], None]:
+        """Have a version of a model in memory before it answers, where the model is used here; when it is asked for. Raises
+        UserError or EnvironmentFault if it cannot be loaded."""
+        return partial(self._runtime.load_ahead, version) if "_runtime" in self.__dict__ else lambda: None
+
     def version_stats(self) -> dict[tuple[str, str], ModelStats]:
         """What each version of a registered model has done here, by model and number; nothing where none has run."""
         return self._runtime.version_stats() if "_runtime" in self.__dict__ else {}
@@ -302,97 +306,3 @@ def _die(failure: FlowFailure) -> None:
     """A flow over several processes cannot end cleanly in one of them: the others must not close another epoch."""
     os.write(2, f"mergus: {failure.message}\n".encode(errors="replace"))
     os._exit(3)
-
-
-def serve(connection: Connection, settings: HostSettings) -> None:
-    """The main of a host process: answers commands until its server goes away."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides when its hosts end
-    faulthandler.enable()  # a library's crash says where, on standard error
-    sys.setswitchinterval(_NEIGHBOURLY_S)
-    set_modules_apart()
-    sending = threading.Lock()
-
-    def tell(event: Event) -> None:
-        with sending:
-            connection.send(("event", event))
-
-    host = Host(settings, tell, alone=True)
-    scans = NumberedScans()
-    pool = ThreadPoolExecutor(8, thread_name_prefix="command")
-
-    def answer(number: int, command: str, args: tuple[Any, ...]) -> None:
-        try:
-            reply = ("done", number, _do(host, scans, command, args))
-        except MergusError as error:
-            reply = ("error", number, error)
-        except Exception as error:  # noqa: BLE001 - it is the caller's to show
-            reply = ("error", number, InternalError(f"{type(error).__name__}: {error}"))
-        with sending:
-            try:
-                connection.send(reply)
-            except (TypeError, AttributeError, pickle.PicklingError, RuntimeError) as error:
-                # nothing of it has been written: whoever waits must not wait for ever
-                connection.send(("error", number, InternalError(f"{command}: {type(error).__name__}: {error}")))
-
-    try:
-        while True:
-            number, command, args = connection.recv()
-            if command == "end":
-                break
-            if command == "ping" or _is_quick(host, command, args):
-                answer(number, command, args)
-            else:
-                pool.submit(answer, number, command, args)
-        host.close_all()
-    except (EOFError, OSError):
-        os._exit(0)  # the server has died: what it promised is on disk, nothing more must happen
-    with sending:
-        connection.send(("done", number, None))
-    os._exit(0)
-
-
-_unpacked = lru_cache(256)(unpack)
-
-
-def _is_quick(host: Host, command: str, args: tuple[Any, ...]) -> bool:
-    """Whether a command is the question for a key of an open table. Beside a busy flow it is answered sooner than it would be
-    handed to another thread, which had to wait for its turn at the interpreter again."""
-    if command != "pull":
-        return False
-    query_id, plan, _ = args
-    asked = _unpacked(plan)
-    return isinstance(asked, PullShape) and asked.plan.by_key and host.is_open(query_id)
-
-
-def _pull_plan(content: bytes, values: tuple[Any, ...]) -> PullPlan:
-    """What was sent is a plan, or the shape that many are of."""
-    plan: PullPlan | PullShape = _unpacked(content)
-    return plan.filled(values) if isinstance(plan, PullShape) else plan
-
-
-def _do(host: Host, scans: NumberedScans, command: str, args: tuple[Any, ...]) -> Any:
-    match command:
-        case "start":
-            return host.start(*args)
-        case "pause":
-            return host.pause(*args)
-        case "close":
-            return host.close(*args)
-        case "pull":
-            query_id, plan, values = args
-            return scans.begin(host.pull(query_id, _pull_plan(plan, values)))
-        case "more":
-            return scans.more(*args)
-        case "drop":
-            return scans.drop(*args)
-        case "infer":
-            answers, errors = host.infer(unpack(args[0]), table_of(args[1]))
-            return table_bytes(answers), errors
-        case "version_stats":
-            return host.version_stats()
-        case "statuses":
-            return host.statuses(ends=args[0])
-        case "ping":
-            return time.monotonic()
-        case _:
-            raise InternalError(f"a host knows no command {command}")

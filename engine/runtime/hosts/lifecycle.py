@@ -11,19 +11,19 @@ import contextlib
 import logging
 import os
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from ...clock import SystemClock
 from ...errors import EnvironmentFault, UnknownName
 from ...inference.stats import ModelStats, together
+from ...inference.versions.routes import NumberedVersion
 from ...io.topics import Topics
 from ...plan.physical.one_worker import needs_one_worker
 from ...plan.physical.steps import QueryPlan
@@ -37,9 +37,10 @@ from ..telemetry.failures import Failures
 from ..telemetry.metrics import QueryMetrics, exposition
 from .entry import Entry, as_one, last_known, unresponsive, wanted
 from .host import Event, FlowSpec, Host, HostSettings
-from .processes import HostAway, HostProcess, model_place, placement
+from .processes import HostAway, HostProcess, free_addresses, model_place, placement
 from .wire import pack, table_of
 
+T = TypeVar("T")
 DEATHS_PAUSE_S = (0.0, 0.2, 1.0, 5.0, 15.0)
 """The wait before a host is started again, by how often it has died within the last minute."""
 log = logging.getLogger("mergus.queries")
@@ -144,7 +145,7 @@ class Lifecycle:
 
     def _begin(self, entry: Entry) -> None:
         count = len(entry.hosts)
-        addresses = _free_addresses(count) if count > 1 else ()
+        addresses = free_addresses(count) if count > 1 else ()
         for process, host in enumerate(entry.hosts):
             settings = replace(entry.spec.settings, addresses=addresses, process=process)
             host.start(replace(entry.spec, settings=settings, paused=entry.paused))
@@ -213,6 +214,12 @@ class Lifecycle:
             host = self._host("here" if self._run.in_process else model_place(model.name))
         return host.infer(model, rows)
 
+    def load_ahead(self, version: NumberedVersion) -> None:
+        """Have a version in memory wherever its model is used; raises UserError or EnvironmentFault where it cannot be."""
+        for answer in self._asked(lambda host: host.ask_load_ahead(version)):
+            with contextlib.suppress(HostAway):  # it has died, and loads what answers when it has started again
+                answer()
+
     def version_stats(self) -> dict[int, dict[tuple[str, str], ModelStats]]:
         """What the versions of models have done, by model and number, for each host by its process (0: this one); who does
         not answer is left out."""
@@ -225,11 +232,7 @@ class Lifecycle:
     def statuses(self, *, ends: bool = False) -> dict[str, FlowStatus]:
         """Every query's status; with `ends`, how far its sources reach is asked too."""
         found: dict[str, list[FlowStatus]] = {}
-        answers = []
-        for host in self._hosts_now():  # all are asked before any is waited for
-            with contextlib.suppress(EnvironmentFault):
-                answers.append(host.ask_statuses(ends=ends))
-        for answer in answers:
+        for answer in self._asked(lambda host: host.ask_statuses(ends=ends)):
             with contextlib.suppress(EnvironmentFault):  # it has just died, or hangs: the last known holds
                 for status in answer():
                     found.setdefault(status.query_id, []).append(status)
@@ -241,6 +244,14 @@ class Lifecycle:
             silent = entry.silent
             made[query_id] = status if silent is None else unresponsive(status, silent)
         return made
+
+    def _asked(self, ask: Callable[[Host | HostProcess], Callable[[], T]]) -> list[Callable[[], T]]:
+        """What waits for the answer of each host that can be asked: all are asked before any is waited for."""
+        answers = []
+        for host in self._hosts_now():
+            with contextlib.suppress(EnvironmentFault):
+                answers.append(ask(host))
+        return answers
 
     def status(self, query_id: str) -> FlowStatus:
         """One query's; raises UnknownName when it does not run."""
@@ -387,12 +398,3 @@ def _end(host: Host | HostProcess, limit_s: float) -> None:
         host.end(limit_s)
     else:
         host.close_all()
-
-
-def _free_addresses(count: int) -> tuple[str, ...]:
-    """Loopback ports that nobody listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    addresses = tuple(f"127.0.0.1:{s.getsockname()[1]}" for s in sockets)
-    for each in sockets:
-        each.close()
-    return addresses

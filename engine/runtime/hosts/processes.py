@@ -11,6 +11,7 @@ import itertools
 import logging
 import multiprocessing
 import signal
+import socket
 import sys
 import threading
 import time
@@ -27,6 +28,7 @@ import pyarrow as pa
 from ...config import usable_cores
 from ...errors import EnvironmentFault, MergusError
 from ...inference.stats import ModelStats
+from ...inference.versions.routes import NumberedVersion
 from ...plan.physical.calls import models_called
 from ...plan.physical.steps import Evaluate, QueryPlan
 from ...plan.pull.plan import PullPlan
@@ -35,11 +37,14 @@ from ...sql.expressions import Call, walk
 from ...sql.functions import ArrowFunction, PythonAggregate
 from ..flows.flow import FlowStatus
 from ..pull.scan import Tables
-from .host import Event, FlowSpec, HostSettings, serve
+from .host import Event, FlowSpec, HostSettings
+from .main import serve
 from .wire import pack, table_bytes, table_of
 
 log = logging.getLogger("mergus.queries")
 ANSWER_S = 60.0
+LOAD_S = 120.0
+"""How long a model may take to be in memory; a look at its artefact may take as long."""
 STATUS_S = 5.0
 """How long a status may take: a host that a function holds up must not hold up who looks at the others."""
 PING_S = 15.0
@@ -47,7 +52,7 @@ PING_S = 15.0
 import keeps that from its turn for seconds."""
 LOOK_S = 0.5
 _starting = threading.Lock()
-_PRELOADED = ["mergus.engine.runtime.hosts.host"]
+_PRELOADED = ["mergus.engine.runtime.hosts.main"]
 
 
 def fork_server() -> ForkServerContext:
@@ -164,6 +169,12 @@ class HostProcess:
         """A model's answers to rows that no query gave."""
         answers, errors = self._ask("infer", pack(model), table_bytes(rows))
         return table_of(answers), errors
+
+    def ask_load_ahead(self, version: NumberedVersion) -> Callable[[], None]:
+        """Have a version of a model in memory before it answers; what is given waits until it is. Raises HostAway where nobody
+        is there to say so."""
+        asked = self._send("load_ahead", version)
+        return lambda: self._answer(asked, LOAD_S)
 
     def version_stats(self) -> dict[tuple[str, str], ModelStats]:
         """What the versions of models have done there."""
@@ -328,3 +339,12 @@ def _runs_python(plan: QueryPlan) -> bool:
     calls = [node for expr in exprs for node in walk(expr) if isinstance(node, Call)]
     functions = [c.implementation for c in calls if isinstance(c.implementation, ArrowFunction)]
     return any(function.row_at_a_time or function.users for function in functions)
+
+
+def free_addresses(count: int) -> tuple[str, ...]:
+    """Loopback ports that nobody listens on now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    addresses = tuple(f"127.0.0.1:{s.getsockname()[1]}" for s in sockets)
+    for each in sockets:
+        each.close()
+    return addresses
