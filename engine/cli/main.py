@@ -96,6 +96,19 @@ _command(
     "mergus parity score@challenger rows.csv register.sql --columns amount --format json",
     "mergus parity embed lines.txt",
 )
+_command(
+    "artefacts",
+    "inspect",
+    "Say what SQL makes of a model's artefact, and how to register it.",
+    "mergus inspect model.onnx",
+    "mergus inspect saved_model --option signature=serving_default --name score",
+)
+_command(
+    "artefacts",
+    "freeze",
+    "Write a TensorFlow SavedModel as one file.",
+    "mergus freeze saved_model score.pb",
+)
 app.register_install_completion_command(name="completion", help="Install completion for this shell.")
 app.command("mergus.engine.cli.prompt:prompt", name="prompt", help="Open a prompt (what mergus alone does).")
 _FLAGS = ("--help", "-h", "--version")

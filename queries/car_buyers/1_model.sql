@@ -3,8 +3,8 @@ CREATE MODEL car_buyer
   INPUT (device STRING, apps ARRAY<STRING>, ads ARRAY<STRING>)
     TRANSFORM (
       device,
-      SLICE(ARRAY_CONCAT(apps, ARRAY['', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '']), 1, 16) AS apps,
-      SLICE(ARRAY_CONCAT(ads, ARRAY['', '', '', '', '', '', '', '', '', '', '', '']), 1, 12) AS ads
+      ARRAY_RESIZE(apps, 16, '') AS apps,
+      ARRAY_RESIZE(ads, 12, '') AS ads
     )
   OUTPUT (probability FLOAT)
   WITH (

@@ -11,3 +11,33 @@ ASSERT VALUES made (id, up, down, each, without3, both, shared, only_a, all_of_t
 ASSERT VALUES made (id) VALUES (2);
 ASSERT VALUES series (id, up, down) VALUES (1, ARRAY[1, 2, 3], ARRAY[5, 3, 1]);
 ASSERT VALUES series (id, up, down) VALUES (2, ARRAY[2, 3, 4], ARRAY[5, 3, 1]);
+
+--@test: arrays: at a length
+CREATE STREAM lists (id INT KEY, w ARRAY<STRING>, n INT) WITH (kafka_topic = 'lists', value_format = 'JSON', partitions = 1);
+CREATE STREAM made AS SELECT id, ARRAY_RESIZE(w, n, '-') AS filled, ARRAY_RESIZE(w, n) AS bare, ARRAY_LENGTH(ARRAY_RESIZE(w, 3)) AS three FROM lists;
+INSERT INTO lists (id, w, n) VALUES (1, ARRAY['a', 'b'], 4);
+INSERT INTO lists (id, w, n) VALUES (2, ARRAY['a', 'b'], 1);
+INSERT INTO lists (id, w, n) VALUES (3, ARRAY['a', NULL], 0);
+INSERT INTO lists (id, w, n) VALUES (4, ARRAY['a'], -1);
+INSERT INTO lists (id, w) VALUES (5, ARRAY['a']);
+INSERT INTO lists (id, n) VALUES (6, 2);
+ASSERT VALUES made (id, filled, bare, three) VALUES (1, ARRAY['a', 'b', '-', '-'], ARRAY['a', 'b', NULL, NULL], 3);
+ASSERT VALUES made (id, filled, bare, three) VALUES (2, ARRAY['a'], ARRAY['a'], 3);
+ASSERT VALUES made (id, filled, bare, three) VALUES (3, ARRAY[], ARRAY[], 3);
+ASSERT VALUES made (id, filled, bare, three) VALUES (4, NULL, NULL, 3);
+ASSERT VALUES made (id, filled, bare, three) VALUES (5, NULL, NULL, 3);
+ASSERT VALUES made (id, filled, bare, three) VALUES (6, NULL, NULL, NULL);
+
+--@test: arrays: the highest scores and their labels
+CREATE STREAM scored (id INT KEY, s ARRAY<DOUBLE>, l ARRAY<STRING>, n INT) WITH (kafka_topic = 'scored', value_format = 'JSON', partitions = 1);
+CREATE STREAM best AS SELECT id, TRANSFORM(TOP_N(s, l, n), x => x->label) AS labels, TOP_N(s, l, n)[1]->score AS score FROM scored;
+INSERT INTO scored (id, s, l, n) VALUES (1, ARRAY[0.1, 0.7, 0.2, 0.7], ARRAY['a', 'b', 'c', 'd'], 3);
+INSERT INTO scored (id, s, l, n) VALUES (2, ARRAY[0.1, NULL, 0.3], ARRAY['a', 'b'], 9);
+INSERT INTO scored (id, s, l, n) VALUES (3, ARRAY[0.1], ARRAY['a'], 0);
+INSERT INTO scored (id, s, n) VALUES (4, ARRAY[0.1], 1);
+INSERT INTO scored (id, l, n) VALUES (5, ARRAY['a'], 1);
+ASSERT VALUES best (id, labels, score) VALUES (1, ARRAY['b', 'd', 'c'], 0.7);
+ASSERT VALUES best (id, labels, score) VALUES (2, ARRAY[NULL, 'a'], 0.3);
+ASSERT VALUES best (id, labels, score) VALUES (3, ARRAY[], NULL);
+ASSERT VALUES best (id) VALUES (4);
+ASSERT VALUES best (id) VALUES (5);

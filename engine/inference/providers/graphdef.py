@@ -1,7 +1,7 @@
 """Frozen graphs of TensorFlow 1: one `.pb` with weights as constants and no signature, so that tensors are named here.
 
-'graphdef.inputs' and 'graphdef.outputs' name them (`input:0, mask:0`); without them the placeholders are the inputs, and what
-nothing else in the graph takes are the outputs.
+'graphdef.inputs' and 'graphdef.outputs' name them (`input:0, mask:0`); without them the inputs are the placeholders that
+something takes, and the outputs what nothing else in the graph takes.
 """
 
 from __future__ import annotations
@@ -95,13 +95,14 @@ def _named(source: Source, option: str, graph: Any) -> list[Any]:
 
 
 def _placeholders(graph: Any) -> list[Any]:
-    return [o.outputs[0] for o in graph.get_operations() if o.type == "Placeholder"]
+    """Those that something takes: of control flow placeholders are left which stand for nothing."""
+    return [o.outputs[0] for o in graph.get_operations() if o.type == "Placeholder" and o.outputs[0].consumers()]
 
 
 def _ends(graph: Any) -> list[Any]:
-    """Tensors that no operation takes."""
+    """Tensors that no operation takes, but for a loop's own."""
     made: Sequence[Any] = [o for o in graph.get_operations() if o.type not in _NO_ANSWER]
-    return [t for o in made for t in o.outputs if not t.consumers()]
+    return [t for o in made for t in o.outputs if not t.consumers() and t.dtype.name not in ("variant", "resource")]
 
 
 def _tensor(tensor: Any) -> Tensor:

@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import cast
 
 from ...errors import EnvironmentFault, UnknownName, UserError
@@ -70,12 +71,37 @@ LIBRARIES = {
     "torch_export": "torch",
 }
 """The library without which an engine loads nothing."""
+_OF_ENDING = {
+    ".keras": "keras",
+    ".h5": "keras",
+    ".onnx": "onnx",
+    ".tflite": "tflite",
+    ".xml": "openvino",
+    ".pb": "graphdef",
+    ".pt": "torchscript",
+    ".ts": "torchscript",
+    ".pt2": "torch_export",
+    ".skops": "sklearn",
+    ".pkl": "sklearn",
+    ".joblib": "sklearn",
+    ".py": "python",
+}
 Load = Callable[[Source], Program]
 
 
 def names() -> list[str]:
     """Every engine that is known, installed or not."""
     return sorted({*SHIPPED, *(point.name for point in entry_points(group=GROUP))})
+
+
+def of_artefact(path: Path) -> str | None:
+    """The engine that reads an artefact, by the names of its files; None where they do not tell."""
+    if not path.is_dir():
+        return _OF_ENDING.get(path.suffix.lower())
+    if any((path / name).exists() for name in ("saved_model.pb", "saved_model.pbtxt")):
+        return "tensorflow"
+    found = {_OF_ENDING[file.suffix.lower()] for file in path.iterdir() if file.suffix.lower() in _OF_ENDING}
+    return found.pop() if len(found) == 1 else None
 
 
 def find(provider: str) -> Load:

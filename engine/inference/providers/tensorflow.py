@@ -145,7 +145,7 @@ class _Version2:
         self._tf = tf
         self._owner = tf.saved_model.load(str(path))
         signatures = dict(self._owner.signatures)
-        self._function = signatures[_signature_key(signatures, signature)]
+        self._function = signatures[signature_key(signatures, signature)]
         self.inputs: dict[str, Any] = {k: v.dtype for k, v in self._function.structured_input_signature[1].items()}
         self.outputs = tuple(sorted(self._function.structured_outputs))
         given = self._function.structured_input_signature[1]
@@ -173,7 +173,7 @@ class _Version1:
         with graph.as_default():
             self._session = v1.Session(graph=graph, config=config)
             meta = v1.saved_model.load(self._session, ["serve"], str(path))
-        signature = meta.signature_def[_signature_key(meta.signature_def, chosen)]
+        signature = meta.signature_def[signature_key(meta.signature_def, chosen)]
         self._feeds = {k: graph.get_tensor_by_name(t.name) for k, t in signature.inputs.items()}
         self._fetches = {k: graph.get_tensor_by_name(t.name) for k, t in signature.outputs.items()}
         self.inputs: dict[str, Any] = {k: t.dtype for k, t in self._feeds.items()}
@@ -189,7 +189,7 @@ class _Version1:
         self._session.close()
 
 
-def _signature_key(signatures: Mapping[str, Any], wanted: str | None = None) -> str:
+def signature_key(signatures: Mapping[str, Any], wanted: str | None = None) -> str:
     """The signature that is wanted, else the default, else the first by name; raises ValueError when there is none."""
     names = sorted(k for k in signatures if not k.startswith("__"))
     if not names:

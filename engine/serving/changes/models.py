@@ -52,6 +52,8 @@ from .watch import filled_stream, set_monitor, set_shadow
 
 RECORD = "mergus.model.record"
 """The note in the command log that holds a version."""
+LARGE_BYTES = 100_000_000
+"""An artefact beyond it is told of: it needs much memory, and is slow to load."""
 
 
 def change_model(statement: ModelStatement, world: World) -> Change:
@@ -162,6 +164,10 @@ def _brought(statement: CreateModel, properties: Mapping[str, Property], version
     alias = ", ".join(entry.aliases_of(version.number)) or "no alias"
     message = f"Model {statement.name} version {version.number} created ({alias})"
     made = _changed(world, entry, message, "create", {RECORD: json.dumps(version_json(version), sort_keys=True)})
+    if version.size_bytes > LARGE_BYTES:
+        made = replace(
+            made, warnings=(f"it is of {version.size_bytes / 1e6:.0f} MB, which each process that calls it holds",)
+        )
     topic = version.record.get("dead_letters")
     if not topic:
         return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...inference.stats import ModelStats, Version, together
@@ -186,18 +186,19 @@ def create_text(name: str, version: ModelVersion, *, again: bool = False) -> str
         properties.append(("ISOLATED", "true"))
     if record.get("promote"):
         properties.append(("PROMOTE", "true"))
-    shown = ", ".join(f"{_property_name(n)} = '{str(v).replace(chr(39), chr(39) * 2)}'" for n, v in properties)
     kept = kept_transforms(record)
     before = f" TRANSFORM ({kept[INPUT]})" if INPUT in kept else ""
     outputs, after = (kept[OUTPUT].takes, f" TRANSFORM ({kept[OUTPUT]})") if OUTPUT in kept else (version.outputs, "")
     return (
         f"CREATE MODEL {quote_if_needed(name)} INPUT ({columns_text(version.inputs)}){before} "
-        f"OUTPUT ({columns_text(outputs)}){after} WITH ({shown});"
+        f"OUTPUT ({columns_text(outputs)}){after} WITH ({properties_text(properties)});"
     )
 
 
-def _property_name(name: str) -> str:
-    return f"'{name}'" if "." in name else name
+def properties_text(properties: Iterable[tuple[str, Any]]) -> str:
+    """What stands between the parentheses of WITH."""
+    named = [(f"'{name}'" if "." in name else name, str(value).replace("'", "''")) for name, value in properties]
+    return ", ".join(f"{name} = '{value}'" for name, value in named)
 
 
 def models_used(plans: Mapping[str, QueryPlan], name: str) -> tuple[tuple[str, str], ...]:

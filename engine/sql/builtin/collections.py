@@ -8,7 +8,7 @@ from typing import Any
 
 from ..compile.java_text import java_double
 from ..functions import Function, SqlTemplate
-from ..types import Array, Map, SqlType, Struct, duckdb_type
+from ..types import STRING, Array, Map, SqlType, Struct, duckdb_type
 from .strings import LONGEST, too_long
 from .table import function, overload, rows
 
@@ -16,6 +16,32 @@ _FIRST_OF_EACH = "list_filter({0}, lambda x, i: list_position({0}, x) = i)"
 _STEP = "CASE WHEN {0} <= {1} THEN 1 ELSE -1 END"
 _FROM, _TO = "coalesce({1}, 1)", "coalesce({2}, len({0}))"
 _SLICE = f"CASE WHEN {_FROM} >= 1 AND {_TO} <= len({{0}}) AND {_FROM} <= {_TO} + 1 THEN ({{0}})[{_FROM}:{_TO}] END"
+
+
+def _resized(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
+    assert isinstance(result, Array)
+    items, length = args[:2]
+    value = f"CAST({args[2] if len(args) > 2 else 'NULL'} AS {duckdb_type(result.item)})"
+    within = f"greatest(0, least({LONGEST}, coalesce({length}, 0)))"  # a constant is worked out though it is not taken
+    return (
+        f"CASE WHEN {items} IS NULL OR {length} IS NULL OR {length} < 0 THEN NULL WHEN {length} > {LONGEST} "
+        f"THEN {too_long(length, f'VARCHAR::{duckdb_type(result)}')} ELSE list_resize({items}, {within}, {value}) END"
+    )
+
+
+def _top(args: Sequence[str], types: Sequence[SqlType], result: SqlType) -> str:
+    """Of equal scores the first; NaN, which would be the largest, is none."""
+    scores, labels, count = args
+    placed = f"list_transform({scores}, lambda s, i: {{'s': s, 'at': -i}})"
+    known = f"list_filter({placed}, lambda e: e.s IS NOT NULL AND NOT isnan(CAST(e.s AS DOUBLE)))"
+    first = f"list_reverse_sort({known})[1:greatest({count}, 0)]"
+    made = f"list_transform({first}, lambda e: {{'f0': ({labels})[-e.at], 'f1': e.s}})"
+    return f"CASE WHEN {labels} IS NOT NULL AND {count} IS NOT NULL THEN {made} END"
+
+
+def _labelled(types: Sequence[SqlType]) -> SqlType:
+    assert isinstance(types[0], Array)
+    return Array(Struct((("LABEL", STRING), ("SCORE", types[0].item))))
 
 
 def _map_sorted(descending: bool) -> str:
@@ -269,6 +295,25 @@ FUNCTIONS: tuple[Function, ...] = (
         "ARRAY",
         overload("ARRAY<T>, INTEGER, INTEGER -> ARRAY<T>", _SLICE),
         examples=("SLICE(items, 1, 3)",),
+    ),
+    function(
+        "ARRAY_RESIZE",
+        "The array at a length, cut off or filled up with the value (NULL unless told); of 16,777,216 elements at the most,"
+        " NULL for a negative length.",
+        "ARRAY",
+        overload("ARRAY<T>, INTEGER -> ARRAY<T>", SqlTemplate(_resized)),
+        overload("ARRAY<T>, INTEGER, T -> ARRAY<T>", SqlTemplate(_resized)),
+        examples=("ARRAY_RESIZE(apps, 16, '')",),
+    ),
+    function(
+        "TOP_N",
+        "The highest scores, so many, each with the label at its place: STRUCTs of LABEL and SCORE, the highest first.",
+        "ARRAY",
+        *(
+            overload(f"ARRAY<{kind}>, ARRAY<STRING>, INTEGER -> ARRAY<{kind}>", SqlTemplate(_top), _labelled)
+            for kind in ("FLOAT", "DOUBLE")
+        ),
+        examples=("TOP_N(m(photo), ARRAY['cat', 'dog', 'fox'], 2)[1]->label",),
     ),
     function(
         "GENERATE_SERIES",

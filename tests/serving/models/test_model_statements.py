@@ -248,3 +248,10 @@ def test_a_model_is_loaded_over_http(db, tmp_path: Path) -> None:
         ):
             refused = client.post(path.format(name), json={"parameters": parameters})
             assert (refused.status_code, list(refused.json())) == (status, ["error"]), parameters
+
+
+def test_a_large_artefact_is_told_of(db, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert db.execute(create(tmp_path))[0].warnings == ()
+    monkeypatch.setattr("mergus.engine.serving.changes.models.LARGE_BYTES", 20)
+    (warning,) = db.execute(create(tmp_path, ", reason='again'"))[0].warnings
+    assert warning == "it is of 0 MB, which each process that calls it holds"
